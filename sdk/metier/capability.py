@@ -1,0 +1,171 @@
+"""The cards: what an expert says of itself, read from a `domain.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from metier.errors import InvalidCard, nearest
+
+API_VERSION = 1
+MAX_CARD_BYTES = 1 << 20
+GENERAL = "general"
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Kind = Literal["text", "number", "code", "quantity", "table"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Capability(_Frozen):
+    """One thing that an expert can do.
+
+    Attributes:
+        name: unique within the expert.
+        examples: questions that belong to it; 20 or more make selecting reliable.
+        counterexamples: questions that look alike and belong elsewhere.
+        keywords: words that point to it.
+        inputs: kinds of earlier results that it can use.
+        output: the kind of what it returns.
+        cost: what it costs next to a plain answer of the same model.
+    """
+
+    name: Id
+    description: Text
+    examples: tuple[Text, ...] = ()
+    counterexamples: tuple[Text, ...] = ()
+    keywords: tuple[Text, ...] = ()
+    inputs: tuple[Kind, ...] = ("text",)
+    output: Kind = "text"
+    cost: float = Field(1.0, gt=0)
+
+
+class _Head(_Frozen):
+    """The `[expert]` table."""
+
+    id: Id
+    description: Text
+    models: tuple[Text, ...] = ()
+    prompt: str = ""
+    notice: str = ""
+    stream: Literal["direct", "checked"] = "direct"
+    max_tokens: int = Field(1024, ge=1)
+    temperature: float = Field(0.0, ge=0, le=2)
+
+
+class Card(_Head):
+    """What an expert says of itself.
+
+    Attributes:
+        id: the expert's name.
+        description: what it is for, one sentence.
+        models: preferred models; the first that is installed and fits in memory is taken.
+        prompt: the instruction that its model gets.
+        notice: a sentence that the program adds to an answer with a part of this expert.
+        stream: `direct` lets words out as they come, `checked` after the expert's own check.
+        max_tokens: the longest answer of one step, in tokens.
+    """
+
+    capabilities: tuple[Capability, ...] = ()
+
+    @property
+    def is_general(self) -> bool:
+        """Whether this is the expert with no domain of its own."""
+        return self.id == GENERAL
+
+
+class _DomainFile(_Frozen):
+    api: int
+    expert: _Head
+    capability: tuple[Capability, ...] = Field(min_length=1)
+
+
+def read_card(path: Path) -> Card:
+    """The card in a `domain.toml`, or in the folder that holds one.
+
+    Raises:
+        InvalidCard: names the file, the key, and what would be right.
+    """
+    file = path / "domain.toml" if path.is_dir() else path
+    data = _read_toml(file)
+    if data.get("api") != API_VERSION:
+        raise InvalidCard(
+            f"{file}: api = {data.get('api')!r}, and this metier reads api = {API_VERSION}",
+            hint=f"Write `api = {API_VERSION}` on the first line",
+        )
+    try:
+        parsed = _DomainFile.model_validate(data)
+    except ValidationError as exc:
+        raise _explained(file, exc) from exc
+    names = [capability.name for capability in parsed.capability]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidCard(f"{file}: two capabilities are called {name!r}")
+    return Card(**dict(parsed.expert), capabilities=parsed.capability)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise InvalidCard(f"{file} is larger than {MAX_CARD_BYTES >> 20} MiB")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise InvalidCard(f"{file} does not exist") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidCard(f"{file} cannot be read: {exc}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise InvalidCard(f"{file} is not valid TOML: {exc}") from exc
+
+
+def _explained(file: Path, exc: ValidationError) -> InvalidCard:
+    """The first problem in the words of whoever wrote the file."""
+    error = exc.errors()[0]
+    location = [part for part in error["loc"] if not isinstance(part, int)]
+    key = str(location[-1])
+    where = _where(file, error["loc"])
+    if error["type"] == "extra_forbidden":
+        table = _fields_at(location[:-1])
+        return InvalidCard(
+            f"{where}: unknown key {key!r}{nearest(key, table)}",
+            hint=f"Known keys here: {', '.join(table)}",
+        )
+    if error["type"] == "missing":
+        return InvalidCard(f"{where}: {key!r} is missing")
+    shown = repr(error["input"])
+    if len(shown) > 80:
+        shown = shown[:77] + "…"
+    return InvalidCard(f"{where}: {key} = {shown}: {error['msg']}")
+
+
+def _fields_at(tables: list[str]) -> list[str]:
+    model: type[BaseModel] = _DomainFile
+    match tables[:1]:
+        case ["expert"]:
+            model = _Head
+        case ["capability"]:
+            model = Capability
+        case _:
+            pass
+    return list(model.model_fields)
+
+
+def _where(file: Path, location: tuple[int | str, ...]) -> str:
+    """`file:line, [[capability]] 2`; the line is that of the key, where it can be found."""
+    table, *rest = location
+    number = rest[0] + 1 if rest and isinstance(rest[0], int) else 1
+    key = next((part for part in reversed(location) if isinstance(part, str)), "")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    headings = [i for i, line in enumerate(lines) if re.match(rf"\s*\[+{table}\]+", line)]
+    start = headings[number - 1] if len(headings) >= number else 0
+    label = f", [[capability]] {number}" if table == "capability" and rest else ""
+    for i, line in enumerate(lines[start:], start + 1):
+        if re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return f"{file}:{i}{label}"
+    return f"{file}{label}"

@@ -1,0 +1,257 @@
+"""Every error that metier raises.
+
+```
+MetierError
+├── InvalidInput               what was asked cannot be worked on
+│   ├── EmptyQuestion
+│   ├── UnreadableInput        binary or undecodable text
+│   └── InvalidPlan            a cycle, a missing step, an unknown expert
+├── InvalidCard                a domain.toml that cannot be used
+├── InvalidSettings
+├── UnknownExpert
+├── PluginBroken               a plugin that cannot be imported or built
+├── IndexUnavailable           the index cannot be built
+├── ModelError
+│   ├── ModelMissing           not installed on the server
+│   ├── ModelRefused           the server refused the request
+│   ├── ContextOverflow        the prompt is longer than the model's context
+│   └── InvalidOutput          a model's words do not have the shape that was asked for
+├── ModelServerError
+│   ├── ModelServerUnreachable
+│   ├── ModelServerBusy
+│   ├── ModelServerFailed      it answered with an error of its own
+│   └── StreamInterrupted      a reply that ended without its end
+├── DeadlineExceeded
+├── BudgetExceeded
+├── ExpertFailed               an expert's own code raised
+└── WeightsUnavailable         a model can be had from nowhere
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class MetierError(Exception):
+    """The root of all errors here.
+
+    Attributes:
+        code: a stable name for programs.
+        hint: what to do next, one sentence; empty where nothing is known.
+        retryable: whether the same call may succeed later.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class InvalidInput(MetierError):
+    """What was asked cannot be worked on."""
+
+    code = "invalid_input"
+
+
+class EmptyQuestion(InvalidInput):
+    """There is no question in the input."""
+
+    code = "empty_question"
+
+    def __init__(self) -> None:
+        super().__init__("the question is empty", hint='Try: metier ask "What is 15% of 80?"')
+
+
+class UnreadableInput(InvalidInput):
+    """A file or stream that is not text."""
+
+    code = "unreadable_input"
+
+    def __init__(self, source: str, *, reason: str = "it is not UTF-8 text") -> None:
+        super().__init__(
+            f"{source} cannot be read: {reason}",
+            hint="metier reads plain text and Markdown; convert the file to text first",
+        )
+
+
+class InvalidPlan(InvalidInput):
+    """A plan that is not a runnable DAG."""
+
+    code = "invalid_plan"
+
+
+class InvalidCard(MetierError):
+    """A `domain.toml` that cannot be used; the message names file and key."""
+
+    code = "invalid_card"
+
+
+class InvalidSettings(MetierError):
+    """A setting with an unknown name or an impossible value."""
+
+    code = "invalid_settings"
+
+
+class UnknownExpert(MetierError):
+    """No expert has this id."""
+
+    code = "unknown_expert"
+
+    def __init__(self, expert: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no expert is called {expert!r}{nearest(expert, known)}",
+            hint="See: metier experts list",
+        )
+        self.expert = expert
+
+
+class PluginBroken(MetierError):
+    """A plugin whose code cannot be imported or built."""
+
+    code = "plugin_broken"
+
+    def __init__(self, plugin: str, reason: str) -> None:
+        super().__init__(
+            f"plugin {plugin!r} is broken: {reason}",
+            hint=f"Reinstall it, or leave it out. See: metier experts show {plugin}",
+        )
+
+
+class IndexUnavailable(MetierError):
+    """The capability index can be neither loaded nor built."""
+
+    code = "index_unavailable"
+
+
+class ModelError(MetierError):
+    """Something about one model."""
+
+    code = "model_error"
+
+
+class ModelMissing(ModelError):
+    """The server does not have this model."""
+
+    code = "model_missing"
+
+    def __init__(self, model: str, *, installed: Iterable[str] = ()) -> None:
+        super().__init__(
+            f"model {model!r} is not installed{nearest(model, installed)}",
+            hint=f"Get it with: metier models pull {model}",
+        )
+        self.model = model
+
+
+class ModelRefused(ModelError):
+    """The server refused a request as it was made."""
+
+    code = "model_refused"
+
+
+class ContextOverflow(ModelError):
+    """The prompt is longer than the model's context window; nothing was cut off."""
+
+    code = "context_overflow"
+
+    def __init__(self, model: str, *, num_ctx: int) -> None:
+        super().__init__(
+            f"the question with its documents is longer than the {num_ctx} tokens that "
+            f"{model!r} is run with",
+            hint="Shorten it, or raise the window: metier config set num_ctx 8192",
+        )
+        self.model = model
+        self.num_ctx = num_ctx
+
+
+class InvalidOutput(ModelError):
+    """A model's words do not have the shape that was asked for."""
+
+    code = "invalid_output"
+    retryable = True
+
+
+class ModelServerError(MetierError):
+    """Something about the server that runs the models."""
+
+    code = "model_server_error"
+
+
+class ModelServerUnreachable(ModelServerError):
+    """Nothing answers at the server's address."""
+
+    code = "model_server_unreachable"
+    retryable = True
+
+    def __init__(self, host: str, *, reason: str = "") -> None:
+        detail = f" ({reason})" if reason else ""
+        super().__init__(
+            f"no Ollama answers at {host}{detail}",
+            hint="Start it with `ollama serve`, or set OLLAMA_HOST. See: metier doctor",
+        )
+        self.host = host
+
+
+class ModelServerBusy(ModelServerError):
+    """The server's queue is full."""
+
+    code = "model_server_busy"
+    retryable = True
+
+
+class ModelServerFailed(ModelServerError):
+    """The server answered with an error of its own."""
+
+    code = "model_server_failed"
+
+
+class StreamInterrupted(ModelServerError):
+    """A reply that broke off, or ended without the server saying that it is done."""
+
+    code = "stream_interrupted"
+    retryable = True
+
+
+class DeadlineExceeded(MetierError):
+    """A wait lasted longer than it may."""
+
+    code = "deadline_exceeded"
+    retryable = True
+
+
+class BudgetExceeded(MetierError):
+    """One more model call than the question may cost."""
+
+    code = "budget_exceeded"
+
+    def __init__(self, max_calls: int) -> None:
+        super().__init__(
+            f"the question may cost {max_calls} model calls, and they are used up",
+            hint="Raise it: metier config set max_calls 24",
+        )
+
+
+class ExpertFailed(MetierError):
+    """An expert's own code raised something; the cause is chained."""
+
+    code = "expert_failed"
+
+
+class WeightsUnavailable(MetierError):
+    """A model's weights can be had from nowhere that this machine reaches."""
+
+    code = "weights_unavailable"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (nearest: 'a', 'b')` for the known names that look like `name`, else ``""``."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (nearest: {', '.join(map(repr, close))})" if close else ""

@@ -1,0 +1,1 @@
+"""The model server: the seam, and Ollama behind it."""

@@ -1,0 +1,111 @@
+"""The Ollama of this machine: where its program is, whether it runs, and starting it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from metier.errors import ModelServerUnreachable
+from metier.settings import Settings
+
+_START_TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 0.05
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A server that was started here; it stays when metier ends."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> None:
+        """End it and wait until it is gone."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def ollama_program(settings: Settings) -> Path | None:
+    """The program: on PATH, else where `scripts/get-ollama` keeps it."""
+    if found := shutil.which("ollama"):
+        return Path(found)
+    kept = settings.cache_dir / "ollama" / "bin" / "ollama"
+    return kept if os.access(kept, os.X_OK) else None
+
+
+def is_local(host: str) -> bool:
+    """Whether the address is this machine's loopback."""
+    return (urlsplit(host).hostname or "") in _LOOPBACK
+
+
+def is_listening(host: str, *, timeout_s: float = 1.0) -> bool:
+    """Whether something accepts connections at the address."""
+    parts = urlsplit(host)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -> Started:
+    """Start the local server and wait until it listens.
+
+    Raises:
+        ModelServerUnreachable: the address is another machine's, there is no program, or the
+            program ended; the log's last line is named.
+    """
+    program = ollama_program(settings)
+    if program is None or not is_local(settings.host):
+        raise ModelServerUnreachable(settings.host)
+    log = _log_file(settings)
+    variables = dict(os.environ if environment is None else environment)
+    variables["OLLAMA_HOST"] = settings.host
+    with log.open("ab") as out:
+        process = subprocess.Popen(  # noqa: S603  # the user's own ollama
+            [program, "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=variables,
+            start_new_session=True,
+        )
+    started = Started(process=process, log=log)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not is_listening(settings.host):
+        if process.poll() is not None or time.monotonic() > deadline:
+            started.stop()
+            raise ModelServerUnreachable(settings.host, reason=_last_line(log))
+        time.sleep(_LOOK_EVERY_S)
+    return started
+
+
+def _log_file(settings: Settings) -> Path:
+    """In the state folder; in a temporary one where that is read-only."""
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        log = settings.state_dir / "ollama.log"
+        log.touch()
+    except OSError:
+        import tempfile
+
+        log = Path(tempfile.mkdtemp(prefix="metier-")) / "ollama.log"
+    return log
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{lines[-1][:200]}; log: {log}" if lines else f"log: {log}"

@@ -1,0 +1,177 @@
+"""The seam to models. It names no host: one server, or a pool of them, can stand behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metier.answer import Usage
+from metier.plan import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a model writes.
+
+    Attributes:
+        max_tokens: where it is cut off; None leaves it to the server.
+        stop: strings that end it.
+        schema: a JSON schema that the text must follow, enforced while it writes.
+        top_logprobs: how many alternatives to report for each token (0 to 20). Each number
+            above 0 costs tens of milliseconds a token: only for one-token probes.
+    """
+
+    temperature: float = 0.0
+    seed: int = 0
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """A conversation to go on with."""
+
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    think: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRequest:
+    """A text to go on with, as it stands: no template, no system prompt."""
+
+    model: str
+    prompt: str
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenProbability:
+    """A token, its log-probability, and the alternatives that the model had."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a reply.
+
+    Attributes:
+        text: what the reader sees.
+        thinking: what a thinking model wrote for itself; never part of the answer.
+        done: the last piece; it carries `usage` and `done_reason`.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    logprobs: tuple[TokenProbability, ...] = ()
+    done: bool = False
+    done_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledModel:
+    """A model that the server has."""
+
+    name: str
+    size_bytes: int
+    digest: str = ""
+    family: str = ""
+    quantization: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetails:
+    """What the server knows about one model."""
+
+    name: str
+    capabilities: frozenset[str]
+    template: str = ""
+    parameters: str = ""
+    license: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentModel:
+    """A model that is in memory now."""
+
+    name: str
+    size_bytes: int
+    context_length: int
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a download is."""
+
+    status: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+class ModelServer(Protocol):
+    """What metier asks of whoever runs the models.
+
+    Every method raises only `metier.errors`: `ModelServerUnreachable`, `ModelServerBusy`,
+    `ModelServerFailed`, `ModelMissing`, `ModelRefused`, `ContextOverflow`, `StreamInterrupted`,
+    `DeadlineExceeded`.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    def chat(self, request: ChatRequest) -> AsyncIterator[Chunk]:
+        """The reply, piece by piece; the last piece has `done`."""
+        ...
+
+    def generate(self, request: RawRequest) -> AsyncIterator[Chunk]:
+        """The continuation of a raw text, piece by piece; the last piece has `done`."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in one request."""
+        ...
+
+    async def list(self) -> list[InstalledModel]:
+        """The models that are installed."""
+        ...
+
+    async def show(self, model: str) -> ModelDetails:
+        """What the server knows about a model."""
+        ...
+
+    async def resident(self) -> list[ResidentModel]:
+        """The models that are in memory."""
+        ...
+
+    def pull(self, model: str) -> AsyncIterator[Progress]:
+        """Get a model from the server's own library."""
+        ...
+
+    async def load(self, model: str) -> None:
+        """Bring a model into memory."""
+        ...
+
+    def slots(self, model: str) -> int:
+        """How many requests to this model run at once without slowing each other down."""
+        ...
+
+    async def version(self) -> str:
+        """The server's version."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let the connections go."""
+        ...

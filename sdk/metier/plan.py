@@ -1,0 +1,143 @@
+"""The plan: a DAG of steps, JSON both ways. Show it, edit it, run it, replay it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from metier.errors import InvalidPlan, UnknownExpert
+
+StepId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+StrategyName = Literal["single"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(_Frozen):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Document(_Frozen):
+    """A text that the question is about; data, never instructions."""
+
+    name: str
+    text: str
+
+
+class Candidate(_Frozen):
+    """An expert that was considered for a step.
+
+    Attributes:
+        score: fused similarity, between -1 and 1.
+        probability: that this expert is right for the step, between 0 and 1.
+        capability: which of its capabilities matched.
+        example: the example question that matched best.
+    """
+
+    expert: str
+    score: float
+    probability: float = Field(ge=0, le=1)
+    capability: str | None = None
+    example: str | None = None
+
+
+class Step(_Frozen):
+    """One subtask with its expert.
+
+    Attributes:
+        needs: ids of the steps whose results it is given.
+        candidates: who was considered, best first.
+        strategy: how several answers to this step become one.
+        reason: why this expert, where it was not the best candidate.
+    """
+
+    id: StepId
+    task: str = Field(min_length=1)
+    expert: str
+    needs: tuple[StepId, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    strategy: StrategyName = "single"
+    reason: str | None = None
+
+
+class Plan(_Frozen):
+    """Who does what, in which order.
+
+    Attributes:
+        question: what was asked last.
+        messages: the conversation before it.
+        documents: texts that every step may use.
+    """
+
+    version: Literal[1] = 1
+    question: str = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1)
+    messages: tuple[Message, ...] = ()
+    documents: tuple[Document, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | bytes, *, source: str = "the plan") -> Self:
+        """A plan from its JSON.
+
+        Raises:
+            InvalidPlan: not JSON, a field that is wrong, a cycle, a missing or doubled step.
+        """
+        try:
+            plan = cls.model_validate_json(text)
+        except ValidationError as exc:
+            error = exc.errors()[0]
+            where = ".".join(str(part) for part in error["loc"])
+            raise InvalidPlan(
+                f"{source}: {where + ': ' if where else ''}{error['msg']}",
+                hint="See docs/plan-format.md",
+            ) from exc
+        plan.order()
+        return plan
+
+    def order(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps in layers: each needs only steps of earlier layers.
+
+        Raises:
+            InvalidPlan: a cycle, a step that needs one that is not there, or two with one id.
+        """
+        by_id = {step.id: step for step in self.steps}
+        if len(by_id) < len(self.steps):
+            ids = [step.id for step in self.steps]
+            double = next(i for i in ids if ids.count(i) > 1)
+            raise InvalidPlan(f"two steps have the id {double!r}")
+        for step in self.steps:
+            for need in step.needs:
+                if need not in by_id:
+                    raise InvalidPlan(f"step {step.id!r} needs step {need!r}, which is not there")
+        sorter = TopologicalSorter({step.id: step.needs for step in self.steps})
+        try:
+            sorter.prepare()
+        except CycleError as exc:
+            path = " → ".join(exc.args[1])
+            raise InvalidPlan(f"the steps need each other in a circle: {path}") from exc
+        layers: list[tuple[Step, ...]] = []
+        while sorter.is_active():
+            ready = set(sorter.get_ready())
+            layers.append(tuple(step for step in self.steps if step.id in ready))
+            sorter.done(*ready)
+        return tuple(layers)
+
+    def check(self, experts: Collection[str]) -> None:
+        """Raise unless this plan can run with these experts.
+
+        Raises:
+            InvalidPlan: it is not a DAG.
+            UnknownExpert: a step names an expert that is not there.
+        """
+        self.order()
+        for step in self.steps:
+            if step.expert not in experts:
+                raise UnknownExpert(step.expert, experts)

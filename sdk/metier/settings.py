@@ -1,0 +1,185 @@
+"""Settings: the constructor's values, else `METIER_*`, else a TOML file, else the defaults."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metier.errors import InvalidSettings, nearest
+
+DEFAULT_HOST = "http://127.0.0.1:11434"
+APP = "metier"
+
+
+class Settings(BaseModel):
+    """What can be set; every field is also an environment variable (`METIER_NUM_CTX`, …).
+
+    `Settings(...)` takes only what it is given. `Settings.load(...)` reads the environment and
+    the file too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(DEFAULT_HOST, description="address of the Ollama server")
+    model: str | None = Field(None, description="model of the general expert, over its card's")
+    embedder: Literal["ollama", "sentence-transformers"] = Field(
+        "ollama", description="who turns text into vectors"
+    )
+    embed_model: str = Field("all-minilm", description="the embedder's model")
+    num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
+    keep_alive: str = Field("10m", description="how long the server keeps a model loaded")
+    max_calls: int = Field(12, ge=1, description="model calls that one question may cost")
+    parallel: int = Field(1, ge=1, description="requests that the server runs at once")
+    timeout_s: float = Field(900, gt=0, description="deadline of a whole question, in seconds")
+    connect_timeout_s: float = Field(5, gt=0, description="deadline for a connection")
+    first_token_timeout_s: float = Field(300, gt=0, description="deadline for the first token")
+    token_timeout_s: float = Field(60, gt=0, description="deadline between two tokens")
+    seed: int = Field(0, description="seed of every sampled answer")
+    autostart: bool = Field(True, description="start a local server that is not running")
+    strict_plugins: bool = Field(False, description="a broken plugin is an error")
+    domains: tuple[Path, ...] = Field((), description="more folders of domains")
+    cache_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path(APP),
+        description="where the index and downloads are kept",
+    )
+    state_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path(APP),
+        description="where logs are kept",
+    )
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        file: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        **given: Any,  # noqa: ANN401  # pydantic validates each by its field
+    ) -> Self:
+        """The settings in force.
+
+        Args:
+            file: the TOML file; the platform's config folder where not given.
+            environment: variables to read; `os.environ` where not given.
+            given: values that win over both; a value of None counts as not given.
+
+        Raises:
+            InvalidSettings: an unknown name or an impossible value, and where it stands.
+        """
+        variables = os.environ if environment is None else environment
+        path = file or config_file(variables)
+        layers = {
+            str(path): _from_file(path),
+            "the environment": _from_environment(variables),
+            "the call": {name: value for name, value in given.items() if value is not None},
+        }
+        values: dict[str, Any] = {}
+        for source, layer in layers.items():
+            _refuse_unknown(layer, source=source)
+            values |= layer
+        try:
+            return cls(**values)
+        except ValidationError as exc:
+            raise InvalidSettings(_first_problem(exc, layers)) from exc
+
+
+def config_file(environment: Mapping[str, str] | None = None) -> Path:
+    """The settings file: `METIER_CONFIG`, else `config.toml` in the platform's config folder."""
+    variables = os.environ if environment is None else environment
+    if named := variables.get("METIER_CONFIG"):
+        return Path(named)
+    return platformdirs.user_config_path(APP) / "config.toml"
+
+
+def write_setting(path: Path, name: str, value: str) -> Settings:
+    """Set one value in the file, keeping the others; returns the settings it now holds.
+
+    Raises:
+        InvalidSettings: the name or value is impossible, or the file cannot be written.
+    """
+    values = _from_file(path) | {name: _parsed(name, value)}
+    settings = Settings.load(file=Path(os.devnull), environment={}, **values)
+    kept = {key: getattr(settings, key) for key in values}
+    lines = [f"{key} = {_toml(kept[key])}\n" for key in sorted(kept)]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), encoding="utf-8")
+    except OSError as exc:
+        raise InvalidSettings(
+            f"{path} cannot be written: {exc.strerror}", hint="Set METIER_CONFIG to another file"
+        ) from exc
+    return settings
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return json.dumps([str(item) for item in value])
+    return json.dumps(str(value) if isinstance(value, Path) else value)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise InvalidSettings(f"{path} cannot be read: {exc}") from exc
+
+
+def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if host := variables.get("OLLAMA_HOST"):
+        values["host"] = host
+    for name in Settings.model_fields:
+        if (text := variables.get(f"METIER_{name.upper()}")) is not None:
+            values[name] = _parsed(name, text)
+    if "host" in values:
+        values["host"] = normalised_host(str(values["host"]))
+    return values
+
+
+def normalised_host(host: str) -> str:
+    """`host[:port]` with or without a scheme as a URL; `0.0.0.0` means this machine.
+
+    >>> normalised_host("0.0.0.0:12345")
+    'http://127.0.0.1:12345'
+    """
+    url = host if "://" in host else f"http://{host}"
+    scheme, _, rest = url.partition("://")
+    address = rest.rstrip("/")
+    if address.startswith("0.0.0.0"):  # noqa: S104  # what a server binds, not where it is
+        address = "127.0.0.1" + address.removeprefix("0.0.0.0")  # noqa: S104
+    if ":" not in address.rpartition("]")[2] and scheme == "http":
+        address += ":11434"
+    return f"{scheme}://{address}"
+
+
+def _parsed(name: str, text: str) -> object:
+    """A path list is split as the system splits PATH; pydantic reads the rest from its text."""
+    if name == "domains":
+        return [Path(item) for item in text.split(os.pathsep) if item]
+    return text
+
+
+def _refuse_unknown(layer: Mapping[str, object], *, source: str) -> None:
+    for name in layer:
+        if name not in Settings.model_fields:
+            raise InvalidSettings(
+                f"{source} sets {name!r}, which does not exist"
+                f"{nearest(name, Settings.model_fields)}",
+                hint="See: metier config get",
+            )
+
+
+def _first_problem(exc: ValidationError, layers: Mapping[str, Mapping[str, object]]) -> str:
+    error = exc.errors()[0]
+    name = str(error["loc"][0])
+    sources = [source for source, layer in layers.items() if name in layer]
+    where = sources[-1] if sources else "the defaults"
+    return f"{where} sets {name} to {error['input']!r}: {error['msg'].lower()}"
