@@ -1,0 +1,79 @@
+# The two commands of the README are `make ask` and `make test`; `.ci/run` calls `check` and `test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := -e plugins/math -e plugins/code -e plugins/medical
+Q ?= What can you do?
+
+# uv, installed by pip where it is missing, as a program or as a module.
+UV := $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
+PINNED := --constraints constraints.txt
+
+.PHONY: help ask test test-all check bench env dev uv clean format
+
+help:
+	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
+	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
+	@echo 'make check       format, lint, types, layers, pins'
+	@echo 'make bench       the benchmarks of this machine'
+	@echo 'make format      put the code in its form'
+	@echo 'make clean       take the environment away'
+
+uv:
+	@command -v uv >/dev/null 2>&1 || $(PYTHON) -m uv --version >/dev/null 2>&1 \
+	  || $(PYTHON) -m pip install --quiet uv
+
+$(BIN)/python: | uv
+	@$(UV) venv --quiet --seed --python $(PYTHON) $(VENV)
+
+# Core and the three plugins: a first answer does not wait for gigabytes of torch.
+$(VENV)/.ask: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
+	@$(UV) pip install --quiet --python $(BIN)/python $(PINNED) -e . $(PLUGINS)
+	@touch $@
+
+# All extras and the tools of development.
+$(VENV)/.dev: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
+	@$(UV) pip install --quiet --python $(BIN)/python $(PINNED) -e '.[all]' $(PLUGINS) --group dev
+	@touch $@ $(VENV)/.ask
+
+env: $(VENV)/.ask
+dev: $(VENV)/.dev
+
+ask: $(VENV)/.ask
+	@$(PYTHON) scripts/get-ollama >/dev/null
+	@$(BIN)/metier models pull
+	@$(BIN)/metier ask $(ARGS) -- "$$Q"
+export Q
+
+test: $(VENV)/.dev
+	@$(PYTHON) scripts/get-ollama >/dev/null
+	@$(BIN)/python -m pytest -m "not matrix" $(ARGS)
+
+test-all: $(VENV)/.dev
+	@$(PYTHON) scripts/get-ollama >/dev/null
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/pyrefly check --summary=none
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/check-docs.py
+	@$(BIN)/python scripts/pin.py --check
+	@echo "check: all well"
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/.dev
+	@$(PYTHON) scripts/get-ollama >/dev/null
+	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.overhead
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

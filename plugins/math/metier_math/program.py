@@ -1,0 +1,97 @@
+"""The calculation that a model writes, and what computing it gives. JSON both ways.
+
+Few, flat fields: a 1.5B model fills these reliably, and each field more costs it accuracy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Operation = Literal[
+    "evaluate",
+    "solve",
+    "differentiate",
+    "integrate",
+    "simplify",
+    "factor",
+    "expand",
+    "limit",
+    "convert",
+    "statistics",
+]
+
+MAX_STEPS = 12
+_NAME = r"^[a-z][a-z0-9_]{0,30}$"
+
+
+def _as_name(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    return re.sub(r"\W+", "_", written.strip().lower()).strip("_") or "result"
+
+
+# The pattern is for the grammar that holds the model; what comes from elsewhere is made to fit.
+Name = Annotated[str, BeforeValidator(_as_name), Field(json_schema_extra={"pattern": _NAME})]
+
+
+class _Frozen(BaseModel):
+    # All fields are "required" in the schema: a grammar that lets a small model leave a field
+    # out makes it leave out the wrong one.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class Assignment(_Frozen):
+    """One step: a name for the value of an expression."""
+
+    name: Name = "result"
+    expression: str
+
+    @property
+    def term(self) -> str:
+        """What is to be computed: ``15 * 70`` of ``dose = 15 * 70 = 1050``."""
+        parts = [part.strip() for part in re.split("=+", self.expression)]
+        named = len(parts) > 1 and parts[0].isidentifier()
+        return parts[1] if named else parts[0]
+
+
+class Program(_Frozen):
+    """A calculation.
+
+    Attributes:
+        steps: assignments; later ones may use the names of earlier ones, the last is the result.
+            The steps of `solve` are its equations, and assignments of what they use.
+        variable: what is solved for, differentiated or integrated by; several with commas.
+        to: the point of a limit; `lower, upper` of a definite integral.
+        unit: of the result, or what is converted to.
+    """
+
+    operation: Operation
+    steps: Annotated[tuple[Assignment, ...], Field(max_length=MAX_STEPS)]
+    variable: str = ""
+    to: str = ""
+    unit: str = ""
+
+
+class Computed(_Frozen):
+    """A result.
+
+    Attributes:
+        text: for people: ``1/3 ≈ 0.3333``, ``x = 2 or x = 3``, ``1050 mg``.
+        exact: in the notation that expressions are read in, where it has one.
+        approx: as a decimal number; empty where there is none.
+    """
+
+    text: str
+    exact: str
+    approx: str = ""
+
+
+class Reply(_Frozen):
+    """What the worker answers to a program: one result a step, or why there is none."""
+
+    results: tuple[Computed, ...] = ()
+    error: str = ""
+    hint: str = ""

@@ -1,0 +1,135 @@
+"""A SymPy value as people read it: exact, and as a decimal number where that differs."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+import sympy
+from sympy import CRootOf, Expr, Integer, Rational, Symbol
+from sympy.printing.str import StrPrinter
+
+from metier.errors import InvalidInput
+from metier_math.functions import Value
+from metier_math.program import Computed
+
+MAX_RESULT_CHARS = 5_000
+_MAX_EXACT_CHARS = 40
+_HUGE = 10**1000
+_MAX_DECIMALS = 10
+_PLACES = 4
+_DIGITS = 15
+
+
+class _Printer(StrPrinter):
+    """SymPy's own notation but for the names that `expressions.read` knows otherwise."""
+
+    def _print_Exp1(self, expr: Expr) -> str:  # noqa: ARG002, N802  # SymPy calls it so
+        return "e"
+
+    def _print_ImaginaryUnit(self, expr: Expr) -> str:  # noqa: ARG002, N802
+        return "i"
+
+    def _print_Infinity(self, expr: Expr) -> str:  # noqa: ARG002, N802
+        return "∞"
+
+    def _print_NegativeInfinity(self, expr: Expr) -> str:  # noqa: ARG002, N802
+        return "-∞"
+
+    def _print_log(self, expr: Expr) -> str:
+        return f"ln({self._print(expr.args[0])})"
+
+    def _print_Abs(self, expr: Expr) -> str:  # noqa: N802
+        return f"abs({self._print(expr.args[0])})"
+
+    def _print_ceiling(self, expr: Expr) -> str:
+        return f"ceil({self._print(expr.args[0])})"
+
+
+def exact_text(value: Value) -> str:
+    """The value in the notation that `expressions.read` reads.
+
+    Raises:
+        InvalidInput: it is undefined, or too long to show.
+    """
+    if value.has(sympy.zoo, sympy.nan):
+        raise InvalidInput("the result is not defined")
+    if _is_huge(value):
+        raise InvalidInput("the result has more digits than can be shown")
+    text = str(_Printer().doprint(value)).replace("**", "^")
+    if len(text) > MAX_RESULT_CHARS:
+        raise InvalidInput(f"the result is longer than {MAX_RESULT_CHARS} characters")
+    return text
+
+
+def approximated(value: Value, *, places: int | None = _PLACES) -> str:
+    """The value as a decimal number; empty where it has a variable or is a yes or no.
+
+    Args:
+        value: any value.
+        places: decimal places for numbers that people read; None for all 15 digits.
+    """
+    if not isinstance(value, Expr) or not value.is_number or value.has(sympy.oo, -sympy.oo):
+        return ""
+    real, imaginary = sympy.N(value, _DIGITS + 5, chop=True).as_real_imag()
+    if not imaginary:
+        return _decimal(real, places)
+    turned = f"{_decimal(abs(imaginary), places)}*i"
+    if not real:
+        return f"-{turned}" if imaginary < 0 else turned
+    return f"{_decimal(real, places)} {'-' if imaginary < 0 else '+'} {turned}"
+
+
+def rendered(value: Value) -> Computed:
+    """The value for people and for programs.
+
+    Raises:
+        InvalidInput: it is undefined, or too long to show.
+    """
+    if value in (sympy.true, sympy.false):
+        return Computed(text="yes" if value else "no", exact=f"{value}")
+    approx = approximated(value, places=None)
+    if approx and _is_huge(value):
+        return Computed(text=f"≈ {approximated(value)}", exact="", approx=approx)
+    exact = exact_text(value)
+    return Computed(text=_for_people(value, exact), exact=exact, approx=approx)
+
+
+def _for_people(value: Value, exact: str) -> str:
+    if not isinstance(value, Expr) or isinstance(value, Integer) or value.free_symbols:
+        return exact
+    if isinstance(value, Rational) and (decimal := _terminating(value)):
+        return decimal
+    approx = approximated(value)
+    if not approx or approx == exact:
+        return exact
+    unreadable = len(exact) > _MAX_EXACT_CHARS or value.has(CRootOf)
+    return f"≈ {approx}" if unreadable else f"{exact} ≈ {approx}"
+
+
+def _terminating(value: Rational) -> str:
+    """`18.5` for 37/2; empty where the decimals do not end soon."""
+    for places in range(1, _MAX_DECIMALS + 1):
+        scaled = value * 10**places
+        if isinstance(scaled, Integer):
+            digits = f"{abs(scaled)}".rjust(places + 1, "0")
+            sign = "-" if value < 0 else ""
+            return f"{sign}{digits[:-places]}.{digits[-places:]}"
+    return ""
+
+
+def _decimal(number: Expr, places: int | None) -> str:
+    """To decimal places; a number below a tenth keeps its digits instead: 0.0003333."""
+    decimal = Decimal(str(number))
+    magnitude = decimal.adjusted()
+    if places is not None and -1 <= magnitude < _DIGITS:
+        return _without_zeros(f"{decimal:.{places}f}")
+    rounded = Context(prec=_DIGITS if places is None else places).plus(decimal).normalize()
+    return f"{rounded:f}" if -7 < magnitude < _DIGITS else f"{rounded:e}"
+
+
+def _without_zeros(fixed: str) -> str:
+    return fixed.rstrip("0").rstrip(".")
+
+
+def _is_huge(value: Value) -> bool:
+    return any(abs(part.p) >= _HUGE or part.q >= _HUGE for part in value.atoms(Rational))

@@ -1,0 +1,72 @@
+"""Domain experts as plugins, a planner that picks and chains them, one answer. All local.
+
+Importing this package imports nothing heavy; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metier.answer import Answer
+    from metier.capability import Card, read_card
+    from metier.council import Council
+    from metier.engine.engine import Limits
+    from metier.errors import MetierError
+    from metier.events import Event
+    from metier.expert import Context, Expert, Task
+    from metier.plan import Document, Message, Plan
+    from metier.registry import Registry
+    from metier.settings import Settings
+    from metier.skill import skill
+
+_HOMES = {
+    "Answer": "metier.answer",
+    "Card": "metier.capability",
+    "Context": "metier.expert",
+    "Council": "metier.council",
+    "Document": "metier.plan",
+    "Event": "metier.events",
+    "Expert": "metier.expert",
+    "Limits": "metier.engine.engine",
+    "Message": "metier.plan",
+    "MetierError": "metier.errors",
+    "Plan": "metier.plan",
+    "Registry": "metier.registry",
+    "Settings": "metier.settings",
+    "Task": "metier.expert",
+    "read_card": "metier.capability",
+    "skill": "metier.skill",
+}
+
+__all__ = [
+    "Answer",
+    "Card",
+    "Context",
+    "Council",
+    "Document",
+    "Event",
+    "Expert",
+    "Limits",
+    "Message",
+    "MetierError",
+    "Plan",
+    "Registry",
+    "Settings",
+    "Task",
+    "read_card",
+    "skill",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'metier' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

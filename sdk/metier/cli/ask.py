@@ -1,0 +1,226 @@
+"""`metier ask`, `metier plan`, `metier run`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metier.cli.session import (
+    FAILED,
+    PARTIAL,
+    errors_for_people,
+    load_settings,
+    open_council,
+    run_async,
+)
+
+if TYPE_CHECKING:
+    from metier.answer import Answer
+    from metier.council import Council
+    from metier.plan import Document, Plan
+    from metier.settings import Settings
+
+
+def _complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from metier.cli.completion import expert_names
+
+    return [name for name in expert_names() if name.startswith(incomplete)]
+
+
+def _complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from metier.cli.completion import model_names
+
+    return [name for name in model_names() if name.startswith(incomplete)]
+
+
+def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "-f",
+            "--file",
+            "files",
+            multiple=True,
+            type=click.Path(path_type=Path, allow_dash=True),
+            help="A text that the question is about. Repeatable.",
+        ),
+        click.option(
+            "-e",
+            "--expert",
+            "experts",
+            multiple=True,
+            shell_complete=_complete_expert,
+            help="Choose only among these experts. Repeatable.",
+        ),
+        click.argument("question", nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr."),
+        click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of it all."),
+        click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option(
+            "-m",
+            "--model",
+            shell_complete=_complete_model,
+            help="Model of the general expert, which also composes.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(epilog='Example: metier ask -v "What is 15% of 80?"')
+@_running_options
+@click.option("--plan", "show_plan", is_flag=True, help="Show the plan on stderr first.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@_planning_options
+def ask(
+    question: tuple[str, ...],
+    experts: tuple[str, ...],
+    files: tuple[Path, ...],
+    *,
+    dry_run: bool,
+    show_plan: bool,
+    **running: Any,
+) -> None:
+    """Ask a question. Text on stdin belongs to it."""
+    with errors_for_people(as_json=running["as_json"]):
+        text, documents = _input(question, files)
+        settings = load_settings(model=running["model"], timeout_s=running["timeout"])
+        with open_council(settings) as council:
+            make = partial(council.plan, text, documents=documents, experts=experts or None)
+            if dry_run:
+                _show_plan(run_async(make), council, as_json=running["as_json"])
+                return
+            code = run_async(
+                partial(_answer, council, make, show_plan=show_plan, running=running)
+            )
+        sys.exit(code)
+
+
+@click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to edit and run.")
+@_planning_options
+def plan(
+    question: tuple[str, ...], experts: tuple[str, ...], files: tuple[Path, ...], *, as_json: bool
+) -> None:
+    """Show who would do what, without asking a model."""
+    with errors_for_people(as_json=as_json):
+        text, documents = _input(question, files)
+        council = open_council(load_settings())
+        made = run_async(
+            partial(council.plan, text, documents=documents, experts=experts or None)
+        )
+        _show_plan(made, council, as_json=as_json)
+
+
+@click.command(epilog="Example: metier plan --json … > plan.json; metier run plan.json")
+@_running_options
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+def run(file: Path, **running: Any) -> None:
+    """Run a plan from its JSON; `-` reads it from stdin."""
+    with errors_for_people(as_json=running["as_json"]):
+        from metier.plan import Plan
+
+        made = Plan.parse(_read(file), source=str(file))
+        settings = load_settings(model=running["model"], timeout_s=running["timeout"])
+        with open_council(settings) as council:
+
+            async def given() -> Plan:
+                return made
+
+            code = run_async(
+                partial(_answer, council, given, show_plan=False, running=running)
+            )
+        sys.exit(code)
+
+
+async def _answer(
+    council: Council,
+    make: Callable[[], Any],
+    *,
+    show_plan: bool,
+    running: dict[str, Any],
+) -> int:
+    """Run a plan, show it as the options say, and return the exit code."""
+    from metier.cli.render import Screen
+
+    made = await make()
+    made.check(council.registry.cards)
+    screen = Screen(
+        verbose=running["verbose"],
+        show_plan=show_plan,
+        stream=not running["no_stream"],
+        form="json" if running["as_json"] else "jsonl" if running["jsonl"] else "text",
+    )
+    with screen:
+        async with aclosing(council.stream(made)) as events:
+            async for event in events:
+                screen.show(event)
+    await council.aclose()
+    answer = screen.answer
+    if answer is None or not answer.parts:
+        return FAILED
+    return 0 if answer.complete else PARTIAL
+
+
+def _show_plan(made: Plan, council: Council, *, as_json: bool) -> None:
+    from metier.cli.render import plan_tree
+
+    if as_json:
+        click.echo(made.model_dump_json(indent=2))
+    else:
+        click.echo(plan_tree(made))
+
+
+def _input(
+    words: tuple[str, ...], files: tuple[Path, ...]
+) -> tuple[str, tuple[Document, ...]]:
+    """The question, and the texts that it is about.
+
+    What comes on stdin is the question where no words are given, and else a text that the
+    question is about.
+    """
+    from metier.errors import EmptyQuestion
+    from metier.plan import Document
+
+    question = " ".join(words).strip()
+    documents = [Document(name=file.name, text=_read(file)) for file in files]
+    takes_stdin = Path("-") not in files and not sys.stdin.isatty()
+    if piped := (_read(Path("-")).strip() if takes_stdin else ""):
+        if question:
+            documents.append(Document(name="stdin", text=piped))
+        else:
+            question = piped
+    if not question:
+        raise EmptyQuestion
+    return question, tuple(documents)
+
+
+def _read(file: Path) -> str:
+    from metier.errors import UnreadableInput
+
+    name = "stdin" if str(file) == "-" else str(file)
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as exc:
+        raise UnreadableInput(name, reason=(exc.strerror or str(exc)).lower()) from exc
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise UnreadableInput(name) from exc
+    if "\x00" in text:
+        raise UnreadableInput(name)
+    return text

@@ -1,0 +1,53 @@
+"""Shell completion, with the names of experts and models."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(epilog='Example: eval "$(metier completion bash)"')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell."""
+    from click.shell_completion import get_completion_class
+
+    from metier.cli.main import cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choices are click's own
+    click.echo(kind(cli, {}, "metier", "_METIER_COMPLETE").source())
+
+
+def expert_names() -> list[str]:
+    """The installed experts; none where the settings cannot be read."""
+    from metier.errors import MetierError
+    from metier.registry import Registry
+    from metier.settings import Settings
+
+    try:
+        return list(Registry.from_installed(Settings.load()).entries)
+    except MetierError:
+        return []
+
+
+def model_names() -> list[str]:
+    """The models of a server that listens; none where it does not."""
+    import anyio
+
+    from metier.errors import MetierError
+    from metier.models import local
+    from metier.models.ollama import OllamaServer
+    from metier.settings import Settings
+
+    async def names(server: OllamaServer) -> list[str]:
+        found = [model.name for model in await server.list()]
+        await server.aclose()
+        return found
+
+    try:
+        settings = Settings.load()
+        if not local.is_listening(settings.host, timeout_s=0.2):
+            return []
+        return anyio.run(names, OllamaServer.from_settings(settings))
+    except MetierError:
+        return []

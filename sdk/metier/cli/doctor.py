@@ -1,0 +1,211 @@
+"""`metier doctor`: what is wrong, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.session import FAILED, errors_for_people, load_settings, run_async
+
+if TYPE_CHECKING:
+    from metier.council import Council
+    from metier.models.server import InstalledModel
+    from metier.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        fix: the command that mends it; empty where it is well.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+@click.command(epilog="Example: metier doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(*, as_json: bool) -> None:
+    """Look whether everything is there that an answer needs. Nothing is started or changed."""
+    with errors_for_people(as_json=as_json):
+        from metier.cli.render import as_json as dumped
+
+        checks = examined(load_settings())
+        if as_json:
+            click.echo(dumped({"checks": [asdict(check) for check in checks]}))
+        else:
+            for check in checks:
+                mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
+                mend = f"  →  {check.fix}" if check.fix else ""
+                click.echo(f"{mark} {check.name}: {check.detail}{mend}")
+        sys.exit(0 if all(check.ok for check in checks) else FAILED)
+
+
+def examined(settings: Settings) -> list[Check]:
+    """All checks."""
+    from metier.council import Council
+
+    council = Council.from_installed(settings)
+    server, installed = _server(council)
+    return [
+        server,
+        *_models(council, installed),
+        _embedder(council, installed),
+        _index(council),
+        *_plugins(council),
+        _sandbox(),
+        *_folders(settings),
+        *_proxy(settings),
+    ]
+
+
+def _server(council: Council) -> tuple[Check, dict[str, InstalledModel] | None]:
+    from metier.errors import MetierError
+    from metier.models import local
+
+    settings = council.settings
+
+    async def look() -> tuple[str, dict[str, InstalledModel]]:
+        version = await council.server.version()
+        installed = {model.name: model for model in await council.server.list()}
+        await council.server.aclose()
+        return version, installed
+
+    try:
+        if not local.is_listening(settings.host, timeout_s=settings.connect_timeout_s):
+            raise ConnectionError
+        version, installed = run_async(look)
+    except (MetierError, ConnectionError) as exc:
+        have = local.ollama_program(settings) is not None
+        fix = f"OLLAMA_HOST={settings.host} ollama serve" if have else "scripts/get-ollama"
+        reason = exc.message if isinstance(exc, MetierError) else "nothing listens"
+        detail = f"{settings.host}: {reason}"
+        return Check(name="Ollama", ok=False, detail=detail, fix=fix), None
+    detail = f"version {version} at {settings.host}"
+    return Check(name="Ollama", ok=True, detail=detail), installed
+
+
+def _models(council: Council, installed: dict[str, InstalledModel] | None) -> Iterator[Check]:
+    from metier.capability import GENERAL
+    from metier.errors import MetierError
+
+    if installed is None:
+        return
+    cards = council.registry.cards
+    if GENERAL not in cards:
+        detail = "there is none: what nobody covers cannot be answered, nor parts composed"
+        yield Check(name="general expert", ok=False, detail=detail, fix="pip install -U metier")
+    for name, card in cards.items():
+        label = f"model of {name}"
+        try:
+            model = run_async(lambda card=card: _chosen(council, card))
+        except MetierError as exc:
+            wanted = card.models[-1] if card.models else "qwen2.5-coder:1.5b"
+            fix = f"metier models pull {wanted}"
+            yield Check(name=label, ok=False, detail=exc.message, fix=fix)
+        else:
+            yield Check(name=label, ok=True, detail=model)
+
+
+async def _chosen(council: Council, card: object) -> str:
+    from metier.capability import Card
+
+    assert isinstance(card, Card)
+    name = await council.model_of(card)
+    await council.server.aclose()
+    return name
+
+
+def _embedder(council: Council, installed: dict[str, InstalledModel] | None) -> Check:
+    from metier.errors import MetierError
+
+    name = f"embedder {council.embedder.id}"
+    if council.settings.embedder == "ollama" and installed is None:
+        detail = "it cannot be asked without the server"
+        return Check(name=name, ok=False, detail=detail, fix="ollama serve")
+
+    async def embed() -> int:
+        vectors = await council.embedder.embed(["test"])
+        await council.server.aclose()
+        return vectors.shape[1]
+
+    try:
+        dimension = run_async(embed)
+    except MetierError as exc:
+        fix = f"metier models pull {council.settings.embed_model}"
+        return Check(name=name, ok=False, detail=exc.message, fix=fix)
+    return Check(name=name, ok=True, detail=f"{dimension} dimensions")
+
+
+def _index(council: Council) -> Check:
+    from metier.cli.index import index_state
+
+    state = index_state(council)
+    if state["fits"]:
+        return Check(name="index", ok=True, detail=f"{state['vectors']} vectors, fits the cards")
+    detail = "it does not fit the cards" if state["vectors"] else "not built yet"
+    return Check(name="index", ok=False, detail=detail, fix="metier index build")
+
+
+def _plugins(council: Council) -> Iterator[Check]:
+    """Every plugin's code is imported here: that is what one wants to know."""
+    from metier.errors import PluginBroken
+
+    registry = council.registry
+    for name, entry in registry.entries.items():
+        if entry.code is None:
+            continue
+        try:
+            registry.expert(name)
+        except PluginBroken:
+            continue
+        yield Check(name=f"plugin {name}", ok=True, detail=entry.code.value)
+    for broken in registry.broken:
+        package = broken.origin.partition(":")[0]
+        fix = f"pip install --force-reinstall {package}"
+        if broken.origin.endswith(".toml"):
+            fix = f"mend {broken.origin}"
+        detail = broken.error.message
+        yield Check(name=f"plugin {broken.name}", ok=False, detail=detail, fix=fix)
+
+
+def _sandbox() -> Check:
+    return Check(name="sandbox", ok=True, detail="none: code is returned and never run")
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    from metier.settings import config_file
+
+    for name, folder in (
+        ("cache", settings.cache_dir),
+        ("state", settings.state_dir),
+        ("config", config_file().parent),
+    ):
+        ok = os.access(_existing(folder), os.W_OK)
+        fix = "" if ok else f"chmod u+w {_existing(folder)}"
+        detail = f"{folder} {'can' if ok else 'cannot'} be written"
+        yield Check(name=f"{name} folder", ok=ok, detail=detail, fix=fix)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _proxy(settings: Settings) -> Iterator[Check]:
+    """metier itself goes past a proxy to this machine; other Ollama programs may not."""
+    from metier.models import local
+
+    named = [name for name in ("http_proxy", "HTTP_PROXY", "all_proxy") if os.environ.get(name)]
+    if named and local.is_local(settings.host):
+        detail = f"{named[0]} is set; metier does not use it for {settings.host}"
+        yield Check(name="proxy", ok=True, detail=detail)

@@ -1,0 +1,63 @@
+"""`metier index`."""
+
+from __future__ import annotations
+
+import click
+
+from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+
+
+@click.group(epilog="Example: metier index build")
+def index() -> None:
+    """The index over what the experts can do."""
+
+
+@index.command()
+def build() -> None:
+    """Build the index anew."""
+    with errors_for_people():
+        council = open_council(load_settings())
+
+        async def fresh() -> int:
+            built = await council.index(fresh=True)
+            await council.aclose()
+            return len(built)
+
+        count = run_async(fresh)
+        click.echo(f"{count} vectors in {council.index_folder}", err=True)
+
+
+@index.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(*, as_json: bool) -> None:
+    """Say whether the saved index fits the cards; a question brings it up to date by itself."""
+    with errors_for_people(as_json=as_json):
+        from metier.cli.render import as_json as dumped
+        from metier.council import Council
+
+        council = Council.from_installed(load_settings())
+        found = index_state(council)
+        if as_json:
+            click.echo(dumped(found))
+            return
+        for key, value in found.items():
+            click.echo(f"{key}: {value}")
+
+
+def index_state(council: object) -> dict[str, object]:
+    """How the saved index compares with the cards."""
+    from metier.council import Council
+    from metier.index import CapabilityIndex, hash_of
+
+    assert isinstance(council, Council)
+    saved = CapabilityIndex.load(council.index_folder, embedder_id=council.embedder.id)
+    cards = council.registry.cards
+    have = saved.experts if saved is not None else {}
+    stale = [name for name, card in cards.items() if have.get(name) != hash_of(card)]
+    return {
+        "folder": str(council.index_folder),
+        "embedder": council.embedder.id,
+        "vectors": len(saved) if saved is not None else 0,
+        "fits": saved is not None and not stale and set(have) == set(cards),
+        "to_embed": stale,
+    }

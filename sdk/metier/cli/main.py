@@ -1,0 +1,64 @@
+"""The group of commands, `ask` being the one that needs no name."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+
+import click
+
+from metier.cli.ask import ask, plan, run
+from metier.cli.completion import completion
+from metier.cli.config import config
+from metier.cli.doctor import doctor
+from metier.cli.experts import experts
+from metier.cli.index import index
+from metier.cli.models import models
+
+_EPILOG = """\b
+Examples:
+  metier "What is 15% of 80?"
+  metier plan "Convert 5 km to miles, then write a Python function for it."
+  cat report.md | metier ask "Summarise this in three sentences."
+"""
+
+
+class DefaultGroup(click.Group):
+    """A group whose words are a question where they name no command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `ask` before a question."""
+        if not args and not sys.stdin.isatty():
+            args = ["ask"]
+        if args and args[0] not in self.commands and not self._is_own_option(args[0]):
+            self._refuse_typo(ctx, args[0])
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
+
+    @staticmethod
+    def _is_own_option(word: str) -> bool:
+        return word in ("-h", "--help", "--version")
+
+    def _refuse_typo(self, ctx: click.Context, word: str) -> None:
+        close = difflib.get_close_matches(word, self.commands, n=1, cutoff=0.75)
+        if close and word.isalpha():
+            raise click.UsageError(
+                f"no command is called {word!r}; did you mean {close[0]!r}? "
+                f"To ask it as a question: metier ask {word}",
+                ctx=ctx,
+            )
+
+
+@click.group(
+    cls=DefaultGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.version_option(package_name="metier", message="%(version)s")
+def cli() -> None:
+    """Ask local domain experts. A planner picks and chains them; one answer comes back."""
+
+
+for command in (ask, plan, run, experts, models, index, doctor, config, completion):
+    cli.add_command(command)

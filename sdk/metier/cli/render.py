@@ -1,0 +1,204 @@
+"""Events on a screen: the answer on stdout, all the rest on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Literal, Self, assert_never
+
+import click
+
+from metier.events import (
+    Answered,
+    CallDone,
+    CallStarted,
+    Event,
+    Notice,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Token,
+)
+
+if TYPE_CHECKING:
+    from metier.answer import Answer
+    from metier.plan import Plan, Step
+
+Form = Literal["text", "json", "jsonl"]
+_WIDTH = 92
+
+
+class Screen:
+    """Shows the events of one run.
+
+    Args:
+        stream: print the answer's words as they come.
+        form: `json` prints one object at the end, `jsonl` each event.
+    """
+
+    def __init__(self, *, verbose: bool, show_plan: bool, stream: bool, form: Form) -> None:
+        self._verbose = verbose
+        self._show_plan = show_plan
+        self._stream = stream and form == "text"
+        self._form = form
+        self._status = Status(enabled=form == "text" and not verbose)
+        self._begun = False
+        self.answer: Answer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if self._form == "jsonl":
+            click.echo(event.model_dump_json())
+        match event:
+            case Token():
+                self._words(event)
+            case Answered():
+                self._end(event.answer)
+            case PlanReady():
+                if self._show_plan or self._verbose:
+                    self._note(plan_tree(event.plan))
+            case StepStarted():
+                self._status.say(f"{event.expert} is working …")
+                self._trace(f"[{event.step_id}] {event.expert}: {_clipped(event.task)}")
+            case CallStarted():
+                if event.purpose == "compose":
+                    self._status.say("composing …")
+                self._trace(f"    {event.purpose}: asking {event.model}")
+            case CallDone():
+                self._trace(f"    {_told(event)}")
+            case StepDone():
+                self._trace(_checked(event))
+            case StepFailed():
+                self._note(f"step {event.step_id} ({event.expert}) failed: {event.reason}", "red")
+            case Notice():
+                if not event.answer:
+                    self._note(event.text, "yellow")
+            case _:
+                assert_never(event)
+
+    def _words(self, event: Token) -> None:
+        if not (event.answer and self._stream):
+            return
+        self._status.stop()
+        text = event.text if self._begun else event.text.lstrip("\n")
+        self._begun = self._begun or bool(text)
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+
+    def _end(self, answer: Answer) -> None:
+        self.answer = answer
+        self._status.stop()
+        if self._form == "json":
+            click.echo(answer.model_dump_json(indent=2))
+        elif self._form == "text":
+            if self._stream:
+                click.echo("" if self._begun else answer.text)
+            else:
+                click.echo(answer.text.strip("\n"))
+        for source in answer.sources:
+            self._trace(f"source: {source.name} {source.place}".rstrip())
+        usage = answer.usage
+        self._trace(
+            f"{usage.calls} calls, {usage.prompt_tokens} + {usage.completion_tokens} tokens, "
+            f"{usage.total_s:.1f} s in models ({usage.load_s:.1f} s loading)"
+        )
+
+    def _trace(self, text: str) -> None:
+        if self._verbose:
+            self._note(text, "bright_black")
+
+    def _note(self, text: str, color: str | None = None) -> None:
+        self._status.stop()
+        if self._begun and sys.stdout.isatty():
+            click.echo(err=True)
+        click.secho(text, fg=color, err=True)
+
+
+class Status:
+    """A line on stderr that says what is going on, and goes away. Only on a terminal."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled and sys.stderr.isatty()
+        self._shown = False
+
+    def say(self, text: str) -> None:
+        """Show a text in the place of the one before."""
+        if self._enabled:
+            click.echo(f"\r\033[K{click.style(text, dim=True)}", nl=False, err=True)
+            self._shown = True
+
+    def stop(self) -> None:
+        """Take it away."""
+        if self._shown:
+            click.echo("\r\033[K", nl=False, err=True)
+            self._shown = False
+
+
+def plan_tree(plan: Plan) -> str:
+    """A plan as a tree: each step's expert, probability, evidence, runner-up and needs."""
+    lines = [_clipped(plan.question)]
+    for n, step in enumerate(plan.steps):
+        last = n == len(plan.steps) - 1
+        head, *rest = _step_lines(step)
+        lines.append(f"{'└─' if last else '├─'} {head}")
+        lines += [f"{'  ' if last else '│ '}    {line}" for line in rest]
+    return "\n".join(lines)
+
+
+def _step_lines(step: Step) -> list[str]:
+    chosen = next((c for c in step.candidates if c.expert == step.expert), None)
+    chance = f" {chosen.probability:.2f}" if chosen and step.reason is None else ""
+    needs = f"  ← needs {', '.join(step.needs)}" if step.needs else ""
+    lines = [f"{step.id} {step.expert}{chance}{needs}", _clipped(step.task)]
+    if step.reason:
+        lines.append(step.reason)
+    if chosen and chosen.capability and step.reason is None:
+        like = f": like {_clipped(chosen.example, 60)!r}" if chosen.example else ""
+        lines.append(f"{chosen.capability}{like}")
+    others = [c for c in step.candidates if c.expert != step.expert]
+    if others:
+        lines.append(f"runner-up: {others[0].expert} {others[0].probability:.2f}")
+    return lines
+
+
+def _clipped(text: str, width: int = _WIDTH) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+def _told(event: CallDone) -> str:
+    usage = event.usage
+    if event.error:
+        return f"{event.model}: {event.error}"
+    speed = usage.completion_tokens / usage.decode_s if usage.decode_s else 0.0
+    return (
+        f"{event.model}: {usage.prompt_tokens} + {usage.completion_tokens} tokens in "
+        f"{usage.total_s:.1f} s ({speed:.0f} tokens/s)"
+    )
+
+
+def _checked(event: StepDone) -> str:
+    word = {True: "checked", False: "not checked", None: "done"}[event.checked]
+    return f"[{event.step_id}] {event.expert}: {word}"
+
+
+def as_json(value: object) -> str:
+    """JSON for people and machines alike."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def table(rows: list[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
+    """Columns as wide as they need to be."""
+    lines = [header, *rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

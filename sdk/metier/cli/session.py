@@ -1,0 +1,94 @@
+"""What every command needs: settings, a running server, errors as people want them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from metier.council import Council
+    from metier.errors import MetierError
+    from metier.settings import Settings
+
+T = TypeVar("T")
+
+FAILED, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
+
+
+@contextmanager
+def errors_for_people(*, as_json: bool = False) -> Iterator[None]:
+    """End the command with a clear message and the right exit code.
+
+    Exit codes: 1 failed, 2 usage, 130 interrupted.
+    """
+    from metier.errors import MetierError
+
+    try:
+        yield
+    except MetierError as exc:
+        _fail(exc, as_json=as_json)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has gone; the interpreter must not complain while it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:
+    from metier.errors import InvalidInput, InvalidSettings, UnknownExpert
+
+    if as_json:
+        body = {"code": exc.code, "message": exc.message, "hint": exc.hint}
+        click.echo(json.dumps({"error": body}))
+    click.secho("Error: ", fg="red", err=True, nl=False)
+    click.echo(str(exc), err=True)
+    usage = isinstance(exc, InvalidInput | InvalidSettings | UnknownExpert)
+    sys.exit(USAGE if usage else FAILED)
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings check each
+    """The settings in force, with the command's own options over them."""
+    from metier.settings import Settings
+
+    return Settings.load(**given)
+
+
+def open_council(settings: Settings) -> Council:
+    """A council on a running server; the local one is started where it is not running."""
+    from metier.council import Council
+
+    ensure_server(settings)
+    return Council.from_installed(settings)
+
+
+def ensure_server(settings: Settings) -> None:
+    """Start the local server where nothing listens and the program is there; never a remote one.
+
+    Where it cannot be started, the command goes on and says itself that nothing answers.
+    """
+    from metier.models import local
+
+    if not settings.autostart or not local.is_local(settings.host):
+        return
+    if local.is_listening(settings.host) or local.ollama_program(settings) is None:
+        return
+    started = local.start(settings)
+    click.echo(
+        f"started Ollama at {settings.host} (process {started.process.pid}, log {started.log})",
+        err=True,
+    )
+
+
+def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine."""
+    import anyio
+
+    return anyio.run(main)

@@ -1,0 +1,44 @@
+"""The seam to strategies: a pure async function over a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from metier.answer import Source
+from metier.plan import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """One whole answer of an expert to a step.
+
+    Attributes:
+        checked: whether the expert's own check passed; None where it has none.
+    """
+
+    text: str
+    expert: str
+    models: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    checked: bool | None = None
+
+
+class Sampler(Protocol):
+    """Asks experts for answers to the step at hand."""
+
+    async def sample(self, expert: str, *, live: bool = False) -> Sampled:
+        """One answer.
+
+        Args:
+            live: let its words out as they come, where the expert's card says `direct`. At
+                most one sample of a step may be live.
+
+        Raises:
+            MetierError: the expert has no answer.
+        """
+        ...
+
+
+Strategy = Callable[[Step, Sampler], Awaitable[Sampled]]

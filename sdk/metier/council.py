@@ -1,0 +1,330 @@
+"""The facade: registry, planner, engine and model server in one hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import ExitStack, aclosing
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from metier.answer import Answer
+from metier.capability import GENERAL, Card
+from metier.embedding.embedder import Embedder
+from metier.engine.engine import Engine, Limits
+from metier.engine.pump import pumped
+from metier.engine.recorder import Emit
+from metier.errors import EmptyQuestion, IndexUnavailable
+from metier.events import Answered, Event
+from metier.expert import Expert
+from metier.index import CapabilityIndex, index_folder, synchronised
+from metier.models.choosing import ModelChooser
+from metier.models.server import ModelServer
+from metier.plan import Document, Message, Plan
+from metier.planning.planner import Planner
+from metier.planning.selecting import Selector
+from metier.profiles import Profile
+from metier.registry import Registry
+from metier.settings import Settings
+
+T = TypeVar("T")
+Question = str | Sequence[Message]
+
+
+class Council:
+    """Experts that answer together.
+
+    Nothing is loaded, connected or embedded before it is needed. One council can be asked many
+    questions, also at the same time. Close it with `await council.aclose()`, `council.close()`,
+    or by using it in a `with` or `async with`.
+
+    Args:
+        registry: the experts.
+        server: who runs the models; the Ollama of the settings where not given.
+        embedder: who makes vectors; the one of the settings where not given.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        settings: Settings = Settings(),
+        server: ModelServer | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.server = server or _server(settings)
+        self.embedder = embedder or _embedder(settings, self.server)
+        self._planner: Planner | None = None
+        self._planned_for: list[str] = []
+        self._building = anyio.Lock()
+        self._chooser = ModelChooser(
+            self.server,
+            general_model=settings.model,
+            memory_bytes=_memory(settings),
+        )
+        self._engine = Engine(registry, self.server, self._chooser, seed=settings.seed)
+        self._threads = ExitStack()
+        self._portal: BlockingPortal | None = None
+        self._portal_lock = threading.Lock()
+
+    @classmethod
+    def from_installed(cls, settings: Settings | None = None) -> Self:
+        """A council of the domain folders and plugins that are installed.
+
+        Args:
+            settings: `Settings.load()` where not given.
+        """
+        settings = settings or Settings.load()
+        return cls(Registry.from_installed(settings), settings=settings)
+
+    @classmethod
+    def of(
+        cls,
+        experts: Iterable[Expert],
+        *,
+        settings: Settings = Settings(),
+        server: ModelServer | None = None,
+        embedder: Embedder | None = None,
+    ) -> Self:
+        """A council of exactly these experts."""
+        registry = Registry.of(experts)
+        return cls(registry, settings=settings, server=server, embedder=embedder)
+
+    async def plan(
+        self,
+        question: Question,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+    ) -> Plan:
+        """Who would do what; no model is asked, only the embedder.
+
+        Args:
+            question: a text, or a conversation that ends with the user's question.
+            documents: texts that the question is about.
+            experts: the only experts that may be chosen.
+
+        Raises:
+            EmptyQuestion: there is nothing to answer.
+            UnknownExpert: `experts` names one that is not there.
+            ModelServerError, ModelMissing: the embedder cannot be asked.
+        """
+        text, before = _conversation(question)
+        planner = await self.planner()
+        return await planner.plan(text, messages=before, documents=documents, experts=experts)
+
+    async def ask(
+        self,
+        question: Question,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+        limits: Limits | None = None,
+    ) -> Answer:
+        """Plan and run.
+
+        Raises:
+            MetierError: nothing could be answered. A partial answer is returned, not raised:
+                see `Answer.missing`.
+        """
+        plan = await self.plan(question, documents=documents, experts=experts)
+        return await self.run(plan, limits=limits)
+
+    async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
+        """Run a plan as it stands.
+
+        Raises:
+            InvalidPlan, UnknownExpert: it cannot run.
+            MetierError: nothing could be answered.
+        """
+        outcome = await self._engine.run(plan, _ignore, limits=limits or self.limits)
+        outcome.raise_if_nothing()
+        return outcome.answer
+
+    async def stream(
+        self,
+        question: Question | Plan,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+        limits: Limits | None = None,
+    ) -> AsyncIterator[Event]:
+        """What happens, as it happens; the last event is `Answered`.
+
+        Leaving the loop early cancels the run and closes the server's stream: use
+        `contextlib.aclosing` where that must be at once.
+        """
+        plan = question
+        if not isinstance(plan, Plan):
+            plan = await self.plan(plan, documents=documents, experts=experts)
+        run = partial(self._engine.run, plan, limits=limits or self.limits)
+        async with aclosing(pumped(run)) as events:
+            async for event in events:
+                yield event
+
+    def ask_sync(
+        self,
+        question: Question,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+        limits: Limits | None = None,
+    ) -> Answer:
+        """`ask` for code that is not async; also where an event loop runs in this thread."""
+        return self._sync(
+            partial(self.ask, question, documents=documents, experts=experts, limits=limits)
+        )
+
+    def plan_sync(
+        self,
+        question: Question,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+    ) -> Plan:
+        """`plan` for code that is not async."""
+        return self._sync(partial(self.plan, question, documents=documents, experts=experts))
+
+    def run_sync(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
+        """`run` for code that is not async."""
+        return self._sync(partial(self.run, plan, limits=limits))
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the settings."""
+        return Limits(timeout_s=self.settings.timeout_s, max_calls=self.settings.max_calls)
+
+    async def model_of(self, card: Card) -> str:
+        """The model that an expert runs on.
+
+        Raises:
+            ModelMissing: none of its models, nor of the general expert's, is installed.
+        """
+        general = self.registry.cards.get(GENERAL)
+        return (await self._chooser.model_for(card, general)).name
+
+    async def planner(self) -> Planner:
+        """The planner for the experts that are registered now; the index is brought up to date."""
+        async with self._building:
+            if self._planner is None or self._planned_for != list(self.registry.cards):
+                self._planned_for = list(self.registry.cards)
+                index = await self.index()
+                profile = self._profile(index)
+                self._planner = Planner(
+                    Selector(index, self.registry.cards, profile), self.embedder, self.registry.cards
+                )
+            return self._planner
+
+    async def index(self, *, fresh: bool = False) -> CapabilityIndex:
+        """The index for the registered experts: loaded, brought up to date, and saved.
+
+        Args:
+            fresh: build it anew, whatever is saved.
+        """
+        folder = self.index_folder
+        saved = None
+        if not fresh:
+            saved = CapabilityIndex.load(folder, embedder_id=self.embedder.id)
+        index, changed = await synchronised(saved, self.registry.cards.values(), self.embedder)
+        if changed:
+            _save_if_possible(partial(index.save, folder))
+        return index
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the index is kept."""
+        return index_folder(self.settings.cache_dir, self.embedder.id)
+
+    def _profile(self, index: CapabilityIndex) -> Profile:
+        index_hash = index.hash()
+        file = self.index_folder / "profile.json"
+        if (profile := Profile.load(file, index_hash=index_hash)) is not None:
+            return profile
+        profile = Selector(index, self.registry.cards).learnt()
+        _save_if_possible(partial(profile.save, file))
+        return profile
+
+    async def aclose(self) -> None:
+        """Let the server's connections go."""
+        await self.server.aclose()
+
+    def close(self) -> None:
+        """End what the sync methods started."""
+        with self._portal_lock:
+            if self._portal is not None:
+                self._portal.call(self.aclose)
+                self._portal = None
+                self._threads.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _sync(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run in this council's own event loop, in a thread of its own."""
+        with self._portal_lock:
+            if self._portal is None:
+                self._portal = self._threads.enter_context(start_blocking_portal())
+            portal = self._portal
+        return portal.call(call)
+
+
+def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:
+    if isinstance(question, str):
+        return question, ()
+    messages = tuple(question)
+    if not messages or messages[-1].role != "user":
+        raise EmptyQuestion
+    return messages[-1].content, messages[:-1]
+
+
+def _server(settings: Settings) -> ModelServer:
+    from metier.models.ollama import OllamaServer
+
+    return OllamaServer.from_settings(settings)
+
+
+def _embedder(settings: Settings, server: ModelServer) -> Embedder:
+    if settings.embedder == "sentence-transformers":
+        from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
+
+        return SentenceTransformersEmbedder(settings.embed_model)
+    from metier.embedding.ollama import OllamaEmbedder
+
+    return OllamaEmbedder(server, model=settings.embed_model)
+
+
+def _memory(settings: Settings) -> int | None:
+    """This machine's memory says something only about a server on this machine."""
+    from metier.models.choosing import physical_memory_bytes
+    from metier.models.local import is_local
+
+    return physical_memory_bytes() if is_local(settings.host) else None
+
+
+def _save_if_possible(save: Callable[[], None]) -> None:
+    """A folder that cannot be written costs time at the next start, and nothing else."""
+    try:
+        save()
+    except IndexUnavailable as exc:
+        import warnings
+
+        warnings.warn(str(exc), stacklevel=4)
+
+
+def _ignore(event: Event) -> None:
+    """Events of a run that nobody watches."""

@@ -1,0 +1,114 @@
+"""What an expert gets to answer with: the model, others' skills, sources."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from pydantic import BaseModel, ValidationError
+
+from metier.answer import Source
+from metier.capability import Card
+from metier.engine.calling import Caller
+from metier.errors import InvalidOutput
+from metier.models.server import InstalledModel, Sampling
+from metier.plan import Message
+from metier.skill import Skill
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class StepContext:
+    """The `Context` of one sample of one step."""
+
+    def __init__(
+        self,
+        *,
+        caller: Caller,
+        card: Card,
+        choose: Callable[[], Awaitable[InstalledModel]],
+        find_skill: Callable[[str], Skill | None],
+        step_id: str,
+        seed: int,
+    ) -> None:
+        self._caller = caller
+        self._card = card
+        self._choose = choose
+        self._find_skill = find_skill
+        self._step_id = step_id
+        self._seed = seed
+        self.models: dict[str, None] = {}
+        self.sources: dict[Source, None] = {}
+        self.checked: bool | None = None
+
+    async def stream(
+        self, messages: Sequence[Message], *, sampling: Sampling | None = None
+    ) -> AsyncIterator[str]:
+        """The model's reply, piece by piece."""
+        model = await self._choose()
+        self.models[model.name] = None
+        async for piece in self._caller.stream(
+            model,
+            messages,
+            sampling or self._sampling(),
+            purpose="step",
+            step_id=self._step_id,
+        ):
+            yield piece
+
+    async def complete(
+        self, messages: Sequence[Message], *, sampling: Sampling | None = None
+    ) -> str:
+        """The model's reply as a whole."""
+        return "".join([piece async for piece in self.stream(messages, sampling=sampling)])
+
+    async def structured(
+        self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
+    ) -> M:
+        """The model's reply as an object; its grammar is enforced while the model writes."""
+        given = sampling or self._sampling()
+        schema = given.schema if given.schema is not None else shape.model_json_schema()
+        asked = Sampling(
+            temperature=given.temperature,
+            seed=given.seed,
+            max_tokens=given.max_tokens,
+            stop=given.stop,
+            schema=schema,
+        )
+        text = await self.complete(messages, sampling=asked)
+        try:
+            return shape.model_validate_json(text)
+        except ValidationError as exc:
+            raise InvalidOutput(
+                f"{next(reversed(self.models))} did not write a {shape.__name__}: {text[:200]!r}"
+            ) from exc
+
+    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+        """Another expert's skill; a `def` runs in a thread."""
+        found = self._find_skill(name)
+        if found is None:
+            return None
+
+        async def call(**arguments: Any) -> Any:  # noqa: ANN401  # as the skill declares them
+            if inspect.iscoroutinefunction(found.call):
+                return await found.call(**arguments)
+            return await anyio.to_thread.run_sync(lambda: found.call(**arguments))
+
+        return call
+
+    def cite(self, source: Source) -> None:
+        """Name a source of the answer."""
+        self.sources[source] = None
+
+    def mark_checked(self, passed: bool, /) -> None:  # noqa: FBT001  # as in the protocol
+        """Say whether the program's own check of the answer passed."""
+        self.checked = passed
+
+    def _sampling(self) -> Sampling:
+        return Sampling(
+            temperature=self._card.temperature,
+            seed=self._seed,
+            max_tokens=self._card.max_tokens,
+        )

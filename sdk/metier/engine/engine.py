@@ -1,0 +1,277 @@
+"""Runs a plan and tells it in events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import anyio
+
+from metier.answer import Answer
+from metier.capability import GENERAL, Card
+from metier.engine.calling import Caller
+from metier.engine.composing import Placer, attribution, composition, numbered, placed
+from metier.engine.executor import Executor, Job, LocalExecutor
+from metier.engine.ordering import ordered
+from metier.engine.recorder import Budget, Emit, Recorder
+from metier.errors import DeadlineExceeded, ExpertFailed, MetierError
+from metier.events import Answered, Notice, PlanReady, StepDone, StepFailed, Token
+from metier.expert import Result, Task
+from metier.models.choosing import ModelChooser
+from metier.models.server import ModelServer
+from metier.plan import Plan, Step
+from metier.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one question may cost.
+
+    Attributes:
+        timeout_s: deadline of the whole run, in seconds.
+        max_calls: model calls.
+    """
+
+    timeout_s: float = 900.0
+    max_calls: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        errors: what went wrong, by step id.
+    """
+
+    answer: Answer
+    errors: Mapping[str, MetierError]
+
+    def raise_if_nothing(self) -> None:
+        """Raise the first error where no step has a result."""
+        if self.errors and not self.answer.parts:
+            raise next(iter(self.errors.values()))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The state of one run."""
+
+    plan: Plan
+    recorder: Recorder
+    caller: Caller
+    models: Mapping[str, str]
+    done: dict[str, StepDone] = field(default_factory=dict)
+    errors: dict[str, MetierError] = field(default_factory=dict)
+
+    def results(self) -> list[StepDone]:
+        """The results in the order of the plan."""
+        return [self.done[step.id] for step in self.plan.steps if step.id in self.done]
+
+    def fail(self, step: Step, error: MetierError) -> None:
+        """Tell that a step has no result."""
+        self.errors[step.id] = error
+        self.recorder(
+            StepFailed(
+                step_id=step.id,
+                expert=step.expert,
+                task=step.task,
+                code=error.code,
+                reason=str(error),
+            )
+        )
+
+
+class Engine:
+    """Runs plans.
+
+    Args:
+        executor: who runs a step; this process where not given.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        server: ModelServer,
+        chooser: ModelChooser,
+        *,
+        seed: int = 0,
+        executor: Executor | None = None,
+    ) -> None:
+        self._registry = registry
+        self._server = server
+        self._chooser = chooser
+        self._seed = seed
+        self._executor = executor or LocalExecutor(registry, chooser, seed=seed)
+
+    async def run(self, plan: Plan, emit: Emit, *, limits: Limits = Limits()) -> Outcome:
+        """Run a plan; what happens goes to `emit` as it happens.
+
+        A step that fails leaves a partial answer that names what is missing.
+
+        Raises:
+            InvalidPlan, UnknownExpert: the plan cannot run; nothing has been emitted.
+        """
+        plan.check(self._registry.cards)
+        recorder = Recorder(emit)
+        caller = Caller(self._server, emit=recorder, budget=Budget(limits.max_calls))
+        recorder(PlanReady(plan=plan))
+        run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
+        with anyio.move_on_after(limits.timeout_s) as scope:
+            run.models = await self._models(plan)
+            await self._steps(run)
+            await self._compose(run)
+        self._finish(run, limits, overdue=scope.cancelled_caught)
+        answer = recorder.answer()
+        recorder(Answered(answer=answer))
+        return Outcome(answer=answer, errors=run.errors)
+
+    async def _models(self, plan: Plan) -> dict[str, str]:
+        """The model of each step, as far as it is known: only the order depends on it."""
+        if len(plan.steps) == 1:
+            return {}
+        found: dict[str, str] = {}
+        for step in plan.steps:
+            card = self._registry.cards[step.expert]
+            try:
+                found[step.id] = (await self._chooser.model_for(card, self._general)).name
+            except MetierError:
+                continue  # the step itself will say so
+        return found
+
+    @property
+    def _general(self) -> Card | None:
+        return self._registry.cards.get(GENERAL)
+
+    async def _steps(self, run: _Run) -> None:
+        """All steps, those of one model together, side by side where the server has room."""
+        waiting = await self._order(run)
+        while waiting:
+            self._drop_orphans(run, waiting)
+            if not waiting:
+                return
+            batch = self._batch(run, waiting)
+            waiting[:] = [step for step in waiting if step not in batch]
+            async with anyio.create_task_group() as group:
+                for step in batch:
+                    group.start_soon(self._step, run, step)
+
+    async def _order(self, run: _Run) -> list[Step]:
+        if len(run.plan.steps) == 1:
+            return list(run.plan.steps)
+        try:
+            resident = [model.name for model in await self._server.resident()]
+        except MetierError:
+            resident = []
+        last = None
+        if self._general is not None:
+            try:
+                last = (await self._chooser.model_for(self._general, self._general)).name
+            except MetierError:
+                last = None
+        return ordered(run.plan.steps, run.models, resident=resident, last=last)
+
+    def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
+        """The next step, and others of its model that are ready, as many as have room."""
+        first = waiting[0]
+        model = run.models.get(first.id)
+        if model is None:
+            return [first]
+        ready = [
+            step
+            for step in waiting
+            if run.models.get(step.id) == model and all(need in run.done for need in step.needs)
+        ]
+        return ready[: self._server.slots(model)]
+
+    def _drop_orphans(self, run: _Run, waiting: list[Step]) -> None:
+        """Steps whose needed step failed cannot run."""
+        for step in list(waiting):
+            if lost := [need for need in step.needs if need in run.errors]:
+                waiting.remove(step)
+                run.fail(step, ExpertFailed(f"it needs step {lost[0]}, which failed"))
+                self._drop_orphans(run, waiting)
+                return
+
+    async def _step(self, run: _Run, step: Step) -> None:
+        plan = run.plan
+        inputs = tuple(
+            Result(step_id=need, expert=run.done[need].expert, text=run.done[need].text)
+            for need in step.needs
+        )
+        task = Task(
+            text=step.task,
+            question=plan.question,
+            inputs=inputs,
+            messages=plan.messages,
+            documents=plan.documents,
+        )
+        job = Job(step=step, task=task, solo=len(plan.steps) == 1)
+        try:
+            run.done[step.id] = await self._executor.run(
+                job, caller=run.caller, emit=run.recorder
+            )
+        except MetierError as exc:
+            run.fail(step, exc)
+
+    async def _compose(self, run: _Run) -> None:
+        """Several results become one answer; one result is the answer already."""
+        results = run.results()
+        if len(run.plan.steps) == 1 or not results:
+            return
+        if len(results) == 1:
+            run.recorder(Token(text=results[0].text.strip(), answer=True))
+            return
+        placer = Placer(run.plan.question, results)
+        said = False
+        try:
+            async with aclosing(self._composed(run, results)) as pieces:
+                async for text in placed(pieces, placer):
+                    said = True
+                    run.recorder(Token(text=text, answer=True))
+            rest = placer.finish()
+        except MetierError as exc:
+            run.recorder(Notice(text=f"composing failed, so the parts follow as they are: {exc}"))
+            rest = placer.finish() if said else numbered(results)
+        if rest:
+            run.recorder(Token(text=rest, answer=True))
+        run.recorder(Token(text=f"\n\n{attribution(results)}", answer=True))
+
+    async def _composed(self, run: _Run, results: list[StepDone]):  # noqa: ANN202
+        if self._general is None:
+            raise ExpertFailed("there is no general expert to compose with")
+        model = await self._chooser.model_for(self._general, self._general)
+        asked = composition(run.plan, results, seed=self._seed)
+        async for piece in run.caller.stream(
+            model, asked.messages, asked.sampling, purpose="compose", step_id=None
+        ):
+            yield piece
+
+    def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
+        """What is missing, and the notices of the cards that took part."""
+        if overdue:
+            self._tell_overdue(run, limits)
+        if run.errors and run.done:
+            missing = ", ".join(
+                f"{step.task!r} ({step.expert})"
+                for step in run.plan.steps
+                if step.id in run.errors
+            )
+            run.recorder(Token(text=f"\n\nNot answered: {missing}", answer=True))
+        notices = {self._registry.cards[result.expert].notice for result in run.results()}
+        for notice in sorted(notices - {""}):
+            run.recorder(Notice(text=notice, answer=True))
+            run.recorder(Token(text=f"\n\n{notice}", answer=True))
+
+    def _tell_overdue(self, run: _Run, limits: Limits) -> None:
+        results = run.results()
+        for step in run.plan.steps:
+            if step.id not in run.done and step.id not in run.errors:
+                run.fail(step, DeadlineExceeded(f"not done within {limits.timeout_s:g} s"))
+        text = run.recorder.answer().text
+        if len(run.plan.steps) > 1 and results:
+            lead = "\n\n" if text else ""
+            unsaid = [result for result in results if result.text.strip() not in text]
+            if unsaid:
+                run.recorder(Token(text=f"{lead}{numbered(unsaid)}", answer=True))

@@ -1,0 +1,157 @@
+"""Runs one step. In this process now; an executor elsewhere gets the same job as JSON."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio.to_thread
+
+from metier.capability import GENERAL
+from metier.combining import STRATEGIES, Sampled
+from metier.engine.calling import Caller
+from metier.engine.context import StepContext
+from metier.engine.recorder import Emit
+from metier.errors import ExpertFailed, MetierError
+from metier.events import StepDone, StepStarted, Token
+from metier.expert import Expert, Task
+from metier.models.choosing import ModelChooser
+from metier.plan import Step
+from metier.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A step with all that it needs.
+
+    Attributes:
+        solo: whether it is the only step, so that its words are the answer.
+    """
+
+    step: Step
+    task: Task
+    solo: bool
+
+
+class Executor(Protocol):
+    """Runs a job; running it again gives the same."""
+
+    async def run(self, job: Job, *, caller: Caller, emit: Emit) -> StepDone:
+        """Run the step and tell it in events, the last of which is returned.
+
+        Raises:
+            MetierError: the step has no result.
+        """
+        ...
+
+
+class LocalExecutor:
+    """Runs steps in this process."""
+
+    def __init__(self, registry: Registry, chooser: ModelChooser, *, seed: int = 0) -> None:
+        self._registry = registry
+        self._chooser = chooser
+        self._seed = seed
+
+    async def run(self, job: Job, *, caller: Caller, emit: Emit) -> StepDone:
+        """Run the step's strategy over the step's expert."""
+        step = job.step
+        emit(StepStarted(step_id=step.id, expert=step.expert, task=step.task))
+        sampler = _StepSampler(self, job, caller, emit)
+        sampled = await STRATEGIES[step.strategy](step, sampler)
+        if not sampled.text.strip():
+            raise ExpertFailed(f"{step.expert} gave an empty answer")
+        if job.solo and not sampler.streamed:
+            emit(Token(step_id=step.id, text=sampled.text, answer=True))
+        done = StepDone(
+            step_id=step.id,
+            expert=sampled.expert,
+            task=step.task,
+            text=sampled.text,
+            models=sampled.models,
+            sources=sampled.sources,
+            checked=sampled.checked,
+        )
+        emit(done)
+        return done
+
+    async def expert(self, name: str) -> Expert:
+        """The expert; importing its plugin may take a while, so it is done in a thread."""
+        return await anyio.to_thread.run_sync(self._registry.expert, name)
+
+    def context(self, expert: Expert, job: Job, caller: Caller) -> StepContext:
+        """What the expert may use in this step."""
+        general = self._registry.cards.get(GENERAL)
+        return StepContext(
+            caller=caller,
+            card=expert.card,
+            choose=lambda: self._chooser.model_for(expert.card, general),
+            find_skill=self._registry.skill,
+            step_id=job.step.id,
+            seed=self._seed,
+        )
+
+
+class _StepSampler:
+    """The `Sampler` of one job."""
+
+    def __init__(self, executor: LocalExecutor, job: Job, caller: Caller, emit: Emit) -> None:
+        self._executor = executor
+        self._job = job
+        self._caller = caller
+        self._emit = emit
+        self.streamed = False
+
+    async def sample(self, expert: str, *, live: bool = False) -> Sampled:
+        found = await self._executor.expert(expert)
+        context = self._executor.context(found, self._job, self._caller)
+        as_answer = live and self._job.solo and found.card.stream == "direct"
+        pieces: list[str] = []
+        try:
+            async with aclosing(_pieces(found, self._job.task, context)) as stream:
+                async for piece in stream:
+                    pieces.append(piece)
+                    if live:
+                        step_id = self._job.step.id
+                        self._emit(Token(step_id=step_id, text=piece, answer=as_answer))
+                        self.streamed = self.streamed or as_answer
+        except MetierError:
+            raise
+        # An expert's code may raise anything; the step fails, the plan goes on.
+        except Exception as exc:
+            raise ExpertFailed(f"{expert} raised {type(exc).__name__}: {exc}") from exc
+        return Sampled(
+            text="".join(pieces),
+            expert=expert,
+            models=tuple(context.models),
+            sources=tuple(context.sources),
+            checked=context.checked,
+        )
+
+
+async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncIterator[str]:
+    """The pieces of an answer, whichever way the expert was written."""
+    answering = await _started(expert.answer, task, context)
+    if inspect.isawaitable(answering):
+        answering = await answering
+    if isinstance(answering, str):
+        yield answering
+        return
+    if not hasattr(answering, "__aiter__"):
+        kind = type(answering).__name__
+        raise ExpertFailed(f"{expert.id}.answer returned {kind}, not text or an async iterator")
+    async for piece in answering:
+        yield str(piece)
+
+
+async def _started(
+    answer: Callable[..., object], task: Task, context: StepContext
+) -> object:
+    """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
+    plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
+    if plain and getattr(answer, "__func__", None) is not Expert.answer:
+        return await anyio.to_thread.run_sync(answer, task, context)
+    return answer(task, context)

@@ -1,0 +1,79 @@
+"""Which model an expert runs on: the first of its card that is installed and fits in memory."""
+
+from __future__ import annotations
+
+import os
+
+from metier.capability import GENERAL, Card
+from metier.errors import ModelMissing
+from metier.models.server import InstalledModel, ModelServer
+
+# Weights, plus the context's cache and the runner.
+_OVERHEAD = 1.2
+
+
+class ModelChooser:
+    """Chooses models, and asks the server for its list once.
+
+    Args:
+        general_model: the model of the general expert, over its card's.
+        memory_bytes: what a model may take; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        *,
+        general_model: str | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self._server = server
+        self._general_model = general_model
+        self._memory_bytes = memory_bytes
+        self._installed: dict[str, InstalledModel] = {}
+
+    async def model_for(self, card: Card, general: Card | None) -> InstalledModel:
+        """The model for an expert; the general expert's where none of its own is there.
+
+        Raises:
+            ModelMissing: none of the models is installed.
+            ModelServerUnreachable: the server cannot be asked.
+        """
+        if not self._installed:
+            self._installed = {model.name: model for model in await self._server.list()}
+        if card.id == GENERAL and self._general_model is not None:
+            return self._named(self._general_model)
+        wanted = [*card.models]
+        if general is not None and card.id != GENERAL:
+            wanted += [self._general_model] if self._general_model else []
+            wanted += general.models
+        for name in wanted:
+            found = self._installed.get(full_name(name))
+            if found is not None and self._fits(found):
+                return found
+        self._installed = {}  # so that a model pulled meanwhile is seen next time
+        missing = wanted[-1] if wanted else "qwen2.5-coder:1.5b"
+        raise ModelMissing(missing)
+
+    def _named(self, name: str) -> InstalledModel:
+        if (found := self._installed.get(full_name(name))) is None:
+            installed = list(self._installed)
+            self._installed = {}
+            raise ModelMissing(name, installed=installed)
+        return found
+
+    def _fits(self, model: InstalledModel) -> bool:
+        return self._memory_bytes is None or model.size_bytes * _OVERHEAD < self._memory_bytes
+
+
+def full_name(model: str) -> str:
+    """The name with its tag, as the server lists it."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def physical_memory_bytes() -> int | None:
+    """The memory of this machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Who does what: split, select, link."""
