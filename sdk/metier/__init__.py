@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metier.plan import Document, Message, Plan
     from metier.registry import Registry
     from metier.settings import Settings
-    from metier.skill import skill
+    from metier.skills import skill
 
 _HOMES = {
     "Answer": "metier.answer",
@@ -37,7 +37,7 @@ _HOMES = {
     "Settings": "metier.settings",
     "Task": "metier.expert",
     "read_card": "metier.capability",
-    "skill": "metier.skill",
+    "skill": "metier.skills",
 }
 
 __all__ = [

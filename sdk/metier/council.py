@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,8 @@ from metier.capability import GENERAL, Card
 from metier.embedding.embedder import Embedder
 from metier.engine.engine import Engine, Limits
 from metier.engine.pump import pumped
-from metier.engine.recorder import Emit
 from metier.errors import EmptyQuestion, IndexUnavailable
-from metier.events import Answered, Event
+from metier.events import Event
 from metier.expert import Expert
 from metier.index import CapabilityIndex, index_folder, synchronised
 from metier.models.choosing import ModelChooser
@@ -154,7 +153,7 @@ class Council:
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
         limits: Limits | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
         Leaving the loop early cancels the run and closes the server's stream: use
@@ -217,7 +216,9 @@ class Council:
                 index = await self.index()
                 profile = self._profile(index)
                 self._planner = Planner(
-                    Selector(index, self.registry.cards, profile), self.embedder, self.registry.cards
+                    Selector(index, self.registry.cards, profile),
+                    self.embedder,
+                    self.registry.cards,
                 )
             return self._planner
 

@@ -85,7 +85,7 @@ class Token(_Event):
             are `Answer.text`; the others show progress.
     """
 
-    type: Literal["token"] = "token"  # noqa: S105  # the name of an event
+    type: Literal["token"] = "token"  # the name of an event
     text: str
     answer: bool
 
@@ -180,7 +180,7 @@ class Folding:
         self._usage = Usage()
         self._composed = False
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event) -> None:  # noqa: C901  # one arm an event
         """Take one event in."""
         match event:
             case PlanReady():

@@ -18,7 +18,7 @@ from metier.capability import Card, read_card
 from metier.errors import InvalidCard, MetierError
 from metier.models.server import Sampling
 from metier.plan import Document, Message
-from metier.skill import Skill, skills_of
+from metier.skills import Skill, skills_of
 
 M = TypeVar("M", bound=BaseModel)
 Answering = str | Awaitable[str] | AsyncIterator[str]
@@ -86,7 +86,7 @@ class Context(Protocol):
         """Name a source of the answer."""
         ...
 
-    def mark_checked(self, passed: bool, /) -> None:  # noqa: FBT001  # one obvious argument
+    def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""
         ...
 

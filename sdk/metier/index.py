@@ -118,7 +118,7 @@ class CapabilityIndex:
         if isinstance(faiss.downcast_index(self._faiss.index), faiss.IndexHNSW):
             self._rebuild_without(set(ids))  # HNSW cannot forget a vector
         else:
-            self._faiss.remove_ids(np.array(ids, dtype=np.int64))
+            self._faiss.remove_ids(faiss.IDSelectorBatch(np.array(ids, dtype=np.int64)))
         for i in ids:
             del self._rows[i]
 
@@ -200,7 +200,10 @@ class CapabilityIndex:
     @classmethod
     def _from(cls, meta: dict[str, object], vectors: bytes) -> Self | None:
         index = cls(str(meta["embedder"]), int(str(meta["dimension"])))
-        index._faiss = faiss.deserialize_index(np.frombuffer(vectors, dtype=np.uint8))
+        stored = faiss.deserialize_index(np.frombuffer(vectors, dtype=np.uint8))
+        if not isinstance(stored, faiss.IndexIDMap2):
+            return None
+        index._faiss = stored
         listed = meta["rows"]
         experts = meta["experts"]
         if not isinstance(listed, list) or not isinstance(experts, dict):

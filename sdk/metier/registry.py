@@ -16,7 +16,7 @@ from metier.capability import Card, read_card
 from metier.errors import InvalidCard, MetierError, PluginBroken, UnknownExpert
 from metier.expert import Expert
 from metier.settings import APP, Settings
-from metier.skill import Skill
+from metier.skills import Skill
 
 GROUP = "metier.experts"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 import sympy
-from sympy import Expr, Integer, Integral, Rational, Symbol
+from sympy import Expr, Integer, Integral, Symbol
 from sympy.calculus.accumulationbounds import AccumulationBounds
 
 from metier.errors import InvalidInput
@@ -15,7 +15,7 @@ from metier_math.equations import solve
 from metier_math.expressions import NO_NAMES, read, read_name, read_number
 from metier_math.functions import Value, deviation, mean, median, prime_factors
 from metier_math.program import Computed, Program
-from metier_math.rendering import exact_text, rendered
+from metier_math.rendering import approximated, exact_text, rendered
 from metier_math.units import convert, in_units, mentions_unit, unit_symbol
 
 MAX_NUMBERS = 2_000
@@ -54,7 +54,7 @@ def evaluate(text: str, *, unit: str = "", names: Names = NO_NAMES) -> Computed:
         names: what names stand for.
     """
     value = _evaluated(text, names)
-    if isinstance(value, Expr) and not isinstance(value, Rational) and value.is_number:
+    if isinstance(value, Expr) and value.is_number and not value.is_rational:
         value = sympy.simplify(value)
     return _shown(value, unit)
 
@@ -74,8 +74,7 @@ def integrate(
     function = _function(text, names, variables)
     (symbol,) = variables or [_only_variable(function)]
     if bounds.strip():
-        lower, upper = _bounds(bounds, names)
-        return rendered(sympy.integrate(function, (symbol, lower, upper)))
+        return _definite(sympy.integrate(function, (symbol, *_bounds(bounds, names))))
     result = sympy.integrate(function, symbol)
     if result.has(Integral):
         raise InvalidInput(f"no antiderivative of {text} was found")
@@ -138,6 +137,9 @@ def statistics(text: str, *, names: Names = NO_NAMES) -> Computed:
     return Computed(text=", ".join([f"count = {len(numbers)}", *shown]), exact="")
 
 
+_FORMS = {"simplify": simplify, "factor": factor, "expand": expand}
+
+
 def _solved(program: Program) -> Computed:
     """The steps of a system: those with a `=` are its equations, a lone name is assigned."""
     names: dict[str, Value] = {}
@@ -164,12 +166,8 @@ def _operated(program: Program, text: str, names: Names) -> Computed:
             return integrate(text, variable, bounds=program.to, names=names)
         case "limit":
             return limit(text, variable, program.to, names=names)
-        case "simplify":
-            return simplify(text, names=names)
-        case "factor":
-            return factor(text, names=names)
-        case "expand":
-            return expand(text, names=names)
+        case "simplify" | "factor" | "expand" as form:
+            return _FORMS[form](text, names=names)
         case "statistics":
             return statistics(text, names=names)
         case "solve":
@@ -221,6 +219,15 @@ def _bounds(text: str, names: Names) -> tuple[Expr, Expr]:
         raise InvalidInput(f"{text!r} are not two bounds")
     lower, upper = (read_number(part, names=names) for part in parts)
     return lower, upper
+
+
+def _definite(value: Expr) -> Computed:
+    if not value.has(Integral):
+        return rendered(value)
+    number = value.evalf()
+    if not number.is_Float:
+        raise InvalidInput("no value of this integral was found")
+    return Computed(text=f"≈ {approximated(number)}", exact="", approx=approximated(number))
 
 
 def _limit(value: Expr) -> Computed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 from sympy import Expr, Symbol
@@ -13,7 +13,7 @@ from metier.errors import InvalidInput
 from metier_math.expressions import NO_NAMES, read_name, read_number
 from metier_math.functions import Value
 from metier_math.program import Computed
-from metier_math.rendering import approximated, rendered
+from metier_math.rendering import approximated, exact_text, rendered
 
 Solution = dict[Symbol, Expr]
 
@@ -46,16 +46,37 @@ def solve(text: str, variable: str = "", *, names: Mapping[str, Value] = NO_NAME
 
 def _solved(equations: Sequence[Expr], unknown: Sequence[Symbol]) -> Computed:
     try:
-        solutions: list[Solution] = sympy.solve(equations, unknown, dict=True)
+        solutions = _solutions(equations, unknown)
     except NotImplementedError:
         return _searched(equations, unknown)
     if not solutions:
-        return Computed(text="no solution", exact="")
-    text = _alternatives(solutions)
+        # Of equations that are not linear, SymPy may miss solutions without saying so.
+        certain = all(_is_linear(equation, unknown) for equation in equations)
+        return Computed(text="no solution" if certain else "no solution was found", exact="")
+    solutions.sort(key=_place)
+    text = _alternatives(solutions, lambda value: rendered(value).text)
     if any(equation.has(TrigonometricFunction) for equation in equations):
         # SymPy's list has the solutions of one period; leaving that out would be wrong.
         text += ", and again in each period"
-    return Computed(text=text, exact=text)
+    return Computed(text=text, exact=_alternatives(solutions, exact_text))
+
+
+def _solutions(equations: Sequence[Expr], unknown: Sequence[Symbol]) -> list[Solution]:
+    if any(equation.has(sympy.Abs) for equation in equations):
+        # Absolute values of complex numbers are beyond SymPy; real ones are what is meant.
+        real = {symbol: Symbol(symbol.name, real=True) for symbol in unknown}
+        equations = [equation.subs(real) for equation in equations]
+        unknown = list(real.values())
+    # As a list of one, SymPy leaves out roots that have no closed form, as of x^5 - x - 1.
+    one = len(equations) == 1 == len(unknown)
+    system = (equations[0], unknown[0]) if one else (equations, unknown)
+    found: list[Solution] = sympy.solve(*system, dict=True)
+    return found
+
+
+def _is_linear(equation: Expr, unknown: Sequence[Symbol]) -> bool:
+    polynomial = equation.as_poly(*unknown)
+    return polynomial is not None and polynomial.total_degree() <= 1
 
 
 def _difference(text: str, names: Mapping[str, Value]) -> Expr:
@@ -93,18 +114,23 @@ def _searched(equations: Sequence[Expr], unknown: Sequence[Symbol]) -> Computed:
     raise InvalidInput("no solution was found")
 
 
-def _alternatives(solutions: list[Solution]) -> str:
-    """`x = 2 or x = 3`: real ones first, in their order."""
-    ordered = sorted(solutions, key=_place)
-    return " or ".join(", ".join(_equality(*pair) for pair in s.items()) for s in ordered)
+def _alternatives(solutions: list[Solution], shown: Callable[[Expr], str]) -> str:
+    """`x = 2 or x = 3`."""
+    return " or ".join(
+        ", ".join(_equality(symbol, shown(value)) for symbol, value in solution.items())
+        for solution in solutions
+    )
 
 
-def _place(solution: Solution) -> tuple[bool, float]:
+def _place(solution: Solution) -> tuple[bool, float, float]:
+    """Real solutions first, in their order."""
     first = next(iter(solution.values()))
-    real = bool(first.is_number and first.is_real)
-    return (not real, float(first) if real else 0.0)
+    if not first.is_number:
+        return (False, 0.0, 0.0)
+    # Real roots of cubics are written with i; only their value shows that they are real.
+    value = complex(sympy.N(first, chop=True))
+    return (value.imag != 0, value.real, value.imag)
 
 
-def _equality(symbol: Symbol, value: Expr) -> str:
-    text = rendered(value).text
-    return f"{symbol} {text}" if text.startswith("≈") else f"{symbol} = {text}"
+def _equality(symbol: Symbol, value: str) -> str:
+    return f"{symbol} {value}" if value.startswith("≈") else f"{symbol} = {value}"

@@ -13,12 +13,12 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import sympy
-from sympy import Expr, Integer, Rational, Symbol
+from sympy import Expr, Rational, Symbol
 
 from metier.errors import InvalidInput
 from metier_math.functions import FUNCTIONS, Function, Value, named, remainder
 from metier_math.magnitudes import check_power
-from metier_math.notation import plain_name, python_name, python_notation
+from metier_math.notation import plain_name, python_notation
 
 MAX_NODES = 200
 MAX_DEPTH = 40
@@ -57,7 +57,7 @@ def read(
     Raises:
         InvalidInput: something in it is not allowed, or its numbers would be too large.
     """
-    units_except = None if unit is None else {*names, *CONSTANTS, *FUNCTIONS}
+    units_except = None if unit is None else {*names, *CONSTANTS}
     source = python_notation(text, units_except=units_except)
     reader = _Reader(source, {**CONSTANTS, **names}, unit or Symbol)
     return reader.value(_parsed(source, text))
@@ -162,7 +162,7 @@ class _Reader:
             return self._names[name]
         if name.startswith("_"):
             raise InvalidInput(f"a name may not begin with an underscore: {name!r}")
-        if name in FUNCTIONS:
+        if name in FUNCTIONS and self._unknown is Symbol:
             raise InvalidInput(f"the function {name} needs its arguments in brackets")
         return self._unknown(name)
 

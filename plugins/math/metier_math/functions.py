@@ -97,7 +97,7 @@ def remainder(dividend: Expr, divisor: Expr) -> Expr:
     return sympy.Mod(dividend, divisor)
 
 
-def _round(value: Expr, places: Expr = Integer(0)) -> Expr:
+def _round(value: Expr, places: Expr = sympy.S.Zero) -> Expr:
     """To the nearest, halves away from zero, as people round; Python rounds 2.5 to 2."""
     if abs(_whole("round", places)) > _MAX_PLACES:
         raise InvalidInput(f"round: {places} decimal places are more than {_MAX_PLACES}")

@@ -60,7 +60,9 @@ def _digits(number: Rational) -> float:
 def _short(value: Expr) -> str:
     """The number itself where it is short: writing it out may be what must not happen."""
     long = any(_digits(part) > 30 for part in value.atoms(Rational))
-    return "(…)" if long else f"{value}"
+    if long:
+        return "(…)"
+    return f"{value}" if value.is_Atom else f"({value})"
 
 
 def _too_large(what: str) -> InvalidInput:

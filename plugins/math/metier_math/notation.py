@@ -39,7 +39,7 @@ _SIGNS = str.maketrans(
 )
 _WORDS = (
     (re.compile(r"°\s*([CF])\b"), r" deg\1"),
-    (re.compile(rf"{_ALONE}\s*°"), r"(\1*pi/180)"),
+    (re.compile(rf"{_ALONE}\s*(?:°|degrees?\b)"), r"(\1*pi/180)"),
     (re.compile(rf"√\s*({NUMBER}|{_NAME})"), r"sqrt(\1)"),
     (re.compile(r"√"), "sqrt"),
     (re.compile(rf"(?<![\w.])(\d+|{_NAME})!"), r"factorial(\1)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 
 import sympy
-from sympy import CRootOf, Expr, Integer, Rational, Symbol
+from sympy import CRootOf, Expr, Integer, Rational
 from sympy.printing.str import StrPrinter
 
 from metier.errors import InvalidInput
@@ -23,16 +23,16 @@ _DIGITS = 15
 class _Printer(StrPrinter):
     """SymPy's own notation but for the names that `expressions.read` knows otherwise."""
 
-    def _print_Exp1(self, expr: Expr) -> str:  # noqa: ARG002, N802  # SymPy calls it so
+    def _print_Exp1(self, expr: Expr) -> str:  # noqa: N802  # SymPy calls it so
         return "e"
 
-    def _print_ImaginaryUnit(self, expr: Expr) -> str:  # noqa: ARG002, N802
+    def _print_ImaginaryUnit(self, expr: Expr) -> str:  # noqa: N802
         return "i"
 
-    def _print_Infinity(self, expr: Expr) -> str:  # noqa: ARG002, N802
+    def _print_Infinity(self, expr: Expr) -> str:  # noqa: N802
         return "∞"
 
-    def _print_NegativeInfinity(self, expr: Expr) -> str:  # noqa: ARG002, N802
+    def _print_NegativeInfinity(self, expr: Expr) -> str:  # noqa: N802
         return "-∞"
 
     def _print_log(self, expr: Expr) -> str:
@@ -44,15 +44,23 @@ class _Printer(StrPrinter):
     def _print_ceiling(self, expr: Expr) -> str:
         return f"ceil({self._print(expr.args[0])})"
 
+    def _print_Unequality(self, expr: Expr) -> str:  # noqa: N802
+        return f"{self._print(expr.args[0])} ≠ {self._print(expr.args[1])}"
+
+    def _print_Piecewise(self, expr: Piecewise) -> str:  # noqa: N802
+        cases = [
+            self._print(case) + ("" if when == sympy.true else f" if {self._print(when)}")
+            for case, when in expr.args
+        ]
+        return f"({', else '.join(cases)})"
+
 
 def exact_text(value: Value) -> str:
     """The value in the notation that `expressions.read` reads.
 
     Raises:
-        InvalidInput: it is undefined, or too long to show.
+        InvalidInput: it is too long to show.
     """
-    if value.has(sympy.zoo, sympy.nan):
-        raise InvalidInput("the result is not defined")
     if _is_huge(value):
         raise InvalidInput("the result has more digits than can be shown")
     text = str(_Printer().doprint(value)).replace("**", "^")
@@ -73,7 +81,8 @@ def approximated(value: Value, *, places: int | None = _PLACES) -> str:
     real, imaginary = sympy.N(value, _DIGITS + 5, chop=True).as_real_imag()
     if not imaginary:
         return _decimal(real, places)
-    turned = f"{_decimal(abs(imaginary), places)}*i"
+    size = _decimal(abs(imaginary), places)
+    turned = "i" if size == "1" else f"{size}*i"
     if not real:
         return f"-{turned}" if imaginary < 0 else turned
     return f"{_decimal(real, places)} {'-' if imaginary < 0 else '+'} {turned}"
@@ -85,6 +94,8 @@ def rendered(value: Value) -> Computed:
     Raises:
         InvalidInput: it is undefined, or too long to show.
     """
+    if value.has(sympy.zoo, sympy.nan):
+        raise InvalidInput("the result is not defined")
     if value in (sympy.true, sympy.false):
         return Computed(text="yes" if value else "no", exact=f"{value}")
     approx = approximated(value, places=None)
@@ -95,7 +106,8 @@ def rendered(value: Value) -> Computed:
 
 
 def _for_people(value: Value, exact: str) -> str:
-    if not isinstance(value, Expr) or isinstance(value, Integer) or value.free_symbols:
+    # Whole, and not only an Integer: a product of prime factors is shown as one.
+    if not isinstance(value, Expr) or value.is_integer or value.free_symbols:
         return exact
     if isinstance(value, Rational) and (decimal := _terminating(value)):
         return decimal
@@ -119,7 +131,10 @@ def _terminating(value: Rational) -> str:
 
 def _decimal(number: Expr, places: int | None) -> str:
     """To decimal places; a number below a tenth keeps its digits instead: 0.0003333."""
-    decimal = Decimal(str(number))
+    try:
+        decimal = Decimal(str(number))
+    except (ValueError, ArithmeticError) as exc:  # its exponent alone has thousands of digits
+        raise InvalidInput("the result is too large or too small to be written") from exc
     magnitude = decimal.adjusted()
     if places is not None and -1 <= magnitude < _DIGITS:
         return _without_zeros(f"{decimal:.{places}f}")

@@ -26,17 +26,17 @@ from metier_math.rendering import approximated, rendered
 # pint types the magnitude of a quantity by hand-written generics that fit no checker.
 Quantity = Any
 
+# pint's pi, in degrees for one, is a decimal number: a long fraction is none that is exact.
+_MAX_DENOMINATOR = 10**15
 _AMOUNT = re.compile(r"\s*(?P<amount>[^A-Za-zµμ°%]+?)\s*(?P<unit>[A-Za-zµμ°%].*)")
 _HAS_UNIT = re.compile(r"\d\s*[A-Za-zµμ°%]")
 _TEMPERATURES = {
     "c": "degC",
     "celsius": "degC",
     "degc": "degC",
-    "°c": "degC",
     "f": "degF",
     "fahrenheit": "degF",
     "degf": "degF",
-    "°f": "degF",
     "k": "kelvin",
     "kelvin": "kelvin",
 }
@@ -78,8 +78,8 @@ def convert(quantity: str, target: str, *, names: Mapping[str, Value] = NO_NAMES
     """
     if not target.strip():
         raise InvalidInput("the unit to convert to is missing")
-    source, wanted = _quantity(quantity, target, names), _unit(_degrees(target, quantity))
-    return _rendered(_in_unit(source, wanted), target.strip())
+    source = _quantity(quantity, target, names)
+    return _in_unit(source, _unit(_degrees(target, quantity)), target.strip())
 
 
 def in_units(value: Expr, unit: str = "") -> Computed:
@@ -90,7 +90,7 @@ def in_units(value: Expr, unit: str = "") -> Computed:
     """
     quantity = measured(value)
     if unit and (wanted := _known_unit(unit)):
-        return _rendered(_in_unit(quantity, wanted), unit.strip())
+        return _in_unit(quantity, wanted, unit.strip())
     simplest = quantity.to_reduced_units()
     return _rendered(simplest, _unit_text(simplest))
 
@@ -155,22 +155,23 @@ def _known_unit(text: str) -> Any:  # noqa: ANN401  # see Quantity
         return None
 
 
-def _in_unit(quantity: Quantity, unit: Any) -> Quantity:  # noqa: ANN401  # see Quantity
+def _in_unit(quantity: Quantity, unit: Any, label: str) -> Computed:  # noqa: ANN401  # see Quantity
     try:
-        return quantity.to(unit)
+        return _rendered(quantity.to(unit), label)
     except pint.DimensionalityError as exc:
-        wanted = _registry().Quantity(Fraction(1), unit)
-        raise InvalidInput(
-            f"{_described(quantity)} cannot be converted to {_described(wanted)}"
-        ) from exc
+        wanted = _described(_registry().Quantity(1, unit), label)
+        raise InvalidInput(f"{_described(quantity)} cannot be converted to {wanted}") from exc
 
 
 def _degrees(unit: str, other: str) -> str:
     """A temperature for `C` and `F`, which alone are coulomb and farad."""
-    last = other.split()[-1] if other.split() else ""
-    if {unit.strip().lower(), last.lower()} <= _TEMPERATURES.keys():
-        return _TEMPERATURES[unit.strip().lower()]
-    return unit
+    scale, others = (_scale(text) for text in (unit, other))
+    return scale if scale and others else unit
+
+
+def _scale(text: str) -> str | None:
+    words = text.lower().replace("°", " ").split()
+    return _TEMPERATURES.get(words[-1]) if words else None
 
 
 def _fraction(value: Expr) -> Fraction:
@@ -185,22 +186,29 @@ def _rendered(quantity: Quantity, unit: str) -> Computed:
     number = rendered(value)
     # Factors of units make fractions such as 78125/25146, which say nothing to people.
     shown = f"≈ {approximated(value)}" if "≈" in number.text else number.text
+    is_exact = value.q < _MAX_DENOMINATOR
     return Computed(
         text=f"{shown} {unit}".strip(),
-        exact=f"{number.exact} {unit}".strip(),
+        exact=f"{number.exact} {unit}".strip() if is_exact else "",
         approx=f"{number.approx} {unit}".strip(),
     )
 
 
-def _described(quantity: Quantity) -> str:
+def _described(quantity: Quantity, label: str = "") -> str:
     """`mg (a mass)`."""
     dimension = _powers(dict(quantity.dimensionality))
-    return f"{_unit_text(quantity) or 'a number'} ({_DIMENSIONS.get(dimension, dimension)})"
+    unit = label or _unit_text(quantity) or "a number"
+    return f"{unit} ({_DIMENSIONS.get(dimension, dimension)})"
 
 
 def _unit_text(quantity: Quantity) -> str:
-    symbols = {_registry().get_symbol(name): power for name, power in quantity.unit_items()}
-    return _powers(symbols)
+    return _powers({_symbol(name): power for name, power in quantity.unit_items()})
+
+
+def _symbol(name: str) -> str:
+    """`mL` where pint says `ml`: a small l looks like a one."""
+    symbol: str = _registry().get_symbol(name)
+    return f"{symbol[:-1]}L" if name.endswith("liter") else symbol
 
 
 def _powers(powers: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,9 @@ from metier.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from metier.answer import Answer
+    from metier.cli.render import Form, Screen
     from metier.council import Council
     from metier.plan import Document, Plan
-    from metier.settings import Settings
 
 
 def _complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -93,20 +92,25 @@ def ask(
     *,
     dry_run: bool,
     show_plan: bool,
-    **running: Any,
+    model: str | None,
+    timeout: float | None,
+    as_json: bool,
+    jsonl: bool,
+    no_stream: bool,
+    verbose: bool,
 ) -> None:
     """Ask a question. Text on stdin belongs to it."""
-    with errors_for_people(as_json=running["as_json"]):
+    with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
-        settings = load_settings(model=running["model"], timeout_s=running["timeout"])
+        settings = load_settings(model=model, timeout_s=timeout)
+        form = _form(as_json=as_json, jsonl=jsonl)
         with open_council(settings) as council:
             make = partial(council.plan, text, documents=documents, experts=experts or None)
             if dry_run:
-                _show_plan(run_async(make), council, as_json=running["as_json"])
+                _show_plan(run_async(make), as_json=as_json)
                 return
-            code = run_async(
-                partial(_answer, council, make, show_plan=show_plan, running=running)
-            )
+            screen = _screen(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
+            code = run_async(partial(_answer, council, make, screen))
         sys.exit(code)
 
 
@@ -120,51 +124,44 @@ def plan(
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         council = open_council(load_settings())
-        made = run_async(
-            partial(council.plan, text, documents=documents, experts=experts or None)
-        )
-        _show_plan(made, council, as_json=as_json)
+        made = run_async(partial(council.plan, text, documents=documents, experts=experts or None))
+        _show_plan(made, as_json=as_json)
 
 
 @click.command(epilog="Example: metier plan --json … > plan.json; metier run plan.json")
 @_running_options
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-def run(file: Path, **running: Any) -> None:
+def run(
+    file: Path,
+    *,
+    model: str | None,
+    timeout: float | None,
+    as_json: bool,
+    jsonl: bool,
+    no_stream: bool,
+    verbose: bool,
+) -> None:
     """Run a plan from its JSON; `-` reads it from stdin."""
-    with errors_for_people(as_json=running["as_json"]):
+    with errors_for_people(as_json=as_json):
         from metier.plan import Plan
 
         made = Plan.parse(_read(file), source=str(file))
-        settings = load_settings(model=running["model"], timeout_s=running["timeout"])
+        settings = load_settings(model=model, timeout_s=timeout)
+        form = _form(as_json=as_json, jsonl=jsonl)
+
+        async def given() -> Plan:
+            return made
+
         with open_council(settings) as council:
-
-            async def given() -> Plan:
-                return made
-
-            code = run_async(
-                partial(_answer, council, given, show_plan=False, running=running)
-            )
+            screen = _screen(form, verbose=verbose, show_plan=False, stream=not no_stream)
+            code = run_async(partial(_answer, council, given, screen))
         sys.exit(code)
 
 
-async def _answer(
-    council: Council,
-    make: Callable[[], Any],
-    *,
-    show_plan: bool,
-    running: dict[str, Any],
-) -> int:
-    """Run a plan, show it as the options say, and return the exit code."""
-    from metier.cli.render import Screen
-
+async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
+    """Run a plan, show what happens, and return the exit code."""
     made = await make()
     made.check(council.registry.cards)
-    screen = Screen(
-        verbose=running["verbose"],
-        show_plan=show_plan,
-        stream=not running["no_stream"],
-        form="json" if running["as_json"] else "jsonl" if running["jsonl"] else "text",
-    )
     with screen:
         async with aclosing(council.stream(made)) as events:
             async for event in events:
@@ -176,7 +173,19 @@ async def _answer(
     return 0 if answer.complete else PARTIAL
 
 
-def _show_plan(made: Plan, council: Council, *, as_json: bool) -> None:
+def _form(*, as_json: bool, jsonl: bool) -> Form:
+    if as_json and jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other")
+    return "json" if as_json else "jsonl" if jsonl else "text"
+
+
+def _screen(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> Screen:
+    from metier.cli.render import Screen
+
+    return Screen(verbose=verbose, show_plan=show_plan, stream=stream, form=form)
+
+
+def _show_plan(made: Plan, *, as_json: bool) -> None:
     from metier.cli.render import plan_tree
 
     if as_json:
@@ -185,9 +194,7 @@ def _show_plan(made: Plan, council: Council, *, as_json: bool) -> None:
         click.echo(plan_tree(made))
 
 
-def _input(
-    words: tuple[str, ...], files: tuple[Path, ...]
-) -> tuple[str, tuple[Document, ...]]:
+def _input(words: tuple[str, ...], files: tuple[Path, ...]) -> tuple[str, tuple[Document, ...]]:
     """The question, and the texts that it is about.
 
     What comes on stdin is the question where no words are given, and else a text that the

@@ -45,7 +45,9 @@ def doctor(*, as_json: bool) -> None:
             click.echo(dumped({"checks": [asdict(check) for check in checks]}))
         else:
             for check in checks:
-                mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
+                mark = (
+                    click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
+                )
                 mend = f"  →  {check.fix}" if check.fix else ""
                 click.echo(f"{mark} {check.name}: {check.detail}{mend}")
         sys.exit(0 if all(check.ok for check in checks) else FAILED)

@@ -40,8 +40,7 @@ def list_(*, as_json: bool) -> None:
             click.echo(dumped({"experts": found, "broken": broken}))
             return
         rows = [
-            (entry["id"], ", ".join(entry["capabilities"]), entry["description"])
-            for entry in found
+            (entry["id"], ", ".join(entry["capabilities"]), entry["description"]) for entry in found
         ]
         click.echo(table(rows, header=("expert", "capabilities", "what it is for")))
         for skipped in broken:

@@ -64,8 +64,7 @@ def ps(*, as_json: bool) -> None:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
         rows = [
-            (m.name, f"{m.size_bytes >> 20} MB", str(m.context_length), m.expires_at)
-            for m in found
+            (m.name, f"{m.size_bytes >> 20} MB", str(m.context_length), m.expires_at) for m in found
         ]
         click.echo(table(rows, header=("model", "memory", "context", "until")))
 

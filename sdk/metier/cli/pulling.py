@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Self
 
 import anyio.to_thread
 import click
@@ -98,7 +99,7 @@ class Bar:
         self._show: Callable[[Progress], None] = self._line
         self._close: Callable[[], None] = lambda: None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self._open_rich()
         return self

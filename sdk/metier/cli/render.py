@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 import click
@@ -52,7 +53,7 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._status.stop()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:  # noqa: C901  # one arm an event
         """Show one event."""
         if self._form == "jsonl":
             click.echo(event.model_dump_json())
@@ -194,7 +195,7 @@ def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
-def table(rows: list[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
     """Columns as wide as they need to be."""
     lines = [header, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]

@@ -47,4 +47,4 @@ def unit(vectors: npt.ArrayLike) -> Vectors:
     """The rows scaled to length 1; a row of zeros stays."""
     array = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(array, axis=1, keepdims=True)
-    return array / np.where(norms == 0, 1, norms)
+    return np.divide(array, np.maximum(norms, 1e-12), dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from metier.answer import Usage
@@ -33,7 +33,7 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The reply's text, piece by piece. An answer that was cut off is said in a notice.
 
         Raises:

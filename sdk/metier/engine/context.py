@@ -15,7 +15,7 @@ from metier.engine.calling import Caller
 from metier.errors import InvalidOutput
 from metier.models.server import InstalledModel, Sampling
 from metier.plan import Message
-from metier.skill import Skill
+from metier.skills import Skill
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -102,7 +102,7 @@ class StepContext:
         """Name a source of the answer."""
         self.sources[source] = None
 
-    def mark_checked(self, passed: bool, /) -> None:  # noqa: FBT001  # as in the protocol
+    def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""
         self.checked = passed
 

@@ -209,9 +209,7 @@ class Engine:
         )
         job = Job(step=step, task=task, solo=len(plan.steps) == 1)
         try:
-            run.done[step.id] = await self._executor.run(
-                job, caller=run.caller, emit=run.recorder
-            )
+            run.done[step.id] = await self._executor.run(job, caller=run.caller, emit=run.recorder)
         except MetierError as exc:
             run.fail(step, exc)
 
@@ -254,9 +252,7 @@ class Engine:
             self._tell_overdue(run, limits)
         if run.errors and run.done:
             missing = ", ".join(
-                f"{step.task!r} ({step.expert})"
-                for step in run.plan.steps
-                if step.id in run.errors
+                f"{step.task!r} ({step.expert})" for step in run.plan.steps if step.id in run.errors
             )
             run.recorder(Token(text=f"\n\nNot answered: {missing}", answer=True))
         notices = {self._registry.cards[result.expert].notice for result in run.results()}

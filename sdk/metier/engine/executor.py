@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -132,7 +132,7 @@ class _StepSampler:
         )
 
 
-async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncIterator[str]:
+async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncGenerator[str, None]:
     """The pieces of an answer, whichever way the expert was written."""
     answering = await _started(expert.answer, task, context)
     if inspect.isawaitable(answering):
@@ -140,16 +140,14 @@ async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncIter
     if isinstance(answering, str):
         yield answering
         return
-    if not hasattr(answering, "__aiter__"):
+    if not isinstance(answering, AsyncIterator):
         kind = type(answering).__name__
         raise ExpertFailed(f"{expert.id}.answer returned {kind}, not text or an async iterator")
     async for piece in answering:
         yield str(piece)
 
 
-async def _started(
-    answer: Callable[..., object], task: Task, context: StepContext
-) -> object:
+async def _started(answer: Callable[..., object], task: Task, context: StepContext) -> object:
     """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
     plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
     if plain and getattr(answer, "__func__", None) is not Expert.answer:

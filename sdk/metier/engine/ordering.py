@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
 from metier.plan import Step
 
@@ -44,7 +44,7 @@ def _exact(
         free = after is None or after == before or (before is None and after in resident)
         return 0 if free else 1
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(done: int, current: str | None) -> tuple[int, tuple[int, ...]]:
         if done == everything:
             return cost(current, last), ()

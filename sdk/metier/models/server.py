@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -132,19 +132,19 @@ class ModelServer(Protocol):
         """Where it is, for people."""
         ...
 
-    def chat(self, request: ChatRequest) -> AsyncIterator[Chunk]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece; the last piece has `done`."""
         ...
 
-    def generate(self, request: RawRequest) -> AsyncIterator[Chunk]:
+    def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
         """The continuation of a raw text, piece by piece; the last piece has `done`."""
         ...
 
-    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """One vector a text, in one request."""
         ...
 
-    async def list(self) -> list[InstalledModel]:
+    async def list(self) -> Sequence[InstalledModel]:
         """The models that are installed."""
         ...
 
@@ -152,11 +152,11 @@ class ModelServer(Protocol):
         """What the server knows about a model."""
         ...
 
-    async def resident(self) -> list[ResidentModel]:
+    async def resident(self) -> Sequence[ResidentModel]:
         """The models that are in memory."""
         ...
 
-    def pull(self, model: str) -> AsyncIterator[Progress]:
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from the server's own library."""
         ...
 

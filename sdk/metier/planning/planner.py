@@ -27,9 +27,7 @@ class Planner:
         cards: the cards of the experts that may be chosen.
     """
 
-    def __init__(
-        self, selector: Selector, embedder: Embedder, cards: Mapping[str, Card]
-    ) -> None:
+    def __init__(self, selector: Selector, embedder: Embedder, cards: Mapping[str, Card]) -> None:
         self._selector = selector
         self._embedder = embedder
         self._cards = cards

@@ -93,7 +93,9 @@ class Selector:
             return [() for _ in queries]
         scores, evidence = self._scored(queries)
         scores += self._bonus(texts)
-        return [self._candidates(row, seen, top) for row, seen in zip(scores, evidence, strict=True)]
+        return [
+            self._candidates(row, seen, top) for row, seen in zip(scores, evidence, strict=True)
+        ]
 
     def choose(
         self, candidates: tuple[Candidate, ...], *, only: Collection[str] | None = None
@@ -190,7 +192,9 @@ class Selector:
             return Profile(index_hash=self._index.hash())
         scores = self._held_out([i for i, _ in rows])
         scores += self._bonus([row.text for _, row in rows])
-        lines = [(row.expert, self._by_expert(line)) for (_, row), line in zip(rows, scores, strict=True)]
+        lines = [
+            (row.expert, self._by_expert(line)) for (_, row), line in zip(rows, scores, strict=True)
+        ]
         calibration = _fitted(lines)
         return Profile(
             index_hash=self._index.hash(),
@@ -225,9 +229,7 @@ class Selector:
         centroids = vectors @ self._centroids.T
         without = unit(self._sums[own] - vectors)
         centroids[np.arange(len(ids)), own] = np.sum(without * vectors, axis=1)
-        return fused(
-            vectors @ self._descriptions.T, centroids, best, counter, counts=self._counts
-        )
+        return fused(vectors @ self._descriptions.T, centroids, best, counter, counts=self._counts)
 
 
 def _capability(cards: Mapping[str, Card], name: tuple[str, str]) -> Capability | None:
@@ -265,9 +267,7 @@ def probability(scores: Sequence[float], calibration: Calibration) -> list[float
         others = [other for m, other in enumerate(scores) if m != n]
         margin = score - max(others) if others else score
         logit = (
-            calibration.score_weight * score
-            + calibration.margin_weight * margin
-            + calibration.bias
+            calibration.score_weight * score + calibration.margin_weight * margin + calibration.bias
         )
         chances.append(float(1 / (1 + np.exp(-logit))))
     return chances

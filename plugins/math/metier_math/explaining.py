@@ -1,0 +1,56 @@
+"""The answer's text, from what was computed: no model retypes a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metier_math.program import Assignment, Computed, Program
+
+_SHOWN = {
+    "differentiate": "d/d{variable} ({term}) = {result}",
+    "integrate": "∫ {term} d{variable} = {result}",
+    "limit": "lim {variable} → {to} of {term} = {result}",
+}
+_FROM_TO = "∫ {term} d{variable} from {to} = {result}"
+
+
+def explain(program: Program, results: Sequence[Computed]) -> str:
+    """Every step with its value, and the result in the last line."""
+    if program.operation == "solve":
+        lines = [step.expression for step in program.steps]
+    else:
+        *before, last = zip(program.steps, results, strict=True)
+        lines = [_step(step, result) for step, result in before]
+        lines.append(_last(program, *last))
+    return "\n".join([*lines, "", f"**Result: {results[-1].text}**"])
+
+
+def unchecked(text: str, reason: str) -> str:
+    """A model's own answer, and why it was not computed."""
+    return f"{text.rstrip()}\n\nThis result was not checked by computation: {reason}."
+
+
+def _step(step: Assignment, result: Computed) -> str:
+    return f"{step.name} = {_equal(step.term, result.text)}"
+
+
+def _last(program: Program, step: Assignment, result: Computed) -> str:
+    template = _SHOWN.get(program.operation)
+    if template is None:
+        several = len(program.steps) > 1
+        return _step(step, result) if several else _equal(step.term, result.text)
+    if program.operation == "integrate" and program.to.strip():
+        template = _FROM_TO
+    return template.format(
+        term=step.term,
+        variable=program.variable or "x",
+        to=program.to,
+        result=result.text,
+    )
+
+
+def _equal(term: str, text: str) -> str:
+    """`15 * 70 = 1050`, but not `7 = 7` and not `1/3 = 1/3 ≈ 0.3333`."""
+    if text == term or text.startswith((f"{term} ≈", f"{term} ")):
+        return text
+    return f"{term} {text}" if text.startswith("≈") else f"{term} = {text}"

@@ -1,0 +1,76 @@
+"""What the model is told: to write the calculation, and not to calculate.
+
+The text and the examples are the same for every question and stand first, so that the server
+reads them once and keeps them. The examples are turns of a conversation: a small model copies
+what it seems to have said itself more faithfully than what it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from metier.capability import Card
+from metier.expert import Task, messages_for
+from metier.models.server import Sampling
+from metier.plan import Message
+from metier_math.program import Assignment, Program
+
+SAMPLING = Sampling(max_tokens=400, schema=Program.model_json_schema(mode="serialization"))
+
+_INSTRUCTION = """\
+Write the calculation that answers the question, as JSON. Do not calculate: a program does that.
+operation: evaluate (arithmetic and word problems), solve (equations), differentiate, integrate, \
+simplify, factor, expand, limit, convert (units), statistics (a list of numbers).
+steps: each has a name and an expression of numbers, + - * / ^, brackets, names of earlier steps \
+and functions such as sqrt, sin, ln, mean, round. No words and no units in it. The last step is \
+the answer to the question. No steps where there is nothing to calculate.
+variable: the letter to solve, differentiate or integrate for.
+to: the point of a limit, or the two bounds of an integral.
+unit: the unit of the answer."""
+
+
+def _program(operation: str, *steps: str, variable: str = "", to: str = "", unit: str = "") -> str:
+    named = [step.split(": ") for step in steps]
+    return Program.model_validate(
+        {
+            "operation": operation,
+            "steps": [Assignment(name=name, expression=text) for name, text in named],
+            "variable": variable,
+            "to": to,
+            "unit": unit,
+        }
+    ).model_dump_json()
+
+
+_EXAMPLES = (
+    (
+        "A box of 12 pens costs $20 and a single pen $2. Ann buys 3 boxes and 5 pens, gets 10% "
+        "off, and pays with a $100 note. How much does she get back?",
+        _program(
+            "evaluate",
+            "boxes: 3 * 20",
+            "pens: 5 * 2",
+            "full_price: boxes + pens",
+            "price: full_price * (1 - 10/100)",
+            "change: 100 - price",
+            unit="$",
+        ),
+    ),
+    ("Solve 3x - 7 = 11.", _program("solve", "equation: 3*x - 7 = 11", variable="x")),
+    ("How far is 5 km in miles?", _program("convert", "distance: 5 km", unit="miles")),
+    (
+        "What is the area under x^2 between 0 and 2?",
+        _program("integrate", "curve: x^2", variable="x", to="0, 2"),
+    ),
+)
+
+
+def asking(card: Card, task: Task) -> tuple[Message, ...]:
+    """The conversation in which the model writes a `Program` for a task."""
+    shown = [
+        Message(role=role, content=text)
+        for question, program in _EXAMPLES
+        for role, text in (("user", question), ("assistant", program))
+    ]
+    instructed = card.model_copy(update={"prompt": _INSTRUCTION})
+    return messages_for(instructed, replace(task, messages=(*shown, *task.messages)))

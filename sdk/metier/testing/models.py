@@ -1,0 +1,168 @@
+"""Models that say what a test wrote down; a call that was not written down fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Self
+
+import anyio.lowlevel
+
+from metier.answer import Usage
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    ModelDetails,
+    Progress,
+    RawRequest,
+    ResidentModel,
+)
+
+Reply = str | Exception | Callable[[ChatRequest], str]
+
+
+class UnexpectedCall(AssertionError):
+    """A model was asked more often than the script says."""
+
+
+class UnusedReplies(AssertionError):
+    """A script had replies left at the end."""
+
+
+class ScriptedModels:
+    """A `ModelServer` whose models reply from a script, in order.
+
+    Args:
+        replies: for each model its replies; an exception is raised, a function is called with
+            the request. A reply is streamed word by word.
+        slots: how many requests it claims to run at once.
+
+    Attributes:
+        requests: every chat request, in order.
+        closed_early: the models whose stream was closed before its end.
+
+    Use it as a context manager to have unused replies fail the test:
+
+    >>> with ScriptedModels({"small": ["Hello."]}) as models:
+    ...     pass
+    Traceback (most recent call last):
+    metier.testing.models.UnusedReplies: 'small' has 1 unused: ['Hello.']
+    """
+
+    def __init__(
+        self, replies: Mapping[str, Sequence[Reply]] | None = None, *, slots: int = 1
+    ) -> None:
+        self._replies = {model: list(listed) for model, listed in (replies or {}).items()}
+        self._slots = slots
+        self._loaded: str | None = None
+        self.requests: list[ChatRequest] = []
+        self.closed_early: list[str] = []
+        self.loads: list[str] = []
+        self.running = 0
+        self.most_at_once = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.check_all_used()
+
+    def check_all_used(self) -> None:
+        """Raise `UnusedReplies` where a script was not played to its end."""
+        for model, left in self._replies.items():
+            if left:
+                raise UnusedReplies(f"{model!r} has {len(left)} unused: {left}")
+
+    @property
+    def address(self) -> str:
+        """Nowhere."""
+        return "scripted"
+
+    def slots(self, model: str) -> int:  # the same for all
+        """As given."""
+        return self._slots
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """The next reply of the model, word by word."""
+        self.requests.append(request)
+        text = self._next(request)
+        self._load(request.model)
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        finished = False
+        try:
+            for word in _words(text):
+                await anyio.lowlevel.checkpoint()
+                yield Chunk(text=word)
+            finished = True
+        finally:
+            self.running -= 1
+            if not finished:
+                self.closed_early.append(request.model)
+        usage = Usage(calls=1, prompt_tokens=10, completion_tokens=len(text.split()))
+        yield Chunk(done=True, done_reason="stop", usage=usage)
+
+    async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
+        """The next reply of the model, as a continuation."""
+        chat = ChatRequest(model=request.model, messages=(), sampling=request.sampling)
+        async for chunk in self.chat(chat):
+            yield chunk
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Not scripted: give the council a `FixedEmbedder`."""
+        raise UnexpectedCall(f"{model!r} was asked to embed {list(texts)!r}")
+
+    async def list(self) -> Sequence[InstalledModel]:
+        """The models that have a script."""
+        return [InstalledModel(name=name, size_bytes=1) for name in self._replies]
+
+    async def show(self, model: str) -> ModelDetails:
+        """A model that completes."""
+        return ModelDetails(name=model, capabilities=frozenset({"completion"}))
+
+    async def resident(self) -> Sequence[ResidentModel]:
+        """The model of the last request."""
+        if self._loaded is None:
+            return []
+        return [ResidentModel(name=self._loaded, size_bytes=1, context_length=4096)]
+
+    async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Done at once; the model has no replies."""
+        self._replies.setdefault(model, [])
+        yield Progress(status="success")
+
+    async def load(self, model: str) -> None:
+        """Remember it as loaded."""
+        self._load(model)
+
+    async def version(self) -> str:
+        """Of no server."""
+        return "scripted"
+
+    async def aclose(self) -> None:
+        """Nothing to let go."""
+
+    def _load(self, model: str) -> None:
+        if model != self._loaded:
+            self.loads.append(model)
+        self._loaded = model
+
+    def _next(self, request: ChatRequest) -> str:
+        left = self._replies.get(request.model, [])
+        if not left:
+            last = request.messages[-1].content if request.messages else ""
+            raise UnexpectedCall(f"{request.model!r} has no reply left for: {last[:300]!r}")
+        reply = left.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if isinstance(reply, str) else reply(request)
+
+
+def _words(text: str) -> list[str]:
+    return [piece for piece in _split_keeping_spaces(text) if piece]
+
+
+def _split_keeping_spaces(text: str) -> list[str]:
+    words = text.split(" ")
+    return [*(f"{word} " for word in words[:-1]), words[-1]]
