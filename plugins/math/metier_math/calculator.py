@@ -158,7 +158,8 @@ class _Lane:
             self._child = None
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.aclose()
+            with anyio.CancelScope(shield=True):
+                await process.aclose()
 
 
 class _Child:

@@ -9,7 +9,8 @@ from metier_math.program import Assignment, Computed, Program
 _SHOWN = {
     "differentiate": "d/d{variable} ({term}) = {result}",
     "integrate": "∫ {term} d{variable} = {result}",
-    "limit": "lim {variable} → {to} of {term} = {result}",
+    "limit": "lim {variable} → {to} of {term}: {result}",
+    "statistics": "{term}: {result}",
 }
 _FROM_TO = "∫ {term} d{variable} from {to} = {result}"
 

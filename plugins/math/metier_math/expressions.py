@@ -30,7 +30,7 @@ CONSTANTS: Mapping[str, Expr] = MappingProxyType(
 )
 NO_NAMES: Mapping[str, Value] = MappingProxyType({})
 
-_REFUSED = {
+_REFUSED: Mapping[type[ast.AST], str] = {
     ast.Attribute: "the attribute of something",
     ast.Subscript: "an index",
     ast.Tuple: "a list without brackets",
@@ -176,7 +176,10 @@ class _Reader:
         arguments = [self._number(argument) for argument in _listed(function, node.args)]
         if not function.takes(len(arguments)):
             raise InvalidInput(f"{name} cannot take {len(arguments)} arguments")
-        return function.call(*arguments)
+        try:
+            return function.call(*arguments)
+        except (TypeError, ValueError, ArithmeticError) as exc:
+            raise InvalidInput(f"{name} cannot be computed of this: {exc}") from exc
 
 
 def _combined(left: Expr, operator: ast.operator, right: Expr) -> Expr:
@@ -227,5 +230,5 @@ def _as_number(value: Value) -> Expr:
 
 
 def _refusal(node: ast.AST) -> InvalidInput:
-    what = _REFUSED.get(type(node), f"{type(node).__name__}")
+    what = _REFUSED.get(type(node), type(node).__name__)
     return InvalidInput(f"{what} is not allowed in an expression")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 
 import sympy
-from sympy import CRootOf, Expr, Integer, Rational
+from sympy import CRootOf, Expr, Integer, Piecewise, Rational
 from sympy.printing.str import StrPrinter
 
 from metier.errors import InvalidInput

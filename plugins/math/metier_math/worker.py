@@ -16,6 +16,8 @@ from metier_math.compute import run
 from metier_math.program import Program, Reply
 
 _LATER_S = 1.0
+# Made before it is needed: then there is no memory to make it.
+_OUT_OF_MEMORY = Reply(error="the computation needs more memory than it may have")
 
 
 def main(deadline_s: float, memory_bytes: int) -> None:
@@ -25,20 +27,22 @@ def main(deadline_s: float, memory_bytes: int) -> None:
     _write(replies, Reply())
     for line in sys.stdin.buffer:
         _set_alarm(deadline_s + _LATER_S)
-        reply = _answered(line, memory_bytes)
+        reply = _answered(line)
         _set_alarm(0)
         _write(replies, reply)
+        if reply is _OUT_OF_MEMORY:
+            return  # what is left of the heap is no place for the next program
 
 
-def _answered(line: bytes, memory_bytes: int) -> Reply:
+def _answered(line: bytes) -> Reply:
     try:
         return Reply(results=run(Program.model_validate_json(line)))
     except InvalidInput as exc:
         return Reply(error=exc.message, hint=exc.hint)
     except MemoryError:
-        return Reply(error=f"it needs more than {memory_bytes >> 20} MiB of memory")
+        return _OUT_OF_MEMORY
     except RecursionError:
-        return Reply(error="it is nested too deeply to be computed")
+        return Reply(error="the expression is nested too deeply to be computed")
     # SymPy raises nearly anything for input that it cannot work on; the parent must hear of it.
     except Exception as exc:  # noqa: BLE001
         return Reply(error=f"SymPy cannot compute this ({type(exc).__name__}: {exc})"[:500])

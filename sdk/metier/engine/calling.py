@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -54,32 +55,59 @@ class Caller:
                 seed=sampling.seed,
             )
         )
-        last, error = Chunk(), "cancelled"
+        ending = _Ending()
         try:
             async with aclosing(self._server.chat(request)) as chunks:
                 async for chunk in chunks:
-                    last = chunk
+                    ending.take(chunk)
                     if chunk.text:
                         yield chunk.text
-            error = None
-        except MetierError as exc:
-            error = exc.code
+        except BaseException as exc:
+            ending.broken_by(exc)
             raise
         finally:
-            usage = last.usage if last.done else Usage(calls=1)
             self._emit(
                 CallDone(
                     step_id=step_id,
                     call_id=call_id,
                     model=model.name,
-                    usage=usage,
-                    done_reason=last.done_reason,
-                    error=error,
+                    usage=ending.usage(),
+                    done_reason=ending.reason,
+                    error=ending.error,
                 )
             )
-        if last.done_reason == "length" and sampling.schema is None:
-            text = f"{model.name} was cut off after {last.usage.completion_tokens} tokens"
+        if ending.reason == "length" and sampling.schema is None:
+            text = f"{model.name} was cut off after {ending.usage().completion_tokens} tokens"
             self._emit(Notice(step_id=step_id, text=text))
+
+
+class _Ending:
+    """How a call ended, and what it cost as far as that is known."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._last = Chunk()
+        self._pieces = 0
+        self.reason = ""
+        self.error: str | None = None
+
+    def take(self, chunk: Chunk) -> None:
+        self._last = chunk
+        self._pieces += 1
+        self.reason = chunk.done_reason
+
+    def broken_by(self, exc: BaseException) -> None:
+        if isinstance(exc, GeneratorExit):
+            self.reason = "closed"  # whoever read it had enough
+        else:
+            self.error = exc.code if isinstance(exc, MetierError) else "cancelled"
+
+    def usage(self) -> Usage:
+        """The server's own counts; of a reply without its end, the pieces and the wall time."""
+        if self._last.done:
+            return self._last.usage
+        seconds = time.perf_counter() - self._started
+        return Usage(calls=1, completion_tokens=self._pieces, total_s=seconds)
 
 
 def prompt_hash(request: ChatRequest) -> str:

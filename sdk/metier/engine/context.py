@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -39,6 +39,7 @@ class StepContext:
         self._find_skill = find_skill
         self._step_id = step_id
         self._seed = seed
+        self._open: list[AsyncGenerator[str, None]] = []
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
@@ -49,14 +50,21 @@ class StepContext:
         """The model's reply, piece by piece."""
         model = await self._choose()
         self.models[model.name] = None
-        async for piece in self._caller.stream(
+        pieces = self._caller.stream(
             model,
             messages,
             sampling or self._sampling(),
             purpose="step",
             step_id=self._step_id,
-        ):
+        )
+        self._open.append(pieces)
+        async for piece in pieces:
             yield piece
+
+    async def aclose(self) -> None:
+        """Close the streams that an expert began and did not read to their end."""
+        for pieces in self._open:
+            await pieces.aclose()
 
     async def complete(
         self, messages: Sequence[Message], *, sampling: Sampling | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -236,15 +236,17 @@ class Engine:
             run.recorder(Token(text=rest, answer=True))
         run.recorder(Token(text=f"\n\n{attribution(results)}", answer=True))
 
-    async def _composed(self, run: _Run, results: list[StepDone]):  # noqa: ANN202
+    async def _composed(self, run: _Run, results: list[StepDone]) -> AsyncGenerator[str, None]:
         if self._general is None:
             raise ExpertFailed("there is no general expert to compose with")
         model = await self._chooser.model_for(self._general, self._general)
         asked = composition(run.plan, results, seed=self._seed)
-        async for piece in run.caller.stream(
+        stream = run.caller.stream(
             model, asked.messages, asked.sampling, purpose="compose", step_id=None
-        ):
-            yield piece
+        )
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
         """What is missing, and the notices of the cards that took part."""

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
+import anyio
 import anyio.to_thread
 
 from metier.capability import GENERAL
@@ -123,6 +124,9 @@ class _StepSampler:
         # An expert's code may raise anything; the step fails, the plan goes on.
         except Exception as exc:
             raise ExpertFailed(f"{expert} raised {type(exc).__name__}: {exc}") from exc
+        finally:
+            with anyio.CancelScope(shield=True):
+                await context.aclose()
         return Sampled(
             text="".join(pieces),
             expert=expert,

@@ -40,7 +40,8 @@ class ModelChooser:
             ModelServerUnreachable: the server cannot be asked.
         """
         if not self._installed:
-            self._installed = {model.name: model for model in await self._server.list()}
+            listed = await self._server.list()
+            self._installed = {full_name(model.name): model for model in listed}
         if card.id == GENERAL and self._general_model is not None:
             return self._named(self._general_model)
         wanted = [*card.models]

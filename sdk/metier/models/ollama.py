@@ -40,16 +40,16 @@ from metier.models.thinking import ThinkingFilter
 from metier.settings import Settings
 
 _ATTEMPTS = 4
-_SHORT_CALL_S = 30.0
 _NANO = 1e-9
 _ENDS = "stamina ends with a result or an error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds that each wait may last."""
+    """Seconds that each wait may last; `reply_s` is that for a reply which is no stream."""
 
     connect_s: float = 5.0
+    reply_s: float = 30.0
     first_token_s: float = 300.0
     token_s: float = 60.0
     call_s: float = 900.0
@@ -325,8 +325,9 @@ class OllamaServer:
         if client := self._clients.pop(anyio.lowlevel.current_token(), None):
             await client.close()
 
-    async def _short(self, method: str, *, limit_s: float = _SHORT_CALL_S, **arguments: Any) -> Any:  # noqa: ANN401
+    async def _short(self, method: str, *, limit_s: float | None = None, **arguments: Any) -> Any:  # noqa: ANN401
         """One call without a stream."""
+        limit_s = limit_s or self._deadlines.reply_s
         model = str(arguments.get("model", ""))
         async for attempt in _retrying():
             with attempt, errors_of(self._host, model=model, num_ctx=self._num_ctx):

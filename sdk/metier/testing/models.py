@@ -58,8 +58,6 @@ class ScriptedModels:
         self.requests: list[ChatRequest] = []
         self.closed_early: list[str] = []
         self.loads: list[str] = []
-        self.running = 0
-        self.most_at_once = 0
 
     def __enter__(self) -> Self:
         return self
@@ -88,8 +86,6 @@ class ScriptedModels:
         self.requests.append(request)
         text = self._next(request)
         self._load(request.model)
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
         finished = False
         try:
             for word in _words(text):
@@ -97,7 +93,6 @@ class ScriptedModels:
                 yield Chunk(text=word)
             finished = True
         finally:
-            self.running -= 1
             if not finished:
                 self.closed_early.append(request.model)
         usage = Usage(calls=1, prompt_tokens=10, completion_tokens=len(text.split()))

@@ -1,0 +1,81 @@
+"""What all tests share: a world of their own, and one real Ollama for those that ask for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+import stamina
+from ports import free_port
+
+from metier.cli.pulling import pull_all
+from metier.models import local
+from metier.models.ollama import OllamaServer
+from metier.settings import Settings
+
+SMALL = "smollm2:135m"
+HALF = "qwen2.5-coder:0.5b"
+BIG = "qwen2.5-coder:1.5b"
+EMBED = "all-minilm"
+
+# Taken before any test changes the environment: weights and program are kept between runs.
+KEPT = Settings.load(file=Path(os.devnull)).cache_dir
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's settings, index or server."""
+    for name in [name for name in os.environ if name.startswith(("METIER_", "OLLAMA_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("METIER_CONFIG", str(tmp_path / "config" / "config.toml"))
+    monkeypatch.setenv("METIER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("METIER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("METIER_AUTOSTART", "false")
+    monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{free_port()}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def retries_do_not_wait() -> Iterator[None]:
+    stamina.set_testing(True, attempts=4, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture(scope="session")
+def ollama_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Ollama on a free port with its own folder of models; it ends with the session."""
+    home = tmp_path_factory.mktemp("ollama")
+    settings = Settings(
+        host=f"http://127.0.0.1:{free_port()}", cache_dir=KEPT, state_dir=home / "state"
+    )
+    if local.ollama_program(settings) is None:
+        pytest.fail("there is no Ollama here; run scripts/get-ollama", pytrace=False)
+    own = {
+        "HOME": str(home),
+        "OLLAMA_MODELS": str(KEPT / "test-models"),
+        "OLLAMA_NUM_PARALLEL": "1",
+        "OLLAMA_NOPRUNE": "1",
+    }
+    started = local.start(settings, environment=os.environ | own)
+    try:
+        server = OllamaServer(settings.host)
+        anyio.run(partial(pull_all, server, (EMBED, SMALL, HALF, BIG), source="packages"))
+        yield settings.host
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def ollama_settings(ollama_host: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings for the real server, in the environment too, for commands."""
+    monkeypatch.setenv("OLLAMA_HOST", ollama_host)
+    return Settings.load()
