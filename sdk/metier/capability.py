@@ -14,6 +14,7 @@ from metier.errors import InvalidCard, nearest
 API_VERSION = 1
 MAX_CARD_BYTES = 1 << 20
 GENERAL = "general"
+_HEADING = re.compile(r"\s*\[+[^\[\]\"',]+\]+\s*(#.*)?$")
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -120,13 +121,16 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise InvalidCard(f"{file} does not exist") from exc
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidCard(f"{file} cannot be read: {exc}") from exc
-    except tomllib.TOMLDecodeError as exc:
+    # tomllib lets a plain ValueError out for a number that is too long.
+    except (ValueError, RecursionError) as exc:
         raise InvalidCard(f"{file} is not valid TOML: {exc}") from exc
 
 
 def _explained(file: Path, exc: ValidationError) -> InvalidCard:
     """The first problem in the words of whoever wrote the file."""
-    error = exc.errors()[0]
+    errors = exc.errors()
+    # A misspelt key that is required is missing, too; the spelling is what helps.
+    error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     location = [part for part in error["loc"] if not isinstance(part, int)]
     key = str(location[-1])
     where = _where(file, error["loc"])
@@ -157,15 +161,19 @@ def _fields_at(tables: list[str]) -> list[str]:
 
 
 def _where(file: Path, location: tuple[int | str, ...]) -> str:
-    """`file:line, [[capability]] 2`; the line is that of the key, where it can be found."""
+    """`file:line, [[capability]] 2`; the line is that of the key, else that of its table."""
     table, *rest = location
     number = rest[0] + 1 if rest and isinstance(rest[0], int) else 1
     key = next((part for part in reversed(location) if isinstance(part, str)), "")
-    lines = file.read_text(encoding="utf-8").splitlines()
-    headings = [i for i, line in enumerate(lines) if re.match(rf"\s*\[+{table}\]+", line)]
-    start = headings[number - 1] if len(headings) >= number else 0
+    lines = file.read_text(encoding="utf-8").split("\n")
+    own = re.compile(rf"\s*\[+\s*{re.escape(str(table))}\s*\]")
+    headings = [i for i, line in enumerate(lines) if _HEADING.match(line)]
+    starts = [i for i in headings if own.match(lines[i])]
     label = f", [[capability]] {number}" if table == "capability" and rest else ""
-    for i, line in enumerate(lines[start:], start + 1):
-        if re.match(rf"\s*{re.escape(key)}\s*=", line):
-            return f"{file}:{i}{label}"
-    return f"{file}{label}"
+    heading = starts[number - 1] if len(starts) >= number else None
+    start, end = 0, len(lines)
+    if heading is not None:
+        start, end = heading, next((i for i in headings if i > heading), end)
+    assigned = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
+    found = next((i for i in range(start, end) if assigned.match(lines[i])), heading)
+    return f"{file}{label}" if found is None else f"{file}:{found + 1}{label}"

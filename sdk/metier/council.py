@@ -248,7 +248,8 @@ class Council:
         if (profile := Profile.load(file, index_hash=index_hash)) is not None:
             return profile
         profile = Selector(index, self.registry.cards).learnt()
-        _save_if_possible(partial(profile.save, file))
+        if file.parent.is_dir():  # else the index could not be saved either, which was said
+            _save_if_possible(partial(profile.save, file))
         return profile
 
     async def aclose(self) -> None:

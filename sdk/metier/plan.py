@@ -6,12 +6,23 @@ from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from metier.errors import InvalidPlan, UnknownExpert
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,32}$")]
 StrategyName = Literal["single"]
+
+
+def _each_once(ids: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))
 
 
 class _Frozen(BaseModel):
@@ -53,7 +64,7 @@ class Step(_Frozen):
     """One subtask with its expert.
 
     Attributes:
-        needs: ids of the steps whose results it is given.
+        needs: ids of the steps whose results it is given, each once.
         candidates: who was considered, best first.
         strategy: how several answers to this step become one.
         reason: why this expert, where it was not the best candidate.
@@ -62,7 +73,7 @@ class Step(_Frozen):
     id: StepId
     task: str = Field(min_length=1)
     expert: str
-    needs: tuple[StepId, ...] = ()
+    needs: Annotated[tuple[StepId, ...], AfterValidator(_each_once)] = ()
     candidates: tuple[Candidate, ...] = ()
     strategy: StrategyName = "single"
     reason: str | None = None

@@ -7,15 +7,42 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import InvalidSettings, nearest
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
 APP = "metier"
+_PREFIX = "METIER_"
+
+
+def normalised_host(host: str) -> str:
+    """The URL of a host, read as Ollama reads OLLAMA_HOST.
+
+    The port is 11434, or the scheme's own where one is given; an address that a server binds
+    (`0.0.0.0`, `::`) means this machine.
+
+    Raises:
+        ValueError: it is no address.
+
+    >>> normalised_host("0.0.0.0:12345")
+    'http://127.0.0.1:12345'
+    """
+    scheme, _, rest = host.strip().rpartition("://")
+    ports = {"": 11434, "http": 80, "https": 443}
+    if scheme not in ports:
+        raise ValueError(f"the scheme {scheme!r} is neither 'http' nor 'https'")
+    if rest.count(":") > 1 and "[" not in rest:
+        rest = f"[{rest}]"  # a bare IPv6 address
+    url = urlsplit(f"{scheme or 'http'}://{rest}")
+    here = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not bound here
+    name = here.get(url.hostname or "", url.hostname)
+    address = f"[{name}]" if ":" in str(name) else name
+    return f"{url.scheme}://{address}:{url.port or ports[scheme]}{url.path.rstrip('/')}"
 
 
 class Settings(BaseModel):
@@ -27,7 +54,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field(DEFAULT_HOST, description="address of the Ollama server")
+    host: Annotated[str, AfterValidator(normalised_host)] = Field(
+        DEFAULT_HOST, description="address of the Ollama server"
+    )
     model: str | None = Field(None, description="model of the general expert, over its card's")
     embedder: Literal["ollama", "sentence-transformers"] = Field(
         "ollama", description="who turns text into vectors"
@@ -79,6 +108,11 @@ class Settings(BaseModel):
             "the environment": _from_environment(variables),
             "the call": {name: value for name, value in given.items() if value is not None},
         }
+        return cls._from_layers(layers)
+
+    @classmethod
+    def _from_layers(cls, layers: Mapping[str, Mapping[str, object]]) -> Self:
+        """Later layers win; each is named by where it comes from."""
         values: dict[str, Any] = {}
         for source, layer in layers.items():
             _refuse_unknown(layer, source=source)
@@ -103,9 +137,10 @@ def write_setting(path: Path, name: str, value: str) -> Settings:
     Raises:
         InvalidSettings: the name or value is impossible, or the file cannot be written.
     """
-    values = _from_file(path) | {name: _parsed(name, value)}
-    settings = Settings.load(file=Path(os.devnull), environment={}, **values)
-    kept = {key: getattr(settings, key) for key in values}
+    before = _from_file(path)
+    layers = {str(path): before, "the call": {name: _parsed(name, value)}}
+    settings = Settings._from_layers(layers)  # noqa: SLF001  # the same module
+    kept = {key: getattr(settings, key) for key in before.keys() | {name}}
     lines = [f"{key} = {_toml(kept[key])}\n" for key in sorted(kept)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,8 +154,12 @@ def write_setting(path: Path, name: str, value: str) -> Settings:
 
 def _toml(value: object) -> str:
     if isinstance(value, tuple):
-        return json.dumps([str(item) for item in value])
-    return json.dumps(str(value) if isinstance(value, Path) else value)
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, float):
+        return repr(value)
+    # A TOML string is a JSON string, but for surrogates and the raw DEL character.
+    text = json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -128,7 +167,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    # tomllib lets a plain ValueError out for a number that is too long.
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidSettings(f"{path} cannot be read: {exc}") from exc
 
 
@@ -136,28 +176,11 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if host := variables.get("OLLAMA_HOST"):
         values["host"] = host
-    for name in Settings.model_fields:
-        if (text := variables.get(f"METIER_{name.upper()}")) is not None:
+    for variable, text in variables.items():
+        if variable.startswith(_PREFIX) and variable != f"{_PREFIX}CONFIG":
+            name = variable.removeprefix(_PREFIX).lower()
             values[name] = _parsed(name, text)
-    if "host" in values:
-        values["host"] = normalised_host(str(values["host"]))
     return values
-
-
-def normalised_host(host: str) -> str:
-    """`host[:port]` with or without a scheme as a URL; `0.0.0.0` means this machine.
-
-    >>> normalised_host("0.0.0.0:12345")
-    'http://127.0.0.1:12345'
-    """
-    url = host if "://" in host else f"http://{host}"
-    scheme, _, rest = url.partition("://")
-    address = rest.rstrip("/")
-    if address.startswith("0.0.0.0"):  # noqa: S104  # what a server binds, not where it is
-        address = "127.0.0.1" + address.removeprefix("0.0.0.0")  # noqa: S104
-    if ":" not in address.rpartition("]")[2] and scheme == "http":
-        address += ":11434"
-    return f"{scheme}://{address}"
 
 
 def _parsed(name: str, text: str) -> object:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import types
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import InvalidOutput
 
@@ -43,8 +42,9 @@ def skill(
             ],
             **_returned(function),
         }
+        marked = getattr(function, "__func__", function)  # the function of a static method
         for attribute, value in attributes.items():
-            setattr(function, attribute, value)
+            setattr(marked, attribute, value)
         return function
 
     return mark(method) if method is not None else mark
@@ -66,12 +66,16 @@ class Skill:
     def arguments(self) -> type[BaseModel]:
         """A model of its parameters: their JSON schema, and the check of what a model filled in."""
         fields: dict[str, Any] = {}
-        for parameter in _signature(self.call):
-            required = parameter.default is inspect.Parameter.empty
-            annotation = parameter.annotation
-            fields[parameter.name] = (
-                Any if annotation is inspect.Parameter.empty else annotation,
-                ... if required else parameter.default,
+        for number, parameter in enumerate(_signature(self.call)):
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            annotation, default = parameter.annotation, parameter.default
+            # A string is a type that only a type checker can see.
+            untyped = annotation is parameter.empty or isinstance(annotation, str)
+            # An alias: a parameter may have a name that pydantic keeps for itself.
+            fields[f"field_{number}"] = (
+                Any if untyped else annotation,
+                Field(... if default is parameter.empty else default, alias=parameter.name),
             )
         return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
 
@@ -87,7 +91,8 @@ class Skill:
             error = exc.errors()[0]
             where = ".".join(str(part) for part in error["loc"])
             raise InvalidOutput(f"skill {self.name!r}, argument {where!r}: {error['msg']}") from exc
-        return {name: getattr(filled, name) for name in type(filled).model_fields}
+        fields = type(filled).model_fields
+        return {str(field.alias): getattr(filled, name) for name, field in fields.items()}
 
 
 def skills_of(owner: object) -> dict[str, Skill]:
@@ -96,7 +101,7 @@ def skills_of(owner: object) -> dict[str, Skill]:
     for attribute in dir(type(owner)):
         # Statically: looking must not run the owner's properties.
         marked = inspect.getattr_static(type(owner), attribute)
-        if getattr(marked, "__kernel_function__", False):
+        if getattr(getattr(marked, "__func__", marked), "__kernel_function__", False):
             method = getattr(owner, attribute)
             name = method.__kernel_function_name__
             description = method.__kernel_function_description__ or ""
@@ -117,10 +122,9 @@ def _streams(function: Callable[..., Any]) -> bool:
 
 
 def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
-    required = parameter.default is inspect.Parameter.empty
-    described = _described(parameter.annotation)
-    default = {} if required else {"default_value": parameter.default}
-    return {"name": parameter.name, "is_required": required, **described, **default}
+    annotation, default = parameter.annotation, parameter.default
+    given = None if default is inspect.Parameter.empty else default
+    return _described(parameter.name, annotation, given) | {"type_object": _underlying(annotation)}
 
 
 def _returned(function: Callable[..., Any]) -> dict[str, Any]:
@@ -128,39 +132,80 @@ def _returned(function: Callable[..., Any]) -> dict[str, Any]:
         annotation = inspect.signature(function, eval_str=True).return_annotation
     except NameError:
         annotation = inspect.Signature.empty
-    described = _described(annotation)
+    nothing = {"type_": "None", "is_required": False}
+    described = _described("return", annotation, None) if annotation else nothing
     return {
         "__kernel_function_return_type__": described["type_"],
-        "__kernel_function_return_type_object__": described["type_object"],
+        "__kernel_function_return_type_object__": described.get("type_object"),
         "__kernel_function_return_description__": described.get("description", ""),
-        "__kernel_function_return_required__": not _optional(annotation),
+        "__kernel_function_return_required__": described["is_required"],
     }
 
 
-def _described(annotation: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Type name, type and description, as Semantic Kernel writes them."""
-    if annotation in (inspect.Parameter.empty, Any):
-        return {"type_": "Any", "type_object": None}
-    if get_origin(annotation) is Annotated:
-        inner, *metadata = get_args(annotation)
-        texts = [item for item in metadata if isinstance(item, str)]
-        return _described(inner) | ({"description": texts[0]} if texts else {})
+def _described(name: str, annotation: Any, default: object) -> dict[str, Any]:  # noqa: ANN401
+    """A parameter, or the result, in the words of semantic_kernel 1.45.
+
+    What is odd here is so there: a default of None counts as none, unless the type says that
+    None may be given, and a type with one argument goes by the name of the argument.
+    """
+    required = default is None
+    described = {"name": name, "is_required": required}
+    described |= {} if required else {"default_value": default}
+    if not annotation or annotation is inspect.Parameter.empty:
+        return described | {"type_": "Any"}
     if isinstance(annotation, str):
-        return {"type_": annotation, "type_object": None}
-    members = [arg for arg in get_args(annotation) if arg is not types.NoneType]
-    if get_origin(annotation) in (Union, types.UnionType):
-        names = ", ".join(_described(member)["type_"] for member in members)
-        return {"type_": names, "type_object": members[0] if len(members) == 1 else None}
-    if (origin := get_origin(annotation)) is not None and isinstance(origin, type):
-        return {"type_": _generic(origin, members), "type_object": origin}
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return {"type_": name, "type_object": annotation if isinstance(annotation, type) else None}
+        return described | {"type_": annotation.replace(" |", ",")}
+    described |= _metadata(annotation)
+    if (origin := getattr(annotation, "__origin__", None)) is not None:
+        described |= _described(name, origin, default)
+    if members := getattr(annotation, "__args__", ()):
+        described |= _members(name, described, members, default)
+    elif isinstance(annotation, type):
+        described |= {"type_": annotation.__name__, "type_object": annotation}
+    else:
+        described |= {"type_": str(annotation).replace(" |", ",")}
+    if not described.get("include_in_function_choices", True):
+        described["is_required"] = False
+    return described
 
 
-def _generic(origin: type, members: list[Any]) -> str:
-    inner = ", ".join(_described(member)["type_"] for member in members)
-    return f"{origin.__name__}[{inner}]" if inner else origin.__name__
+def _metadata(annotation: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What stands in an `Annotated`: a description, or a dict of what is known of a parameter."""
+    found: dict[str, Any] = {}
+    for item in getattr(annotation, "__metadata__", ()):
+        if isinstance(item, str):
+            found["description"] = item
+        elif isinstance(item, dict):
+            found |= item
+    return found
 
 
-def _optional(annotation: Any) -> bool:  # noqa: ANN401
-    return types.NoneType in typing.get_args(annotation)
+def _members(
+    name: str, described: dict[str, Any], members: tuple[Any, ...], default: object
+) -> dict[str, Any]:
+    """What the arguments of a type add: those of a union, or of `list[…]`."""
+    added: dict[str, Any] = {}
+    if types.NoneType in members:
+        added = {"is_required": False, "default_value": default}
+    kept = [_described(name, _named(m), default) for m in members if m is not types.NoneType]
+    joined = ", ".join(each["type_"] for each in kept)
+    if (kind := described.get("type_")) in ("list", "dict"):
+        return added | {"type_": f"{kind}[{joined}]"}
+    if len(kept) != 1:
+        return added | {"type_": joined}
+    return added | {"type_": joined, "type_object": kept[0].get("type_object")}
+
+
+def _named(member: Any) -> Any:  # noqa: ANN401
+    return member.__forward_arg__ if isinstance(member, ForwardRef) else member
+
+
+def _underlying(annotation: Any) -> Any:  # noqa: ANN401
+    """The type that a parameter's value is turned into: that inside of Annotated or Optional."""
+    inner = annotation
+    if get_origin(inner) is Annotated:
+        inner = inner.__origin__
+    if get_origin(inner) in (Union, types.UnionType):
+        members = [member for member in get_args(inner) if member is not types.NoneType]
+        return members[0] if len(members) == 1 else None
+    return inner

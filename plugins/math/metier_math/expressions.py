@@ -59,8 +59,12 @@ def read(
     """
     units_except = None if unit is None else {*names, *CONSTANTS}
     source = python_notation(text, units_except=units_except)
-    reader = _Reader(source, {**CONSTANTS, **names}, unit or Symbol)
-    return reader.value(_parsed(source, text))
+    tree = _parsed(source, text)
+    try:
+        return _Reader(source, {**CONSTANTS, **names}, unit or Symbol).value(tree)
+    except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as exc:
+        # SymPy's answers to what has no sense: the floor of a complex number, infinity mod 7.
+        raise InvalidInput(f"{text!r} cannot be computed: {exc}") from exc
 
 
 def read_number(
@@ -176,10 +180,7 @@ class _Reader:
         arguments = [self._number(argument) for argument in _listed(function, node.args)]
         if not function.takes(len(arguments)):
             raise InvalidInput(f"{name} cannot take {len(arguments)} arguments")
-        try:
-            return function.call(*arguments)
-        except (TypeError, ValueError, ArithmeticError) as exc:
-            raise InvalidInput(f"{name} cannot be computed of this: {exc}") from exc
+        return function.call(*arguments)
 
 
 def _combined(left: Expr, operator: ast.operator, right: Expr) -> Expr:

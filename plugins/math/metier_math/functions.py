@@ -11,7 +11,7 @@ from sympy import Expr, Integer, Rational
 from sympy.logic.boolalg import Boolean
 
 from metier.errors import InvalidInput, nearest
-from metier_math.magnitudes import check_binomial, check_factorial
+from metier_math.magnitudes import check_binomial, check_factorial, check_power
 
 Value = Expr | Boolean
 
@@ -117,6 +117,11 @@ def _log(value: Expr, base: Expr = sympy.E) -> Expr:
     return sympy.log(value, base)
 
 
+def _exp(value: Expr) -> Expr:
+    check_power(sympy.E, value)
+    return sympy.exp(value)
+
+
 def _factorial(value: Expr) -> Expr:
     check_factorial(value)
     return sympy.factorial(value)
@@ -147,7 +152,7 @@ FUNCTIONS: dict[str, Function] = {
     **{
         name: Function(getattr(sympy, name))
         for name in (
-            *("sqrt", "exp", "ln", "sign"),
+            *("sqrt", "ln", "sign"),
             *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
         )
     },
@@ -155,6 +160,7 @@ FUNCTIONS: dict[str, Function] = {
     "binomial": Function(_binomial, 2, 2),
     "cbrt": Function(_cbrt),
     "ceil": Function(sympy.ceiling),
+    "exp": Function(_exp),
     "factorial": Function(_factorial),
     "factorint": Function(prime_factors),
     "floor": Function(sympy.floor),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import sympy
 from sympy import Expr, Rational
 
 from metier.errors import InvalidInput
@@ -21,7 +22,7 @@ def check_power(base: Expr, exponent: Expr) -> None:
     Raises:
         InvalidInput: it would have more than 10,000 digits.
     """
-    digits = sum(_digits(part) for part in base.atoms(Rational))
+    digits = sum(_digits(part) for part in base.atoms(Rational)) or _size(base)
     largest = max((abs(part) for part in exponent.atoms(Rational)), default=Rational(0))
     # Compared before it is multiplied: a float cannot hold every exponent.
     if digits and (largest > MAX_DIGITS / digits):
@@ -44,17 +45,24 @@ def check_binomial(total: Expr, chosen: Expr) -> None:
     Raises:
         InvalidInput: it would have more than 10,000 digits.
     """
-    if not (isinstance(total, Rational) and isinstance(chosen, Rational)):
+    if not isinstance(chosen, Rational):
         return
     factors = abs(chosen)
     if total.is_Integer and 0 <= chosen <= total:
         factors = min(chosen, total - chosen)
-    if factors > MAX_DIGITS or float(factors) * _digits(total) > MAX_DIGITS:
+    digits = _digits(total) if isinstance(total, Rational) else 1
+    if factors > MAX_DIGITS or float(factors) * digits > MAX_DIGITS:
         raise _too_large(f"binomial({_short(total)}, {_short(chosen)})")
 
 
 def _digits(number: Rational) -> float:
     return math.log10(abs(number.p) or 1) + math.log10(number.q)
+
+
+def _size(value: Expr) -> float:
+    """The digits before or after the point of `e` or `1 + i`; 0 where there is a variable."""
+    number = abs(value.evalf(15)) if value.is_number else value
+    return abs(float(sympy.log(number, 10))) if number.is_Float and number else 0.0
 
 
 def _short(value: Expr) -> str:

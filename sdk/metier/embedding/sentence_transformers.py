@@ -59,10 +59,18 @@ def _load(name: str) -> SentenceTransformer:
             "the embedder 'sentence-transformers' is not installed",
             hint="Install metier[sentence-transformers], or: metier config set embedder ollama",
         ) from exc
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     try:
-        return SentenceTransformer(name, device="cpu")
+        model = SentenceTransformer(name, device="cpu")
     except (OSError, ValueError) as exc:
         raise InvalidSettings(
             f"the embedding model {name!r} cannot be loaded: {exc}",
             hint="Name a folder that holds it: metier config set embed_model /path/to/model",
         ) from exc
+    # A model may be set to read less than it has positions for; Ollama uses all of them.
+    positions = getattr(model[0].auto_model.config, "max_position_embeddings", None)
+    if positions is not None:
+        model.max_seq_length = positions
+    return model

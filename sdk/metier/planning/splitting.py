@@ -27,22 +27,22 @@ _REQUEST = (
     rf"{_POLITE}(?:(?:{'|'.join(_IMPERATIVES)})\b|(?:{'|'.join(_QUESTION_WORDS)})\b|{_WISHES})"
 )
 _STARTS_REQUEST = re.compile(rf"\s*(?:and\s+|but\s+|so\s+)?{_REQUEST}", re.IGNORECASE)
+_ADVERBS = r"(?:then\s+|also\s+|finally\s+|after\s+that,?\s+)"
 _CUT_INSIDE = re.compile(
     rf"""
-    (?:[,;]\s*(?:and\s+|but\s+)?(?:then\s+|also\s+|finally\s+|after\s+that,?\s+)?
-      |\s+and\s+(?:then\s+|also\s+|finally\s+)?
-      |\s+then\s+
-      |;\s+)
+    (?:,?\s+(?:and|but)\s+{_ADVERBS}* | ,?\s+{_ADVERBS}+ | ;\s*(?:and\s+)?{_ADVERBS}*)
     (?=(?:please\s+)?(?:{"|".join(_IMPERATIVES)}|what|when|where|which|who|why|how)\b)
+    | ,\s*(?=(?:please\s+)?(?:{"|".join(_IMPERATIVES)})\b)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.?!])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9ÄÖÜÉÈÀ])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.?!])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9ÄÖÜÉÈÀ])")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|vs|dr|mr|mrs|ms|prof|no|approx|etc|fig|eq)\.$", re.I)
 # Text that is quoted or code belongs to the clause around it, whole.
 _WHOLE = re.compile(r"```.*?```|`[^`\n]+`|\"[^\"\n]*\"|“[^”\n]*”", re.DOTALL)
 _MASK = "\ue000{}\ue001"
+_NO_MASKS = {0xE000: None, 0xE001: None}
 _MASKED = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -65,24 +65,29 @@ def clauses(question: str) -> tuple[Clause, ...]:
         kept.append(match[0])
         return _MASK.format(len(kept) - 1)
 
-    masked = _WHOLE.sub(mask, question)
+    masked = _WHOLE.sub(mask, question.translate(_NO_MASKS))
     pieces = [piece for sentence in _sentences(masked) for piece in _cut_inside(sentence)]
     grouped = _grouped(pieces)
-    return tuple(
-        Clause(text=_MASKED.sub(lambda match: kept[int(match[1])], text)) for text in grouped
-    )
+    if len(grouped) < 2:
+        return (Clause(text=question.strip()),) if question.strip() else ()
+
+    def unmask(match: re.Match[str]) -> str:
+        whole = kept[int(match[1])]
+        return f"\n{whole}\n" if whole.startswith("```") else whole
+
+    return tuple(Clause(text=_MASKED.sub(unmask, text).strip()) for text in grouped)
 
 
 def _sentences(text: str) -> list[str]:
     found: list[str] = []
-    for part in _SENTENCE_END.split(text):
-        piece = _LIST_MARK.sub("", part).strip()
-        if not piece:
-            continue
-        if found and _ABBREVIATIONS.search(found[-1]):
-            found[-1] = f"{found[-1]} {piece}"
-        else:
-            found.append(piece)
+    for line in text.splitlines():
+        begins = True
+        for piece in _SENTENCE_END.split(_LIST_MARK.sub("", line).strip()):
+            if not begins and _ABBREVIATIONS.search(found[-1]):
+                found[-1] = f"{found[-1]} {piece}"
+            elif piece:
+                found.append(piece)
+                begins = False
     return found
 
 

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from metier.errors import InvalidInput
+from metier_math.compute import evaluate
+from metier_math.units import convert
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "result"),
+    [
+        ("5 km", "miles", "≈ 3.1069 miles"),
+        ("72 km/h", "m/s", "20 m/s"),
+        ("60 miles per hour", "km/h", "96.56064 km/h"),
+        ("0 °C", "°F", "32 °F"),
+        ("100 F", "C", "≈ 37.7778 C"),
+        ("25 degrees celsius", "fahrenheit", "77 fahrenheit"),
+        ("-40 degC", "degF", "-40 degF"),
+        ("0 km", "m", "0 m"),
+        ("3/4 cup", "tbsp", "12 tbsp"),
+        ("10 square meters", "cm^2", "100000 cm^2"),
+        ("1 in", "cm", "2.54 cm"),
+        ("5 lbs", "kg", "2.26796185 kg"),
+        ("500 mcg", "mg", "0.5 mg"),
+        ("180 degrees", "rad", "≈ 3.1416 rad"),
+        ("1.5 KM", "m", "1500 m"),
+    ],
+)
+def test_a_quantity_is_converted(quantity: str, unit: str, result: str) -> None:
+    assert convert(quantity, unit).text == result
+
+
+def test_a_conversion_is_exact_where_units_are() -> None:
+    assert convert("5 km", "miles").exact == "78125/25146 miles"
+
+
+def test_a_conversion_by_pi_claims_no_exact_value() -> None:
+    assert convert("180 degrees", "rad").exact == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("15 mg/kg * 70 kg", "1050 mg"),
+        ("100 km / 2 h", "50 km/h"),
+        ("10 km/h * 30 min", "5 km"),
+        ("1 g + 500 mg", "1.5 g"),
+        ("300 mg / (50 mg/mL)", "6 mL"),
+        ("0.15 mg/kg/h * 54 kg * 8 h", "64.8 mg"),
+        ("sqrt(9 m^2)", "3 m"),
+        ("1 km / 2 m", "500"),
+    ],
+)
+def test_units_are_calculated_with(text: str, result: str) -> None:
+    assert evaluate(text).text == result
+
+
+def test_the_result_is_given_in_the_unit_that_was_asked_for() -> None:
+    assert evaluate("15 mg/kg * 70 kg", unit="g").text == "1.05 g"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("5 mg + 2 mL", "mL (a volume) and mg (a mass) cannot be added"),
+        ("5 km - 2 h", "cannot be added or subtracted"),
+        ("sin(5 kg)", "cannot be calculated with units"),
+        ("2 m + 3", "cannot be added"),
+    ],
+)
+def test_a_mix_of_dimensions_is_an_error_that_says_why(text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        evaluate(text)
+    assert reason in raised.value.message
+
+
+def test_a_result_of_another_dimension_than_asked_for_is_an_error() -> None:
+    with pytest.raises(InvalidInput, match=r"mg \(a mass\) cannot be converted to mL"):
+        evaluate("15 mg/kg * 70 kg", unit="mL")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "reason"),
+    [
+        ("5 mg", "mL", r"a mass\) cannot be converted to mL \(a volume"),
+        ("5 bananas", "kg", "'bananas' has no value and is no unit"),
+        ("5 km", "bananas", "'bananas' has no value and is no unit"),
+        ("5 km", "", "missing"),
+        ("5 km", "2 m", "not a unit"),
+        ("5", "km", "a plain number"),
+        ("i km", "m", "no value"),
+        ("5 m**9**9**9", "m", "too large"),
+    ],
+)
+def test_a_conversion_that_is_impossible_says_why(quantity: str, unit: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        convert(quantity, unit)

@@ -1,0 +1,191 @@
+"""From question to plan, with an embedder that hashes words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metier import Card, Council, Document, Expert, Message, Settings
+from metier.capability import Capability
+from metier.errors import EmptyQuestion, UnknownExpert
+from metier.planning.selecting import Selector, probability
+from metier.profiles import Calibration
+from metier.testing import FixedEmbedder, ScriptedModels
+
+pytestmark = pytest.mark.anyio
+
+EXAMPLES = {
+    "math": ("compute the sum of numbers", "solve the equation for x", "what is 2 plus 2"),
+    "code": ("write a python function", "fix this python script", "write a bash script"),
+    "general": ("tell me a story about a king", "who was the first king", "plan a trip to rome"),
+}
+
+
+def card(name: str) -> Card:
+    capability = Capability(
+        name="all", description=" ".join(EXAMPLES[name][0].split()[:3]), examples=EXAMPLES[name]
+    )
+    return Card(id=name, description=name, capabilities=(capability,))
+
+
+def council(tmp_path: Path, embedder: FixedEmbedder | None = None) -> Council:
+    experts = [Expert(card(name)) for name in EXAMPLES]
+    return Council.of(
+        experts,
+        settings=Settings(cache_dir=tmp_path),
+        server=ScriptedModels(),
+        embedder=embedder or FixedEmbedder(),
+    )
+
+
+async def test_a_question_of_one_expert_is_one_step_with_its_evidence(tmp_path: Path) -> None:
+    plan = await council(tmp_path).plan("write a python function for me")
+    (step,) = plan.steps
+    assert (step.expert, step.reason) == ("code", None)
+    assert step.candidates[0].example == "write a python function"
+    assert step.candidates[0].probability > step.candidates[1].probability
+
+
+async def test_a_question_of_two_experts_is_two_steps(tmp_path: Path) -> None:
+    plan = await council(tmp_path).plan(
+        "What is 2 plus 2? Then write a python function for that sum."
+    )
+    assert [(step.expert, step.needs) for step in plan.steps] == [("math", ()), ("code", ("1",))]
+
+
+async def test_neighbours_with_one_expert_are_one_step(tmp_path: Path) -> None:
+    plan = await council(tmp_path).plan("What is 2 plus 2? Solve the equation for x.")
+    assert [step.task for step in plan.steps] == ["What is 2 plus 2? Solve the equation for x."]
+
+
+async def test_what_nobody_covers_goes_to_general_and_the_plan_says_so(tmp_path: Path) -> None:
+    plan = await council(tmp_path).plan("zyx wvu tsr")
+    (step,) = plan.steps
+    assert step.expert == "general"
+    assert step.reason is not None
+    assert "nobody fits" in step.reason
+
+
+async def test_a_plan_embeds_once_and_asks_no_model(tmp_path: Path) -> None:
+    embedder = FixedEmbedder()
+    made = council(tmp_path, embedder)
+    await made.plan("warm the index")
+    before = len(embedder.calls)
+    await made.plan("What is 2 plus 2? Then write a python function for that sum.")
+    assert len(embedder.calls) == before + 1
+
+
+async def test_only_the_experts_that_were_named_are_chosen(tmp_path: Path) -> None:
+    made = council(tmp_path)
+    plan = await made.plan("What is 2 plus 2? Then write a script.", experts=["code"])
+    assert [step.expert for step in plan.steps] == ["code"]
+
+
+@pytest.mark.parametrize("question", ["", "  \n "])
+async def test_an_empty_question_is_refused(question: str, tmp_path: Path) -> None:
+    with pytest.raises(EmptyQuestion):
+        await council(tmp_path).plan(question)
+
+
+async def test_a_conversation_must_end_with_a_question(tmp_path: Path) -> None:
+    with pytest.raises(EmptyQuestion):
+        await council(tmp_path).plan([Message(role="assistant", content="Hello")])
+
+
+async def test_an_unknown_expert_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(UnknownExpert, match="nearest: 'math'"):
+        await council(tmp_path).plan("2 plus 2", experts=["maths"])
+
+
+async def test_a_follow_up_is_understood_with_the_question_before_it(tmp_path: Path) -> None:
+    before = Message(role="user", content="write a python function")
+    reply = Message(role="assistant", content="Here it is.")
+    now = Message(role="user", content="shorter, please")
+    plan = await council(tmp_path).plan([before, reply, now])
+    assert plan.steps[0].expert == "code"
+    assert plan.messages == (before, reply)
+
+
+async def test_documents_are_kept_in_the_plan(tmp_path: Path) -> None:
+    document = Document(name="a.txt", text="text")
+    plan = await council(tmp_path).plan("what is 2 plus 2", documents=[document])
+    assert plan.documents == (document,)
+
+
+async def test_an_expert_that_is_added_is_planned_with(tmp_path: Path) -> None:
+    made = council(tmp_path)
+    await made.plan("what is 2 plus 2")
+    cooking = Capability(name="cook", description="bake bread", examples=("bake a sour bread",))
+    made.registry.add(Expert(Card(id="cooking", description="kitchen", capabilities=(cooking,))))
+    plan = await made.plan("bake a sour bread")
+    assert plan.steps[0].candidates[0].expert == "cooking"
+
+
+async def test_a_corrupt_index_is_built_anew(tmp_path: Path) -> None:
+    made = council(tmp_path)
+    await made.plan("what is 2 plus 2")
+    file = made.index_folder / "vectors.faiss"
+    file.write_bytes(file.read_bytes()[:50])
+    plan = await council(tmp_path).plan("what is 2 plus 2")
+    assert plan.steps[0].expert == "math"
+
+
+async def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.warns(UserWarning, match="METIER_CACHE_DIR"):
+        plan = await council(blocked).plan("what is 2 plus 2")
+    assert plan.steps[0].expert == "math"
+
+
+async def test_the_profile_is_kept_and_belongs_to_one_index(tmp_path: Path) -> None:
+    made = council(tmp_path)
+    await made.plan("what is 2 plus 2")
+    profile = json.loads((made.index_folder / "profile.json").read_text())
+    assert profile["index_hash"] == (await made.index()).hash()
+
+
+async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
+    embedder = FixedEmbedder()
+
+    async def score(counterexamples: tuple[str, ...]) -> float:
+        capability = Capability(
+            name="all",
+            description="numbers",
+            examples=("what is 2 plus 2",),
+            counterexamples=counterexamples,
+        )
+        expert = Expert(Card(id="math", description="math", capabilities=(capability,)))
+        made = Council.of(
+            [expert],
+            settings=Settings(cache_dir=tmp_path),
+            server=ScriptedModels(),
+            embedder=embedder,
+        )
+        selector = Selector(await made.index(), made.registry.cards)
+        question = "what is a prime minister"
+        (candidates,) = selector.rank([question], await embedder.embed([question]))
+        return candidates[0].score
+
+    assert await score(("what is a prime minister",)) < await score(())
+
+
+async def test_no_expert_at_all_is_the_general_one(tmp_path: Path) -> None:
+    index = await council(tmp_path).index()
+    choice = Selector(index, {}).choose(())
+    assert choice.expert == "general"
+
+
+def test_probability_grows_with_score_and_lead() -> None:
+    calibration = Calibration()
+    alone = probability([0.8, 0.1], calibration)[0]
+    tied = probability([0.8, 0.8], calibration)[0]
+    low = probability([0.2, 0.1], calibration)[0]
+    assert alone > tied
+    assert alone > low
+    assert np.isclose(
+        probability([0.5, 0.5], calibration)[0], probability([0.5, 0.5], calibration)[1]
+    )

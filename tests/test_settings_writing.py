@@ -1,0 +1,109 @@
+"""What `write_setting` leaves in the file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metier.errors import InvalidSettings
+from metier.settings import Settings, write_setting
+
+
+def read(file: Path) -> Settings:
+    return Settings.load(file=file, environment={})
+
+
+def test_writing_one_setting_keeps_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('seed = 7\ndomains = ["/a", "/b"]\nautostart = false\n')
+    write_setting(file, "num_ctx", "2048")
+    written = read(file)
+    assert (written.seed, written.domains, written.autostart, written.num_ctx) == (
+        7,
+        (Path("/a"), Path("/b")),
+        False,
+        2048,
+    )
+
+
+def test_writing_a_setting_again_replaces_its_value(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    write_setting(file, "seed", "1")
+    write_setting(file, "seed", "2")
+    assert file.read_text() == "seed = 2\n"
+
+
+def test_the_file_is_made_with_its_folders(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "folder" / "config.toml"
+    assert write_setting(file, "seed", "1") == read(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("host", "0.0.0.0:12345", "http://127.0.0.1:12345"),
+        ("timeout_s", "1e22", 1e22),
+        ("timeout_s", "inf", float("inf")),
+        ("autostart", "no", False),
+        ("cache_dir", '/tmp/a "quoted" folder', Path('/tmp/a "quoted" folder')),
+        ("embedder", "sentence-transformers", "sentence-transformers"),
+    ],
+)
+def test_a_written_value_is_read_back(
+    tmp_path: Path, name: str, value: str, expected: object
+) -> None:
+    file = tmp_path / "config.toml"
+    write_setting(file, name, value)
+    assert getattr(read(file), name) == expected
+
+
+@given(st.text())
+def test_any_text_is_read_back(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.toml"
+        write_setting(file, "model", text)
+        assert read(file).model == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("num_ctxx", "1024", "'num_ctxx', which does not exist (nearest: 'num_ctx')"),
+        ("num_ctx", "many", "num_ctx to 'many'"),
+        ("num_ctx", "7", "num_ctx to '7'"),
+        ("embedder", "word2vec", "embedder to 'word2vec'"),
+        # Names of parameters inside metier are no settings either.
+        ("file", "x", "'file', which does not exist"),
+        ("environment", "x", "'environment', which does not exist"),
+        ("cls", "x", "'cls', which does not exist"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(tmp_path: Path, name: str, value: str, words: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("seed = 7\n")
+    with pytest.raises(InvalidSettings) as caught:
+        write_setting(file, name, value)
+    assert words in str(caught.value)
+    assert file.read_text() == "seed = 7\n"
+
+
+@pytest.mark.parametrize("content", ["sed = 7\n", 'seed = "many"\n', "file = 7\n", "seed = \n"])
+def test_a_file_that_is_wrong_already_is_named_and_left_as_it_is(
+    tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(content)
+    with pytest.raises(InvalidSettings, match=r"config\.toml"):
+        write_setting(file, "num_ctx", "2048")
+    assert file.read_text() == content
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InvalidSettings, match="cannot be written") as caught:
+        write_setting(tmp_path / "file" / "config.toml", "seed", "1")
+    assert "METIER_CONFIG" in caught.value.hint
