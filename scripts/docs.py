@@ -51,10 +51,10 @@ metier config set num_ctx 8192   # in the file
 | --- | --- | --- | --- |
 """
 SETTINGS_END = """
-`host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0` means
-this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `domains` is a list of strings in the file, and
-folders separated as in `PATH` in the environment and in `metier config set`. Switches take `true`
-or `false`.
+`host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0`
+means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `domains` is a list of strings in the
+file, and folders separated as in `PATH` in the environment and in `metier config set`. Switches
+take `true` or `false`.
 """
 # What a default that is made at run time is called here: it differs from machine to machine.
 MADE_DEFAULTS = {

@@ -74,8 +74,17 @@ def ollama_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         started.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One index for all tests on the real server: building it takes seconds."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def ollama_settings(ollama_host: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def ollama_settings(
+    ollama_host: str, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """Settings for the real server, in the environment too, for commands."""
     monkeypatch.setenv("OLLAMA_HOST", ollama_host)
+    monkeypatch.setenv("METIER_CACHE_DIR", str(shared_cache))
     return Settings.load()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from dags import dags
@@ -40,7 +40,7 @@ def loads(
     """How often another model has to be loaded; the first may be in memory already."""
     run = [models[step.id] for step in order if step.id in models]
     run += [last] if last else []
-    changes = sum(one != other for one, other in zip(run, run[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(run))
     return changes + (1 if run and run[0] not in resident else 0)
 
 

@@ -147,7 +147,7 @@ def test_what_is_no_plan_in_json_is_refused_by_its_source(text: str | bytes) -> 
 
 
 def test_a_plan_with_an_expert_that_is_not_there_names_the_nearest() -> None:
-    with pytest.raises(UnknownExpert, match="'math'.*nearest: 'maths'"):
+    with pytest.raises(UnknownExpert, match=r"'math'.*nearest: 'maths'"):
         plan_of({"1": []}).check(["maths", "code"])
 
 

@@ -167,7 +167,7 @@ class CapabilityIndex:
             "rows": [[i, r.expert, r.capability, r.kind, r.text] for i, r in self._rows.items()],
         }
         vectors = faiss.serialize_index(self._faiss).tobytes()
-        meta["sha256"] = hashlib.sha256(vectors).hexdigest()
+        meta["sha256"] = _digest(meta, vectors)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _write(folder / "vectors.faiss", vectors)
@@ -182,8 +182,8 @@ class CapabilityIndex:
     def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
         """The saved index, or None where there is none that can be trusted.
 
-        Not trusted are another format, another embedder, vectors whose hash differs from the
-        one written beside them, and rows that do not match the vectors.
+        Not trusted are another format, another embedder, and rows or vectors whose hash
+        differs from the one written beside them.
         """
         try:
             meta = json.loads((folder / "rows.json").read_bytes())
@@ -191,7 +191,7 @@ class CapabilityIndex:
             fits = (
                 meta["format"] == FORMAT
                 and meta["embedder"] == embedder_id
-                and meta["sha256"] == hashlib.sha256(vectors).hexdigest()
+                and meta.pop("sha256") == _digest(meta, vectors)
             )
             return cls._from(meta, vectors) if fits else None
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
@@ -239,17 +239,22 @@ async def synchronised(
     Only texts of new and changed cards are embedded, in one batch.
     """
     wanted = {card.id: card for card in cards}
+    if index is not None and index.embedder_id != embedder.id:
+        index = None
     have = index.experts if index is not None else {}
     stale = [card for card in wanted.values() if have.get(card.id) != hash_of(card)]
     gone = [expert for expert in have if expert not in wanted]
     if index is not None and not stale and not gone:
         return index, False
     texts = [row.text for card in stale for row in rows_of(card)]
-    vectors = await embedder.embed(texts or ["nothing"])
-    if index is None or index.dimension != vectors.shape[1]:
-        if index is not None:
-            return await synchronised(None, wanted.values(), embedder)
+    if index is None:
+        # The length of a vector is known only from one.
+        vectors = await embedder.embed(texts or ["nothing"])
         index = CapabilityIndex(embedder.id, vectors.shape[1])
+    else:
+        vectors = await embedder.embed(texts) if texts else np.empty((0, index.dimension))
+        if index.dimension != vectors.shape[1]:
+            return await synchronised(None, wanted.values(), embedder)
     for expert in gone:
         index.remove(expert)
     start = 0
@@ -288,6 +293,10 @@ def _empty(dimension: int, *, size: int) -> faiss.IndexIDMap2:
     inner.hnsw.efConstruction = 80
     inner.hnsw.efSearch = 128
     return faiss.IndexIDMap2(inner)
+
+
+def _digest(meta: Mapping[str, object], vectors: bytes) -> str:
+    return hashlib.sha256(json.dumps(meta).encode() + vectors).hexdigest()
 
 
 def _write(path: Path, data: bytes) -> None:

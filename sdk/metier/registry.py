@@ -173,6 +173,8 @@ class Registry:
     def _skip(self, name: str, origin: str, error: MetierError) -> None:
         if self._strict:
             raise error
+        # One that is asked again and again is broken once.
+        self._broken = [each for each in self._broken if (each.name, each.origin) != (name, origin)]
         self._broken.append(Broken(name=name, origin=origin, error=error))
 
 
@@ -204,9 +206,12 @@ def _card_file(point: EntryPoint) -> Path:
     top-level name does not, so the rest of the path is walked by hand.
 
     Raises:
-        PluginBroken: the entry point's module is not installed.
+        PluginBroken: the entry point names no module, or one that is not installed.
     """
-    top, *rest = point.module.split(".")
+    try:
+        top, *rest = point.module.split(".")
+    except (AttributeError, ValueError) as exc:  # importlib.metadata's own words for it
+        raise PluginBroken(point.name, f"{point.value!r} names no class of a module") from exc
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError) as exc:

@@ -54,6 +54,8 @@ def evaluate(text: str, *, unit: str = "", names: Names = NO_NAMES) -> Computed:
         names: what names stand for.
     """
     value = _evaluated(text, names)
+    if value == 0 and unit.strip() and mentions_unit(text):
+        return convert(text, unit, names=names)  # 0 °C has lost its unit, and is not 0 °F
     if isinstance(value, Expr) and value.is_number and not value.is_rational:
         value = sympy.simplify(value)
     return _shown(value, unit)

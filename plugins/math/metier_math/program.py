@@ -24,6 +24,7 @@ Operation = Literal[
 ]
 
 MAX_STEPS = 12
+_LEFT_SIDE = r"[^\W\d]\w*|[fghFG]\(\w\)"  # a name, or f(x), which is no call of a function
 _NAME = r"^[a-z][a-z0-9_]{0,30}$"
 
 
@@ -53,7 +54,7 @@ class Assignment(_Frozen):
     def term(self) -> str:
         """What is to be computed: ``15 * 70`` of ``dose = 15 * 70 = 1050``."""
         parts = [part.strip() for part in re.split("=+", self.expression)]
-        named = len(parts) > 1 and parts[0].isidentifier()
+        named = len(parts) > 1 and re.fullmatch(_LEFT_SIDE, parts[0])
         return parts[1] if named else parts[0]
 
 

@@ -20,6 +20,7 @@ from sympy import Add, Expr, Mul, Pow, Rational, Symbol
 from metier.errors import InvalidInput
 from metier_math.expressions import NO_NAMES, read_number
 from metier_math.functions import Value
+from metier_math.notation import NUMBER
 from metier_math.program import Computed
 from metier_math.rendering import approximated, rendered
 
@@ -28,7 +29,7 @@ Quantity = Any
 
 # pint's pi, in degrees for one, is a decimal number: a long fraction is none that is exact.
 _MAX_DENOMINATOR = 10**15
-_AMOUNT = re.compile(r"\s*(?P<amount>[^A-Za-zµμ°%]+?)\s*(?P<unit>[A-Za-zµμ°%].*)")
+_AMOUNT = re.compile(rf"\s*(?P<amount>(?:{NUMBER}|[^A-Za-zµμ°%])+?)\s*(?P<unit>[A-Za-zµμ°%].*)")
 _HAS_UNIT = re.compile(r"\d\s*[A-Za-zµμ°%]")
 _TEMPERATURES = {
     "c": "degC",
@@ -111,6 +112,9 @@ def _measured(value: Expr) -> Quantity:
     match value:
         case Symbol():
             return _registry().Quantity(Fraction(1), value.name)
+        case Mul(args=(amount, Symbol() as unit)) if amount.is_number:
+            # In one go, which degrees need: pint multiplies no temperatures.
+            return _registry().Quantity(_fraction(amount), unit.name)
         case Add():
             return reduce(_sum, map(_measured, value.args))
         case Mul():

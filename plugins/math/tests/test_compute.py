@@ -82,7 +82,7 @@ def test_a_name_without_a_value_is_an_error_and_no_guess(text: str) -> None:
         evaluate(text)
 
 
-@pytest.mark.parametrize("text", ["oo - oo", "sin(oo)*0", "exp(exp(exp(5)))"])
+@pytest.mark.parametrize("text", ["oo - oo", "exp(exp(exp(5)))"])
 def test_what_cannot_be_written_as_a_number_is_an_error(text: str) -> None:
     with pytest.raises(InvalidInput):
         evaluate(text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -62,10 +63,8 @@ def test_arithmetic_has_the_value_that_fractions_give(calculation: Written) -> N
 
 @given(st.text(alphabet="0123456789xyei.+-*/^%()[],=!_ '\"\\:{}\n√½٣", max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    with suppress(InvalidInput):
         read(text)
-    except InvalidInput:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,8 @@ def test_given_names_go_before_constants() -> None:
         ("[1, 2]", "list"),
         ("1, 2", "brackets"),
         ("sum(*x)", "star"),
-        ("log(8, base=2)", "named argument"),
+        ("log(8, base=2)", "="),
+        ("log(**x)", "named argument"),
         ("f'{1}'", "'"),
         ("x := 3", ":"),
         ("1 < 2", "<"),
@@ -200,7 +200,7 @@ def test_the_largest_powers_that_fit_are_computed() -> None:
         "1" * 101,
         "x" * (MAX_CHARS + 1),
         "+".join(["1"] * (MAX_NODES // 2 + 2)),
-        "(" * 150 + "1" + ")" * 150,
+        "(" * 240 + "1" + ")" * 240,
         "-" * (MAX_DEPTH + 1) + "1",
         "abs(" * MAX_DEPTH + "1" + ")" * MAX_DEPTH,
         "-" * MAX_CHARS,

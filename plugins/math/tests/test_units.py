@@ -61,6 +61,13 @@ def test_the_result_is_given_in_the_unit_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "result"), [("0 °C", "32 °F"), ("20 °C", "68 °F"), ("0 K", "-459.67 °F")]
+)
+def test_a_temperature_keeps_its_scale_where_it_is_evaluated(text: str, result: str) -> None:
+    assert evaluate(text, unit="°F").text == result
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("5 mg + 2 mL", "mL (a volume) and mg (a mass) cannot be added"),
@@ -89,7 +96,8 @@ def test_a_result_of_another_dimension_than_asked_for_is_an_error() -> None:
         ("5 km", "", "missing"),
         ("5 km", "2 m", "not a unit"),
         ("5", "km", "a plain number"),
-        ("i km", "m", "no value"),
+        ("i km", "m", "not an expression"),
+        ("5 km", "h", "a length.*a time"),
         ("5 m**9**9**9", "m", "too large"),
     ],
 )

@@ -160,9 +160,10 @@ def run(
 
 async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
     """Run a plan, show what happens, and return the exit code."""
-    made = await make()
-    made.check(council.registry.cards)
     with screen:
+        screen.planning()
+        made = await make()
+        made.check(council.registry.cards)
         async with aclosing(council.stream(made)) as events:
             async for event in events:
                 screen.show(event)

@@ -53,6 +53,10 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._status.stop()
 
+    def planning(self) -> None:
+        """Say that the plan is being made; the first time this builds the index."""
+        self._status.say("planning …")
+
     def show(self, event: Event) -> None:  # noqa: C901  # one arm an event
         """Show one event."""
         if self._form == "jsonl":

@@ -16,7 +16,7 @@ Vectors = npt.NDArray[np.float32]
 MAX_CHARS = 1500
 
 _SYMBOL = re.compile(r"([^\w\s]|_)")
-_TYPOGRAPHIC = str.maketrans("“”„«»‘’‚–—−", "\"\"\"\"\"'''---")
+_TYPOGRAPHIC = str.maketrans("“”„«»‘’‚–—−", '"""""\'\'\'---')
 _LONG_WORD = re.compile(r"(\S{50})")
 _SPACES = re.compile(r"\s+")
 

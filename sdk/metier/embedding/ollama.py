@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from metier.embedding.embedder import Vectors, normalised, unit
 from metier.models.server import ModelServer
 
+# The server works through a request text by text, so larger ones gain nothing, and would outlast
+# the deadline of a reply on a busy machine.
+BATCH = 64
+
 
 class OllamaEmbedder:
     """Embeds through the model server."""
@@ -21,5 +25,9 @@ class OllamaEmbedder:
         return f"ollama/{self._model}"
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One request for all texts."""
-        return unit(await self._server.embed(self._model, [normalised(text) for text in texts]))
+        """One request for each `BATCH` texts: a question is one, an index a few."""
+        wanted = [normalised(text) for text in texts]
+        vectors: list[Sequence[float]] = []
+        for start in range(0, len(wanted), BATCH):
+            vectors += await self._server.embed(self._model, wanted[start : start + BATCH])
+        return unit(vectors)

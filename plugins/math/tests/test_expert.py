@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from pydantic import BaseModel
+
+from metier.answer import Source
+from metier.capability import Card
+from metier.errors import InvalidOutput, ModelServerUnreachable
+from metier.expert import Task
+from metier.models.server import Sampling
+from metier.plan import Message
+from metier_math import Math
+from metier_math.calculator import Calculator
+from metier_math.program import Program
+
+M = TypeVar("M", bound=BaseModel)
+
+CARD = Card(id="math", description="Mathematics", prompt="You solve problems.")
+
+
+@dataclass
+class Script:
+    """A context whose model writes one program, and these words where it is asked for words."""
+
+    program: dict[str, Any] | Exception
+    words: str = "About 7."
+    calls: list[str] = field(default_factory=list)
+    asked: Sequence[Message] = ()
+    sampling: Sampling | None = None
+    checked: bool | None = None
+
+    async def stream(
+        self, messages: Sequence[Message], *, sampling: Sampling | None = None
+    ) -> AsyncIterator[str]:
+        yield await self.complete(messages, sampling=sampling)
+
+    async def complete(
+        self, messages: Sequence[Message], *, sampling: Sampling | None = None
+    ) -> str:
+        self.calls.append("complete")
+        return self.words
+
+    async def structured(
+        self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
+    ) -> M:
+        self.calls.append("structured")
+        self.asked, self.sampling = messages, sampling
+        if isinstance(self.program, Exception):
+            raise self.program
+        return shape.model_validate(self.program)
+
+    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+        return None
+
+    def cite(self, source: Source) -> None:
+        raise AssertionError("nothing is cited")
+
+    def mark_checked(self, passed: bool, /) -> None:
+        self.checked = passed
+
+
+def written(operation: str, *steps: str, **fields: str) -> dict[str, Any]:
+    named = [dict(zip(("name", "expression"), step.split(": "), strict=True)) for step in steps]
+    return {"operation": operation, "steps": named, **fields}
+
+
+@pytest.mark.anyio
+async def test_a_word_problem_is_computed_with_one_model_call(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "dose: 15 * 70", "daily: dose * 3", unit="mg"))
+    answer = await Math(CARD, calculator=calculator).answer(Task(text="How much a day?"), script)
+    assert answer == "dose = 15 * 70 = 1050\ndaily = dose * 3 = 3150 mg\n\n**Result: 3150 mg**"
+    assert script.calls == ["structured"]
+    assert script.checked is True
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("program", "shown", "result"),
+    [
+        (written("evaluate", "result: 15 * 70", unit="mg"), "15 * 70 = 1050 mg", "1050 mg"),
+        (written("evaluate", "share: 10 / 4", unit="$"), "10 / 4 = $2.5", "$2.5"),
+        (written("evaluate", "third: 1/3"), "1/3 ≈ 0.3333", "1/3 ≈ 0.3333"),
+        (
+            written("solve", "equation: 2*x + 3 = 11", variable="x"),
+            "2*x + 3 = 11",
+            "x = 4",
+        ),
+        (
+            written("differentiate", "f: x^2", variable="x"),
+            "d/dx (x^2) = 2*x",
+            "2*x",
+        ),
+        (
+            written("integrate", "f: x^2", variable="x", to="0, 3"),
+            "∫ x^2 dx from 0, 3 = 9",
+            "9",
+        ),
+        (written("integrate", "f: x^2", variable="x"), "∫ x^2 dx = x^3/3 + C", "x^3/3 + C"),
+        (written("limit", "f: 1/x", variable="x", to="oo"), "lim x → oo of 1/x: 0", "0"),
+        (written("convert", "way: 5 km", unit="miles"), "5 km ≈ 3.1069 miles", "≈ 3.1069 miles"),
+        (written("factor", "n: 360"), "360 = 2^3*3^2*5", "2^3*3^2*5"),
+    ],
+)
+async def test_an_answer_shows_what_was_computed_and_ends_with_the_result(
+    calculator: Calculator, program: dict[str, Any], shown: str, result: str
+) -> None:
+    script = Script(program)
+    answer = await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
+    assert answer == f"{shown}\n\n**Result: {result}**"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (InvalidOutput("no JSON"), "the model wrote no calculation"),
+        (written("evaluate"), "there is nothing to compute"),
+        (written("evaluate", "a: 5 mg + 2 mL"), "cannot be added"),
+        (written("evaluate", "a: price * 2"), "'price' has no value"),
+        (written("evaluate", "a: __import__('os')"), "is not allowed"),
+    ],
+)
+async def test_where_nothing_is_computed_the_model_answers_and_the_answer_says_so(
+    calculator: Calculator, program: dict[str, Any] | Exception, reason: str
+) -> None:
+    script = Script(program)
+    answer = await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
+    words, note = answer.split("\n\n")
+    assert words == "About 7."
+    assert note.startswith("This result was not checked by computation: ")
+    assert reason in note
+    assert script.calls == ["structured", "complete"]
+    assert script.checked is False
+
+
+@pytest.mark.anyio
+async def test_a_computation_that_is_stopped_is_answered_in_words() -> None:
+    calculator = Calculator(deadline_s=0.2)
+    script = Script(written("evaluate", "n: factorint((10^39 + 3) * (10^40 + 121))"))
+    answer = await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
+    assert "longer than 0.2 s" in answer
+    assert script.checked is False
+
+
+@pytest.mark.anyio
+async def test_a_server_that_is_down_is_no_reason_to_call_it_again(calculator: Calculator) -> None:
+    script = Script(ModelServerUnreachable("localhost"))
+    with pytest.raises(ModelServerUnreachable):
+        await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
+    assert script.calls == ["structured"]
+
+
+@pytest.mark.anyio
+async def test_the_model_reads_the_instruction_first_and_the_task_last(
+    calculator: Calculator,
+) -> None:
+    earlier = (Message(role="user", content="Hello"), Message(role="assistant", content="Hi"))
+    script = Script(written("evaluate", "a: 1"))
+    task = Task(text="What is 1?", messages=earlier)
+    await Math(CARD, calculator=calculator).answer(task, script)
+    first, *examples = script.asked[:-3]
+    assert first.role == "system"
+    assert script.asked[-3:] == (*earlier, Message(role="user", content="What is 1?"))
+    for example in examples:
+        if example.role == "assistant":
+            Program.model_validate_json(example.content)
+
+
+@pytest.mark.anyio
+async def test_the_grammar_lets_the_model_leave_out_no_field(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "a: 1"))
+    await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
+    assert script.sampling is not None
+    assert script.sampling.schema is not None
+    assert script.sampling.schema["required"] == list(Program.model_fields)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("evaluate", {"expression": "15% of 80"}, "12"),
+        ("solve", {"equation": "x^2 = 9", "variable": "x"}, "x = -3 or x = 3"),
+        ("differentiate", {"expression": "x^3", "variable": "x"}, "3*x^2"),
+        ("integrate", {"expression": "2*x", "variable": "x"}, "x^2 + C"),
+        ("integrate", {"expression": "2*x", "lower": "0", "upper": "3"}, "9"),
+        ("simplify", {"expression": "x + x"}, "2*x"),
+        ("limit", {"expression": "sin(x)/x", "variable": "x", "to": "0"}, "1"),
+        ("convert", {"amount": 0.0, "from_unit": "°C", "to_unit": "°F"}, "32 °F"),
+        ("convert", {"amount": 1.5, "from_unit": "km/h", "to_unit": "m/h"}, "1500 m/h"),
+        ("convert", {"amount": 1e22, "from_unit": "g", "to_unit": "kg"}, f"1{'0' * 19} kg"),
+    ],
+)
+async def test_each_skill_computes(
+    calculator: Calculator, name: str, arguments: dict[str, Any], result: str
+) -> None:
+    skill = Math(CARD, calculator=calculator).skills[name]
+    assert await skill.call(**skill.bound(arguments)) == result
+
+
+@pytest.mark.anyio
+async def test_the_statistics_skill_takes_many_numbers(calculator: Calculator) -> None:
+    skill = Math(CARD, calculator=calculator).skills["statistics"]
+    assert (await skill.call(numbers=[0.1] * 1000)).startswith("count = 1000, sum = 100, ")
+
+
+@pytest.mark.anyio
+async def test_closing_the_expert_ends_its_process() -> None:
+    calculator = Calculator()
+    expert = Math(CARD, calculator=calculator)
+    await expert.evaluate("1")
+    await expert.aclose()
+    assert calculator.pids == ()
+
+
+def test_every_parameter_of_a_skill_is_described() -> None:
+    for skill in Math(CARD).skills.values():
+        properties = skill.arguments.model_json_schema()["properties"]
+        described = getattr(skill.call, "__kernel_function_parameters__")  # noqa: B009
+        assert [parameter["name"] for parameter in described] == list(properties)
+        assert all(parameter["description"] for parameter in described)

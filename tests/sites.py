@@ -1,0 +1,69 @@
+"""A folder like site-packages, for plugins that are installed in one test only."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DOMAIN = """\
+api = 1
+[expert]
+id = "{id}"
+description = "{description}"
+[[capability]]
+name = "help"
+description = "Help with it"
+"""
+
+CODE = """\
+from metier import Expert, skill
+
+
+class Plugin(Expert):
+    @skill
+    def double(self, number: float) -> float:
+        return number * 2
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Has to be on `sys.path`."""
+
+    folder: Path
+
+    def install(
+        self, distribution: str, points: Mapping[str, str], files: Mapping[str, str] | None = None
+    ) -> None:
+        """Files, and what an installer writes about them; `points` are the experts."""
+        for name, text in (files or {}).items():
+            self.write(name, text)
+        listed = "".join(f"{name} = {value}\n" for name, value in points.items())
+        info = f"{distribution.replace('-', '_')}-1.0.dist-info"
+        self.write(f"{info}/entry_points.txt", f"[metier.experts]\n{listed}")
+        self.write(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        """A file with its folders."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        importlib.invalidate_caches()
+        return file
+
+    def forget(self) -> None:
+        """Take the modules that were imported from here out of this process."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
+                del sys.modules[name]
+
+
+def domain(name: str, *, description: str = "Something") -> str:
+    """The text of a `domain.toml`."""
+    return DOMAIN.format(id=name, description=description)
