@@ -9,7 +9,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-import stamina
 from ports import free_port
 
 from metier.cli.pulling import pull_all
@@ -41,13 +40,6 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METIER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("METIER_AUTOSTART", "false")
     monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{free_port()}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def retries_do_not_wait() -> Iterator[None]:
-    stamina.set_testing(True, attempts=4, cap=True)
-    yield
-    stamina.set_testing(False)
 
 
 @pytest.fixture(scope="session")

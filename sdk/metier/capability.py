@@ -22,7 +22,7 @@ Kind = Literal["text", "number", "code", "quantity", "table"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class Capability(_Frozen):

@@ -5,21 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import ExitStack, aclosing
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from metier.answer import Answer
 from metier.capability import GENERAL, Card
 from metier.embedding.embedder import Embedder
-from metier.engine.engine import Engine, Limits
-from metier.engine.pump import pumped
 from metier.errors import EmptyQuestion, IndexUnavailable
-from metier.events import Event
-from metier.expert import Expert
 from metier.index import CapabilityIndex, index_folder, synchronised
 from metier.models.choosing import ModelChooser
 from metier.models.server import ModelServer
@@ -29,6 +23,15 @@ from metier.planning.selecting import Selector
 from metier.profiles import Profile
 from metier.registry import Registry
 from metier.settings import Settings
+
+# The engine is imported when the first plan is run: `metier plan` must start fast.
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+    from metier.answer import Answer
+    from metier.engine.engine import Engine, Limits
+    from metier.events import Event
+    from metier.expert import Expert
 
 T = TypeVar("T")
 Question = str | Sequence[Message]
@@ -67,7 +70,6 @@ class Council:
             general_model=settings.model,
             memory_bytes=_memory(settings),
         )
-        self._engine = Engine(registry, self.server, self._chooser, seed=settings.seed)
         self._threads = ExitStack()
         self._portal: BlockingPortal | None = None
         self._portal_lock = threading.Lock()
@@ -142,7 +144,7 @@ class Council:
             InvalidPlan, UnknownExpert: it cannot run.
             MetierError: nothing could be answered.
         """
-        outcome = await self._engine.run(plan, _ignore, limits=limits or self.limits)
+        outcome = await self._engine.run(plan, lambda _: None, limits=limits or self.limits)
         outcome.raise_if_nothing()
         return outcome.answer
 
@@ -159,6 +161,8 @@ class Council:
         Leaving the loop early cancels the run and closes the server's stream: use
         `contextlib.aclosing` where that must be at once.
         """
+        from metier.engine.pump import pumped
+
         plan = question
         if not isinstance(plan, Plan):
             plan = await self.plan(plan, documents=documents, experts=experts)
@@ -194,9 +198,17 @@ class Council:
         """`run` for code that is not async."""
         return self._sync(partial(self.run, plan, limits=limits))
 
+    @cached_property
+    def _engine(self) -> Engine:
+        from metier.engine.engine import Engine
+
+        return Engine(self.registry, self.server, self._chooser, seed=self.settings.seed)
+
     @property
     def limits(self) -> Limits:
         """The limits of the settings."""
+        from metier.engine.engine import Limits
+
         return Limits(timeout_s=self.settings.timeout_s, max_calls=self.settings.max_calls)
 
     async def model_of(self, card: Card) -> str:
@@ -278,6 +290,8 @@ class Council:
 
     def _sync(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run in this council's own event loop, in a thread of its own."""
+        from anyio.from_thread import start_blocking_portal
+
         with self._portal_lock:
             if self._portal is None:
                 self._portal = self._threads.enter_context(start_blocking_portal())
@@ -326,7 +340,3 @@ def _save_if_possible(save: Callable[[], None]) -> None:
         import warnings
 
         warnings.warn(str(exc), stacklevel=4)
-
-
-def _ignore(event: Event) -> None:
-    """Events of a run that nobody watches."""

@@ -24,7 +24,7 @@ class _Event(BaseModel):
         step_id: the step that it belongs to; None for the whole.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     v: Literal[1] = 1
     run_id: str = ""

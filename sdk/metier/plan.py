@@ -26,7 +26,7 @@ def _each_once(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class Message(_Frozen):

@@ -22,7 +22,7 @@ class Calibration(BaseModel):
             fitted on its own domains.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     score_weight: float = 7.5
     margin_weight: float = 9.0
@@ -38,7 +38,7 @@ class Profile(BaseModel):
         threshold: probability below which nobody is chosen.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     index_hash: str = ""
     calibration: Calibration = Calibration()

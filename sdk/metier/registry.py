@@ -8,15 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
 from metier.capability import Card, read_card
 from metier.errors import InvalidCard, MetierError, PluginBroken, UnknownExpert
-from metier.expert import Expert
 from metier.settings import APP, Settings
-from metier.skills import Skill
+
+# Listing and planning need the cards alone.
+if TYPE_CHECKING:
+    from metier.expert import Expert
+    from metier.skills import Skill
 
 GROUP = "metier.experts"
 
@@ -186,6 +189,8 @@ def builtin_domains() -> Path:
 
 
 def _built(entry: Entry) -> Expert:
+    from metier.expert import Expert
+
     if entry.code is None:
         return Expert(entry.card)
     try:

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     the file too.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     host: Annotated[str, AfterValidator(normalised_host)] = Field(
         DEFAULT_HOST, description="address of the Ollama server"

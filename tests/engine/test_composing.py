@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ QUESTION = "What is the dose for 70 kg, and write a function for the dose?"
 def composed(text: str, *, cuts: list[int] | None = None) -> str:
     placer = Placer(QUESTION, RESULTS)
     edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts or []), len(text)]
-    pieces = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
     return "".join(placer.take(piece) for piece in pieces) + placer.finish()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 
 import pytest
 from conftest import BIG, HALF, SMALL
@@ -118,7 +119,7 @@ async def test_models_are_loaded_as_seldom_as_the_plan_permits(ollama_settings: 
         plan = Plan(question="Say numbers.", steps=steps)
         events = [event async for event in council.stream(plan)]
     models = [event.model for event in events if event.type == "call_started"]
-    changes = sum(a != b for a, b in zip(models, models[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(models))
     assert changes == 1
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import pytest
@@ -18,7 +20,7 @@ from metier.models.server import ChatRequest, Chunk, RawRequest, Sampling
 pytestmark = pytest.mark.anyio
 
 
-def ask(text: str, *, model: str = SMALL, think: bool = False, **sampling: object) -> ChatRequest:
+def ask(text: str, *, model: str = SMALL, think: bool = False, **sampling: Any) -> ChatRequest:
     options = Sampling(**({"max_tokens": 30} | sampling))
     return ChatRequest(
         model=model,
@@ -29,7 +31,7 @@ def ask(text: str, *, model: str = SMALL, think: bool = False, **sampling: objec
 
 
 @pytest.fixture
-async def server(ollama_settings: Settings):  # noqa: ANN201
+async def server(ollama_settings: Settings) -> AsyncIterator[OllamaServer]:
     made = OllamaServer.from_settings(ollama_settings)
     yield made
     await made.aclose()

@@ -23,6 +23,7 @@ from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput
 from metier_math.program import Computed, Program, Reply
 
 _READY_S = 60.0
+_DYING_S = 1.0
 _MAX_REPLY_BYTES = 1 << 20
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, OSError)
 # The same question gives the same text, and no library starts threads for a few numbers.
@@ -99,6 +100,7 @@ class _Lane:
         self._deadline_s = deadline_s
         self._owner: AsyncGenerator[Process] | None = None
         self._child: _Child | None = None
+        self._has_died = False
 
     @property
     def pid(self) -> int | None:
@@ -111,6 +113,7 @@ class _Lane:
     async def open(self) -> None:
         if self._child is not None:
             return
+        self._has_died = False
         self._owner = self._owning()
         try:
             self._child = _Child(await anext(self._owner))
@@ -140,8 +143,9 @@ class _Lane:
             assert self._child is not None
             await self._child.ready()
             return await self._child.asked(request, self._deadline_s)
-        except BaseException:
+        except BaseException as exc:
             # Late, cancelled or gone: an answer that comes later would answer another question.
+            self._has_died = isinstance(exc, _GONE)
             await self.close()
             raise
 
@@ -156,10 +160,18 @@ class _Lane:
             yield process
         finally:
             self._child = None
+            with anyio.CancelScope(shield=True):
+                await self._end(process)
+
+    async def _end(self, process: Process) -> None:
+        if self._has_died:
+            # A signal to what is just ending would take its exit code from asyncio.
+            with anyio.move_on_after(_DYING_S):
+                await process.wait()
+        if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
+        await process.aclose()
 
 
 class _Child:

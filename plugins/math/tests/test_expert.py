@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -223,3 +225,8 @@ def test_every_parameter_of_a_skill_is_described() -> None:
         described = getattr(skill.call, "__kernel_function_parameters__")  # noqa: B009
         assert [parameter["name"] for parameter in described] == list(properties)
         assert all(parameter["description"] for parameter in described)
+
+
+def test_importing_the_expert_imports_no_algebra() -> None:
+    code = "import sys, metier_math; sys.exit('sympy' in sys.modules or 'pint' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -187,7 +187,7 @@ def _screen(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> Scre
 
 
 def _show_plan(made: Plan, *, as_json: bool) -> None:
-    from metier.cli.render import plan_tree
+    from metier.cli.text import plan_tree
 
     if as_json:
         click.echo(made.model_dump_json(indent=2))

@@ -26,7 +26,7 @@ def path() -> None:
 def get(name: str | None, *, as_json: bool) -> None:
     """Print one setting, or all of them with what they mean."""
     with errors_for_people(as_json=as_json):
-        from metier.cli.render import as_json as dumped
+        from metier.cli.text import as_json as dumped
         from metier.errors import InvalidSettings, nearest
         from metier.settings import Settings
 

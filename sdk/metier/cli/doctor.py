@@ -38,7 +38,7 @@ class Check:
 def doctor(*, as_json: bool) -> None:
     """Look whether everything is there that an answer needs. Nothing is started or changed."""
     with errors_for_people(as_json=as_json):
-        from metier.cli.render import as_json as dumped
+        from metier.cli.text import as_json as dumped
 
         checks = examined(load_settings())
         if as_json:

@@ -17,8 +17,8 @@ def experts() -> None:
 def list_(*, as_json: bool) -> None:
     """List the experts, and what was skipped and why. No plugin code is run."""
     with errors_for_people(as_json=as_json):
-        from metier.cli.render import as_json as dumped
-        from metier.cli.render import table
+        from metier.cli.text import as_json as dumped
+        from metier.cli.text import table
         from metier.registry import Registry
 
         registry = Registry.from_installed(load_settings())

@@ -32,7 +32,7 @@ def build() -> None:
 def status(*, as_json: bool) -> None:
     """Say whether the saved index fits the cards; a question brings it up to date by itself."""
     with errors_for_people(as_json=as_json):
-        from metier.cli.render import as_json as dumped
+        from metier.cli.text import as_json as dumped
         from metier.council import Council
 
         council = Council.from_installed(load_settings())

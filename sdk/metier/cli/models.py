@@ -36,8 +36,8 @@ def list_(*, as_json: bool) -> None:
     with errors_for_people(as_json=as_json):
         from dataclasses import asdict
 
-        from metier.cli.render import as_json as dumped
-        from metier.cli.render import table
+        from metier.cli.text import as_json as dumped
+        from metier.cli.text import table
 
         server = _server(load_settings())
         found = run_async(partial(_closing, server, server.list))
@@ -55,8 +55,8 @@ def ps(*, as_json: bool) -> None:
     with errors_for_people(as_json=as_json):
         from dataclasses import asdict
 
-        from metier.cli.render import as_json as dumped
-        from metier.cli.render import table
+        from metier.cli.text import as_json as dumped
+        from metier.cli.text import table
 
         server = _server(load_settings())
         found = run_async(partial(_closing, server, server.resident))

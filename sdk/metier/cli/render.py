@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 import click
 
+from metier.cli.text import clipped, plan_tree
 from metier.events import (
     Answered,
     CallDone,
@@ -24,10 +23,8 @@ from metier.events import (
 
 if TYPE_CHECKING:
     from metier.answer import Answer
-    from metier.plan import Plan, Step
 
 Form = Literal["text", "json", "jsonl"]
-_WIDTH = 92
 
 
 class Screen:
@@ -71,7 +68,7 @@ class Screen:
                     self._note(plan_tree(event.plan))
             case StepStarted():
                 self._status.say(f"{event.expert} is working …")
-                self._trace(f"[{event.step_id}] {event.expert}: {_clipped(event.task)}")
+                self._trace(f"[{event.step_id}] {event.expert}: {clipped(event.task)}")
             case CallStarted():
                 if event.purpose == "compose":
                     self._status.say("composing …")
@@ -146,38 +143,6 @@ class Status:
             self._shown = False
 
 
-def plan_tree(plan: Plan) -> str:
-    """A plan as a tree: each step's expert, probability, evidence, runner-up and needs."""
-    lines = [_clipped(plan.question)]
-    for n, step in enumerate(plan.steps):
-        last = n == len(plan.steps) - 1
-        head, *rest = _step_lines(step)
-        lines.append(f"{'└─' if last else '├─'} {head}")
-        lines += [f"{'  ' if last else '│ '}    {line}" for line in rest]
-    return "\n".join(lines)
-
-
-def _step_lines(step: Step) -> list[str]:
-    chosen = next((c for c in step.candidates if c.expert == step.expert), None)
-    chance = f" {chosen.probability:.2f}" if chosen and step.reason is None else ""
-    needs = f"  ← needs {', '.join(step.needs)}" if step.needs else ""
-    lines = [f"{step.id} {step.expert}{chance}{needs}", _clipped(step.task)]
-    if step.reason:
-        lines.append(step.reason)
-    if chosen and chosen.capability and step.reason is None:
-        like = f": like {_clipped(chosen.example, 60)!r}" if chosen.example else ""
-        lines.append(f"{chosen.capability}{like}")
-    others = [c for c in step.candidates if c.expert != step.expert]
-    if others:
-        lines.append(f"runner-up: {others[0].expert} {others[0].probability:.2f}")
-    return lines
-
-
-def _clipped(text: str, width: int = _WIDTH) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= width else f"{flat[: width - 1]}…"
-
-
 def _told(event: CallDone) -> str:
     usage = event.usage
     if event.error:
@@ -192,18 +157,3 @@ def _told(event: CallDone) -> str:
 def _checked(event: StepDone) -> str:
     word = {True: "checked", False: "not checked", None: "done"}[event.checked]
     return f"[{event.step_id}] {event.expert}: {word}"
-
-
-def as_json(value: object) -> str:
-    """JSON for people and machines alike."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
-
-
-def table(rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
-    """Columns as wide as they need to be."""
-    lines = [header, *rows]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )

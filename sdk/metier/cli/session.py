@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -91,4 +92,6 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine."""
     import anyio
 
+    gc.freeze()
+    gc.enable()
     return anyio.run(main)

@@ -45,8 +45,9 @@ def normalised(text: str) -> str:
     >>> normalised("What is  x^2, Café?\n")
     'what is x ^ 2 , cafe ?'
     """
-    ascii_marks = text[:MAX_CHARS].lower().translate(_TYPOGRAPHIC)
-    decomposed = unicodedata.normalize("NFKD", ascii_marks)
+    ascii_marks = text[:MAX_CHARS].translate(_TYPOGRAPHIC)
+    # Lower case after it: a letter such as ℋ decomposes to a capital.
+    decomposed = unicodedata.normalize("NFKD", ascii_marks).lower()
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return _SPACES.sub(" ", _LONG_WORD.sub(r"\1 ", _SYMBOL.sub(r" \1 ", plain))).strip()
 
@@ -55,4 +56,4 @@ def unit(vectors: npt.ArrayLike) -> Vectors:
     """The rows scaled to length 1; a row of zeros stays."""
     array = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(array, axis=1, keepdims=True)
-    return np.divide(array, np.maximum(norms, 1e-12), dtype=np.float32)
+    return (array / np.maximum(norms, 1e-12)).astype(np.float32)

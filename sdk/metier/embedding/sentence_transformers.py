@@ -70,7 +70,7 @@ def _load(name: str) -> SentenceTransformer:
             hint="Name a folder that holds it: metier config set embed_model /path/to/model",
         ) from exc
     # A model may be set to read less than it has positions for; Ollama uses all of them.
-    positions = getattr(model[0].auto_model.config, "max_position_embeddings", None)
-    if positions is not None:
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    if (positions := getattr(config, "max_position_embeddings", None)) is not None:
         model.max_seq_length = positions
     return model

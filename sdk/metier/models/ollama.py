@@ -7,19 +7,20 @@ that it is done. Each is met here once, for everybody.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
-import stamina
 
 from metier.answer import Usage
 from metier.errors import (
     DeadlineExceeded,
+    MetierError,
     ModelServerBusy,
     ModelServerUnreachable,
     StreamInterrupted,
@@ -39,20 +40,26 @@ from metier.models.server import (
 from metier.models.thinking import ThinkingFilter
 from metier.settings import Settings
 
-_ATTEMPTS = 4
+T = TypeVar("T")
+
 _NANO = 1e-9
-_ENDS = "stamina ends with a result or an error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds that each wait may last; `reply_s` is that for a reply which is no stream."""
+    """Seconds that each wait may last.
+
+    Attributes:
+        reply_s: for a reply that is no stream.
+        pauses_s: before each further attempt at a call that was refused or met a full queue.
+    """
 
     connect_s: float = 5.0
     reply_s: float = 30.0
     first_token_s: float = 300.0
     token_s: float = 60.0
     call_s: float = 900.0
+    pauses_s: tuple[float, ...] = (0.1, 0.3, 0.9)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,8 +192,9 @@ class OllamaServer:
         self, method: str, arguments: Mapping[str, Any], wait: _Wait
     ) -> tuple[Any, Any]:
         """The stream and its first piece. Only until here may a call be made again."""
-        async for attempt in _retrying():
-            with attempt, errors_of(self._host, model=wait.model, num_ctx=self._num_ctx):
+
+        async def attempt() -> tuple[Any, Any]:
+            with errors_of(self._host, model=wait.model, num_ctx=self._num_ctx):
                 stream = await getattr(self._client, method)(**arguments)
                 try:
                     return stream, await wait.for_next(stream, first=True)
@@ -194,7 +202,19 @@ class OllamaServer:
                     with anyio.CancelScope(shield=True):
                         await stream.aclose()
                     raise
-        raise AssertionError(_ENDS)
+
+        return await self._retried(attempt)
+
+    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The attempt's result, tried again after a pause where what stopped it passes."""
+        for pause_s in self._deadlines.pauses_s:
+            try:
+                return await attempt()
+            except MetierError as exc:
+                if not _passing(exc):
+                    raise
+            await anyio.sleep(pause_s * random.uniform(1, 1.5))  # noqa: S311  # not for secrets
+        return await attempt()
 
     def _options(self, sampling: Sampling) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -329,15 +349,17 @@ class OllamaServer:
         """One call without a stream."""
         limit_s = limit_s or self._deadlines.reply_s
         model = str(arguments.get("model", ""))
-        async for attempt in _retrying():
-            with attempt, errors_of(self._host, model=model, num_ctx=self._num_ctx):
+
+        async def attempt() -> Any:  # noqa: ANN401
+            with errors_of(self._host, model=model, num_ctx=self._num_ctx):
                 with anyio.move_on_after(limit_s):
                     return await getattr(self._client, method)(**arguments)
                 raise DeadlineExceeded(
                     f"{self._host} did not answer within {limit_s:.0f} s",
                     hint="See: metier doctor",
                 )
-        raise AssertionError(_ENDS)
+
+        return await self._retried(attempt)
 
     @property
     def _client(self) -> Client:
@@ -349,18 +371,7 @@ class OllamaServer:
         return self._clients[token]
 
 
-def _retrying() -> Any:  # noqa: ANN401  # stamina's iterator type is private
-    return stamina.retry_context(
-        on=_passing,
-        attempts=_ATTEMPTS,
-        wait_initial=0.1,
-        wait_max=1.0,
-        wait_jitter=0.1,
-        timeout=10,
-    )
-
-
-def _passing(exc: Exception) -> bool:
+def _passing(exc: MetierError) -> bool:
     """Connection refused and 503 pass; a host that does not exist, or never answers, does not."""
     if isinstance(exc, ModelServerUnreachable):
         return "refused" in str(exc).lower() or "attempts failed" in str(exc).lower()

@@ -27,27 +27,38 @@ class ThinkingFilter:
         self._held += chunk.text
         text, thinking = self._sorted()
         if chunk.done:
-            text, self._held = (text + self._held, "") if self._state != "think" else (text, "")
+            rest, self._held = self._held, ""
+            if self._state == "think":
+                thinking += rest
+            else:
+                text += rest
         return replace(chunk, text=text, thinking=chunk.thinking + thinking)
 
     def _sorted(self) -> tuple[str, str]:
-        thinking = ""
         if self._state == "start":
             seen = self._held.lstrip()
-            if _OPEN.startswith(seen[: len(_OPEN)]) and len(seen) < len(_OPEN):
+            if len(seen) < len(_OPEN) and _OPEN.startswith(seen):
                 return "", ""
             if not seen.startswith(_OPEN):
                 return self._rest(), ""
             self._state, self._held = "think", seen.removeprefix(_OPEN)
+        thinking = self._thinking() if self._state == "think" else ""
+        if self._state == "think":
+            return "", thinking
+        # The space after a thought belongs to neither, also where it comes in later pieces.
+        self._held = self._held.lstrip()
+        return (self._rest() if self._held else ""), thinking
+
+    def _thinking(self) -> str:
         thought, closed, after = self._held.partition(_CLOSE)
         if closed:
-            self._held = after.lstrip()
-            return self._rest(), thought
+            self._state, self._held = "after", after
+            return thought
         # Keep what may be the beginning of the closing tag.
         keep = next((n for n in range(len(_CLOSE), 0, -1) if thought.endswith(_CLOSE[:n])), 0)
         cut = len(thought) - keep
-        thinking, self._held = thought[:cut], thought[cut:]
-        return "", thinking
+        self._held = thought[cut:]
+        return thought[:cut]
 
     def _rest(self) -> str:
         text, self._held, self._state = self._held, "", "text"

@@ -1,0 +1,65 @@
+"""What every benchmark prints: progress on stderr, one JSON object as the last line on stdout."""
+
+from __future__ import annotations
+
+import json
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+
+class Metric(TypedDict):
+    """A figure with its number of observations and its 95 % interval."""
+
+    value: float
+    n: int
+    ci95: list[float]
+
+
+def median_of(values: Sequence[float], *, seed: int = 0) -> Metric:
+    """The median with a bootstrap interval (2,000 resamples)."""
+    draw = random.Random(seed)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2000))
+    return {
+        "value": round(statistics.median(values), 4),
+        "n": len(values),
+        "ci95": [round(medians[50], 4), round(medians[1949], 4)],
+    }
+
+
+def exactly(value: float, *, n: int = 1) -> Metric:
+    """A figure that does not vary, such as a count."""
+    return {"value": value, "n": n, "ci95": [value, value]}
+
+
+def say(text: str) -> None:
+    """Progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def report(
+    name: str,
+    metrics: Mapping[str, Metric],
+    *,
+    baselines: Mapping[str, Mapping[str, Metric]],
+    embedder: str,
+    started: float,
+) -> None:
+    """Print the benchmark's object, and the figures for people on stderr."""
+    for key, metric in metrics.items():
+        low, high = metric["ci95"]
+        say(f"{key}: {metric['value']:g} (n {metric['n']}, 95 % {low:g} to {high:g})")
+    body = {
+        "benchmark": name,
+        "metrics": metrics,
+        "baselines": baselines,
+        "fitted_on": None,
+        "embedder": embedder,
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    print(json.dumps(body))

@@ -1,0 +1,60 @@
+"""An Ollama for a benchmark: the one at OLLAMA_HOST, else one of its own that ends with it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from metier.cli.pulling import pull_all
+from metier.models import local
+from metier.models.ollama import OllamaServer
+from metier.settings import Settings
+
+EMBED = "all-minilm"
+HALF = "qwen2.5-coder:0.5b"
+BIG = "qwen2.5-coder:1.5b"
+SMALL = "smollm2:135m"
+
+
+@contextmanager
+def serving(models: Sequence[str]) -> Iterator[str]:
+    """A server with these models, whose address is in the environment while it is used."""
+    kept = Settings.load(file=Path(os.devnull)).cache_dir
+    with tempfile.TemporaryDirectory() as scratch:
+        own = {
+            "METIER_CONFIG": f"{scratch}/config.toml",
+            "METIER_CACHE_DIR": f"{scratch}/cache",
+            "METIER_STATE_DIR": scratch,
+        }
+        before = dict(os.environ)
+        started = None
+        if "OLLAMA_HOST" not in os.environ:
+            started = _start(kept, Path(scratch))
+        os.environ.update(own)
+        host = Settings.load().host
+        try:
+            anyio.run(partial(pull_all, OllamaServer(host), models, source="auto"))
+            yield host
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            if started is not None:
+                started.stop()
+
+
+def _start(kept: Path, scratch: Path) -> local.Started:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = Settings(host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch)
+    models = {"OLLAMA_MODELS": str(kept / "test-models")}
+    started = local.start(settings, environment=os.environ | models)
+    os.environ["OLLAMA_HOST"] = settings.host
+    return started

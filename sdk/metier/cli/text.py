@@ -1,0 +1,60 @@
+"""Texts for a terminal that need no event: plans, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metier.plan import Plan, Step
+
+_WIDTH = 92
+
+
+def plan_tree(plan: Plan) -> str:
+    """A plan as a tree: each step's expert, probability, evidence, runner-up and needs."""
+    lines = [clipped(plan.question)]
+    for n, step in enumerate(plan.steps):
+        last = n == len(plan.steps) - 1
+        head, *rest = _step_lines(step)
+        lines.append(f"{'└─' if last else '├─'} {head}")
+        lines += [f"{'  ' if last else '│ '}    {line}" for line in rest]
+    return "\n".join(lines)
+
+
+def _step_lines(step: Step) -> list[str]:
+    chosen = next((c for c in step.candidates if c.expert == step.expert), None)
+    chance = f" {chosen.probability:.2f}" if chosen and step.reason is None else ""
+    needs = f"  ← needs {', '.join(step.needs)}" if step.needs else ""
+    lines = [f"{step.id} {step.expert}{chance}{needs}", clipped(step.task)]
+    if step.reason:
+        lines.append(step.reason)
+    if chosen and chosen.capability and step.reason is None:
+        like = f": like {clipped(chosen.example, 60)!r}" if chosen.example else ""
+        lines.append(f"{chosen.capability}{like}")
+    others = [c for c in step.candidates if c.expert != step.expert]
+    if others:
+        lines.append(f"runner-up: {others[0].expert} {others[0].probability:.2f}")
+    return lines
+
+
+def clipped(text: str, width: int = _WIDTH) -> str:
+    """One line of a text, cut with an ellipsis."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+def as_json(value: object) -> str:
+    """JSON for people and machines alike."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def table(rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
+    """Columns as wide as they need to be."""
+    lines = [header, *rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
