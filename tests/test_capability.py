@@ -72,7 +72,8 @@ def test_only_the_expert_called_general_is_general(tmp_path: Path) -> None:
 def test_a_card_cannot_be_changed(tmp_path: Path) -> None:
     card = read_card(card_file(tmp_path, GOOD))
     with pytest.raises(ValidationError):
-        card.id = "other"  # pyrefly: ignore[read-only]  # what is tried here
+        # What is tried here.
+        card.id = "other"  # pyrefly: ignore[read-only]
 
 
 @pytest.mark.parametrize(

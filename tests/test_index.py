@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.capability import Capability, Card
@@ -143,6 +143,7 @@ def changed(index: CapabilityIndex, truth: dict[str, Vectors], change: Change) -
     return index
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_whatever_was_changed_the_nearest_are_those_of_a_brute_force_search(
     changes: list[Change],
@@ -165,6 +166,7 @@ def test_whatever_was_changed_the_nearest_are_those_of_a_brute_force_search(
     assert set(index.experts) == set(truth)
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_whatever_was_changed_each_id_keeps_its_own_vector(changes: list[Change]) -> None:
     index, truth = CapabilityIndex(EMBEDDER, 8), {}

@@ -56,6 +56,7 @@ def recall(index: CapabilityIndex, truth: dict[str, Vectors], *, k: int = 10) ->
 def structure(index: CapabilityIndex, folder: Path) -> type:
     index.save(folder)
     stored = faiss.read_index(str(folder / "vectors.faiss"))
+    assert isinstance(stored, faiss.IndexIDMap2)
     return type(faiss.downcast_index(stored.index))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ async def saved(folder: Path, *cards: Card) -> CapabilityIndex:
     return index
 
 
-def edited(change: Callable[[dict[str, object]], object]) -> Callable[[Path], object]:
+def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
     def edit(folder: Path) -> None:
         file = folder / "rows.json"
         meta = json.loads(file.read_text())

@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 
 import pytest
 from dags import dags
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.engine.ordering import EXACT_UP_TO, ordered
@@ -67,6 +67,7 @@ def independent(models: str) -> tuple[list[Step], dict[str, str]]:
     return steps, {step.id: model for step, model in zip(steps, models, strict=True)}
 
 
+@settings(deadline=None)
 @given(problems())
 def test_an_order_holds_every_step_once_and_after_its_needs(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
@@ -77,6 +78,7 @@ def test_an_order_holds_every_step_once_and_after_its_needs(
     assert respects_needs(order)
 
 
+@settings(deadline=None)
 @given(problems())
 def test_no_other_order_loads_models_less_often(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
@@ -87,6 +89,7 @@ def test_no_other_order_loads_models_less_often(
     assert loads(order, models, resident, last) == fewest
 
 
+@settings(deadline=None)
 @given(problems())
 def test_the_same_steps_get_the_same_order(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
@@ -96,6 +99,7 @@ def test_the_same_steps_get_the_same_order(
     assert first == second
 
 
+@settings(deadline=None)
 @given(problems(max_steps=3 * EXACT_UP_TO))
 def test_a_plan_of_any_length_gets_a_valid_order(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],

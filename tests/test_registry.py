@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import platformdirs
 import pytest
 from sites import domain
 
@@ -27,12 +26,6 @@ class Cooking(Expert):
     def scale(self, grams: float, servings: int) -> float:
         """Scale an amount."""
         return grams * servings
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
 
 
 def folder(root: Path, name: str, text: str) -> Path:
@@ -61,10 +54,10 @@ def test_a_domain_folder_alone_is_an_expert(tmp_path: Path) -> None:
     assert registry.entries["cooking"].origin == str(file)
 
 
-def test_the_user_s_own_domains_are_there() -> None:
-    own = platformdirs.user_config_path("metier") / "domains"
-    folder(own, "knitting", domain("knitting"))
-    assert "knitting" in installed().entries
+def test_the_user_s_own_domains_beside_the_settings_are_there(tmp_path: Path) -> None:
+    folder(tmp_path / "domains", "knitting", domain("knitting"))
+    settings = Settings.load(file=tmp_path / "config.toml", environment={})
+    assert "knitting" in Registry.from_installed(settings).entries
 
 
 def test_several_folders_are_read_in_their_order(tmp_path: Path) -> None:

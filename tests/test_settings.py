@@ -173,13 +173,27 @@ def test_a_wrong_value_is_refused_with_its_source(
         ("METIER_AUTOSTART", "false", False),
         ("METIER_TIMEOUT_S", "2.5", 2.5),
         ("METIER_CACHE_DIR", "/tmp/c", Path("/tmp/c")),
-        ("METIER_DOMAINS", os.pathsep.join(["/a", "/b"]), (Path("/a"), Path("/b"))),
-        ("METIER_DOMAINS", "", ()),
     ],
 )
 def test_the_environment_s_texts_become_values(name: str, text: str, expected: object) -> None:
     settings = Settings.load(file=Path(os.devnull), environment={name: text})
     assert getattr(settings, name.removeprefix("METIER_").lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("toml", "text", "expected"),
+    [
+        ("", os.pathsep.join(["/a", "/b"]), [Path("/a"), Path("/b")]),
+        ('domains = ["/c"]', None, [Path("/c")]),
+        ('domains = ["/c"]', "", []),
+    ],
+)
+def test_the_user_s_own_domains_beside_the_file_come_after_the_others(
+    tmp_path: Path, toml: str, text: str | None, expected: list[Path]
+) -> None:
+    environment = {} if text is None else {"METIER_DOMAINS": text}
+    settings = Settings.load(file=file_of(tmp_path, toml), environment=environment)
+    assert list(settings.domains) == [*expected, tmp_path / "domains"]
 
 
 def test_the_constructor_reads_neither_environment_nor_file(
@@ -192,7 +206,8 @@ def test_the_constructor_reads_neither_environment_nor_file(
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        Settings().seed = 1  # pyrefly: ignore[read-only]  # what is tried here
+        # What is tried here.
+        Settings().seed = 1  # pyrefly: ignore[read-only]
 
 
 def test_metier_config_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

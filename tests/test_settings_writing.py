@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.errors import InvalidSettings
@@ -22,12 +22,8 @@ def test_writing_one_setting_keeps_the_others(tmp_path: Path) -> None:
     file.write_text('seed = 7\ndomains = ["/a", "/b"]\nautostart = false\n')
     write_setting(file, "num_ctx", "2048")
     written = read(file)
-    assert (written.seed, written.domains, written.autostart, written.num_ctx) == (
-        7,
-        (Path("/a"), Path("/b")),
-        False,
-        2048,
-    )
+    assert (written.seed, written.autostart, written.num_ctx) == (7, False, 2048)
+    assert written.domains[:-1] == (Path("/a"), Path("/b"))
 
 
 def test_writing_a_setting_again_replaces_its_value(tmp_path: Path) -> None:
@@ -37,9 +33,16 @@ def test_writing_a_setting_again_replaces_its_value(tmp_path: Path) -> None:
     assert file.read_text() == "seed = 2\n"
 
 
+def test_the_user_s_own_domains_are_not_written(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    write_setting(file, "domains", "/a")
+    write_setting(file, "seed", "1")
+    assert file.read_text() == 'domains = ["/a"]\nseed = 1\n'
+
+
 def test_the_file_is_made_with_its_folders(tmp_path: Path) -> None:
     file = tmp_path / "new" / "folder" / "config.toml"
-    assert write_setting(file, "seed", "1") == read(file)
+    assert write_setting(file, "seed", "1").seed == read(file).seed == 1
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,7 @@ def test_a_written_value_is_read_back(
     assert getattr(read(file), name) == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_back(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -78,13 +78,13 @@ def test_a_mark_on_a_static_method_is_a_mark_on_its_function() -> None:
 def test_a_type_that_only_a_type_checker_sees_is_given_by_its_name() -> None:
     class Exact:
         @skill
-        def exact(self, amount: Decimal | None, digits: int = 2) -> Decimal:
+        def exact(self, amount: Decimal | None, digits: int = 2) -> Decimal | None:
             """Round it."""
             return amount
 
     found = skills_of(Exact())["exact"]
-    types_ = [each["type_"] for each in found.call.__kernel_function_parameters__]
-    assert types_ == ["Decimal, None", "int"]
+    parameters = vars(Exact.exact)["__kernel_function_parameters__"]
+    assert [each["type_"] for each in parameters] == ["Decimal, None", "int"]
     assert found.bound({"amount": "1.5"}) == {"amount": "1.5", "digits": 2}
 
 

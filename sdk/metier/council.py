@@ -265,7 +265,8 @@ class Council:
         return profile
 
     async def aclose(self) -> None:
-        """Let the server's connections go."""
+        """Let the server's connections and what the experts hold go."""
+        await self.registry.aclose()
         await self.server.aclose()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ MetierError
 │   └── StreamInterrupted      a reply that ended without its end
 ├── DeadlineExceeded
 ├── BudgetExceeded
-├── ExpertFailed               an expert's own code raised
+├── ExpertFailed               a step without a result: it raised, said nothing, …
 └── WeightsUnavailable         a model can be had from nowhere
 ```
 """
@@ -240,7 +240,7 @@ class BudgetExceeded(MetierError):
 
 
 class ExpertFailed(MetierError):
-    """An expert's own code raised something; the cause is chained."""
+    """A step has no result: its expert raised something (chained), said nothing, or is missing."""
 
     code = "expert_failed"
 

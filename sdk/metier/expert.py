@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -55,6 +54,11 @@ class Task:
 
 class Context(Protocol):
     """What an expert may use while it answers. Every model call counts against the budget."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the step wants its model to write: change it with `dataclasses.replace`."""
+        ...
 
     def stream(
         self, messages: Sequence[Message], *, sampling: Sampling | None = None
@@ -126,6 +130,9 @@ class Expert:
             return self._with_skills(task, context)
         return context.stream(messages_for(self.card, task))
 
+    async def aclose(self) -> None:
+        """Let go what the expert holds, such as a process; called when the council is closed."""
+
     async def _with_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
         called = await self._call_skill(task, context)
         messages = messages_for(self.card, task, extra=called)
@@ -137,14 +144,13 @@ class Expert:
         listed = "\n".join(_shown(entry) for entry in self.skills.values())
         messages = messages_for(self.card, task, extra=_CHOOSE.format(skills=listed))
         try:
-            sampling = Sampling(max_tokens=300, schema=_choice_schema(self.skills))
+            schema = _choice_schema(self.skills)
+            sampling = replace(context.sampling, max_tokens=300, schema=schema)
             choice = await context.structured(messages, SkillChoice, sampling=sampling)
             chosen = self.skills.get(choice.skill)
             if chosen is None:
                 return ""
-            result = chosen.call(**chosen.bound(choice.arguments))
-            if inspect.isawaitable(result):
-                result = await result
+            result = await chosen.run(**chosen.bound(choice.arguments))
         except MetierError:
             context.mark_checked(False)
             return ""

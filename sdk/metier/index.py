@@ -252,7 +252,8 @@ async def synchronised(
         vectors = await embedder.embed(texts or ["nothing"])
         index = CapabilityIndex(embedder.id, vectors.shape[1])
     else:
-        vectors = await embedder.embed(texts) if texts else np.empty((0, index.dimension))
+        nothing = np.empty((0, index.dimension), np.float32)
+        vectors = await embedder.embed(texts) if texts else nothing
         if index.dimension != vectors.shape[1]:
             return await synchronised(None, wanted.values(), embedder)
     for expert in gone:

@@ -10,11 +10,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import platformdirs
-
 from metier.capability import Card, read_card
 from metier.errors import InvalidCard, MetierError, PluginBroken, UnknownExpert
-from metier.settings import APP, Settings
+from metier.settings import Settings
 
 # Listing and planning need the cards alone.
 if TYPE_CHECKING:
@@ -64,16 +62,14 @@ class Registry:
     def from_installed(cls, settings: Settings) -> Self:
         """The experts of domain folders and of installed plugins.
 
-        Folders: those that come with metier, those in the settings, and the user's own
-        (`domains` in the config folder). An installed plugin of the same id supplies the code,
-        the folder stays the source of the card.
+        Folders: those that come with metier, and those in the settings. An installed plugin of
+        the same id supplies the code, the folder stays the source of the card.
 
         Raises:
             MetierError: only with `strict_plugins`.
         """
         registry = cls(strict=settings.strict_plugins)
-        own = platformdirs.user_config_path(APP) / "domains"
-        for root in (builtin_domains(), *settings.domains, own):
+        for root in (builtin_domains(), *settings.domains):
             for file in sorted(root.glob("*/domain.toml")):
                 registry._add_folder(file)
         for point in importlib.metadata.entry_points(group=GROUP):
@@ -126,6 +122,11 @@ class Registry:
                 self._skip(name, entry.origin, exc)
                 raise
         return self._experts[name]
+
+    async def aclose(self) -> None:
+        """Have the experts that were built let go what they hold."""
+        for expert in self._experts.values():
+            await expert.aclose()
 
     def skill(self, name: str) -> Skill | None:
         """The skill `expert.skill`, or None where it is not there."""

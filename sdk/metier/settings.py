@@ -91,7 +91,7 @@ class Settings(BaseModel):
         environment: Mapping[str, str] | None = None,
         **given: Any,  # noqa: ANN401  # pydantic validates each by its field
     ) -> Self:
-        """The settings in force.
+        """The settings in force. The user's own domains, `domains` beside the file, are among them.
 
         Args:
             file: the TOML file; the platform's config folder where not given.
@@ -108,7 +108,9 @@ class Settings(BaseModel):
             "the environment": _from_environment(variables),
             "the call": {name: value for name, value in given.items() if value is not None},
         }
-        return cls._from_layers(layers)
+        settings = cls._from_layers(layers)
+        domains = (*settings.domains, path.parent / "domains")
+        return settings.model_copy(update={"domains": domains})
 
     @classmethod
     def _from_layers(cls, layers: Mapping[str, Mapping[str, object]]) -> Self:

@@ -6,9 +6,10 @@ import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, ForwardRef, TypeVar, Union, get_args, get_origin
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import InvalidOutput
@@ -93,6 +94,17 @@ class Skill:
             raise InvalidOutput(f"skill {self.name!r}, argument {where!r}: {error['msg']}") from exc
         fields = type(filled).model_fields
         return {str(field.alias): getattr(filled, name) for name, field in fields.items()}
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of its parameters."""
+        return [str(field.alias) for field in self.arguments.model_fields.values()]
+
+    async def run(self, **arguments: Any) -> Any:  # noqa: ANN401  # as the method declares them
+        """Call it; a plain `def` runs in a thread."""
+        if inspect.iscoroutinefunction(self.call):
+            return await self.call(**arguments)
+        return await anyio.to_thread.run_sync(partial(self.call, **arguments))
 
 
 def skills_of(owner: object) -> dict[str, Skill]:

@@ -342,16 +342,12 @@ async def test_a_plan_that_cannot_run_is_refused_before_anything_happens(
     assert models.requests == []
 
 
-def test_the_sync_face_gives_what_the_async_one_gives(tmp_path: Path) -> None:
+async def test_the_sync_face_gives_what_the_async_one_gives(tmp_path: Path) -> None:
     script = ["It is 4.", "done", "{{step:1}}"]
-    with council(ScriptedModels({"small": script}), tmp_path=tmp_path) as made:
-        sync = made.run_sync(plan(MATH, CODE))
-
-    async def awaited() -> Answer:
-        models = ScriptedModels({"small": script})
-        return await council(models, tmp_path=tmp_path).run(plan(MATH, CODE))
-
-    assert sync == anyio.run(awaited)
+    sync = council(ScriptedModels({"small": script}), tmp_path=tmp_path)
+    awaited = council(ScriptedModels({"small": script}), tmp_path=tmp_path)
+    with sync:
+        assert sync.run_sync(plan(MATH, CODE)) == await awaited.run(plan(MATH, CODE))
 
 
 async def test_the_sync_face_works_where_a_loop_is_running(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated
 
 from metier.capability import Card
@@ -11,7 +12,7 @@ from metier.expert import Context, Expert, Task, messages_for
 from metier.skills import skill
 from metier_math.calculator import Calculator
 from metier_math.explaining import explain, unchecked
-from metier_math.instruction import SAMPLING, asking
+from metier_math.instruction import MAX_TOKENS, SCHEMA, asking
 from metier_math.program import Assignment, Operation, Program
 
 Expression = Annotated[str, "in plain notation, such as 2*x^2 + sqrt(x)"]
@@ -37,10 +38,12 @@ class Math(Expert):
         """
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
+        sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
         try:
-            program = await context.structured(asking(self.card, task), Program, sampling=SAMPLING)
+            program = await context.structured(asking(self.card, task), Program, sampling=sampling)
         except InvalidOutput:
             return await self._in_words(task, context, "the model wrote no calculation")
+        program = program.as_meant()
         try:
             results = await self._calculator.run(program)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:

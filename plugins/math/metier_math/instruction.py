@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from metier.capability import Card
 from metier.expert import Task, messages_for
-from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.program import Assignment, Program
 
-SAMPLING = Sampling(max_tokens=400, schema=Program.model_json_schema(mode="serialization"))
+MAX_TOKENS = 400
+SCHEMA = Program.model_json_schema(mode="serialization")
 
 _INSTRUCTION = """\
 Write the calculation that answers the question, as JSON. Do not calculate: a program does that.

@@ -75,6 +75,15 @@ class Program(_Frozen):
     to: str = ""
     unit: str = ""
 
+    def as_meant(self) -> Program:
+        """`solve` with neither equation nor unknown is arithmetic: small models mix these up."""
+        expressions = [step.expression for step in self.steps]
+        if self.operation != "solve" or any("=" in text for text in expressions):
+            return self
+        known = {step.name for step in self.steps}
+        unknown = set(re.findall(r"[^\W\d]\w*", " ".join(expressions))) - known
+        return self if unknown else self.model_copy(update={"operation": "evaluate"})
+
 
 class Computed(_Frozen):
     """A result.

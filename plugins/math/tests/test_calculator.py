@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from metier.errors import DeadlineExceeded, InvalidInput
@@ -121,7 +122,8 @@ async def test_closing_leaves_nothing_running() -> None:
     assert not is_running(pid)
 
 
-def test_a_process_ends_with_its_event_loop() -> None:
+@pytest.mark.anyio
+async def test_a_process_ends_with_its_event_loop() -> None:
     calculator = Calculator()
     seen: list[int] = []
 
@@ -129,8 +131,8 @@ def test_a_process_ends_with_its_event_loop() -> None:
         await computed(calculator, "1")
         seen.extend(calculator.pids)
 
-    anyio.run(use)
-    anyio.run(use)
+    for _ in range(2):
+        await anyio.to_thread.run_sync(anyio.run, use)
     assert len(set(seen)) == 2
     assert not any(map(is_running, seen))
     assert calculator.pids == ()
@@ -160,7 +162,8 @@ def test_a_busy_process_whose_parent_is_gone_ends_by_itself() -> None:
     assert ended.returncode == -signal.SIGALRM
 
 
-def test_a_file_in_the_users_folder_is_not_imported(
+@pytest.mark.anyio
+async def test_a_file_in_the_users_folder_is_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sympy.py").write_text("raise SystemExit('imported')", encoding="utf-8")
@@ -169,4 +172,4 @@ def test_a_file_in_the_users_folder_is_not_imported(
     async def use() -> str:
         return await computed(Calculator(), "1 + 1")
 
-    assert anyio.run(use) == "2"
+    assert await anyio.to_thread.run_sync(anyio.run, use) == "2"

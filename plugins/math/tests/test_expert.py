@@ -32,7 +32,8 @@ class Script:
     words: str = "About 7."
     calls: list[str] = field(default_factory=list)
     asked: Sequence[Message] = ()
-    sampling: Sampling | None = None
+    sampling: Sampling = Sampling(seed=7)
+    asked_with: Sampling | None = None
     checked: bool | None = None
 
     async def stream(
@@ -50,7 +51,7 @@ class Script:
         self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
     ) -> M:
         self.calls.append("structured")
-        self.asked, self.sampling = messages, sampling
+        self.asked, self.asked_with = messages, sampling
         if isinstance(self.program, Exception):
             raise self.program
         return shape.model_validate(self.program)
@@ -68,6 +69,13 @@ class Script:
 def written(operation: str, *steps: str, **fields: str) -> dict[str, Any]:
     named = [dict(zip(("name", "expression"), step.split(": "), strict=True)) for step in steps]
     return {"operation": operation, "steps": named, **fields}
+
+
+@pytest.mark.anyio
+async def test_solving_without_an_equation_is_arithmetic(calculator: Calculator) -> None:
+    script = Script(written("solve", "share: 15/100", "result: share * 80"))
+    text = await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
+    assert text.endswith("**Result: 12**")
 
 
 @pytest.mark.anyio
@@ -176,9 +184,10 @@ async def test_the_model_reads_the_instruction_first_and_the_task_last(
 async def test_the_grammar_lets_the_model_leave_out_no_field(calculator: Calculator) -> None:
     script = Script(written("evaluate", "a: 1"))
     await Math(CARD, calculator=calculator).answer(Task(text="…"), script)
-    assert script.sampling is not None
-    assert script.sampling.schema is not None
-    assert script.sampling.schema["required"] == list(Program.model_fields)
+    assert script.asked_with is not None
+    assert script.asked_with.seed == 7
+    assert script.asked_with.schema is not None
+    assert script.asked_with.schema["required"] == list(Program.model_fields)
 
 
 @pytest.mark.anyio

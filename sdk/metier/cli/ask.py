@@ -99,19 +99,21 @@ def ask(
     no_stream: bool,
     verbose: bool,
 ) -> None:
-    """Ask a question. Text on stdin belongs to it."""
+    """Ask a question.
+
+    Text on stdin is the question, or, where one is given, a document that it is about.
+    """
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         settings = load_settings(model=model, timeout_s=timeout)
         form = _form(as_json=as_json, jsonl=jsonl)
-        with open_council(settings) as council:
-            make = partial(council.plan, text, documents=documents, experts=experts or None)
-            if dry_run:
-                _show_plan(run_async(make), as_json=as_json)
-                return
-            screen = _screen(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
-            code = run_async(partial(_answer, council, make, screen))
-        sys.exit(code)
+        council = open_council(settings)
+        make = partial(council.plan, text, documents=documents, experts=experts or None)
+        if dry_run:
+            _show_plan(run_async(partial(_planned, council, make)), as_json=as_json)
+            return
+        screen = _screen(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
+        sys.exit(run_async(partial(_answer, council, make, screen)))
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
@@ -124,8 +126,8 @@ def plan(
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         council = open_council(load_settings())
-        made = run_async(partial(council.plan, text, documents=documents, experts=experts or None))
-        _show_plan(made, as_json=as_json)
+        make = partial(council.plan, text, documents=documents, experts=experts or None)
+        _show_plan(run_async(partial(_planned, council, make)), as_json=as_json)
 
 
 @click.command(epilog="Example: metier plan --json … > plan.json; metier run plan.json")
@@ -152,22 +154,25 @@ def run(
         async def given() -> Plan:
             return made
 
-        with open_council(settings) as council:
-            screen = _screen(form, verbose=verbose, show_plan=False, stream=not no_stream)
-            code = run_async(partial(_answer, council, given, screen))
-        sys.exit(code)
+        screen = _screen(form, verbose=verbose, show_plan=False, stream=not no_stream)
+        sys.exit(run_async(partial(_answer, open_council(settings), given, screen)))
+
+
+async def _planned(council: Council, make: Callable[[], Awaitable[Plan]]) -> Plan:
+    async with council:
+        return await make()
 
 
 async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
     """Run a plan, show what happens, and return the exit code."""
-    with screen:
-        screen.planning()
-        made = await make()
-        made.check(council.registry.cards)
-        async with aclosing(council.stream(made)) as events:
-            async for event in events:
-                screen.show(event)
-    await council.aclose()
+    async with council:
+        with screen:
+            screen.planning()
+            made = await make()
+            made.check(council.registry.cards)
+            async with aclosing(council.stream(made)) as events:
+                async for event in events:
+                    screen.show(event)
     answer = screen.answer
     if answer is None or not answer.parts:
         return FAILED

@@ -12,7 +12,7 @@ def config() -> None:
     """Show and change the settings."""
 
 
-@config.command()
+@config.command(epilog="Example: metier config path")
 def path() -> None:
     """Print where the settings file is."""
     from metier.settings import config_file
@@ -20,7 +20,7 @@ def path() -> None:
     click.echo(config_file())
 
 
-@config.command()
+@config.command(epilog="Example: metier config get num_ctx")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def get(name: str | None, *, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def get(name: str | None, *, as_json: bool) -> None:
             click.echo(f"{key.ljust(width)}  {value}  # {meaning}")
 
 
-@config.command("set")
+@config.command("set", epilog="Example: metier config set num_ctx 8192")
 @click.argument("name")
 @click.argument("value")
 def set_(name: str, value: str) -> None:

@@ -106,7 +106,7 @@ def _models(council: Council, installed: dict[str, InstalledModel] | None) -> It
     cards = council.registry.cards
     if GENERAL not in cards:
         detail = "there is none: what nobody covers cannot be answered, nor parts composed"
-        yield Check(name="general expert", ok=False, detail=detail, fix="pip install -U metier")
+        yield Check(name="general expert", ok=False, detail=detail, fix="metier experts list")
     for name, card in cards.items():
         label = f"model of {name}"
         try:

@@ -12,7 +12,7 @@ def experts() -> None:
     """Show which experts are there."""
 
 
-@experts.command("list")
+@experts.command("list", epilog="Example: metier experts list --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(*, as_json: bool) -> None:
     """List the experts, and what was skipped and why. No plugin code is run."""
@@ -51,7 +51,7 @@ def list_(*, as_json: bool) -> None:
             )
 
 
-@experts.command()
+@experts.command(epilog="Example: metier experts show math")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, *, as_json: bool) -> None:
@@ -83,5 +83,5 @@ def show(name: str, *, as_json: bool) -> None:
                 click.echo(f"  - {example}")
         skills = registry.expert(name).skills
         for skill in skills.values():
-            arguments = ", ".join(skill.arguments.model_fields)
+            arguments = ", ".join(skill.parameters)
             click.echo(f"\nskill {skill.name}({arguments}): {skill.description}")

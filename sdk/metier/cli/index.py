@@ -12,7 +12,7 @@ def index() -> None:
     """The index over what the experts can do."""
 
 
-@index.command()
+@index.command(epilog="Example: metier index build")
 def build() -> None:
     """Build the index anew."""
     with errors_for_people():
@@ -27,10 +27,13 @@ def build() -> None:
         click.echo(f"{count} vectors in {council.index_folder}", err=True)
 
 
-@index.command()
+@index.command(epilog="Example: metier index status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(*, as_json: bool) -> None:
-    """Say whether the saved index fits the cards; a question brings it up to date by itself."""
+    """Say whether the saved index fits the cards.
+
+    A question brings it up to date by itself.
+    """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.council import Council

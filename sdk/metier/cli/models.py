@@ -29,7 +29,7 @@ def _server(settings: Settings) -> OllamaServer:
     return OllamaServer.from_settings(settings)
 
 
-@models.command("list")
+@models.command("list", epilog="Example: metier models list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(*, as_json: bool) -> None:
     """List the installed models."""
@@ -48,7 +48,7 @@ def list_(*, as_json: bool) -> None:
         click.echo(table(rows, header=("model", "size", "family", "quantization")))
 
 
-@models.command()
+@models.command(epilog="Example: metier models ps")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ps(*, as_json: bool) -> None:
     """List the models that are in memory."""
@@ -69,7 +69,7 @@ def ps(*, as_json: bool) -> None:
         click.echo(table(rows, header=("model", "memory", "context", "until")))
 
 
-@models.command()
+@models.command(epilog="Example: metier models pull qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1)
 @click.option(
     "--from",
@@ -87,7 +87,7 @@ def pull(names: tuple[str, ...], source: str) -> None:
         run_async(partial(pull_all, server, names or STARTER, source=source))
 
 
-@models.command()
+@models.command(epilog="Example: metier models warm qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1, required=True)
 def warm(names: tuple[str, ...]) -> None:
     """Bring models into memory, so that the next question does not wait for it."""

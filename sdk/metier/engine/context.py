@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
 from metier.answer import Source
@@ -44,6 +43,15 @@ class StepContext:
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
 
+    @property
+    def sampling(self) -> Sampling:
+        """How the card and the step's seed want the model to write."""
+        return Sampling(
+            temperature=self._card.temperature,
+            seed=self._seed,
+            max_tokens=self._card.max_tokens,
+        )
+
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling | None = None
     ) -> AsyncIterator[str]:
@@ -53,7 +61,7 @@ class StepContext:
         pieces = self._caller.stream(
             model,
             messages,
-            sampling or self._sampling(),
+            sampling or self.sampling,
             purpose="step",
             step_id=self._step_id,
         )
@@ -76,15 +84,9 @@ class StepContext:
         self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
     ) -> M:
         """The model's reply as an object; its grammar is enforced while the model writes."""
-        given = sampling or self._sampling()
+        given = sampling or self.sampling
         schema = given.schema if given.schema is not None else shape.model_json_schema()
-        asked = Sampling(
-            temperature=given.temperature,
-            seed=given.seed,
-            max_tokens=given.max_tokens,
-            stop=given.stop,
-            schema=schema,
-        )
+        asked = replace(given, schema=schema)
         text = await self.complete(messages, sampling=asked)
         try:
             return shape.model_validate_json(text)
@@ -96,15 +98,7 @@ class StepContext:
     def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
         """Another expert's skill; a `def` runs in a thread."""
         found = self._find_skill(name)
-        if found is None:
-            return None
-
-        async def call(**arguments: Any) -> Any:  # noqa: ANN401  # as the skill declares them
-            if inspect.iscoroutinefunction(found.call):
-                return await found.call(**arguments)
-            return await anyio.to_thread.run_sync(lambda: found.call(**arguments))
-
-        return call
+        return found.run if found is not None else None
 
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""
@@ -113,10 +107,3 @@ class StepContext:
     def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""
         self.checked = passed
-
-    def _sampling(self) -> Sampling:
-        return Sampling(
-            temperature=self._card.temperature,
-            seed=self._seed,
-            max_tokens=self._card.max_tokens,
-        )

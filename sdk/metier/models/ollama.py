@@ -235,7 +235,12 @@ class OllamaServer:
             ModelServerFailed: the server returned another number of vectors.
         """
         reply = await self._short(
-            "embed", model=model, input=list(texts), truncate=True, keep_alive=self._keep_alive
+            "embed",
+            limit_s=self._deadlines.first_token_s,
+            model=model,
+            input=list(texts),
+            truncate=True,
+            keep_alive=self._keep_alive,
         )
         vectors = [list(vector) for vector in reply.embeddings]
         if len(vectors) != len(texts):

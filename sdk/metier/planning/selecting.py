@@ -69,6 +69,7 @@ class Selector:
             kinds = by_capability.setdefault(key, defaultdict(list))
             kinds[row.kind].append(i)
         self._names = list(by_capability)
+        self._has_general = GENERAL in cards
         self._keywords = [_any_of(_capability(cards, name)) for name in self._names]
         self._number = {name: n for n, name in enumerate(self._names)}
         shape = (len(self._names), index.dimension)
@@ -102,6 +103,8 @@ class Selector:
     ) -> Choice:
         """The best candidate, or the general expert where nobody is probable enough.
 
+        Without a general expert it is the best candidate all the same.
+
         Args:
             only: experts that may be chosen; then somebody is chosen even if improbable.
         """
@@ -112,7 +115,8 @@ class Selector:
         if not candidates:
             return Choice(expert=GENERAL, candidates=(), reason="there is no other expert")
         best = candidates[0]
-        if best.expert == GENERAL or best.probability >= self._profile.threshold:
+        fits = best.expert == GENERAL or best.probability >= self._profile.threshold
+        if fits or not self._has_general:
             return Choice(expert=best.expert, candidates=candidates)
         reason = (
             f"nobody fits: {best.expert} {best.probability:.2f}, "
