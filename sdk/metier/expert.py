@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from metier.answer import Source
 from metier.capability import Card, read_card
-from metier.errors import InvalidCard, MetierError
+from metier.errors import InvalidCard, InvalidOutput
 from metier.models.server import Sampling
 from metier.plan import Document, Message
 from metier.skills import Skill, skills_of
@@ -135,27 +135,35 @@ class Expert:
 
     async def _with_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
         called = await self._call_skill(task, context)
-        messages = messages_for(self.card, task, extra=called)
-        async for piece in context.stream(messages):
+        async for piece in context.stream((*messages_for(self.card, task), *called)):
             yield piece
 
-    async def _call_skill(self, task: Task, context: Context) -> str:
-        """The model's choice of a skill, called: a sentence about the result, or ``""``."""
+    async def _call_skill(self, task: Task, context: Context) -> tuple[Message, ...]:
+        """The call of the skill that the model chose, as turns; none where none helps.
+
+        The model's arguments are not trusted: a number that stands nowhere in the task is one
+        that it made up.
+        """
         listed = "\n".join(_shown(entry) for entry in self.skills.values())
         messages = messages_for(self.card, task, extra=_CHOOSE.format(skills=listed))
+        schema = _choice_schema(self.skills)
+        sampling = replace(context.sampling, max_tokens=300, schema=schema)
         try:
-            schema = _choice_schema(self.skills)
-            sampling = replace(context.sampling, max_tokens=300, schema=schema)
             choice = await context.structured(messages, SkillChoice, sampling=sampling)
             chosen = self.skills.get(choice.skill)
             if chosen is None:
-                return ""
+                return ()
+            _check_numbers(choice.arguments, task)
             result = await chosen.run(**chosen.bound(choice.arguments))
-        except MetierError:
+        except InvalidOutput:
             context.mark_checked(False)
-            return ""
+            return ()
         context.mark_checked(True)
-        return f"The function {choice.skill} was called and returned: {result}"
+        given = ", ".join(f"{name}={value!r}" for name, value in choice.arguments.items())
+        return (
+            Message(role="assistant", content=f"{choice.skill}({given})"),
+            Message(role="user", content=_TELL.format(result=result)),
+        )
 
 
 class SkillChoice(BaseModel):
@@ -166,10 +174,16 @@ class SkillChoice(BaseModel):
 
 
 _CHOOSE = (
-    "You can call one of these functions:\n{skills}\n\n"
-    'Reply with JSON: {{"skill": its name, "arguments": its arguments}}, or with the skill '
-    '"none" where no function helps.'
+    "Which of these functions answers it?\n{skills}\n\n"
+    'Reply with JSON: {{"skill": its name, "arguments": its arguments}}. Copy every argument from '
+    "the question as it stands there, and calculate nothing. Where no function helps: "
+    '{{"skill": "none"}}.'
 )
+_TELL = (
+    "The function returned:\n{result}\n\n"
+    "Answer my question with this result, in one or two sentences. Do not calculate."
+)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def _choice_schema(skills: Mapping[str, Skill]) -> dict[str, Any]:
@@ -191,8 +205,26 @@ def _choice_schema(skills: Mapping[str, Skill]) -> dict[str, Any]:
 
 def _shown(entry: Skill) -> str:
     properties = entry.arguments.model_json_schema().get("properties", {})
-    arguments = {name: prop.get("type", "any") for name, prop in properties.items()}
-    return f"- {entry.name}{json.dumps(arguments)}: {entry.description}"
+    arguments = ", ".join(f"{name}: {prop.get('type', 'any')}" for name, prop in properties.items())
+    return f"- {entry.name}({arguments}): {entry.description}"
+
+
+def _check_numbers(arguments: Mapping[str, Any], task: Task) -> None:
+    """Raise `InvalidOutput` where an argument is a number that nobody said."""
+    said = " ".join(
+        [
+            task.text,
+            task.question,
+            *(result.text for result in task.inputs),
+            *(message.content for message in task.messages),
+            *(document.text for document in task.documents),
+        ]
+    )
+    known = {float(number.replace(",", "")) for number in _NUMBER.findall(said)}
+    for name, value in arguments.items():
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        if numeric and abs(value) not in known:
+            raise InvalidOutput(f"the argument {name} = {value!r} stands nowhere in the task")
 
 
 def messages_for(card: Card, task: Task, *, extra: str = "") -> tuple[Message, ...]:

@@ -44,12 +44,29 @@ class Math(Expert):
         except InvalidOutput:
             return await self._in_words(task, context, "the model wrote no calculation")
         program = program.as_meant()
+        if not program.leads_somewhere:
+            return await self._in_words(task, context, "the steps lead to no answer")
         try:
             results = await self._calculator.run(program)
-        except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
+        except InvalidInput as exc:
+            return await self._with_plain_numbers(program, task, context, exc)
+        except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
         context.mark_checked(True)
         return explain(program, results)
+
+    async def _with_plain_numbers(
+        self, program: Program, task: Task, context: Context, reason: InvalidInput
+    ) -> str:
+        plain = program.without_units()
+        if plain is None:
+            return await self._in_words(task, context, reason.message)
+        try:
+            results = await self._calculator.run(plain)
+        except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
+            return await self._in_words(task, context, exc.message)
+        context.mark_checked(False)
+        return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
 
     async def aclose(self) -> None:
         """End the process that computes."""

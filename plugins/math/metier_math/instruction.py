@@ -23,7 +23,7 @@ operation: evaluate (arithmetic and word problems), solve (equations), different
 simplify, factor, expand, limit, convert (units), statistics (a list of numbers).
 steps: each has a name and an expression of numbers, + - * / ^, brackets, names of earlier steps \
 and functions such as sqrt, sin, ln, mean, round. No words and no units in it. The last step is \
-the answer to the question. No steps where there is nothing to calculate.
+called answer and uses the steps before it. No steps where there is nothing to calculate.
 variable: the letter to solve, differentiate or integrate for.
 to: the point of a limit, or the two bounds of an integral.
 unit: the unit of the answer."""
@@ -52,15 +52,20 @@ _EXAMPLES = (
             "pens: 5 * 2",
             "full_price: boxes + pens",
             "price: full_price * (1 - 10/100)",
-            "change: 100 - price",
+            "answer: 100 - price",
             unit="$",
         ),
     ),
-    ("Solve 3x - 7 = 11.", _program("solve", "equation: 3*x - 7 = 11", variable="x")),
-    ("How far is 5 km in miles?", _program("convert", "distance: 5 km", unit="miles")),
+    (
+        "A pump moves 40 L/min. How many litres is that in 15 min?",
+        _program("evaluate", "rate: 40", "minutes: 15", "answer: rate * minutes", unit="L"),
+    ),
+    ("What is 30% of 90?", _program("evaluate", "answer: 30/100 * 90")),
+    ("Solve 3x - 7 = 11.", _program("solve", "answer: 3*x - 7 = 11", variable="x")),
+    ("How far is 5 km in miles?", _program("convert", "answer: 5 km", unit="miles")),
     (
         "What is the area under x^2 between 0 and 2?",
-        _program("integrate", "curve: x^2", variable="x", to="0, 2"),
+        _program("integrate", "answer: x^2", variable="x", to="0, 2"),
     ),
 )
 

@@ -25,6 +25,8 @@ Operation = Literal[
 
 MAX_STEPS = 12
 _LEFT_SIDE = r"[^\W\d]\w*|[fghFG]\(\w\)"  # a name, or f(x), which is no call of a function
+_NUMERAL = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_UNIT = re.compile(r"(?<=\d)\s*[A-Za-zµμ°]+(?:\s*/\s*[A-Za-zµμ]+)*(?![\w(])")
 _NAME = r"^[a-z][a-z0-9_]{0,30}$"
 
 
@@ -83,6 +85,29 @@ class Program(_Frozen):
         known = {step.name for step in self.steps}
         unknown = set(re.findall(r"[^\W\d]\w*", " ".join(expressions))) - known
         return self if unknown else self.model_copy(update={"operation": "evaluate"})
+
+    @property
+    def leads_somewhere(self) -> bool:
+        """Whether the last step of an arithmetic program uses one before it, as an answer does."""
+        *before, last = self.steps or (Assignment(expression=""),)
+        used = set(re.findall(r"\w+", last.expression))
+        return self.operation != "evaluate" or not before or any(s.name in used for s in before)
+
+    def without_units(self) -> Program | None:
+        """The same with plain numbers, where only some of its numbers have units; else None.
+
+        Small models write `15 mg/kg * 70`, which cannot be in `mg`, although its value is right.
+        Where every number has a unit, the units say what was meant, and a mismatch is an error.
+        """
+        text = "; ".join(step.expression for step in self.steps)
+        united = len(_UNIT.findall(text))
+        if self.operation != "evaluate" or not 0 < united < len(_NUMERAL.findall(text)):
+            return None
+        plain = tuple(
+            step.model_copy(update={"expression": _UNIT.sub("", step.expression)})
+            for step in self.steps
+        )
+        return self.model_copy(update={"steps": plain})
 
 
 class Computed(_Frozen):

@@ -79,6 +79,31 @@ async def test_solving_without_an_equation_is_arithmetic(calculator: Calculator)
 
 
 @pytest.mark.anyio
+async def test_units_on_some_numbers_only_do_not_cost_the_result(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "rate: 15 mg/kg", "dose: rate * 70", unit="mg"))
+    text = await Math(CARD, calculator=calculator).answer(Task(text="One dose?"), script)
+    assert "dose = rate * 70 = 1050 mg" in text
+    assert text.endswith("the units not checked.")
+    assert script.checked is False
+
+
+@pytest.mark.anyio
+async def test_units_that_do_not_fit_are_an_error(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "sum: 5 mg + 2 mL", unit="mg"))
+    text = await Math(CARD, calculator=calculator).answer(Task(text="5 mg + 2 mL?"), script)
+    assert "cannot be added" in text
+    assert script.checked is False
+
+
+@pytest.mark.anyio
+async def test_a_last_step_that_uses_none_before_it_is_no_answer(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "share: 15/100", "number: 80"))
+    text = await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
+    assert "lead to no answer" in text
+    assert script.checked is False
+
+
+@pytest.mark.anyio
 async def test_a_word_problem_is_computed_with_one_model_call(calculator: Calculator) -> None:
     script = Script(written("evaluate", "dose: 15 * 70", "daily: dose * 3", unit="mg"))
     answer = await Math(CARD, calculator=calculator).answer(Task(text="How much a day?"), script)
