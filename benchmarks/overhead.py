@@ -17,7 +17,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from itertools import pairwise
 from typing import Any
 
@@ -26,11 +27,12 @@ import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say
 from benchmarks.server import BIG, EMBED, HALF, serving
-from metier.capability import Card, read_card
+from metier.capability import read_card
 from metier.council import Council
 from metier.events import Event
 from metier.expert import Expert
-from metier.models.server import ChatRequest, ModelServer
+from metier.models.ollama import OllamaServer
+from metier.models.server import ChatRequest, Chunk
 from metier.plan import Message, Plan
 from metier.registry import builtin_domains
 from metier.settings import Settings
@@ -47,22 +49,21 @@ def experts(model: str, *, max_tokens: int) -> list[Expert]:
     """The shipped cards, as experts that stream their model's words straight through."""
     cards = [read_card(folder) for folder in sorted(builtin_domains().iterdir())]
     changes = {"models": (model,), "stream": "direct", "max_tokens": max_tokens, "notice": ""}
-    return [Expert(Card(**dict(card) | changes)) for card in cards]
+    return [Expert(card.model_copy(update=changes)) for card in cards]
 
 
-class Recording:
-    """A model server that remembers what it was asked, so that it can be asked again raw."""
+class Recording(OllamaServer):
+    """Remembers what it was asked, so that it can be asked again raw."""
 
-    def __init__(self, inner: ModelServer) -> None:
-        self._inner = inner
+    def __init__(self, host: str) -> None:
+        super().__init__(host, num_ctx=NUM_CTX)
         self.requests: list[ChatRequest] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def chat(self, request: ChatRequest) -> Any:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         self.requests.append(request)
-        return self._inner.chat(request)
+        async with aclosing(super().chat(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 async def raw(client: ollama.AsyncClient, request: ChatRequest) -> tuple[float, float]:
@@ -167,9 +168,9 @@ async def measured(model: str, runs: int) -> dict[str, Metric]:
     settings = Settings.load()
     metrics: dict[str, Metric] = {}
     for part, max_tokens in ((single, 60), (compound, 80)):
-        plain = Council.of(experts(model, max_tokens=max_tokens), settings=settings)
-        server = Recording(plain.server)
-        council = Council(plain.registry, settings=settings, server=server)
+        server = Recording(settings.host)
+        asked = experts(model, max_tokens=max_tokens)
+        council = Council.of(asked, settings=settings, server=server)
         metrics |= await part(council, server, model, runs)
         await council.aclose()
     return metrics

@@ -1,8 +1,9 @@
 """How long it takes until metier is there, and how much memory it holds.
 
-Keys: `help_extra_ms` (`metier --help` over `python -c ''`), `import_extra_ms` (`import metier` over
-it), `plan_process_ms` (`metier plan` as a process, the server warm), `memory_mb_100` (a process that
-has planned with 100 experts). Process times are medians, taken in turn with the baseline.
+Keys: `help_extra_ms` (`metier --help` over `python -c ''`), `import_extra_ms` (`import metier`
+over it), `plan_process_ms` (`metier plan` as a process, the server warm), `memory_mb_100` (a
+process that has planned with 100 experts). Process times are medians, taken in turn with the
+baseline.
 """
 
 from __future__ import annotations

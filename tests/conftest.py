@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 from ports import free_port
 
@@ -20,6 +21,10 @@ SMALL = "smollm2:135m"
 HALF = "qwen2.5-coder:0.5b"
 BIG = "qwen2.5-coder:1.5b"
 EMBED = "all-minilm"
+
+# A busy machine is no reason to fail; what is slow shows in --durations.
+hypothesis.settings.register_profile("metier", deadline=None)
+hypothesis.settings.load_profile("metier")
 
 # Taken before any test changes the environment: weights and program are kept between runs.
 KEPT = Settings.load(file=Path(os.devnull)).cache_dir

@@ -286,7 +286,7 @@ def test_the_expert_of_the_readme_calls_its_skill(
             [module.Cooking()], settings=settings, server=models, embedder=FixedEmbedder()
         ) as council,
     ):
-        answer = council.ask_sync("I have 6 guests but the recipe is for 4, how much flour?")
+        answer = council.ask_sync("One serving takes 50 g of flour. How much is it for 6 servings?")
     assert (answer.text, answer.parts[0].checked) == ("300 g.", True)
 
 

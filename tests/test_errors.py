@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 from collections.abc import Callable
 
@@ -122,3 +123,10 @@ def test_nearest_names_at_most_three_that_look_alike(
     name: str, known: list[str], expected: str
 ) -> None:
     assert nearest(name, known) == expected
+
+
+@pytest.mark.parametrize("make", WRITTEN.values(), ids=WRITTEN)
+def test_an_error_survives_pickling(make: Callable[[], MetierError]) -> None:
+    error = make()
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.hint) == (type(error), str(error), error.hint)

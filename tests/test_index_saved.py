@@ -106,7 +106,7 @@ async def test_the_index_of_another_embedder_is_not_loaded(tmp_path: Path) -> No
         garbage("rows.json", b"[" * 100_000),
         lambda folder: (folder / "vectors.faiss").unlink(),
         lambda folder: (folder / "rows.json").unlink(),
-        edited(lambda meta: meta.update(format=2)),
+        edited(lambda meta: meta.update(format=1)),
         edited(lambda meta: meta.update(dimension=8)),
         edited(lambda meta: meta.update(next_id=0)),
         edited(lambda meta: meta.update(rows=meta["rows"][1:])),

@@ -55,6 +55,18 @@ class MetierError(Exception):
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copied and pickled as it is, whatever its constructor takes."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[MetierError], args: tuple[object, ...], state: dict[str, object]
+) -> MetierError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class InvalidInput(MetierError):
     """What was asked cannot be worked on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -233,9 +234,9 @@ def messages_for(card: Card, task: Task, *, extra: str = "") -> tuple[Message, .
     Documents and earlier results are delimited and named as data. Nothing is added to a task
     that is the whole question and has neither.
     """
-    data = [f"<document name={doc.name!r}>\n{doc.text}\n</document>" for doc in task.documents]
+    data = [delimited("document", document.text, name=document.name) for document in task.documents]
     data += [
-        f'<result step="{result.step_id}" expert="{result.expert}">\n{result.text}\n</result>'
+        delimited("result", result.text, step=result.step_id, expert=result.expert)
         for result in task.inputs
     ]
     sections = []
@@ -250,6 +251,13 @@ def messages_for(card: Card, task: Task, *, extra: str = "") -> tuple[Message, .
         sections.append(extra)
     system = (Message(role="system", content=card.prompt),) if card.prompt else ()
     return (*system, *task.messages, Message(role="user", content="\n\n".join(sections)))
+
+
+def delimited(tag: str, text: str, **attributes: str) -> str:
+    """A text between tags, which it cannot close itself."""
+    named = "".join(f" {name}={json.dumps(value)}" for name, value in attributes.items())
+    inside = re.sub(rf"</(\s*{tag})", r"<\\/\1", text, flags=re.IGNORECASE)
+    return f"<{tag}{named}>\n{inside}\n</{tag}>"
 
 
 def _folder_of(kind: type) -> Path:

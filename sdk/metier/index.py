@@ -21,7 +21,8 @@ from metier.capability import Card
 from metier.embedding.embedder import Embedder, Vectors
 from metier.errors import IndexUnavailable
 
-FORMAT = 1
+# Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
+FORMAT = 2
 # Below this many vectors an exact search takes under a millisecond; above it, HNSW.
 EXACT_UP_TO = 20_000
 _HNSW_LINKS = 32

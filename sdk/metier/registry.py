@@ -69,7 +69,8 @@ class Registry:
             MetierError: only with `strict_plugins`.
         """
         registry = cls(strict=settings.strict_plugins)
-        for root in (builtin_domains(), *settings.domains):
+        roots = [root.resolve() for root in (builtin_domains(), *settings.domains)]
+        for root in dict.fromkeys(roots):
             for file in sorted(root.glob("*/domain.toml")):
                 registry._add_folder(file)
         for point in importlib.metadata.entry_points(group=GROUP):

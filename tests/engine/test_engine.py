@@ -106,7 +106,7 @@ async def test_documents_reach_every_step(tmp_path: Path) -> None:
     made = Plan(question="Q?", steps=(MATH,), documents=(Document(name="a.md", text="Twelve."),))
     with ScriptedModels({"small": ["4"]}) as models:
         await council(models, tmp_path=tmp_path).run(made)
-    assert "<document name='a.md'>\nTwelve.\n</document>" in models.requests[0].messages[0].content
+    assert '<document name="a.md">\nTwelve.\n</document>' in models.requests[0].messages[0].content
 
 
 async def test_the_answer_is_what_its_events_tell(tmp_path: Path) -> None:

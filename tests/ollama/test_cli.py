@@ -216,6 +216,7 @@ def test_a_local_server_that_is_not_running_is_started(
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("HOME", str(tmp_path))
     done = metier("models", "list")
+    assert "process " in done.stderr, (done.returncode, done.stdout, done.stderr)
     pid = int(done.stderr.partition("process ")[2].partition(",")[0])
     os.kill(pid, signal.SIGTERM)
     assert done.returncode == 0

@@ -20,8 +20,10 @@ from metier.models.server import ChatRequest, Chunk, RawRequest, Sampling
 pytestmark = pytest.mark.anyio
 
 
-def ask(text: str, *, model: str = SMALL, think: bool = False, **sampling: Any) -> ChatRequest:
-    options = Sampling(**({"max_tokens": 30} | sampling))
+def ask(
+    text: str, *, model: str = SMALL, think: bool = False, max_tokens: int = 30, **sampling: Any
+) -> ChatRequest:
+    options = Sampling(max_tokens=max_tokens, **sampling)
     return ChatRequest(
         model=model,
         messages=(Message(role="user", content=text),),

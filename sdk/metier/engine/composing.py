@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from metier.events import StepDone
+from metier.expert import delimited
 from metier.models.server import Sampling
 from metier.plan import Message, Plan
 
@@ -68,8 +69,9 @@ class Composition:
 def composition(plan: Plan, results: Sequence[StepDone], *, seed: int) -> Composition:
     """The call that composes an answer."""
     listed = "\n".join(
-        f'<result step="{result.step_id}" expert="{result.expert}">\n{_shortened(result.text)}\n'
-        "</result>"
+        delimited(
+            "result", _shortened(result.text), step=result.step_id or "", expert=result.expert
+        )
         for result in results
     )
     places = ", ".join(f"{{{{step:{result.step_id}}}}}" for result in results)
