@@ -11,7 +11,10 @@ Q ?= What can you do?
 
 # uv, installed by pip where it is missing, as a program or as a module.
 UV := $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
-PINNED := --constraints constraints.txt
+# With bytecode: where Python may not write it, every start would compile half a second of imports.
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
+  --constraints constraints.txt
+COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
 .PHONY: help ask test test-all check bench env dev uv clean format
 
@@ -28,16 +31,19 @@ uv:
 	  || $(PYTHON) -m pip install --quiet uv
 
 $(BIN)/python: | uv
-	@$(UV) venv --quiet --seed --python $(PYTHON) $(VENV)
+	@$(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@$(UV) pip install --quiet --python $@ pip
 
 # Core and the three plugins: a first answer does not wait for gigabytes of torch.
 $(VENV)/.ask: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
-	@$(UV) pip install --quiet --python $(BIN)/python $(PINNED) -e . $(PLUGINS)
+	@$(INSTALL) -e . $(PLUGINS)
+	@$(COMPILE)
 	@touch $@
 
 # All extras and the tools of development.
 $(VENV)/.dev: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
-	@$(UV) pip install --quiet --python $(BIN)/python $(PINNED) -e '.[all]' $(PLUGINS) --group dev
+	@$(INSTALL) -e '.[all]' $(PLUGINS) --group dev
+	@$(COMPILE)
 	@touch $@ $(VENV)/.ask
 
 env: $(VENV)/.ask

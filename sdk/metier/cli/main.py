@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import sys
 
 import click
 
-from metier.cli.ask import ask, plan, run
-from metier.cli.completion import completion
-from metier.cli.config import config
-from metier.cli.doctor import doctor
-from metier.cli.experts import experts
-from metier.cli.index import index
-from metier.cli.models import models
+# Imported when they are called, or listed: a question pays for `ask` alone.
+_COMMANDS = {
+    "ask": "metier.cli.ask:ask",
+    "completion": "metier.cli.completion:completion",
+    "config": "metier.cli.config:config",
+    "doctor": "metier.cli.doctor:doctor",
+    "experts": "metier.cli.experts:experts",
+    "index": "metier.cli.index:index",
+    "models": "metier.cli.models:models",
+    "plan": "metier.cli.ask:plan",
+    "run": "metier.cli.ask:run",
+}
 
 _EPILOG = """\b
 Examples:
@@ -26,11 +32,24 @@ Examples:
 class DefaultGroup(click.Group):
     """A group whose words are a question where they name no command."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `ask` before a question."""
         if not args and not sys.stdin.isatty():
             args = ["ask"]
-        if args and args[0] not in self.commands and not self._is_own_option(args[0]):
+        if args and args[0] not in _COMMANDS and not self._is_own_option(args[0]):
             self._refuse_typo(ctx, args[0])
             args = ["ask", *args]
         return super().parse_args(ctx, args)
@@ -40,7 +59,7 @@ class DefaultGroup(click.Group):
         return word in ("-h", "--help", "--version")
 
     def _refuse_typo(self, ctx: click.Context, word: str) -> None:
-        close = difflib.get_close_matches(word, self.commands, n=1, cutoff=0.75)
+        close = difflib.get_close_matches(word, _COMMANDS, n=1, cutoff=0.75)
         if close and word.isalpha():
             raise click.UsageError(
                 f"no command is called {word!r}; did you mean {close[0]!r}? "
@@ -58,7 +77,3 @@ class DefaultGroup(click.Group):
 @click.version_option(package_name="metier", message="%(version)s")
 def cli() -> None:
     """Ask local domain experts. A planner picks and chains them; one answer comes back."""
-
-
-for command in (ask, plan, run, experts, models, index, doctor, config, completion):
-    cli.add_command(command)

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.session import ensure_server, errors_for_people, load_settings, run_async
+from metier.cli.session import (
+    ensure_server,
+    errors_for_people,
+    load_settings,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from metier.models.ollama import OllamaServer

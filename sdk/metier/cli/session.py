@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -92,6 +91,4 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine."""
     import anyio
 
-    gc.freeze()
-    gc.enable()
     return anyio.run(main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL, Capability, Card
-from metier.embedding.embedder import Vectors, unit
+from metier.capability import GENERAL, Card
+from metier.embedding.embedder import Vectors, normalised, unit
 from metier.index import CapabilityIndex, Row, RowKind
 from metier.plan import Candidate
 from metier.profiles import Calibration, Profile
@@ -70,7 +69,7 @@ class Selector:
             kinds[row.kind].append(i)
         self._names = list(by_capability)
         self._has_general = GENERAL in cards
-        self._keywords = [_any_of(_capability(cards, name)) for name in self._names]
+        self._keywords = [_keywords(cards, name) for name in self._names]
         self._number = {name: n for n, name in enumerate(self._names)}
         shape = (len(self._names), index.dimension)
         self._descriptions = np.zeros(shape, np.float32)
@@ -127,8 +126,8 @@ class Selector:
     def _bonus(self, texts: Sequence[str]) -> Array:
         """What the keywords add (texts x capabilities)."""
         found = [
-            [len(set(words.findall(text.lower()))) if words else 0 for words in self._keywords]
-            for text in texts
+            [sum(f" {word} " in said for word in words) for words in self._keywords]
+            for said in map(_as_words, texts)
         ]
         counts = np.minimum(np.array(found).reshape(len(texts), -1), _KEYWORDS_AT_MOST)
         return counts * _KEYWORD_WEIGHT
@@ -236,18 +235,16 @@ class Selector:
         return fused(vectors @ self._descriptions.T, centroids, best, counter, counts=self._counts)
 
 
-def _capability(cards: Mapping[str, Card], name: tuple[str, str]) -> Capability | None:
+def _keywords(cards: Mapping[str, Card], name: tuple[str, str]) -> frozenset[str]:
     expert, capability = name
     listed = cards[expert].capabilities if expert in cards else ()
-    return next((entry for entry in listed if entry.name == capability), None)
+    found = next((entry.keywords for entry in listed if entry.name == capability), ())
+    return frozenset(_as_words(word).strip() for word in found)
 
 
-def _any_of(capability: Capability | None) -> re.Pattern[str] | None:
-    """The capability's keywords as whole words."""
-    if capability is None or not capability.keywords:
-        return None
-    words = "|".join(re.escape(word.lower()) for word in capability.keywords)
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+def _as_words(text: str) -> str:
+    """Lower case, one space around every word, so that whole words and phrases can be found."""
+    return f" {normalised(text)} "
 
 
 def fused(
