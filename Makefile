@@ -52,8 +52,9 @@ dev: $(VENV)/.dev
 ask: $(VENV)/.ask
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@$(BIN)/metier models pull
-	@$(BIN)/metier ask $(ARGS) -- "$$Q"
-export Q
+	@$(BIN)/metier ask $(ARGS) -- "$$QUESTION"
+# As it was typed: make would read `$5` as a variable of its own.
+export QUESTION := $(value Q)
 
 test: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
@@ -80,6 +81,7 @@ bench: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.overhead
+	@$(BIN)/python -m benchmarks.cancel
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -11,23 +11,16 @@ import anyio
 import hypothesis
 import pytest
 from ports import free_port
+from world import BIG, EMBED, HALF, KEPT, SMALL
 
 from metier.cli.pulling import pull_all
 from metier.models import local
 from metier.models.ollama import OllamaServer
 from metier.settings import Settings
 
-SMALL = "smollm2:135m"
-HALF = "qwen2.5-coder:0.5b"
-BIG = "qwen2.5-coder:1.5b"
-EMBED = "all-minilm"
-
 # A busy machine is no reason to fail; what is slow shows in --durations.
 hypothesis.settings.register_profile("metier", deadline=None)
 hypothesis.settings.load_profile("metier")
-
-# Taken before any test changes the environment: weights and program are kept between runs.
-KEPT = Settings.load(file=Path(os.devnull)).cache_dir
 
 
 @pytest.fixture(scope="session")

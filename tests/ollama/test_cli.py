@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HALF, SMALL
+from world import HALF, KEPT, SMALL
 
 from metier import Settings
 from metier.events import parse_event
@@ -209,8 +209,6 @@ def test_a_stale_index_is_said_and_mended(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_local_server_that_is_not_running_is_started(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from conftest import KEPT
-
     monkeypatch.setenv("METIER_AUTOSTART", "true")
     monkeypatch.setenv("METIER_CACHE_DIR", str(KEPT))
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "models"))

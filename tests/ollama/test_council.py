@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from conftest import BIG, HALF, SMALL
+from world import BIG, HALF, SMALL
 
 from metier import Council, Document, Expert, Message, Plan, Registry, Settings, read_card
 from metier.capability import Card

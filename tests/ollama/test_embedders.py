@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EMBED, KEPT
+from world import EMBED, KEPT
 
 from metier import Settings
 from metier.embedding.ollama import OllamaEmbedder

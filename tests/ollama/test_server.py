@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import EMBED, HALF, SMALL
+from world import EMBED, HALF, SMALL
 
 from metier import Message, Settings
 from metier.errors import ContextOverflow, ModelMissing, ModelRefused

@@ -12,7 +12,7 @@ from metier.expert import Context, Expert, Task, messages_for
 from metier.skills import skill
 from metier_math.calculator import Calculator
 from metier_math.explaining import explain, unchecked
-from metier_math.instruction import MAX_TOKENS, SCHEMA, asking
+from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking
 from metier_math.program import Assignment, Operation, Program
 
 Expression = Annotated[str, "in plain notation, such as 2*x^2 + sqrt(x)"]
@@ -43,7 +43,7 @@ class Math(Expert):
             program = await context.structured(asking(self.card, task), Program, sampling=sampling)
         except InvalidOutput:
             return await self._in_words(task, context, "the model wrote no calculation")
-        program = program.as_meant()
+        program = program.as_meant().with_unit(asked_unit(task.text))
         if not program.leads_somewhere:
             return await self._in_words(task, context, "the steps lead to no answer")
         try:

@@ -7,6 +7,7 @@ what it seems to have said itself more faithfully than what it is told.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from metier.capability import Card
@@ -16,6 +17,13 @@ from metier_math.program import Assignment, Program
 
 MAX_TOKENS = 400
 SCHEMA = Program.model_json_schema(mode="serialization")
+
+_UNITS = (
+    "ng|µg|mcg|mg|g|kg|lb|oz|mL|ml|dL|L|mm|cm|m|km|miles|mi|inches|feet|ft|s|min|h|hours|minutes|"
+    "seconds|days|weeks|years|km/h|m/s|mph|mg/kg|mg/mL|mL/h|%|percent|euros|dollars|litres|liters|"
+    "grams|kilograms|metres|meters"
+)
+_ASKED = re.compile(rf"\bin ({_UNITS})(?=\s*(?:[?.,;]|$))")
 
 _INSTRUCTION = """\
 Write the calculation that answers the question, as JSON. Do not calculate: a program does that.
@@ -79,3 +87,9 @@ def asking(card: Card, task: Task) -> tuple[Message, ...]:
     ]
     instructed = card.model_copy(update={"prompt": _INSTRUCTION})
     return messages_for(instructed, replace(task, messages=(*shown, *task.messages)))
+
+
+def asked_unit(text: str) -> str:
+    """The unit that a question asks for, as in `what is one dose in mg?`; ``""`` where none is."""
+    found = _ASKED.findall(text)
+    return found[-1] if found else ""

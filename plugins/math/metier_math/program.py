@@ -86,6 +86,11 @@ class Program(_Frozen):
         unknown = set(re.findall(r"[^\W\d]\w*", " ".join(expressions))) - known
         return self if unknown else self.model_copy(update={"operation": "evaluate"})
 
+    def with_unit(self, unit: str) -> Program:
+        """The same, in the unit that was asked for where the model named none."""
+        missing = self.operation == "evaluate" and not self.unit.strip()
+        return self.model_copy(update={"unit": unit}) if missing and unit else self
+
     @property
     def leads_somewhere(self) -> bool:
         """Whether the last step of an arithmetic program uses one before it, as an answer does."""

@@ -104,6 +104,16 @@ async def test_a_last_step_that_uses_none_before_it_is_no_answer(calculator: Cal
 
 
 @pytest.mark.anyio
+async def test_the_unit_that_was_asked_for_is_added_where_the_model_named_none(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 70 * 15"))
+    task = Task(text="He weighs 70 kg and needs 15 mg/kg. What is one dose in mg?")
+    text = await Math(CARD, calculator=calculator).answer(task, script)
+    assert text.endswith("**Result: 1050 mg**")
+
+
+@pytest.mark.anyio
 async def test_a_word_problem_is_computed_with_one_model_call(calculator: Calculator) -> None:
     script = Script(written("evaluate", "dose: 15 * 70", "daily: dose * 3", unit="mg"))
     answer = await Math(CARD, calculator=calculator).answer(Task(text="How much a day?"), script)

@@ -193,8 +193,10 @@ def _folders(settings: Settings) -> Iterator[Check]:
         ("state", settings.state_dir),
         ("config", config_file().parent),
     ):
-        ok = os.access(_existing(folder), os.W_OK)
-        fix = "" if ok else f"chmod u+w {_existing(folder)}"
+        existing = _existing(folder)
+        ok = existing.is_dir() and os.access(existing, os.W_OK)
+        mend = "chmod u+w" if existing.is_dir() else "in the way:"
+        fix = "" if ok else f"{mend} {existing}"
         detail = f"{folder} {'can' if ok else 'cannot'} be written"
         yield Check(name=f"{name} folder", ok=ok, detail=detail, fix=fix)
 

@@ -53,7 +53,6 @@ _CONNECTIVES = frozenset(
 )
 _STEM = 5
 _PLACE = re.compile(r"\{\{\s*step\s*:?\s*([A-Za-z0-9_]{1,32})\s*\}\}")
-_OPEN_PLACE = re.compile(r"\{(?:\{[^{}\n]{0,48}\}?)?$")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 
@@ -94,8 +93,8 @@ def _shortened(text: str) -> str:
 class Placer:
     """Puts results where the composer wrote their places, while it writes.
 
-    Text is held back until its sentence or line ends, so that a sentence with a number from
-    nowhere never gets out.
+    The composer's own words are held back until the place that they announce, so that a line with
+    a number from nowhere, or one that announces nothing, never gets out.
     """
 
     def __init__(self, question: str, results: Sequence[StepDone]) -> None:
@@ -106,9 +105,7 @@ class Placer:
         self._texts = [" ".join(result.text.split()).lower() for result in results]
         self._held = ""
         self._placed: set[str] = set()
-        self._at_edge = True
-        self._empty = True
-        self._newlines = 0
+        self._begun = False
 
     @property
     def complete(self) -> bool:
@@ -118,31 +115,17 @@ class Placer:
     def take(self, text: str) -> str:
         """What may go out after this piece."""
         self._held += text
-        ends = [match.end() for match in _SENTENCE_END.finditer(self._held)]
-        ends += [match.end() for match in _PLACE.finditer(self._held)]
-        cut = max(ends, default=0)
-        if not cut or _OPEN_PLACE.search(self._held[:cut]):
-            return ""
-        ready, self._held = self._held[:cut], self._held[cut:]
-        return self._resolved(ready)
-
-    def finish(self) -> str:
-        """The results that the composer left out; a line of its own that was held back goes."""
-        self._held = ""
         out = ""
-        for step_id in self._results:
-            if step_id not in self._placed:
-                out += self._result(step_id)
+        while match := _PLACE.search(self._held):
+            words, self._held = self._held[: match.start()], self._held[match.end() :]
+            if match[1] in self._results and match[1] not in self._placed:
+                out += self._words(words) + self._result(match[1])
         return out
 
-    def _resolved(self, text: str) -> str:
-        out = ""
-        position = 0
-        for match in _PLACE.finditer(text):
-            out += self._words(text[position : match.start()])
-            out += self._result(match[1])
-            position = match.end()
-        return out + self._words(text[position:])
+    def finish(self) -> str:
+        """The results that the composer left out; words that announce nothing go."""
+        self._held = ""
+        return "".join(self._result(step_id) for step_id in self._results)
 
     def _words(self, text: str) -> str:
         """The composer's own words, less the sentences that claim something of their own."""
@@ -154,7 +137,7 @@ class Placer:
             position = end
             if self._is_known(sentence):
                 kept.append(sentence)
-        return self._spaced("".join(kept))
+        return self._block("".join(kept))
 
     def _is_known(self, sentence: str) -> bool:
         """Whether a line only announces: it holds nothing new, and is no result retyped."""
@@ -167,29 +150,18 @@ class Placer:
             and "{{" not in sentence
         )
 
-    def _spaced(self, words: str) -> str:
-        """Own words after a result, or at the beginning, begin without white space."""
-        if self._at_edge:
-            words = words.lstrip()
-        if not words:
-            return ""
-        lead = self._gap() if self._at_edge else ""
-        self._at_edge = False
-        self._newlines = len(words) - len(words.rstrip("\n"))
-        self._empty = False
-        return lead + words
-
     def _result(self, step_id: str) -> str:
         if step_id not in self._results or step_id in self._placed:
             return ""
         self._placed.add(step_id)
-        out = self._gap() + self._results[step_id].text.strip()
-        self._at_edge, self._newlines, self._empty = True, 0, False
-        return out
+        return self._block(self._results[step_id].text)
 
-    def _gap(self) -> str:
-        """An empty line, less the line ends that are there already."""
-        return "" if self._empty else "\n" * (2 - min(2, self._newlines))
+    def _block(self, text: str) -> str:
+        """A text with an empty line between it and the one before."""
+        text = text.strip()
+        lead = "\n\n" if text and self._begun else ""
+        self._begun = self._begun or bool(text)
+        return lead + text
 
 
 async def placed(pieces: AsyncIterator[str], placer: Placer) -> AsyncIterator[str]:

@@ -197,7 +197,12 @@ class Engine:
     async def _step(self, run: _Run, step: Step) -> None:
         plan = run.plan
         inputs = tuple(
-            Result(step_id=need, expert=run.done[need].expert, text=run.done[need].text)
+            Result(
+                step_id=need,
+                expert=run.done[need].expert,
+                task=run.done[need].task,
+                text=run.done[need].text,
+            )
             for need in step.needs
         )
         task = Task(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from metier.capability import Capability
 
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|them|they|that|this|those|these|the (?:result|results|answer|output|above|"
-    r"previous|former|latter|same)|above|accordingly|so obtained)\b",
+    r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
+    r"the (?:result|results|answer|output|above|previous|former|latter|same)|so obtained)\b",
     re.IGNORECASE,
 )
 # `that` as a conjunction or relative pronoun points nowhere.

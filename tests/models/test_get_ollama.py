@@ -1,0 +1,95 @@
+"""`scripts/get-ollama`: what it finds, in which order, and what it says."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from metier.models import local
+from metier.settings import Settings
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "get-ollama"
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader("get_ollama", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("get_ollama", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def program(path: Path, *, works: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nexit {0 if works else 1}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def run(tmp_path: Path, *, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
+    own = {"PATH": path, "METIER_CACHE_DIR": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    return subprocess.run(
+        [sys.executable, str(SCRIPT)], env=own, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_program_on_path_is_taken_first(tmp_path: Path) -> None:
+    found = program(tmp_path / "bin" / "ollama")
+    program(tmp_path / "cache" / "ollama" / "bin" / "ollama")
+    done = run(tmp_path, path=f"{found.parent}:/usr/bin:/bin")
+    assert done.stdout.strip() == str(found)
+    assert "using" in done.stderr
+
+
+def test_the_one_in_the_cache_is_taken_where_path_has_none(tmp_path: Path) -> None:
+    kept = program(tmp_path / "cache" / "ollama" / "bin" / "ollama")
+    assert run(tmp_path).stdout.strip() == str(kept)
+
+
+def test_both_look_in_the_same_cache(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("METIER_CACHE_DIR")
+    monkeypatch.setenv("PATH", "/nowhere")
+    folder = script.cache_folder()
+    assert folder == Settings.load(file=Path(os.devnull)).cache_dir
+
+
+def test_metier_finds_what_the_script_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = program(tmp_path / "cache" / "ollama" / "bin" / "ollama")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert local.ollama_program(Settings.load()) == kept
+
+
+@pytest.mark.parametrize("name", ["ollama-linux-amd64.tgz", "ollama-linux-amd64.tar.zst"])
+def test_the_archive_of_this_platform_is_chosen_from_the_release_s_list(
+    name: str, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("sys.platform", "linux")
+    sums = f"aa  ./ollama-darwin.tgz\nbb  ./{name}\ncc  ./ollama-linux-arm64.tgz\n"
+    assert script.release_asset(sums) == (name, "bb")
+
+
+def test_a_platform_without_an_archive_is_said(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(script.CannotGet, match="riscv64"):
+        script.release_asset("aa  ./ollama-darwin.tgz\n")
+
+
+def test_a_program_that_does_not_run_is_not_taken(script: ModuleType, tmp_path: Path) -> None:
+    assert not script.works(program(tmp_path / "ollama", works=False))
+    assert not script.works(tmp_path / "missing")

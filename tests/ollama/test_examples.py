@@ -1,0 +1,34 @@
+"""Each example runs as a program on a real Ollama."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+
+SAYS = {
+    "ask": "math on qwen2.5-coder:1.5b",
+    "edit_a_plan": "The capital of Australia is Canberra",
+    "embed_in_fastapi": "42",
+    "own_expert": "chosen: cooking",
+    "stream_events": "plan: ['math', 'code']",
+}
+
+
+def test_every_example_is_listed_here() -> None:
+    assert [file.stem for file in EXAMPLES] == sorted(SAYS)
+
+
+@pytest.mark.usefixtures("ollama_settings")
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
+def test_an_example_runs_and_fits_on_a_screen(example: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(example)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert SAYS[example.stem] in done.stdout
+    assert len(example.read_text().splitlines()) <= 60
