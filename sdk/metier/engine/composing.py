@@ -142,9 +142,11 @@ class Placer:
     def _is_known(self, sentence: str) -> bool:
         """Whether a line only announces: it holds nothing new, and is no result retyped."""
         flat = " ".join(sentence.split()).lower().rstrip(".:")
-        retyped = len(flat.split()) > 4 and any(flat in text for text in self._texts)
+        words = len(flat.split())
+        retyped = words > 4 and any(flat in text for text in self._texts)
         return (
-            _numbers(sentence) <= self._numbers
+            words > 1
+            and _numbers(sentence) <= self._numbers
             and _stems(sentence) <= self._stems
             and not retyped
             and "{{" not in sentence
