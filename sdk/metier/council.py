@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Sequence
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from contextlib import aclosing
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 
@@ -26,12 +25,11 @@ from metier.settings import Settings
 
 # The engine is imported when the first plan is run: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from anyio.from_thread import BlockingPortal
-
     from metier.answer import Answer
     from metier.engine.engine import Engine, Limits
     from metier.events import Event
     from metier.expert import Expert
+    from metier.portal import Portal
 
 T = TypeVar("T")
 Question = str | Sequence[Message]
@@ -70,9 +68,6 @@ class Council:
             general_model=settings.model,
             memory_bytes=_memory(settings),
         )
-        self._threads = ExitStack()
-        self._portal: BlockingPortal | None = None
-        self._portal_lock = threading.Lock()
 
     @classmethod
     def from_installed(cls, settings: Settings | None = None) -> Self:
@@ -180,7 +175,7 @@ class Council:
         limits: Limits | None = None,
     ) -> Answer:
         """`ask` for code that is not async; also where an event loop runs in this thread."""
-        return self._sync(
+        return self._portal.call(
             partial(self.ask, question, documents=documents, experts=experts, limits=limits)
         )
 
@@ -192,11 +187,11 @@ class Council:
         experts: Collection[str] | None = None,
     ) -> Plan:
         """`plan` for code that is not async."""
-        return self._sync(partial(self.plan, question, documents=documents, experts=experts))
+        return self._portal.call(partial(self.plan, question, documents=documents, experts=experts))
 
     def run_sync(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """`run` for code that is not async."""
-        return self._sync(partial(self.run, plan, limits=limits))
+        return self._portal.call(partial(self.run, plan, limits=limits))
 
     @cached_property
     def _engine(self) -> Engine:
@@ -271,11 +266,7 @@ class Council:
 
     def close(self) -> None:
         """End what the sync methods started."""
-        with self._portal_lock:
-            if self._portal is not None:
-                self._portal.call(self.aclose)
-                self._portal = None
-                self._threads.close()
+        self._portal.close(self.aclose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -289,15 +280,12 @@ class Council:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _sync(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run in this council's own event loop, in a thread of its own."""
-        from anyio.from_thread import start_blocking_portal
+    @cached_property
+    def _portal(self) -> Portal:
+        """This council's own event loop, for the sync methods."""
+        from metier.portal import Portal
 
-        with self._portal_lock:
-            if self._portal is None:
-                self._portal = self._threads.enter_context(start_blocking_portal())
-            portal = self._portal
-        return portal.call(call)
+        return Portal()
 
 
 def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:

@@ -362,3 +362,26 @@ def test_every_async_question_has_its_sync_twin() -> None:
     for name in ("ask", "plan", "run"):
         twin = inspect.signature(getattr(Council, f"{name}_sync"))
         assert twin == inspect.signature(getattr(Council, name))
+
+
+def test_a_program_that_does_not_close_its_council_ends_all_the_same(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    program = f"""
+from pathlib import Path
+from metier import Card, Council, Expert, Settings
+from metier.testing import FixedEmbedder, ScriptedModels
+
+council = Council.of(
+    [Expert(Card(id="general", description="all", models=("small",)))],
+    settings=Settings(cache_dir=Path({str(tmp_path)!r})),
+    server=ScriptedModels({{"small": ["4"]}}),
+    embedder=FixedEmbedder(),
+)
+print(council.ask_sync("What is 2 + 2?").text)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")
