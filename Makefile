@@ -9,14 +9,14 @@ BIN := $(VENV)/bin
 PLUGINS := -e plugins/math -e plugins/code -e plugins/medical
 Q ?= What can you do?
 
-# uv, installed by pip where it is missing, as a program or as a module.
-UV := $(shell command -v uv 2>/dev/null || echo "$(PYTHON) -m uv")
+# uv; where it is missing, pip puts it into the environment, and nowhere else.
+UV := $(shell command -v uv 2>/dev/null || echo "$(BIN)/python -m uv")
 # With bytecode: where Python may not write it, every start would compile half a second of imports.
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all check bench env dev uv clean format
+.PHONY: help ask test test-all check bench env dev clean format
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
@@ -26,13 +26,10 @@ help:
 	@echo 'make format      put the code in its form'
 	@echo 'make clean       take the environment away'
 
-uv:
-	@command -v uv >/dev/null 2>&1 || $(PYTHON) -m uv --version >/dev/null 2>&1 \
-	  || $(PYTHON) -m pip install --quiet uv
-
-$(BIN)/python: | uv
-	@$(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $@ pip
+$(BIN)/python:
+	@if command -v uv >/dev/null; \
+	  then uv venv --quiet --python $(PYTHON) $(VENV) && uv pip install --quiet --python $@ pip; \
+	  else $(PYTHON) -m venv $(VENV) && $@ -m pip install --quiet uv; fi
 
 # Core and the three plugins: a first answer does not wait for gigabytes of torch.
 $(VENV)/.ask: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
