@@ -41,7 +41,7 @@ class ScriptedModels:
         requests: every chat request, in order.
         closed_early: the models whose stream was closed before its end.
 
-    Use it as a context manager to have unused replies fail the test:
+    Use it as a context manager to have unused replies and unexpected calls fail the test:
 
     >>> with ScriptedModels({"small": ["Hello."]}) as models:
     ...     pass
@@ -55,6 +55,7 @@ class ScriptedModels:
         self._replies = {model: list(listed) for model, listed in (replies or {}).items()}
         self._slots = slots
         self._loaded: str | None = None
+        self._unexpected: list[str] = []
         self.requests: list[ChatRequest] = []
         self.closed_early: list[str] = []
         self.loads: list[str] = []
@@ -67,7 +68,14 @@ class ScriptedModels:
             self.check_all_used()
 
     def check_all_used(self) -> None:
-        """Raise `UnusedReplies` where a script was not played to its end."""
+        """Raise where a script was not played to its end, or was asked for more.
+
+        Raises:
+            UnusedReplies: a reply was not asked for.
+            UnexpectedCall: a call had no reply; the engine made a failed step of it then.
+        """
+        if self._unexpected:
+            raise UnexpectedCall("; ".join(self._unexpected))
         for model, left in self._replies.items():
             if left:
                 raise UnusedReplies(f"{model!r} has {len(left)} unused: {left}")
@@ -147,7 +155,8 @@ class ScriptedModels:
         left = self._replies.get(request.model, [])
         if not left:
             last = request.messages[-1].content if request.messages else ""
-            raise UnexpectedCall(f"{request.model!r} has no reply left for: {last[:300]!r}")
+            self._unexpected.append(f"{request.model!r} has no reply left for: {last[:300]!r}")
+            raise UnexpectedCall(self._unexpected[-1])
         reply = left.pop(0)
         if isinstance(reply, Exception):
             raise reply
