@@ -14,8 +14,8 @@ _POINTS_BACK = re.compile(
 )
 # `that` as a conjunction or relative pronoun points nowhere.
 _NOT_POINTING = re.compile(
-    r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|is|"
-    r"means?|given|something|anything|someone) that\b",
+    r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
+    r"given|something|anything|someone|(?<=\w )is) that\b",
     re.IGNORECASE,
 )
 _DEFINITE = re.compile(r"\b(?:the|that|this|these|those)\s+([a-z][a-z-]{2,})\b", re.IGNORECASE)

@@ -120,7 +120,8 @@ def _merged(parts: Sequence[_Part]) -> list[_Part]:
 
 
 def _joined(first: _Part, second: _Part, *, keep: _Part) -> _Part:
-    return replace(keep, text=f"{first.text} {second.text}")
+    between = " " if first.text.endswith((".", "?", "!", ":", ";")) else "; "
+    return replace(keep, text=f"{first.text}{between}{second.text}")
 
 
 def _fits_nobody(part: _Part) -> bool:
