@@ -110,10 +110,10 @@ def ask(
         council = open_council(settings)
         make = partial(council.plan, text, documents=documents, experts=experts or None)
         if dry_run:
-            _show_plan(run_async(partial(_planned, council, make)), as_json=as_json)
+            _show_plan(run_async(make, closing=council), as_json=as_json)
             return
         screen = _screen(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
-        sys.exit(run_async(partial(_answer, council, make, screen)))
+        sys.exit(run_async(partial(_answer, council, make, screen), closing=council))
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
@@ -127,7 +127,7 @@ def plan(
         text, documents = _input(question, files)
         council = open_council(load_settings())
         make = partial(council.plan, text, documents=documents, experts=experts or None)
-        _show_plan(run_async(partial(_planned, council, make)), as_json=as_json)
+        _show_plan(run_async(make, closing=council), as_json=as_json)
 
 
 @click.command(epilog="Example: metier plan --json … > plan.json; metier run plan.json")
@@ -154,25 +154,20 @@ def run(
         async def given() -> Plan:
             return made
 
+        council = open_council(settings)
         screen = _screen(form, verbose=verbose, show_plan=False, stream=not no_stream)
-        sys.exit(run_async(partial(_answer, open_council(settings), given, screen)))
-
-
-async def _planned(council: Council, make: Callable[[], Awaitable[Plan]]) -> Plan:
-    async with council:
-        return await make()
+        sys.exit(run_async(partial(_answer, council, given, screen), closing=council))
 
 
 async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
     """Run a plan, show what happens, and return the exit code."""
-    async with council:
-        with screen:
-            screen.planning()
-            made = await make()
-            made.check(council.registry.cards)
-            async with aclosing(council.stream(made)) as events:
-                async for event in events:
-                    screen.show(event)
+    with screen:
+        screen.planning()
+        made = await make()
+        made.check(council.registry.cards)
+        async with aclosing(council.stream(made)) as events:
+            async for event in events:
+                screen.show(event)
     answer = screen.answer
     if answer is None or not answer.parts:
         return FAILED

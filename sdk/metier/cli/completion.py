@@ -32,22 +32,17 @@ def expert_names() -> list[str]:
 
 def model_names() -> list[str]:
     """The models of a server that listens; none where it does not."""
-    import anyio
-
+    from metier.cli.session import run_async
     from metier.errors import MetierError
     from metier.models import local
     from metier.models.ollama import OllamaServer
     from metier.settings import Settings
 
-    async def names(server: OllamaServer) -> list[str]:
-        found = [model.name for model in await server.list()]
-        await server.aclose()
-        return found
-
     try:
         settings = Settings.load()
         if not local.is_listening(settings.host, timeout_s=0.2):
             return []
-        return anyio.run(names, OllamaServer.from_settings(settings))
+        server = OllamaServer.from_settings(settings)
+        return [model.name for model in run_async(server.list, closing=server)]
     except MetierError:
         return []

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from metier.cli.session import FAILED, errors_for_people, load_settings, run_asy
 
 if TYPE_CHECKING:
     from metier.council import Council
-    from metier.models.server import InstalledModel
     from metier.settings import Settings
 
 
@@ -58,11 +58,11 @@ def examined(settings: Settings) -> list[Check]:
     from metier.council import Council
 
     council = Council.from_installed(settings)
-    server, installed = _server(council)
+    server = _server(council)
     return [
         server,
-        *_models(council, installed),
-        _embedder(council, installed),
+        *(_models(council) if server.ok else ()),
+        _embedder(council, reachable=server.ok),
         _index(council),
         *_plugins(council),
         _sandbox(),
@@ -71,38 +71,29 @@ def examined(settings: Settings) -> list[Check]:
     ]
 
 
-def _server(council: Council) -> tuple[Check, dict[str, InstalledModel] | None]:
+def _server(council: Council) -> Check:
     from metier.errors import MetierError
     from metier.models import local
 
     settings = council.settings
-
-    async def look() -> tuple[str, dict[str, InstalledModel]]:
-        version = await council.server.version()
-        installed = {model.name: model for model in await council.server.list()}
-        await council.server.aclose()
-        return version, installed
-
     try:
         if not local.is_listening(settings.host, timeout_s=settings.connect_timeout_s):
             raise ConnectionError
-        version, installed = run_async(look)
+        version = run_async(council.server.version, closing=council.server)
     except (MetierError, ConnectionError) as exc:
         have = local.ollama_program(settings) is not None
         fix = f"OLLAMA_HOST={settings.host} ollama serve" if have else "scripts/get-ollama"
         reason = exc.message if isinstance(exc, MetierError) else "nothing listens"
         detail = f"{settings.host}: {reason}"
-        return Check(name="Ollama", ok=False, detail=detail, fix=fix), None
+        return Check(name="Ollama", ok=False, detail=detail, fix=fix)
     detail = f"version {version} at {settings.host}"
-    return Check(name="Ollama", ok=True, detail=detail), installed
+    return Check(name="Ollama", ok=True, detail=detail)
 
 
-def _models(council: Council, installed: dict[str, InstalledModel] | None) -> Iterator[Check]:
+def _models(council: Council) -> Iterator[Check]:
     from metier.capability import GENERAL
     from metier.errors import MetierError
 
-    if installed is None:
-        return
     cards = council.registry.cards
     if GENERAL not in cards:
         detail = "there is none: what nobody covers cannot be answered, nor parts composed"
@@ -110,7 +101,7 @@ def _models(council: Council, installed: dict[str, InstalledModel] | None) -> It
     for name, card in cards.items():
         label = f"model of {name}"
         try:
-            model = run_async(lambda card=card: _chosen(council, card))
+            model = run_async(partial(council.model_of, card), closing=council.server)
         except MetierError as exc:
             wanted = card.models[-1] if card.models else "qwen2.5-coder:1.5b"
             fix = f"metier models pull {wanted}"
@@ -119,34 +110,19 @@ def _models(council: Council, installed: dict[str, InstalledModel] | None) -> It
             yield Check(name=label, ok=True, detail=model)
 
 
-async def _chosen(council: Council, card: object) -> str:
-    from metier.capability import Card
-
-    assert isinstance(card, Card)
-    name = await council.model_of(card)
-    await council.server.aclose()
-    return name
-
-
-def _embedder(council: Council, installed: dict[str, InstalledModel] | None) -> Check:
+def _embedder(council: Council, *, reachable: bool) -> Check:
     from metier.errors import MetierError
 
     name = f"embedder {council.embedder.id}"
-    if council.settings.embedder == "ollama" and installed is None:
+    if council.settings.embedder == "ollama" and not reachable:
         detail = "it cannot be asked without the server"
         return Check(name=name, ok=False, detail=detail, fix="ollama serve")
-
-    async def embed() -> int:
-        vectors = await council.embedder.embed(["test"])
-        await council.server.aclose()
-        return vectors.shape[1]
-
     try:
-        dimension = run_async(embed)
+        vectors = run_async(partial(council.embedder.embed, ["test"]), closing=council.server)
     except MetierError as exc:
         fix = f"metier models pull {council.settings.embed_model}"
         return Check(name=name, ok=False, detail=exc.message, fix=fix)
-    return Check(name=name, ok=True, detail=f"{dimension} dimensions")
+    return Check(name=name, ok=True, detail=f"{vectors.shape[1]} dimensions")
 
 
 def _index(council: Council) -> Check:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+
+if TYPE_CHECKING:
+    from metier.council import Council
 
 
 @click.group(epilog="Example: metier index build")
@@ -17,14 +23,8 @@ def build() -> None:
     """Build the index anew."""
     with errors_for_people():
         council = open_council(load_settings())
-
-        async def fresh() -> int:
-            built = await council.index(fresh=True)
-            await council.aclose()
-            return len(built)
-
-        count = run_async(fresh)
-        click.echo(f"{count} vectors in {council.index_folder}", err=True)
+        built = run_async(partial(council.index, fresh=True), closing=council)
+        click.echo(f"{len(built)} vectors in {council.index_folder}", err=True)
 
 
 @index.command(epilog="Example: metier index status --json")
@@ -47,12 +47,10 @@ def status(*, as_json: bool) -> None:
             click.echo(f"{key}: {value}")
 
 
-def index_state(council: object) -> dict[str, object]:
+def index_state(council: Council) -> dict[str, object]:
     """How the saved index compares with the cards."""
-    from metier.council import Council
     from metier.index import CapabilityIndex, hash_of
 
-    assert isinstance(council, Council)
     saved = CapabilityIndex.load(council.index_folder, embedder_id=council.embedder.id)
     cards = council.registry.cards
     have = saved.experts if saved is not None else {}

@@ -45,7 +45,7 @@ def list_(*, as_json: bool) -> None:
         from metier.cli.text import table
 
         server = _server(load_settings())
-        found = run_async(partial(_closing, server, server.list))
+        found = run_async(server.list, closing=server)
         if as_json:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
@@ -64,7 +64,7 @@ def ps(*, as_json: bool) -> None:
         from metier.cli.text import table
 
         server = _server(load_settings())
-        found = run_async(partial(_closing, server, server.resident))
+        found = run_async(server.resident, closing=server)
         if as_json:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
@@ -105,12 +105,5 @@ def warm(names: tuple[str, ...]) -> None:
             for name in names:
                 click.echo(f"loading {name} …", err=True)
                 await server.load(name)
-            await server.aclose()
 
-        run_async(load)
-
-
-async def _closing(server, call):  # noqa: ANN001, ANN202
-    found = await call()
-    await server.aclose()
-    return found
+        run_async(load, closing=server)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
 
@@ -87,8 +87,23 @@ def ensure_server(settings: Settings) -> None:
     )
 
 
-def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine."""
+class Closable(Protocol):
+    """A council or a model server."""
+
+    async def aclose(self) -> None:
+        """Let go what it holds."""
+        ...
+
+
+def run_async(main: Callable[[], Coroutine[Any, Any, T]], *, closing: Closable | None = None) -> T:
+    """Run a command's coroutine; what it used is closed in the same event loop."""
     import anyio
 
-    return anyio.run(main)
+    async def run() -> T:
+        try:
+            return await main()
+        finally:
+            if closing is not None:
+                await closing.aclose()
+
+    return anyio.run(run)

@@ -131,14 +131,17 @@ class Engine:
         """The model of each step, as far as it is known: only the order depends on it."""
         if len(plan.steps) == 1:
             return {}
-        found: dict[str, str] = {}
-        for step in plan.steps:
-            card = self._registry.cards[step.expert]
-            try:
-                found[step.id] = (await self._chooser.model_for(card, self._general)).name
-            except MetierError:
-                continue  # the step itself will say so
-        return found
+        found = {step.id: await self._model_of(step.expert) for step in plan.steps}
+        return {step_id: model for step_id, model in found.items() if model is not None}
+
+    async def _model_of(self, expert: str) -> str | None:
+        """An expert's model; None where it has none, which the step itself will say."""
+        if (card := self._registry.cards.get(expert)) is None:
+            return None
+        try:
+            return (await self._chooser.model_for(card, self._general)).name
+        except MetierError:
+            return None
 
     @property
     def _general(self) -> Card | None:
@@ -164,12 +167,7 @@ class Engine:
             resident = [model.name for model in await self._server.resident()]
         except MetierError:
             resident = []
-        last = None
-        if self._general is not None:
-            try:
-                last = (await self._chooser.model_for(self._general, self._general)).name
-            except MetierError:
-                last = None
+        last = await self._model_of(GENERAL)
         return ordered(run.plan.steps, run.models, resident=resident, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
@@ -186,13 +184,11 @@ class Engine:
         return ready[: self._server.slots(model)]
 
     def _drop_orphans(self, run: _Run, waiting: list[Step]) -> None:
-        """Steps whose needed step failed cannot run."""
+        """Steps whose needed step failed cannot run; those that wait are in the order of needs."""
         for step in list(waiting):
             if lost := [need for need in step.needs if need in run.errors]:
                 waiting.remove(step)
                 run.fail(step, ExpertFailed(f"it needs step {lost[0]}, which failed"))
-                self._drop_orphans(run, waiting)
-                return
 
     async def _step(self, run: _Run, step: Step) -> None:
         plan = run.plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from metier.capability import GENERAL, Card
+from metier.capability import Card
 from metier.errors import ModelMissing
 from metier.models.server import InstalledModel, ModelServer
 
@@ -42,10 +42,10 @@ class ModelChooser:
         if not self._installed:
             listed = await self._server.list()
             self._installed = {full_name(model.name): model for model in listed}
-        if card.id == GENERAL and self._general_model is not None:
+        if card.is_general and self._general_model is not None:
             return self._named(self._general_model)
         wanted = [*card.models]
-        if general is not None and card.id != GENERAL:
+        if general is not None and not card.is_general:
             wanted += [self._general_model] if self._general_model else []
             wanted += general.models
         for name in wanted:
