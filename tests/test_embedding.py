@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from metier.embedding.embedder import MAX_CHARS, normalised, unit
-from metier.testing import FixedEmbedder
+from metier.embedding.embedder import MAX_CHARS, Prefixes, normalised, prefixes_of, unit
+from metier.embedding.ollama import OllamaEmbedder
+from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +111,36 @@ async def test_a_fixed_embedder_remembers_what_it_was_asked() -> None:
 
 def test_the_id_of_a_fixed_embedder_names_its_dimension() -> None:
     assert FixedEmbedder(64).id != FixedEmbedder(128).id
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("all-minilm", ""),
+        ("nomic-embed-text:v1.5", "search_query: "),
+        ("registry/snowflake-arctic-embed2:568m", "query: "),
+        ("mxbai-embed-large", "Represent this sentence for searching relevant passages: "),
+    ],
+)
+def test_a_model_reads_what_it_wants_before_a_question(model: str, query: str) -> None:
+    assert prefixes_of(model).query == query
+
+
+def test_a_prefix_stands_before_the_normalised_text_of_its_role() -> None:
+    prefixes = Prefixes(query="search_query: ", document="search_document: ")
+    assert prefixes.on(["What is  x^2?"], "query") == ["search_query: what is x ^ 2 ?"]
+    assert prefixes.on(["Sums"], "document") == ["search_document: sums"]
+
+
+async def test_the_server_is_sent_the_prefix() -> None:
+    sent: list[str] = []
+
+    class Server(ScriptedModels):
+        async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            sent.extend(texts)
+            return [[1.0, 0.0] for _ in texts]
+
+    embedder = OllamaEmbedder(Server(), model="nomic-embed-text")
+    await embedder.embed(["Sums"], role="document")
+    await embedder.embed(["Sums"])
+    assert sent == ["search_document: sums", "search_query: sums"]

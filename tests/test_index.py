@@ -58,6 +58,7 @@ def test_the_texts_of_a_card_are_its_rows() -> None:
         for row in rows_of(card("math", "1+1", "2+2", counterexamples=("Who?",)))
     ]
     assert texts == [
+        (RowKind.NAME, "help"),
         (RowKind.DESCRIPTION, "Help with math"),
         (RowKind.EXAMPLE, "1+1"),
         (RowKind.EXAMPLE, "2+2"),
@@ -82,8 +83,8 @@ def test_an_empty_index_finds_nothing() -> None:
 
 def test_no_more_is_found_than_there_is() -> None:
     assert [len(hits) for hits in index_of(card("math", "a")).search(random_vectors(9, 2), 9)] == [
-        2,
-        2,
+        3,
+        3,
     ]
 
 
@@ -91,8 +92,11 @@ def test_an_index_that_was_emptied_can_be_filled_again() -> None:
     index = index_of(card("math", "a"))
     index.remove("math")
     assert index.search(random_vectors(9, 1), k=3) == [[]]
-    index.add(card("code"), random_vectors(5, 1))
-    assert [hit.row.expert for hit in index.search(random_vectors(9, 1), k=3)[0]] == ["code"]
+    index.add(card("code"), random_vectors(5, 2))
+    assert [hit.row.expert for hit in index.search(random_vectors(9, 1), k=3)[0]] == [
+        "code",
+        "code",
+    ]
 
 
 def test_removing_who_is_not_there_changes_nothing() -> None:
@@ -101,9 +105,9 @@ def test_removing_who_is_not_there_changes_nothing() -> None:
     assert list(index.experts) == ["math"]
 
 
-@pytest.mark.parametrize(("count", "dimension"), [(1, 8), (3, 8), (2, 9)])
+@pytest.mark.parametrize(("count", "dimension"), [(2, 8), (4, 8), (3, 9)])
 def test_vectors_that_do_not_fit_the_card_are_refused(count: int, dimension: int) -> None:
-    with pytest.raises(ValueError, match="vectors for 2 rows of 8"):
+    with pytest.raises(ValueError, match="vectors for 3 rows of 8"):
         CapabilityIndex(EMBEDDER, 8).add(card("math", "a"), random_vectors(0, count, dimension))
 
 
@@ -129,7 +133,7 @@ def changed(index: CapabilityIndex, truth: dict[str, Vectors], change: Change) -
     kind, name, examples, seed = change
     if kind == "put":
         new = card(name, *(f"{name}{n}" for n in range(examples)))
-        truth[name] = random_vectors(seed, examples + 1)
+        truth[name] = random_vectors(seed, examples + 2)
         index.replace(new, truth[name])
     elif kind == "remove":
         truth.pop(name, None)
@@ -152,7 +156,7 @@ def test_whatever_was_changed_the_nearest_are_those_of_a_brute_force_search(
     for change in changes:
         index = changed(index, truth, change)
     texts = {
-        (name, f"{name}{n - 1}" if n else f"Help with {name}"): vector
+        (name, ["help", f"Help with {name}", *(f"{name}{m}" for m in range(6))][n]): vector
         for name, vectors in truth.items()
         for n, vector in enumerate(vectors)
     }

@@ -158,7 +158,10 @@ async def test_only_new_and_changed_cards_are_embedded() -> None:
     embedder.calls.clear()
     new = [card("math", "subtract"), CODE, card("medical", "a cough")]
     index, changed = await synchronised(index, new, embedder)
-    assert embedder.calls == [["Help with math", "subtract", "Help with medical", "a cough"]]
+    assert embedder.calls == [
+        ["help", "Help with math", "help", "Help with medical"],
+        ["subtract", "a cough"],
+    ]
     assert changed
     assert sorted(index.experts) == ["code", "math", "medical"]
 

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-import faiss
 import numpy as np
-import numpy.typing as npt
 
 from metier.capability import Card
-from metier.embedding.embedder import Embedder, Vectors
+from metier.embedding.embedder import Embedder, Role, Vectors
 from metier.errors import IndexUnavailable
+from metier.files import replacing, write
+from metier.nearest import EXACT_UP_TO as EXACT_UP_TO
+from metier.nearest import Ids, NearestVectors
 
 # Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
-FORMAT = 2
-# Below this many vectors an exact search takes under a millisecond; above it, HNSW.
-EXACT_UP_TO = 20_000
-_HNSW_LINKS = 32
+FORMAT = 3
 
 
 class RowKind(StrEnum):
     """What a vector stands for."""
 
+    NAME = "name"
     DESCRIPTION = "description"
     EXAMPLE = "example"
     COUNTEREXAMPLE = "counterexample"
@@ -67,14 +66,19 @@ class CapabilityIndex:
 
     def __init__(self, embedder_id: str, dimension: int) -> None:
         self.embedder_id = embedder_id
-        self.dimension = dimension
         self._rows: dict[int, Row] = {}
         self._hashes: dict[str, str] = {}
+        self._capabilities: dict[tuple[str, str], list[int]] = {}
         self._next_id = 0
-        self._faiss = _empty(dimension, size=0)
+        self._vectors = NearestVectors(dimension)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._vectors.dimension
 
     @property
     def experts(self) -> Mapping[str, str]:
@@ -85,6 +89,11 @@ class CapabilityIndex:
     def rows(self) -> Mapping[int, Row]:
         """The rows by id."""
         return self._rows
+
+    @property
+    def capabilities(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        """The ids of the rows of each (expert, capability)."""
+        return self._capabilities
 
     def hash(self) -> str:
         """SHA-256 over embedder and cards; what was learnt on one hash holds only for it."""
@@ -97,29 +106,41 @@ class CapabilityIndex:
         Raises:
             ValueError: the expert is in the index, or the shape does not fit.
         """
-        rows = list(rows_of(card))
-        if card.id in self._hashes:
-            raise ValueError(f"expert {card.id!r} is in the index; use replace")
+        self.add_all([card], vectors)
+
+    def add_all(self, cards: Sequence[Card], vectors: Vectors) -> None:
+        """`add` for many experts at once, which is quicker; `vectors` has the rows of each in turn.
+
+        Raises:
+            ValueError: an expert is in the index, or the shape does not fit.
+        """
+        rows = [row for card in cards for row in rows_of(card)]
+        hashes: dict[str, str] = {}
+        for card in cards:
+            if card.id in self._hashes or card.id in hashes:
+                raise ValueError(f"expert {card.id!r} is in the index; use replace")
+            hashes[card.id] = hash_of(card)
         if vectors.shape != (len(rows), self.dimension):
             raise ValueError(f"{vectors.shape} vectors for {len(rows)} rows of {self.dimension}")
         ids = np.arange(self._next_id, self._next_id + len(rows), dtype=np.int64)
-        self._make_room(len(rows))
-        if len(rows):
-            self._faiss.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), ids)
-        self._rows.update(zip(ids.tolist(), rows, strict=True))
+        self._vectors.add(ids, vectors)
+        for i, row in zip(ids.tolist(), rows, strict=True):
+            self._keep(i, row)
         self._next_id += len(rows)
-        self._hashes[card.id] = hash_of(card)
+        self._hashes |= hashes
 
     def remove(self, expert: str) -> None:
         """Remove an expert; one that is not there is no error."""
-        ids = [i for i, row in self._rows.items() if row.expert == expert]
-        self._hashes.pop(expert, None)
-        if not ids:
+        self.remove_all([expert])
+
+    def remove_all(self, experts: Collection[str]) -> None:
+        """`remove` for many experts at once."""
+        gone = {expert for expert in experts if self._hashes.pop(expert, None) is not None}
+        if not gone:
             return
-        if isinstance(faiss.downcast_index(self._faiss.index), faiss.IndexHNSW):
-            self._rebuild_without(set(ids))  # HNSW cannot forget a vector
-        else:
-            self._faiss.remove_ids(faiss.IDSelectorBatch(np.array(ids, dtype=np.int64)))
+        names = [name for name in self._capabilities if name[0] in gone]
+        ids = [i for name in names for i in self._capabilities.pop(name)]
+        self._vectors.remove(np.array(ids, dtype=np.int64))
         for i in ids:
             del self._rows[i]
 
@@ -140,18 +161,16 @@ class CapabilityIndex:
             for row_ids, row_similarities in zip(ids, similarities, strict=True)
         ]
 
-    def nearest(self, queries: Vectors, k: int) -> tuple[npt.NDArray[np.int64], Vectors]:
-        """Ids and similarities, both of shape (len(queries), min(k, len(self)))."""
-        k = min(k, len(self))
-        if k == 0:
-            empty = np.empty((len(queries), 0))
-            return empty.astype(np.int64), empty.astype(np.float32)
-        similarities, ids = self._faiss.search(np.ascontiguousarray(queries, np.float32), k)
-        return ids, similarities
+    def nearest(self, queries: Vectors, k: int) -> tuple[Ids, Vectors]:
+        """Ids and similarities, both of shape (len(queries), min(k, len(self))).
 
-    def vectors(self, ids: npt.NDArray[np.int64]) -> Vectors:
+        In a large index fewer may be found; the rest have the id -1.
+        """
+        return self._vectors.nearest(queries, k)
+
+    def vectors(self, ids: Ids) -> Vectors:
         """The vectors with these ids, shape (len(ids), dimension)."""
-        return self._faiss.reconstruct_batch(ids)
+        return self._vectors.vectors(ids)
 
     def save(self, folder: Path) -> None:
         """Write the index; a reader sees the old one or the new one, never half of one.
@@ -167,12 +186,12 @@ class CapabilityIndex:
             "experts": self._hashes,
             "rows": [[i, r.expert, r.capability, r.kind, r.text] for i, r in self._rows.items()],
         }
-        vectors = faiss.serialize_index(self._faiss).tobytes()
-        meta["sha256"] = _digest(meta, vectors)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / "vectors.faiss", vectors)
-            _write(folder / "rows.json", json.dumps(meta).encode())
+            with replacing(folder / "vectors.faiss") as file:
+                self._vectors.write(file)
+                meta["sha256"] = _digest(meta, file)
+            write(folder / "rows.json", json.dumps(meta).encode())
         except OSError as exc:
             raise IndexUnavailable(
                 f"the index cannot be saved in {folder}: {exc.strerror}",
@@ -188,48 +207,34 @@ class CapabilityIndex:
         """
         try:
             meta = json.loads((folder / "rows.json").read_bytes())
-            vectors = (folder / "vectors.faiss").read_bytes()
-            fits = (
-                meta["format"] == FORMAT
-                and meta["embedder"] == embedder_id
-                and meta.pop("sha256") == _digest(meta, vectors)
-            )
-            return cls._from(meta, vectors) if fits else None
+            with (folder / "vectors.faiss").open("rb") as file:
+                fits = (
+                    meta["format"] == FORMAT
+                    and meta["embedder"] == embedder_id
+                    and meta.pop("sha256") == _digest(meta, file)
+                )
+                vectors = NearestVectors.read(file) if fits else None
+            return cls._from(meta, vectors) if vectors is not None else None
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return None
 
     @classmethod
-    def _from(cls, meta: dict[str, object], vectors: bytes) -> Self | None:
-        index = cls(str(meta["embedder"]), int(str(meta["dimension"])))
-        stored = faiss.deserialize_index(np.frombuffer(vectors, dtype=np.uint8))
-        if not isinstance(stored, faiss.IndexIDMap2):
+    def _from(cls, meta: Mapping[str, Any], vectors: NearestVectors) -> Self | None:
+        index = cls(meta["embedder"], meta["dimension"])
+        if (len(vectors), vectors.dimension) != (len(meta["rows"]), index.dimension):
             return None
-        index._faiss = stored
-        listed = meta["rows"]
-        experts = meta["experts"]
-        if not isinstance(listed, list) or not isinstance(experts, dict):
-            return None
-        for i, expert, capability, kind, text in listed:
-            index._rows[i] = Row(
-                expert=expert, capability=capability, kind=RowKind(kind), text=text
-            )
-        index._hashes = dict(experts)
-        index._next_id = int(str(meta["next_id"]))
-        right = index._faiss.ntotal == len(index) and index._faiss.d == index.dimension
-        return index if right else None
+        index._vectors = vectors
+        for i, expert, capability, kind, text in meta["rows"]:
+            # Interned: JSON has the same names again in every row.
+            names = {"expert": sys.intern(expert), "capability": sys.intern(capability)}
+            index._keep(i, Row(**names, kind=RowKind(kind), text=text))
+        index._hashes = dict(meta["experts"])
+        index._next_id = meta["next_id"]
+        return index
 
-    def _make_room(self, more: int) -> None:
-        """Go from exact search to HNSW when the index outgrows it."""
-        exact = not isinstance(faiss.downcast_index(self._faiss.index), faiss.IndexHNSW)
-        if exact and len(self) + more > EXACT_UP_TO:
-            self._rebuild_without(set(), size=len(self) + more)
-
-    def _rebuild_without(self, gone: set[int], *, size: int | None = None) -> None:
-        kept = np.array([i for i in self._rows if i not in gone], dtype=np.int64)
-        vectors = self.vectors(kept) if len(kept) else None
-        self._faiss = _empty(self.dimension, size=len(kept) if size is None else size)
-        if vectors is not None:
-            self._faiss.add_with_ids(vectors, kept)
+    def _keep(self, i: int, row: Row) -> None:
+        self._rows[i] = row
+        self._capabilities.setdefault((row.expert, row.capability), []).append(i)
 
 
 async def synchronised(
@@ -237,7 +242,7 @@ async def synchronised(
 ) -> tuple[CapabilityIndex, bool]:
     """The index for exactly these cards, and whether it differs from the one given.
 
-    Only texts of new and changed cards are embedded, in one batch.
+    Only texts of new and changed cards are embedded, those of a role in one batch.
     """
     wanted = {card.id: card for card in cards}
     if index is not None and index.embedder_id != embedder.id:
@@ -247,30 +252,40 @@ async def synchronised(
     gone = [expert for expert in have if expert not in wanted]
     if index is not None and not stale and not gone:
         return index, False
-    texts = [row.text for card in stale for row in rows_of(card)]
+    rows = [row for card in stale for row in rows_of(card)]
     if index is None:
         # The length of a vector is known only from one.
-        vectors = await embedder.embed(texts or ["nothing"])
+        vectors = await _embedded(rows, embedder) if rows else await embedder.embed(["nothing"])
         index = CapabilityIndex(embedder.id, vectors.shape[1])
     else:
         nothing = np.empty((0, index.dimension), np.float32)
-        vectors = await embedder.embed(texts) if texts else nothing
+        vectors = await _embedded(rows, embedder) if rows else nothing
         if index.dimension != vectors.shape[1]:
             return await synchronised(None, wanted.values(), embedder)
-    for expert in gone:
-        index.remove(expert)
-    start = 0
-    for card in stale:
-        count = sum(1 for _ in rows_of(card))
-        index.replace(card, vectors[start : start + count])
-        start += count
+    index.remove_all([*gone, *(card.id for card in stale)])
+    index.add_all(stale, vectors[: len(rows)])
     return index, True
+
+
+async def _embedded(rows: Sequence[Row], embedder: Embedder) -> Vectors:
+    """Names and descriptions are what questions are to find; examples are questions."""
+    stated = [row.kind in {RowKind.NAME, RowKind.DESCRIPTION} for row in rows]
+    parts: list[Vectors] = []
+    places: list[int] = []
+    roles: tuple[tuple[Role, bool], ...] = (("document", True), ("query", False))
+    for role, wanted in roles:
+        mine = [n for n, is_stated in enumerate(stated) if is_stated == wanted]
+        if mine:
+            parts.append(await embedder.embed([rows[n].text for n in mine], role=role))
+            places += mine
+    return np.concatenate(parts)[np.argsort(places)]
 
 
 def rows_of(card: Card) -> Iterator[Row]:
     """The texts of a card that get a vector."""
     for capability in card.capabilities:
-        texts = [(RowKind.DESCRIPTION, capability.description)]
+        texts = [(RowKind.NAME, capability.name.replace("_", " "))]
+        texts += [(RowKind.DESCRIPTION, capability.description)]
         texts += [(RowKind.EXAMPLE, text) for text in capability.examples]
         texts += [(RowKind.COUNTEREXAMPLE, text) for text in capability.counterexamples]
         for kind, text in texts:
@@ -288,25 +303,10 @@ def index_folder(cache_dir: Path, embedder_id: str) -> Path:
     return cache_dir / "index" / re.sub(r"[^A-Za-z0-9.]+", "-", embedder_id)
 
 
-def _empty(dimension: int, *, size: int) -> faiss.IndexIDMap2:
-    if size <= EXACT_UP_TO:
-        return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-    inner = faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-    inner.hnsw.efConstruction = 80
-    inner.hnsw.efSearch = 128
-    return faiss.IndexIDMap2(inner)
-
-
-def _digest(meta: Mapping[str, object], vectors: bytes) -> str:
-    return hashlib.sha256(json.dumps(meta).encode() + vectors).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _digest(meta: Mapping[str, object], vectors: BufferedRandom | BufferedReader) -> str:
+    """SHA-256 over both; the file is read from its start, and stands there again."""
+    vectors.seek(0)
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    digest.update(hashlib.file_digest(vectors, "sha256").digest())
+    vectors.seek(0)
+    return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metier.embedding.embedder import Vectors, normalised, unit
+from metier.embedding.embedder import Prefixes, Role, Vectors, prefixes_of, unit
 from metier.models.server import ModelServer
 
 # The server works through a request text by text, so larger ones gain nothing, and would outlast
@@ -13,20 +13,31 @@ BATCH = 64
 
 
 class OllamaEmbedder:
-    """Embeds through the model server."""
+    """Embeds through the model server.
 
-    def __init__(self, server: ModelServer, *, model: str = "all-minilm") -> None:
+    Args:
+        prefixes: what the model wants before a text; by its name where not given.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        *,
+        model: str = "all-minilm",
+        prefixes: Prefixes | None = None,
+    ) -> None:
         self._server = server
         self._model = model
+        self._prefixes = prefixes or prefixes_of(model)
 
     @property
     def id(self) -> str:
         """The model's name with its back end."""
         return f"ollama/{self._model}"
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         """One request for each `BATCH` texts: a question is one, an index a few."""
-        wanted = [normalised(text) for text in texts]
+        wanted = self._prefixes.on(texts, role)
         vectors: list[Sequence[float]] = []
         for start in range(0, len(wanted), BATCH):
             vectors += await self._server.embed(self._model, wanted[start : start + BATCH])

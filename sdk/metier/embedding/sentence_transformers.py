@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from metier.embedding.embedder import Vectors, normalised, unit
+from metier.embedding.embedder import Prefixes, Role, Vectors, prefixes_of, unit
 from metier.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ class SentenceTransformersEmbedder:
     Args:
         model: a folder with the model, a hub name, or one of Ollama's names that is known here
             (`all-minilm`). Loaded at the first text.
+        prefixes: what the model wants before a text; by its name where not given.
     """
 
-    def __init__(self, model: str = "all-minilm") -> None:
+    def __init__(self, model: str = "all-minilm", *, prefixes: Prefixes | None = None) -> None:
         self._name = model
+        self._prefixes = prefixes or prefixes_of(model)
         self._loaded: SentenceTransformer | None = None
 
     @property
@@ -33,13 +35,13 @@ class SentenceTransformersEmbedder:
         """The model's name with its back end."""
         return f"sentence-transformers/{self._name}"
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         """All texts in one batch, in a worker thread.
 
         Raises:
             InvalidSettings: the package or the model is not there.
         """
-        return await anyio.to_thread.run_sync(self._embed, [normalised(text) for text in texts])
+        return await anyio.to_thread.run_sync(self._embed, self._prefixes.on(texts, role))
 
     def _embed(self, texts: list[str]) -> Vectors:
         model = self._model()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metier.embedding.embedder import Vectors, normalised, unit
+from metier.embedding.embedder import Role, Vectors, normalised, unit
 
 
 class FixedEmbedder:
@@ -29,8 +29,8 @@ class FixedEmbedder:
         """Names the dimension, so that an index of another one does not fit."""
         return f"fixed/{self.dimension}"
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One unit vector a text."""
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        """One unit vector a text, the same in every role."""
         self.calls.append(list(texts))
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for row, text in zip(vectors, texts, strict=True):
