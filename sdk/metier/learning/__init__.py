@@ -1,0 +1,1 @@
+"""What labelled questions, outcomes and past plans teach the planner."""

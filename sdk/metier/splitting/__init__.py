@@ -1,0 +1,1 @@
+"""Where a question can be cut, and where it must not be."""
