@@ -226,3 +226,35 @@ def test_no_example_of_a_capability_is_its_own_counterexample() -> None:
         for capability in card.capabilities
         for example in set(capability.examples) & set(capability.counterexamples)
     ] == []
+
+
+def leading(*references: str) -> str:
+    listed = ", ".join(f'"{each}"' for each in references)
+    return f"{GOOD}leads_to = [{listed}]\n"
+
+
+def test_a_capability_leads_to_others_of_its_expert_and_of_other_ones(tmp_path: Path) -> None:
+    card = read_card(card_file(tmp_path, leading("scale", "math.calculate")))
+    convert = ("cooking", "convert")
+    assert card.edges == ((convert, ("cooking", "scale")), (convert, ("math", "calculate")))
+
+
+@pytest.mark.parametrize("reference", ["Scale", "math.", ".scale", "a.b.c", "math calculate", ""])
+def test_a_reference_that_names_nothing_is_refused(reference: str, tmp_path: Path) -> None:
+    assert "leads_to" in refusal(card_file(tmp_path, leading(reference)))
+
+
+@pytest.mark.parametrize("reference", ["scales", "cooking.scales"])
+def test_a_reference_to_no_capability_of_the_expert_is_refused(
+    reference: str, tmp_path: Path
+) -> None:
+    said = refusal(card_file(tmp_path, leading(reference)))
+    assert "leads_to = 'scales' is no capability here (nearest: 'scale')" in said
+
+
+def test_the_edges_of_the_shipped_cards_lead_somewhere() -> None:
+    cards = [read_card(builtin_domains() / name) for name in SHIPPED]
+    there = {(card.id, capability.name) for card in cards for capability in card.capabilities}
+    edges = {edge for card in cards for edge in card.edges}
+    assert edges
+    assert {key for edge in edges for key in edge} <= there

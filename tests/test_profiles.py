@@ -15,7 +15,7 @@ from metier.profiles import Calibration, Profile
 
 PROFILE = Profile(
     index_hash="00ff",
-    calibration=Calibration(score_weight=1.5, margin_weight=-2.0, bias=0.25, fitted_on=12),
+    right=Calibration(score_weight=1.5, lead_weight=-2.0, bias=0.25, fitted_on=12),
     threshold=0.4,
 )
 
@@ -27,7 +27,7 @@ def test_a_saved_profile_is_loaded_for_its_index(tmp_path: Path) -> None:
 
 @given(st.builds(Calibration, score_weight=st.floats(allow_nan=False, allow_infinity=False)))
 def test_numbers_are_kept_exactly(calibration: Calibration) -> None:
-    profile = Profile(calibration=calibration)
+    profile = Profile(right=calibration)
     assert Profile.model_validate_json(json.dumps(profile.model_dump(mode="json"))) == profile
 
 
@@ -38,7 +38,7 @@ def test_the_profile_of_another_index_is_not_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe", b"[]", b"null", b'{"threshold": 2}', b'{"calibration": {"bias": "much"}}'],
+    [b"", b"\xff\xfe", b"[]", b"null", b'{"threshold": 2}', b'{"right": {"bias": "much"}}'],
 )
 def test_a_file_that_is_no_profile_is_not_used(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "profile.json").write_bytes(content)
@@ -53,7 +53,7 @@ def test_there_is_none_where_there_is_no_file(tmp_path: Path, name: str) -> None
 def test_a_profile_can_be_compared_line_by_line(tmp_path: Path) -> None:
     PROFILE.save(tmp_path / "profile.json")
     lines = (tmp_path / "profile.json").read_text().splitlines()
-    assert '  "threshold": 0.4' in lines
+    assert '  "threshold": 0.4,' in lines
     assert '    "fitted_on": 12' in lines
 
 
@@ -70,4 +70,4 @@ def test_a_threshold_is_a_probability(threshold: float) -> None:
 
 
 def test_the_values_that_metier_comes_with_were_fitted_on_nobody_s_data() -> None:
-    assert Profile().calibration.fitted_on == 0
+    assert Profile().right.fitted_on == Profile().fits.fitted_on == 0

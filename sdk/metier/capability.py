@@ -18,6 +18,9 @@ _HEADING = re.compile(r"\s*\[+[^\[\]\"',]+\]+\s*(#.*)?$")
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Reference = Annotated[
+    str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}$")
+]
 Kind = Literal["text", "number", "code", "quantity", "table"]
 
 
@@ -36,6 +39,8 @@ class Capability(_Frozen):
         inputs: kinds of earlier results that it can use.
         output: the kind of what it returns.
         cost: what it costs next to a plain answer of the same model.
+        leads_to: capabilities that often use its result next: `capability` of the same expert, or
+            `expert.capability`, which need not be installed.
     """
 
     name: Id
@@ -46,6 +51,7 @@ class Capability(_Frozen):
     inputs: tuple[Kind, ...] = ("text",)
     output: Kind = "text"
     cost: float = Field(1.0, gt=0)
+    leads_to: tuple[Reference, ...] = ()
 
 
 class _Head(_Frozen):
@@ -81,6 +87,19 @@ class Card(_Head):
         """Whether this is the expert with no domain of its own."""
         return self.id == GENERAL
 
+    @property
+    def edges(self) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
+        """What `leads_to` declares: (expert, capability) whose result is of use, and to whom."""
+        return tuple(
+            ((self.id, capability.name), self._resolved(reference))
+            for capability in self.capabilities
+            for reference in capability.leads_to
+        )
+
+    def _resolved(self, reference: str) -> tuple[str, str]:
+        expert, _, name = reference.rpartition(".")
+        return expert or self.id, name
+
 
 class _DomainFile(_Frozen):
     api: int
@@ -109,7 +128,15 @@ def read_card(path: Path) -> Card:
     for name in names:
         if names.count(name) > 1:
             raise InvalidCard(f"{file}: two capabilities are called {name!r}")
-    return Card(**dict(parsed.expert), capabilities=parsed.capability)
+    card = Card(**dict(parsed.expert), capabilities=parsed.capability)
+    # Whether another expert has the capability is not known here: it may come later, or never.
+    for _, (expert, name) in card.edges:
+        if expert == card.id and name not in names:
+            raise InvalidCard(
+                f"{file}: leads_to = {name!r} is no capability here{nearest(name, names)}",
+                hint="One of another expert is written as expert.capability",
+            )
+    return card
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -48,16 +48,20 @@ class Candidate(_Frozen):
 
     Attributes:
         score: fused similarity, between -1 and 1.
-        probability: that this expert is right for the step, between 0 and 1.
+        probability: that this expert is the right one for the step, between 0 and 1.
+        fit: the probability that it fits at all, whoever may fit better.
         capability: which of its capabilities matched.
         example: the example question that matched best.
+        words: the words of the step that its card holds, too.
     """
 
     expert: str
     score: float
     probability: float = Field(ge=0, le=1)
+    fit: float = Field(1.0, ge=0, le=1)
     capability: str | None = None
     example: str | None = None
+    words: tuple[str, ...] = ()
 
 
 class Step(_Frozen):
@@ -68,6 +72,8 @@ class Step(_Frozen):
         candidates: who was considered, best first.
         strategy: how several answers to this step become one.
         reason: why this expert, where it was not the best candidate.
+        chances: probability that each model gets this step right, where outcomes have taught it;
+            empty otherwise.
     """
 
     id: StepId
@@ -77,6 +83,7 @@ class Step(_Frozen):
     candidates: tuple[Candidate, ...] = ()
     strategy: StrategyName = "single"
     reason: str | None = None
+    chances: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
 
 class Plan(_Frozen):

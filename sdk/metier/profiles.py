@@ -9,25 +9,32 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import IndexUnavailable
+from metier.files import write
 
 
 class Calibration(BaseModel):
     """Logistic regression from similarity to probability (Platt scaling).
 
-    p = 1 / (1 + exp(-(score_weight · score + margin_weight · margin + bias))), where `margin` is
-    the score less the best score of another expert.
+    p = 1 / (1 + exp(-(score_weight · score + lead_weight · lead + contrast_weight · contrast +
+    bias))), where `lead` is the score less the best score of another expert, and `contrast` the
+    score's distance from the mean over all capabilities, in standard deviations.
 
     Attributes:
-        fitted_on: number of observations; 0 for the values that metier comes with, which were
-            fitted on its own domains.
+        fitted_on: number of observations; 0 for the values that metier comes with.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
-    score_weight: float = 7.5
-    margin_weight: float = 9.0
-    bias: float = -2.5
+    score_weight: float = 0.0
+    lead_weight: float = 0.0
+    contrast_weight: float = 0.0
+    bias: float = 0.0
     fitted_on: int = 0
+
+
+# Fitted on metier's own domains, and on descriptions of tools with questions to them.
+RIGHT = Calibration(score_weight=7.5, lead_weight=9.0, bias=-2.5)
+FITS = Calibration(score_weight=8.0, contrast_weight=0.6, bias=-4.0)
 
 
 class Profile(BaseModel):
@@ -35,14 +42,20 @@ class Profile(BaseModel):
 
     Attributes:
         index_hash: of the cards that it belongs to; a profile of another index is not used.
-        threshold: probability below which nobody is chosen.
+        right: from how near an expert is to the probability that it is the right one.
+        fits: from how near an expert is to the probability that it fits at all, whoever may fit
+            better.
+        threshold: probability of fitting below which nobody is chosen.
+        thresholds: those of experts that need another one.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     index_hash: str = ""
-    calibration: Calibration = Calibration()
+    right: Calibration = RIGHT
+    fits: Calibration = FITS
     threshold: float = Field(0.5, ge=0, le=1)
+    thresholds: dict[str, float] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path, *, index_hash: str) -> Self | None:
@@ -60,6 +73,6 @@ class Profile(BaseModel):
             IndexUnavailable: the file cannot be written.
         """
         try:
-            file.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
+            write(file, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
         except OSError as exc:
             raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc

@@ -62,6 +62,9 @@ class Settings(BaseModel):
         "ollama", description="who turns text into vectors"
     )
     embed_model: str = Field("all-minilm", description="the embedder's model")
+    ask_to_split: bool = Field(
+        False, description="ask the general model how to split a question where that is unsure"
+    )
     num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
     keep_alive: str = Field("10m", description="how long the server keeps a model loaded")
     max_calls: int = Field(12, ge=1, description="model calls that one question may cost")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from past_plans import KEYS, past_plans
 
 from metier.capability import Capability
+from metier.learning.graph import CapabilityGraph
+from metier.learning.past import PastPlan, PastStep
 from metier.planning.linking import links
 
 
@@ -49,3 +54,109 @@ def test_a_kind_that_cannot_be_used_is_no_link() -> None:
     gives_code = Capability(name="write", description="code", output="code")
     takes_numbers = Capability(name="sum", description="sums", inputs=("number",))
     assert links(("Write code.", "Sum it."), (gives_code, takes_numbers)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("third", "needed"),
+    [
+        ("Compare both results.", [0, 1]),
+        ("Add up the two numbers.", [0, 1]),
+        ("Which of the answers is larger?", [0, 1]),
+        ("Put the results into a sentence.", [0, 1]),
+        ("Round the first result.", [0]),
+        ("Round result 1 only.", [0]),
+        ("Double the output of step 2.", [1]),
+        ("Round result 7.", []),
+        ("Then say good night.", [1]),
+        ("Write a poem based on your findings.", [1]),
+        ("Say good night and then sleep.", []),
+        ("Is it true that both parents matter?", [1]),
+    ],
+)
+def test_earlier_steps_are_named_one_by_one_or_all(third: str, needed: list[int]) -> None:
+    assert needs("What is 3 times 4?", "How far is Rome?", third)[2] == needed
+
+
+WRITES = Capability(name="write", description="code", output="code")
+COUNTS = Capability(name="count", description="numbers", output="number")
+TAKES_ANY = Capability(name="use", description="anything", inputs=("text", "code", "number"))
+
+
+@pytest.mark.parametrize(
+    ("task", "needed"),
+    [
+        ("Explain the function.", (0,)),
+        ("Is the number prime?", (1,)),
+        ("Explain the number of planets.", ()),
+        ("Explain the function for a spring.", ()),
+        ("Say good night.", ()),
+    ],
+)
+def test_a_noun_points_to_the_step_that_returns_its_kind(
+    task: str, needed: tuple[int, ...]
+) -> None:
+    tasks = ("Sort a list in Python.", "How many moons has Mars?", task)
+    assert links(tasks, (WRITES, COUNTS, TAKES_ANY))[2] == needed
+
+
+def test_a_pronoun_points_to_the_last_step_whose_result_can_be_used() -> None:
+    takes_numbers = Capability(name="sum", description="sums", inputs=("number",))
+    tasks = ("How many moons has Mars?", "Sort a list.", "Double it.")
+    assert links(tasks, (COUNTS, WRITES, takes_numbers))[2] == (0,)
+
+
+def learnt(*, linked: bool) -> CapabilityGraph:
+    (expert, first), (_, second) = KEYS[:2]
+    steps = (
+        PastStep(expert=expert, capability=first),
+        PastStep(expert=expert, capability=second, needs=(0,) if linked else ()),
+    )
+    return CapabilityGraph.learn(KEYS, [PastPlan(request="r", steps=steps)] * 20)
+
+
+def test_past_plans_link_what_no_word_links() -> None:
+    tasks = ("Find a room.", "Book a room for two.")
+    nothing = (None, None)
+    assert links(tasks, nothing)[1] == ()
+    assert links(tasks, nothing, graph=learnt(linked=True), keys=KEYS[:2])[1] == (0,)
+    assert links(tasks, nothing, graph=learnt(linked=True), keys=KEYS[1::-1])[1] == ()
+
+
+def test_past_plans_overrule_a_vague_word_but_not_a_name() -> None:
+    graph = learnt(linked=False)
+    tasks, nothing = ("Find a room.", "Then tell me if it rains."), (None, None)
+    assert links(tasks, nothing)[1] == (0,)
+    assert links(tasks, nothing, graph=graph, keys=KEYS[:2])[1] == ()
+    tasks = ("Find a room.", "Book the room.")
+    assert links(tasks, nothing, graph=graph, keys=KEYS[:2])[1] == (0,)
+
+
+@pytest.mark.parametrize(
+    ("third", "needed"),
+    [("Is that safe?", (0,)), ("Is aspirin safe?", ()), ("Are both results safe?", (0, 1))],
+)
+def test_a_declared_edge_says_what_a_vague_word_means_and_links_nothing_else(
+    third: str, needed: tuple[int, ...]
+) -> None:
+    tasks, nothing = ("What is 3 times 4?", "Who wrote Hamlet?", third), (None, None, None)
+    declared = CapabilityGraph.learn(KEYS, declared=[(KEYS[0], KEYS[2])])
+    assert links(tasks, nothing, graph=declared, keys=KEYS[:3])[2] == needed
+
+
+@given(
+    past_plans(),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["it", "the results", "result 9", "the room", "Then go.", "a room"]),
+            st.sampled_from([None, *KEYS]),
+        ),
+        max_size=6,
+    ),
+)
+def test_links_are_a_dag_whatever_past_plans_say(
+    plans: list[PastPlan], steps: list[tuple[str, tuple[str, str] | None]]
+) -> None:
+    tasks, keys = [task for task, _ in steps], [key for _, key in steps]
+    found = links(tasks, [None] * len(steps), graph=CapabilityGraph.learn(KEYS, plans), keys=keys)
+    assert len(found) == len(steps)
+    assert all(m < n for n, needed in enumerate(found) for m in needed)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from metier import Card, Council, Document, Expert, Message, Settings
 from metier.capability import Capability
 from metier.errors import EmptyQuestion, UnknownExpert
-from metier.planning.selecting import Selector, probability
-from metier.profiles import Calibration
+from metier.planning.selecting import Selector
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -179,13 +177,31 @@ async def test_no_expert_at_all_is_the_general_one(tmp_path: Path) -> None:
     assert choice.expert == "general"
 
 
-def test_probability_grows_with_score_and_lead() -> None:
-    calibration = Calibration()
-    alone = probability([0.8, 0.1], calibration)[0]
-    tied = probability([0.8, 0.8], calibration)[0]
-    low = probability([0.2, 0.1], calibration)[0]
-    assert alone > tied
-    assert alone > low
-    assert np.isclose(
-        probability([0.5, 0.5], calibration)[0], probability([0.5, 0.5], calibration)[1]
+def declaring(folder: Path, *leads_to: str) -> Council:
+    """A council whose math leads to others."""
+    cards = {name: card(name) for name in EXAMPLES}
+    (capability,) = cards["math"].capabilities
+    leading = capability.model_copy(update={"leads_to": leads_to})
+    cards["math"] = cards["math"].model_copy(update={"capabilities": (leading,)})
+    return Council.of(
+        [Expert(each) for each in cards.values()],
+        settings=Settings(cache_dir=folder),
+        server=ScriptedModels(),
+        embedder=FixedEmbedder(),
     )
+
+
+@pytest.mark.parametrize(("leads_to", "needed"), [((), "2"), (("code.all", "gone.all"), "1")])
+async def test_a_declared_edge_says_which_result_is_meant(
+    leads_to: tuple[str, ...], needed: str, tmp_path: Path
+) -> None:
+    plan = await declaring(tmp_path, *leads_to).plan(
+        "What is 2 plus 2? Tell me a story about a king. Then write a python function for it."
+    )
+    assert [step.expert for step in plan.steps] == ["math", "general", "code"]
+    assert plan.steps[-1].needs == (needed,)
+
+
+async def test_a_declared_edge_joins_no_two_questions(tmp_path: Path) -> None:
+    plan = await declaring(tmp_path, "code.all").plan("What is 2 plus 2? Write a python function.")
+    assert [(step.expert, step.needs) for step in plan.steps] == [("math", ()), ("code", ())]

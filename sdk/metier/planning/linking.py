@@ -1,15 +1,22 @@
-"""Which step needs which: only where the words or the kinds say so."""
+"""Which step needs which: where the words, the kinds or past plans say so."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from metier.capability import Capability
+from metier.capability import Capability, Kind
+from metier.learning.graph import CapabilityGraph
+from metier.learning.past import CapabilityKey
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
     r"the (?:result|results|answer|output|above|previous|former|latter|same)|so obtained)\b",
+    re.IGNORECASE,
+)
+_COMES_AFTER = re.compile(
+    r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b"
+    r"|\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b",
     re.IGNORECASE,
 )
 # `that` as a conjunction or relative pronoun points nowhere.
@@ -18,34 +25,148 @@ _NOT_POINTING = re.compile(
     r"given|something|anything|someone|(?<=\w )is) that\b",
     re.IGNORECASE,
 )
+_ALL_EARLIER = re.compile(
+    r"\b(?:both|all|the (?:two|three|four|several))\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?"
+    r"(?:results|answers|outputs|values|numbers|figures|them|these|those)\b"
+    r"|\bthe (?:results|answers|outputs)\b"
+    r"|\b(?:compare|combine|add up|sum up|merge|multiply) (?:them|both|these|those)\b",
+    re.IGNORECASE,
+)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_RESULT = r"(?:result|answer|output)"
+_NUMBERED = re.compile(
+    rf"\b(?:the ({'|'.join(_ORDINALS)}) {_RESULT}"
+    rf"|{_RESULT} (?:of |from )?(?:(?:step|part|question) )?(\d))\b",
+    re.IGNORECASE,
+)
 _DEFINITE = re.compile(r"\b(?:the|that|this|these|those)\s+([a-z][a-z-]{2,})\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z][a-z-]{2,}")
 _EMPTY_NOUNS = frozenset(
     "same other following first second next last best most only way rest time whole case "
     "difference following answer result".split()
 )
+# `the function` after a step that returns code; but `the value of x` is a new one.
+_NOUNS: dict[Kind, str] = {
+    "code": "function|code|script|program|snippet|implementation",
+    "number": "number|value|figure",
+    "quantity": "amount|quantity|dose",
+    "table": "table",
+}
+_RETURNED = {
+    kind: re.compile(
+        rf"\b(?:the|that|this|your) (?:{nouns})\b(?!\s+(?:of|that|which|for|from|in|on|with|to)\b)",
+        re.IGNORECASE,
+    )
+    for kind, nouns in _NOUNS.items()
+}
+# Past plans overrule a pronoun below the first, and the absence of words from the second on.
+_NEVER_BELOW = 0.1
+_ALWAYS_FROM = 0.75
 
 
 def links(
-    tasks: Sequence[str], capabilities: Sequence[Capability | None]
+    tasks: Sequence[str],
+    capabilities: Sequence[Capability | None],
+    *,
+    graph: CapabilityGraph | None = None,
+    keys: Sequence[CapabilityKey | None] = (),
 ) -> tuple[tuple[int, ...], ...]:
-    """For each task, the numbers of the earlier tasks that it needs.
+    """For each task, the numbers of the earlier tasks that it needs; always a DAG.
 
-    A task needs the one before it where it points back (`that`, `it`, `the result`), and any
-    earlier one whose noun it takes up with an article (`the dose`). A link is dropped where the
-    capability cannot use the kind that the earlier one returns.
+    A task needs every earlier one that it names: by a noun it takes up with an article (`the
+    dose`), by the kind of what that one returns (`the function`), by number (`the first result`,
+    `both results`). Where it points back vaguely (`that`, `it`, `then`) it needs the last one
+    whose result it can use, and of several rather one that a card says to lead to it, unless past
+    plans say that such a link never was. Without any words it needs the one that it nearly always
+    needed in past plans. A link is dropped where the capability cannot use the kind that the
+    earlier one returns.
+
+    Args:
+        graph: what past plans taught, and the edges that cards declare.
+        keys: expert and capability of each task, for the graph.
     """
     needs: list[tuple[int, ...]] = []
     for n, task in enumerate(tasks):
-        wanted = {m for m in range(n) if _takes_up(task, tasks[m])}
-        if n and _points_back(task):
-            wanted.add(n - 1)
-        needs.append(tuple(sorted(m for m in wanted if _usable(capabilities[n], capabilities[m]))))
+        usable = [m for m in range(n) if _usable(capabilities[n], capabilities[m])]
+        named = _named(task, tasks[:n], capabilities[:n])
+        vague = _meant(usable, graph, keys, n) if _points_back(task) else []
+        learnt = [_learnt(graph, keys, m, n) for m in range(n)]
+        needs.append(tuple(m for m in usable if m in named or _needed(learnt[m], vague=m in vague)))
     return tuple(needs)
 
 
+def _meant(
+    usable: Sequence[int],
+    graph: CapabilityGraph | None,
+    keys: Sequence[CapabilityKey | None],
+    n: int,
+) -> Sequence[int]:
+    """Which task `it` stands for.
+
+    A declared edge decides only here, between several. Without such a word it is no reason for a
+    link: that `math` often leads to `medical` does not make two questions in one message one.
+    """
+    leading = [m for m in usable if _declared(graph, keys, m, n)]
+    return (leading or usable)[-1:]
+
+
+def _needed(learnt: float | None, *, vague: bool) -> bool:
+    if learnt is None:
+        return vague
+    return learnt >= (_NEVER_BELOW if vague else _ALWAYS_FROM)
+
+
+def _declared(
+    graph: CapabilityGraph | None, keys: Sequence[CapabilityKey | None], m: int, n: int
+) -> bool:
+    pair = _pair(keys, m, n)
+    return graph is not None and pair is not None and graph.declares(*pair)
+
+
+def _learnt(
+    graph: CapabilityGraph | None, keys: Sequence[CapabilityKey | None], m: int, n: int
+) -> float | None:
+    pair = _pair(keys, m, n)
+    if graph is None or pair is None:
+        return None
+    return graph.link_probability(*pair, beside=n - m == 1)
+
+
+def _pair(
+    keys: Sequence[CapabilityKey | None], m: int, n: int
+) -> tuple[CapabilityKey, CapabilityKey] | None:
+    if n >= len(keys):
+        return None
+    earlier, later = keys[m], keys[n]
+    return None if earlier is None or later is None else (earlier, later)
+
+
+def _named(
+    task: str, earlier: Sequence[str], capabilities: Sequence[Capability | None]
+) -> set[int]:
+    """The earlier tasks that the words point to one by one."""
+    count = len(earlier)
+    found = {m for m in range(count) if _takes_up(task, earlier[m])}
+    found |= {number for number in _numbers(task) if number < count}
+    if count > 1 and _ALL_EARLIER.search(task):
+        found |= set(range(count))
+    for kind, pattern in _RETURNED.items():
+        returning = [m for m, c in enumerate(capabilities) if c is not None and c.output == kind]
+        if returning and pattern.search(task):
+            found.add(returning[-1])
+    return found
+
+
+def _numbers(task: str) -> set[int]:
+    return {
+        _ORDINALS.index(match[1].lower()) if match[1] else max(0, int(match[2]) - 1)
+        for match in _NUMBERED.finditer(task)
+    }
+
+
 def _points_back(task: str) -> bool:
-    return _POINTS_BACK.search(_NOT_POINTING.sub("", task)) is not None
+    plain = _NOT_POINTING.sub("", task)
+    return any(pattern.search(plain) for pattern in (_POINTS_BACK, _COMES_AFTER))
 
 
 def _takes_up(task: str, earlier: str) -> bool:

@@ -1,23 +1,36 @@
-"""Question in, plan out: one embedding call, no model call."""
+"""Question in, plan out: one embedding call, and no model call unless that was wished."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from metier.capability import GENERAL, Capability, Card
-from metier.embedding.embedder import Embedder
+from metier.embedding.embedder import Embedder, Vectors, unit
 from metier.errors import EmptyQuestion, UnknownExpert
+from metier.learning.graph import CapabilityGraph
 from metier.plan import Document, Message, Plan, Step
+from metier.planning.chaining import Needs, chained
 from metier.planning.linking import links
+from metier.planning.pairs import Pair, pair_of, phrases
+from metier.planning.parts import Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
-from metier.planning.splitting import clauses
+from metier.splitting.clauses import clauses
 
+# What few councils have is imported by those: `metier plan` must start fast.
+if TYPE_CHECKING:
+    from metier.learning.chains import ChainModel
+    from metier.learning.needs import SeveralNeeds
+    from metier.learning.outcomes import OutcomeModel
+    from metier.planning.asking import Asker
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    text: str
-    choice: Choice
+# Of the probability that two experts are needed, below which it is sure that they are not.
+_UNSURE_FROM = 0.5
+# That a question asks for several things, from which on its pieces are looked at.
+_SEVERAL_FROM = 0.5
 
 
 class Planner:
@@ -25,12 +38,31 @@ class Planner:
 
     Args:
         cards: the cards of the experts that may be chosen.
+        outcomes: which model gets what right, where that was learnt.
+        needs: whether a question asks for several things, where that was learnt; it decides
+            instead of the grammar.
+        chains: which experts such questions needed, where past plans taught it.
+        asker: asked which pieces of a question are one task, where that is unsure.
     """
 
-    def __init__(self, selector: Selector, embedder: Embedder, cards: Mapping[str, Card]) -> None:
+    def __init__(
+        self,
+        selector: Selector,
+        embedder: Embedder,
+        cards: Mapping[str, Card],
+        *,
+        outcomes: OutcomeModel | None = None,
+        needs: SeveralNeeds | None = None,
+        chains: ChainModel | None = None,
+        asker: Asker | None = None,
+    ) -> None:
         self._selector = selector
         self._embedder = embedder
         self._cards = cards
+        self._outcomes = outcomes
+        self._needs = needs
+        self._chains = chains
+        self._asker = asker
 
     async def plan(
         self,
@@ -56,36 +88,144 @@ class Planner:
         for name in experts or ():
             if name not in self._cards:
                 raise UnknownExpert(name, self._cards)
-        parts = await self._parts(question.strip(), messages, experts)
+        asked = await self._embedded(question.strip(), messages)
         return Plan(
-            question=question.strip(),
-            steps=self._steps(parts),
+            question=asked.question,
+            steps=await self._planned(asked, experts),
             messages=tuple(messages),
             documents=tuple(documents),
         )
 
-    async def _parts(
-        self, question: str, messages: Sequence[Message], experts: Collection[str] | None
-    ) -> list[_Part]:
-        pieces = [clause.text for clause in clauses(question)]
-        asked = [message.content for message in messages if message.role == "user"]
-        texts = [question, *(pieces if len(pieces) > 1 else [])]
-        if asked:
-            texts.append(f"{asked[-1]} {question}")
-        ranked = self._selector.rank(texts, await self._embedder.embed(texts))
-        choices = [self._selector.choose(candidates, only=experts) for candidates in ranked]
-        whole = choices[0]
-        if asked and whole.probability == 0.0:
-            whole = choices[-1]
-        if len(pieces) < 2:
-            return [_Part(text=question, choice=whole)]
-        found = choices[1 : len(pieces) + 1]
-        parts = [_Part(text=t, choice=c) for t, c in zip(pieces, found, strict=True)]
-        merged = _merged(parts)
-        return merged if len(merged) > 1 else [_Part(text=question, choice=_whole(whole, merged))]
+    def with_chains(self, chains: ChainModel | None) -> Planner:
+        """The same planner with what other past plans taught."""
+        other = copy(self)
+        other._chains = chains  # noqa: SLF001  # its own class
+        return other
 
-    def _steps(self, parts: Sequence[_Part]) -> tuple[Step, ...]:
-        needs = links([part.text for part in parts], [self._capability(part) for part in parts])
+    async def _planned(self, asked: Asked, experts: Collection[str] | None) -> tuple[Step, ...]:
+        several = self._may_be_several(asked)
+        parts = await self._parts(asked if several else asked.uncut(), experts)
+        if several and len(parts) == 1 and self._chains is not None:
+            found, needs = chained(self._chains, asked, self._selector, self._cards, only=experts)
+            if found:
+                return self._steps(found, needs)
+        return self._steps(parts, self._linked(parts))
+
+    def _may_be_several(self, asked: Asked) -> bool:
+        if self._needs is None:
+            return True
+        (probability,) = self._needs.predict([asked.question], asked.vectors[:1])
+        return bool(probability >= _SEVERAL_FROM)
+
+    async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
+        requests = tuple(clause.text for clause in clauses(question))
+        requests = requests if len(requests) > 1 else ()
+        said = [message.content for message in messages if message.role == "user"]
+        follow_up = f"{said[-1]} {question}" if said else None
+        fine = phrases(question)
+        return Asked(
+            question=question,
+            clauses=requests,
+            phrases=fine,
+            follow_up=follow_up,
+            vectors=await self._embedder.embed(texts_of(question, requests, fine, follow_up)),
+        )
+
+    async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+        by_clause = merged(
+            [
+                self._part(text, asked.clause_vectors[n : n + 1], experts)
+                for n, text in enumerate(asked.clauses)
+            ]
+        )
+        if len(experts_of(by_clause)) > 2:
+            return by_clause
+        pair = self._pair(asked, experts)
+        if pair is not None and pair.probability >= pair.threshold:
+            by_phrase = self._paired(pair, asked, experts)
+            if experts_of(by_phrase) - experts_of(by_clause):
+                return by_phrase
+        if len(by_clause) > 1:
+            return by_clause
+        if self._asker is not None and pair is not None and _unsure(pair):
+            groups = await self._asker(asked.question, asked.phrases)
+            by_model = self._grouped(groups or (), asked, experts)
+            if len(by_model) > 1:
+                return by_model
+        whole = self._part(asked.question, asked.vectors[:1], experts)
+        if not whole.choice.fits and asked.follow_up is not None:
+            later = self._part(asked.follow_up, asked.vectors[-1:], experts)
+            whole = Part(text=asked.question, choice=later.choice, vector=later.vector)
+        if not whole.choice.fits and by_clause:
+            return [Part(text=asked.question, choice=by_clause[0].choice, vector=whole.vector)]
+        return [whole]
+
+    def _part(self, text: str, vector: Vectors, experts: Collection[str] | None) -> Part:
+        (ranked,) = self._selector.rank([text], vector, only=experts)
+        choice = self._selector.choose(ranked, only=experts)
+        return Part(text=text, choice=choice, vector=vector)
+
+    def _pair(self, asked: Asked, experts: Collection[str] | None) -> Pair | None:
+        """The two experts that the phrases of a question pull towards."""
+        if not asked.phrases:
+            return None
+        names, near = self._selector.affinity(asked.vectors)
+        allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
+        start = 1 + len(asked.clauses)
+        fine = near[start : start + len(asked.phrases), allowed]
+        pair = pair_of(near[0, allowed], fine, cut=bool(asked.clauses))
+        if pair is None:
+            return None
+        both = [allowed[pair.first], allowed[pair.second]]
+        return replace(pair, first=both[0], second=both[1])
+
+    def _paired(self, pair: Pair, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+        """A part for each of two experts, or none where one of them leads nowhere."""
+        names, near = self._selector.affinity(asked.vectors)
+        both = (names[pair.first], names[pair.second])
+        if GENERAL in both or not self._each_leads(both, asked, experts):
+            return []
+        (ranked,) = self._selector.rank([asked.question], asked.vectors[:1], top=2, only=both)
+        found = {candidate.expert: candidate for candidate in ranked}
+        lean = near[1 : 1 + len(asked.pieces), [pair.first, pair.second]]
+        return [
+            Part(
+                text=text,
+                choice=Choice(expert=both[n], candidates=(found[both[n]],)),
+                vector=asked.vectors[:1],
+            )
+            for n, text in shared_out(asked.pieces, lean, asked.question)
+        ]
+
+    def _each_leads(
+        self, both: Sequence[str], asked: Asked, experts: Collection[str] | None
+    ) -> bool:
+        """Whether each of two experts is the best one for some piece of the question, and fits."""
+        pieces = [*asked.clauses, *asked.phrases]
+        ranked = self._selector.rank(
+            pieces, asked.vectors[1 : 1 + len(pieces)], top=1, only=experts
+        )
+        leading = {best.expert for (best, *_) in ranked if best.fit >= self._selector.threshold}
+        return leading.issuperset(both)
+
+    def _grouped(
+        self,
+        groups: Sequence[Sequence[int]],
+        asked: Asked,
+        experts: Collection[str] | None,
+    ) -> list[Part]:
+        """A part for each group of phrases, where each fits an expert of its own."""
+        parts = [
+            self._part(
+                " ".join(asked.phrases[n] for n in group),
+                unit(asked.phrase_vectors[list(group)].mean(axis=0, keepdims=True)),
+                experts,
+            )
+            for group in groups
+        ]
+        return merged([part for part in parts if part.choice.fits or experts is not None])
+
+    def _steps(self, parts: Sequence[Part], needs: Needs) -> tuple[Step, ...]:
         return tuple(
             Step(
                 id=str(n),
@@ -93,12 +233,41 @@ class Planner:
                 expert=part.choice.expert,
                 needs=tuple(str(m + 1) for m in needs[n - 1]),
                 candidates=part.choice.candidates,
+                chances=self._chances(part),
                 reason=part.choice.reason,
             )
             for n, part in enumerate(parts, 1)
         )
 
-    def _capability(self, part: _Part) -> Capability | None:
+    def _linked(self, parts: Sequence[Part]) -> Needs:
+        found = [self._capability(part) for part in parts]
+        keys = [
+            None if capability is None else (part.choice.expert, capability.name)
+            for part, capability in zip(parts, found, strict=True)
+        ]
+        graph = self._declared if self._chains is None else self._chains.graph
+        return links([part.text for part in parts], found, graph=graph, keys=keys)
+
+    @cached_property
+    def _declared(self) -> CapabilityGraph | None:
+        """The edges of the cards; a graph is quadratic, so only of what has one."""
+        edges = [edge for card in self._cards.values() for edge in card.edges]
+        if not edges:
+            return None
+        return CapabilityGraph.learn(
+            sorted({key for edge in edges for key in edge}), declared=edges
+        )
+
+    def _chances(self, part: Part) -> dict[str, float]:
+        if self._outcomes is None:
+            return {}
+        (row,) = self._outcomes.predict([part.text], part.vector)
+        return {
+            model: round(float(chance), 4)
+            for model, chance in zip(self._outcomes.models, row, strict=True)
+        }
+
+    def _capability(self, part: Part) -> Capability | None:
         chosen = next((c for c in part.choice.candidates if c.expert == part.choice.expert), None)
         if chosen is None:
             return None
@@ -106,28 +275,5 @@ class Planner:
         return next((entry for entry in listed if entry.name == chosen.capability), None)
 
 
-def _merged(parts: Sequence[_Part]) -> list[_Part]:
-    """Neighbours with one expert are one task; a part that fits nobody joins its neighbour."""
-    merged: list[_Part] = []
-    for part in parts:
-        if merged and (_fits_nobody(part) or part.choice.expert == merged[-1].choice.expert):
-            merged[-1] = _joined(merged[-1], part, keep=merged[-1])
-        elif merged and _fits_nobody(merged[-1]):
-            merged[-1] = _joined(merged[-1], part, keep=part)
-        else:
-            merged.append(part)
-    return merged
-
-
-def _joined(first: _Part, second: _Part, *, keep: _Part) -> _Part:
-    between = " " if first.text.endswith((".", "?", "!", ":", ";")) else "; "
-    return replace(keep, text=f"{first.text}{between}{second.text}")
-
-
-def _fits_nobody(part: _Part) -> bool:
-    return part.choice.expert == GENERAL and part.choice.reason is not None
-
-
-def _whole(whole: Choice, merged: Sequence[_Part]) -> Choice:
-    """The choice for the whole question, unless only a part of it says who fits."""
-    return whole if whole.reason is None or not merged else merged[0].choice
+def _unsure(pair: Pair) -> bool:
+    return pair.probability >= _UNSURE_FROM * pair.threshold

@@ -1,30 +1,40 @@
-"""Which expert fits: similarities fused to a score, the score calibrated to a probability."""
+"""Which expert fits: the ways of being near fused to a score, the score made a probability."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from metier.capability import GENERAL, Card
-from metier.embedding.embedder import Vectors, normalised, unit
-from metier.index import CapabilityIndex, Row, RowKind
+from metier.embedding.embedder import Vectors, unit
+from metier.index import EXACT_UP_TO, CapabilityIndex, RowKind
 from metier.plan import Candidate
-from metier.profiles import Calibration, Profile
+from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
+from metier.planning.head import KernelHead
+from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
+from metier.planning.words import HashedWords, WordScores, said, shared, telling
+from metier.profiles import Profile
 
 Array = npt.NDArray[np.float64]
 
 # How much a counterexample counts that is nearer than the best example.
 _COUNTER_WEIGHT = 1.0
-_KEYWORD_WEIGHT = 0.04
-_KEYWORDS_AT_MOST = 2
-_SEARCHED = 1024
+_HEAD_WEIGHT = 1.5
+# For a point of BM25.
+_WORDS_WEIGHT = 0.025
+# A head, and a calibration, are learnt from as many examples.
+_LEARN_AT_LEAST = 40
+_HEAD_ROWS = 4000
 _FIT_AT_MOST = 2000
-_FIT_AT_LEAST = 40
-_RIDGE = 1e-2
+_FOLDS = 5
+# Beyond an exact search only the capabilities of so many nearest rows are looked at.
+_SHORTLIST = 128
+# Where nothing is near, all are equally far, and a hair's breadth is no contrast.
+_LEAST_SPREAD = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +50,19 @@ class Choice:
     reason: str | None = None
 
     @property
-    def probability(self) -> float:
-        """That the chosen expert is right; 0 where nobody fits."""
-        return self.candidates[0].probability if self.reason is None and self.candidates else 0.0
+    def fits(self) -> bool:
+        """Whether somebody was found to fit."""
+        return self.reason is None
 
 
 class Selector:
     """Ranks experts for query vectors. It makes no model call.
 
-    The score of a capability is the mean of the query's similarity to its description, to the
-    centroid of its examples and to its best example, plus a little for each of its keywords that
-    the query holds, less what a nearer counterexample takes away. The score of an expert is that
-    of its best capability.
+    The score of a capability is the mean of the query's similarity to what the card states, to
+    the centroid of its examples and to its best example, less what a nearer counterexample takes
+    away; to this come BM25 over all words of the card, and a head that is learnt from the
+    examples. The score of an expert is that of its best capability. It is made a probability by
+    its height and its lead.
 
     Args:
         cards: the experts that are in the index, for their keywords.
@@ -61,41 +72,63 @@ class Selector:
         self, index: CapabilityIndex, cards: Mapping[str, Card], profile: Profile = Profile()
     ) -> None:
         self._index = index
+        self._cards = cards
         self._profile = profile
-        by_capability: dict[tuple[str, str], dict[RowKind, list[int]]] = {}
-        for i, row in index.rows.items():
-            key = (row.expert, row.capability)
-            kinds = by_capability.setdefault(key, defaultdict(list))
-            kinds[row.kind].append(i)
-        self._names = list(by_capability)
         self._has_general = GENERAL in cards
-        self._keywords = [_keywords(cards, name) for name in self._names]
-        self._number = {name: n for n, name in enumerate(self._names)}
-        shape = (len(self._names), index.dimension)
-        self._descriptions = np.zeros(shape, np.float32)
-        self._sums = np.zeros(shape, np.float32)
-        self._counts = np.zeros(len(self._names), np.int64)
-        for n, kinds in enumerate(by_capability.values()):
-            self._descriptions[n] = self._vectors(kinds[RowKind.DESCRIPTION]).sum(axis=0)
-            self._sums[n] = self._vectors(kinds[RowKind.EXAMPLE]).sum(axis=0)
-            self._counts[n] = len(kinds[RowKind.EXAMPLE])
-        self._centroids = unit(self._sums) if len(self._names) else self._sums
+        self._all = None
+        if len(index) <= EXACT_UP_TO:
+            self._all = _Field(index, cards, sorted(index.capabilities))
+
+    @property
+    def threshold(self) -> float:
+        """Probability below which nobody is chosen."""
+        return self._profile.threshold
 
     def rank(
-        self, texts: Sequence[str], queries: Vectors, *, top: int = 5
+        self,
+        texts: Sequence[str],
+        queries: Vectors,
+        *,
+        top: int = 5,
+        only: Collection[str] | None = None,
     ) -> list[tuple[Candidate, ...]]:
         """The best `top` experts for each text, best first, with their evidence.
 
         Args:
             queries: the texts' vectors, shape (len(texts), dimension).
+            only: experts that may be chosen. One that is further than an expert who may not be
+                chosen is unlikely to be right.
         """
-        if not self._names:
-            return [() for _ in queries]
-        scores, evidence = self._scored(queries)
-        scores += self._bonus(texts)
+        if not self._index.capabilities:
+            return [() for _ in texts]
+        if self._all is not None:
+            return self._ranked(self._all, texts, queries, top=top, only=only)
         return [
-            self._candidates(row, seen, top) for row, seen in zip(scores, evidence, strict=True)
+            candidates
+            for text, query in zip(texts, queries, strict=True)
+            for candidates in self._ranked(
+                self._near(query[None]), [text], query[None], top=top, only=only
+            )
         ]
+
+    def affinity(self, queries: Vectors) -> tuple[tuple[str, ...], Array]:
+        """The experts, and how near each query is to what they state and show.
+
+        It is the best mean of the similarities to statement and centroid: smoother than the
+        score, and the same in every index. In a very large index there is none.
+
+        Args:
+            queries: shape (texts, dimension).
+
+        Returns:
+            Names, and an array of shape (texts, experts).
+        """
+        if self._all is None or not self._all.experts:
+            return (), np.zeros((len(queries), 0))
+        stated, centroid = self._all.rows.outline(queries)
+        shown = np.where(centroid > NOWHERE, centroid, stated)
+        near, _ = self._all.by_expert((stated + shown) / 2)
+        return tuple(self._all.experts), near
 
     def choose(
         self, candidates: tuple[Candidate, ...], *, only: Collection[str] | None = None
@@ -114,217 +147,208 @@ class Selector:
         if not candidates:
             return Choice(expert=GENERAL, candidates=(), reason="there is no other expert")
         best = candidates[0]
-        fits = best.expert == GENERAL or best.probability >= self._profile.threshold
-        if fits or not self._has_general:
+        needed = self._profile.thresholds.get(best.expert, self._profile.threshold)
+        if best.expert == GENERAL or best.fit >= needed or not self._has_general:
             return Choice(expert=best.expert, candidates=candidates)
-        reason = (
-            f"nobody fits: {best.expert} {best.probability:.2f}, "
-            f"needs {self._profile.threshold:.2f}"
-        )
+        reason = f"nobody fits: {best.expert} {best.fit:.2f}, needs {needed:.2f}"
         return Choice(expert=GENERAL, candidates=candidates, reason=reason)
-
-    def _bonus(self, texts: Sequence[str]) -> Array:
-        """What the keywords add (texts x capabilities)."""
-        found = [
-            [sum(f" {word} " in said for word in words) for words in self._keywords]
-            for said in map(_as_words, texts)
-        ]
-        counts = np.minimum(np.array(found).reshape(len(texts), -1), _KEYWORDS_AT_MOST)
-        return counts * _KEYWORD_WEIGHT
-
-    def _vectors(self, ids: Sequence[int]) -> Vectors:
-        if not ids:
-            return np.zeros((0, self._index.dimension), np.float32)
-        return self._index.vectors(np.array(ids, dtype=np.int64))
-
-    def _scored(self, queries: Vectors) -> tuple[Array, list[dict[int, Row]]]:
-        """Scores (queries x capabilities), and for each query the best example by capability."""
-        best = np.full((len(queries), len(self._names)), -1.0)
-        counter = np.full_like(best, -1.0)
-        evidence: list[dict[int, Row]] = []
-        ids, similarities = self._index.nearest(queries, _SEARCHED)
-        for q, (row_ids, row_sims) in enumerate(zip(ids, similarities, strict=True)):
-            seen: dict[int, Row] = {}
-            for i, similarity in zip(row_ids.tolist(), row_sims.tolist(), strict=True):
-                row = self._index.rows[i]
-                n = self._number[row.expert, row.capability]
-                if row.kind is RowKind.COUNTEREXAMPLE:
-                    counter[q, n] = max(counter[q, n], similarity)
-                elif row.kind is RowKind.EXAMPLE and n not in seen:
-                    best[q, n], seen[n] = similarity, row
-            evidence.append(seen)
-        return fused(
-            queries @ self._descriptions.T,
-            queries @ self._centroids.T,
-            best,
-            counter,
-            counts=self._counts,
-        ), evidence
-
-    def _candidates(
-        self, scores: Array, evidence: dict[int, Row], top: int
-    ) -> tuple[Candidate, ...]:
-        by_expert: dict[str, int] = {}
-        for n in np.argsort(-scores, kind="stable").tolist():
-            by_expert.setdefault(self._names[n][0], n)
-        ranked = list(by_expert.items())[: top + 1]
-        values = [float(scores[n]) for _, n in ranked]
-        probabilities = probability(values, self._profile.calibration)
-        return tuple(
-            Candidate(
-                expert=expert,
-                score=round(score, 4),
-                probability=round(chance, 4),
-                capability=self._names[n][1],
-                example=evidence[n].text if n in evidence else None,
-            )
-            for (expert, n), score, chance in zip(ranked, values, probabilities, strict=True)
-        )[:top]
 
     def learnt(self) -> Profile:
         """A profile fitted on the cards' own examples, each held out in turn.
 
-        A held-out example is right for its own expert and wrong for the best other one; an
-        example of the general expert is wrong for every other. The threshold is the one that
-        would have placed most of them rightly. With too few examples the profile that metier
-        comes with is returned.
+        With too few examples the profile that metier comes with is returned.
         """
-        rows = [(i, row) for i, row in self._index.rows.items() if row.kind is RowKind.EXAMPLE]
-        rows = rows[:: max(1, len(rows) // _FIT_AT_MOST)]
-        if len({row.expert for _, row in rows}) < 2 or len(rows) < _FIT_AT_LEAST:
-            return Profile(index_hash=self._index.hash())
-        scores = self._held_out([i for i, _ in rows])
-        scores += self._bonus([row.text for _, row in rows])
-        lines = [
-            (row.expert, self._by_expert(line)) for (_, row), line in zip(rows, scores, strict=True)
-        ]
-        calibration = _fitted(lines)
+        field = self._all
+        blank = Profile(index_hash=self._index.hash())
+        if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
+            return blank
+        numbers = np.arange(len(field.rows.owners))
+        numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
+        owners = field.expert_of[field.rows.owners[numbers]]
+        scores, contrasts = field.by_expert(field.held_out(numbers))
+        placed = Placed(names=field.experts, owners=owners, scores=scores, contrasts=contrasts)
+        return self.profile_of(placed)
+
+    def placed(self, texts: Sequence[str], queries: Vectors, experts: Sequence[str]) -> Placed:
+        """The scores of questions whose expert is known.
+
+        Args:
+            queries: their vectors, shape (len(texts), dimension).
+            experts: the right expert of each; one that is not in the index is nobody.
+
+        Raises:
+            ValueError: the index is too large to score all of it.
+        """
+        if self._all is None:
+            raise ValueError(f"more than {EXACT_UP_TO} rows")
+        names = self._all.experts
+        numbers = {name: n for n, name in enumerate(names)}
+        owners = np.array([numbers.get(name, -1) for name in experts], dtype=np.int64)
+        scores, contrasts = self._all.by_expert(self._all.scores(texts, queries)[0])
+        return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
+
+    def profile_of(self, placed: Placed) -> Profile:
+        """What questions with known experts teach about this index."""
+        right, fits = fitted(placed)
+        threshold, own = best_threshold(placed, fits)
         return Profile(
             index_hash=self._index.hash(),
-            calibration=calibration,
-            threshold=_best_threshold(lines, calibration),
+            right=right,
+            fits=fits,
+            threshold=threshold,
+            thresholds=own,
         )
 
-    def _by_expert(self, scores: Array) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for (expert, _), score in zip(self._names, scores.tolist(), strict=True):
-            found[expert] = max(score, found.get(expert, -1.0))
-        return found
+    def _near(self, query: Vectors) -> _Field:
+        ids, _ = self._index.nearest(query, _SHORTLIST)
+        rows = self._index.rows
+        names = {(rows[i].expert, rows[i].capability) for i in ids[0].tolist() if i >= 0}
+        return _Field(self._index, self._cards, sorted(names), learning=False)
 
-    def _held_out(self, ids: list[int]) -> Array:
-        """Scores of examples (examples x capabilities) as if each were not in its card."""
-        vectors = self._vectors(ids)
-        own = np.array(
-            [self._number[self._index.rows[i].expert, self._index.rows[i].capability] for i in ids]
+    def _ranked(
+        self,
+        field: _Field,
+        texts: Sequence[str],
+        queries: Vectors,
+        *,
+        top: int,
+        only: Collection[str] | None,
+    ) -> list[tuple[Candidate, ...]]:
+        scores, nearness = field.scores(texts, queries)
+        by_expert, contrasts = field.by_expert(scores)
+        right = probabilities(by_expert, contrasts, self._profile.right)
+        fits = probabilities(by_expert, contrasts, self._profile.fits)
+        allowed = np.array(
+            [n for n, name in enumerate(field.experts) if only is None or name in only],
+            dtype=np.int64,
         )
-        best = np.full((len(ids), len(self._names)), -1.0)
-        counter = np.full_like(best, -1.0)
-        everything = list(self._index.rows)
-        held_out = np.array(ids)
-        similarities = vectors @ self._vectors(everything).T
-        for column, i in enumerate(everything):
-            row = self._index.rows[i]
-            n = self._number[row.expert, row.capability]
-            target = counter if row.kind is RowKind.COUNTEREXAMPLE else best
-            if row.kind is not RowKind.DESCRIPTION:
-                others = held_out != i
-                target[others, n] = np.maximum(target[others, n], similarities[others, column])
-        centroids = vectors @ self._centroids.T
-        without = unit(self._sums[own] - vectors)
-        centroids[np.arange(len(ids)), own] = np.sum(without * vectors, axis=1)
-        return fused(vectors @ self._descriptions.T, centroids, best, counter, counts=self._counts)
+        ranked: list[tuple[Candidate, ...]] = []
+        for q, text in enumerate(texts):
+            order = allowed[np.argsort(-by_expert[q, allowed], kind="stable")[:top]].tolist()
+            stem_of = said(text)
+            found: list[Candidate] = []
+            for n in order:
+                capability = field.best_capability(scores[q], n)
+                found.append(
+                    Candidate(
+                        expert=field.experts[n],
+                        score=round(float(by_expert[q, n]), 4),
+                        probability=round(float(right[q, n]), 4),
+                        fit=round(float(fits[q, n]), 4),
+                        capability=field.rows.names[capability][1],
+                        example=field.rows.best_example(nearness, q, capability),
+                        words=shared(stem_of, field.words[capability]),
+                    )
+                )
+            ranked.append(tuple(found))
+        return ranked
 
 
-def _keywords(cards: Mapping[str, Card], name: tuple[str, str]) -> frozenset[str]:
+class _Field:
+    """The capabilities that are compared, and everything that is learnt about them at once."""
+
+    def __init__(
+        self,
+        index: CapabilityIndex,
+        cards: Mapping[str, Card],
+        names: Sequence[Name],
+        *,
+        learning: bool = True,
+    ) -> None:
+        self.rows = CapabilityRows(index, names)
+        self.experts = [expert for expert, _ in groupby(expert for expert, _ in names)]
+        numbers = {expert: n for n, expert in enumerate(self.experts)}
+        self.expert_of = np.array([numbers[expert] for expert, _ in names], dtype=np.int64)
+        self._starts = np.searchsorted(self.expert_of, np.arange(len(self.experts)))
+        self._ends = [*self._starts[1:].tolist(), len(names)]
+        self._texts = [index.rows[i].text for i in self.rows.example_ids]
+        self._own_words = [
+            telling(" ".join([*_stated(index, name), *_keywords(cards, name)])) for name in names
+        ]
+        documents = self._documents(np.ones(len(self._texts), bool))
+        self.words = [frozenset(document) for document in documents]
+        self._bm25 = WordScores(documents)
+        self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
+        self._head = self._hashed = None
+        if learning and _LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(names) > 1:
+            stated = [" ".join(_stated(index, name)) for name in names]
+            texts = [*self._texts, *stated]
+            self._hashed = HashedWords(texts)
+            self._head = KernelHead(
+                np.concatenate([self.rows.examples, unit(self.rows.stated)]),
+                self._hashed.vectors(texts),
+                np.concatenate([self.rows.owners, np.arange(len(names))]),
+                count=len(names),
+            )
+
+    def scores(self, texts: Sequence[str], queries: Vectors) -> tuple[Array, Nearness]:
+        """The score of each capability for each text, shape (texts, capabilities)."""
+        nearness = self.rows.nearness(queries)
+        by_words = self._bm25.scores([telling(text) for text in texts])
+        head = None
+        if self._head is not None and self._hashed is not None:
+            cosines = np.hstack([nearness.examples, nearness.stated / self._stated_norms])
+            head = self._head.scores(cosines, self._hashed.vectors(texts))
+        return fused(nearness, by_words, head), nearness
+
+    def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
+        """The score of each capability for examples, each as if it were not in its card."""
+        nearness = self.rows.held_out(numbers)
+        said = np.zeros((len(numbers), len(self.rows.names)))
+        for fold in range(_FOLDS):
+            held = numbers % _FOLDS == fold
+            kept = np.arange(len(self._texts)) % _FOLDS != fold
+            texts = [telling(self._texts[n]) for n in numbers[held]]
+            said[held] = WordScores(self._documents(kept)).scores(texts)
+        head = self._head.held_out(numbers) if self._head is not None else None
+        return fused(nearness, said, head)
+
+    def by_expert(self, scores: Array) -> tuple[Array, Array]:
+        """The best score among each expert's capabilities, shape (texts, experts).
+
+        And its distance from the mean of all capabilities, in standard deviations.
+        """
+        best = np.maximum.reduceat(scores, self._starts, axis=1)
+        spread = np.maximum(scores.std(axis=1, keepdims=True), _LEAST_SPREAD)
+        return best, (best - scores.mean(axis=1, keepdims=True)) / spread
+
+    def best_capability(self, scores: Array, expert: int) -> int:
+        """Which of an expert's capabilities has the best score."""
+        start = int(self._starts[expert])
+        return start + int(scores[start : self._ends[expert]].argmax())
+
+    def _documents(self, kept: npt.NDArray[np.bool_]) -> list[list[str]]:
+        """The words of each capability, with those of the examples that are kept."""
+        documents = [list(own) for own in self._own_words]
+        for text, owner, wanted in zip(self._texts, self.rows.owners, kept, strict=True):
+            if wanted:
+                documents[owner] += telling(text)
+        return documents
+
+
+def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
+    """One score for each text and capability; all arrays are (texts, capabilities).
+
+    Args:
+        said: BM25 of the words.
+        head: what the trained head says, where there is one.
+    """
+    has_examples = nearness.best > NOWHERE
+    near = (nearness.stated + nearness.centroid + nearness.best) / 3
+    score = np.where(has_examples, near, nearness.stated)
+    nearest = np.maximum(nearness.best, nearness.stated)
+    score -= _COUNTER_WEIGHT * np.maximum(0.0, nearness.counter - nearest)
+    score += _WORDS_WEIGHT * said
+    return score if head is None else score + _HEAD_WEIGHT * head
+
+
+def _stated(index: CapabilityIndex, name: Name) -> list[str]:
+    """Name and description of a capability."""
+    rows = [index.rows[i] for i in index.capabilities[name]]
+    return [row.text for row in rows if row.kind in {RowKind.NAME, RowKind.DESCRIPTION}]
+
+
+def _keywords(cards: Mapping[str, Card], name: Name) -> tuple[str, ...]:
     expert, capability = name
     listed = cards[expert].capabilities if expert in cards else ()
-    found = next((entry.keywords for entry in listed if entry.name == capability), ())
-    return frozenset(_as_words(word).strip() for word in found)
-
-
-def _as_words(text: str) -> str:
-    """Lower case, one space around every word, so that whole words and phrases can be found."""
-    return f" {normalised(text)} "
-
-
-def fused(
-    description: npt.NDArray[np.floating],
-    centroid: npt.NDArray[np.floating],
-    best: Array,
-    counter: Array,
-    *,
-    counts: npt.NDArray[np.int64],
-) -> Array:
-    """One score per query and capability; all arrays are (queries x capabilities)."""
-    with_examples = (description + centroid + best) / 3
-    taken = _COUNTER_WEIGHT * np.maximum(0.0, counter - np.maximum(best, description))
-    return np.where(counts > 0, with_examples, description) - taken
-
-
-def probability(scores: Sequence[float], calibration: Calibration) -> list[float]:
-    """The probability of each expert, from its score and its lead over the best other one."""
-    chances: list[float] = []
-    for n, score in enumerate(scores):
-        others = [other for m, other in enumerate(scores) if m != n]
-        margin = score - max(others) if others else score
-        logit = (
-            calibration.score_weight * score + calibration.margin_weight * margin + calibration.bias
-        )
-        chances.append(float(1 / (1 + np.exp(-logit))))
-    return chances
-
-
-def _fitted(lines: Sequence[tuple[str, Mapping[str, float]]]) -> Calibration:
-    """A calibration from held-out examples: their expert, and every expert's score."""
-    features: list[tuple[float, float]] = []
-    labels: list[float] = []
-    for own, values in lines:
-        domains = {name: value for name, value in values.items() if name != GENERAL}
-        wrong = {name: value for name, value in domains.items() if name != own}
-        observed = {own} | ({max(wrong, key=wrong.__getitem__)} if wrong else set())
-        for expert in sorted(observed & domains.keys()):
-            others = max(value for name, value in values.items() if name != expert)
-            features.append((values[expert], values[expert] - others))
-            labels.append(float(expert == own))
-    weights = _logistic(np.array(features), np.array(labels))
-    return Calibration(
-        score_weight=round(float(weights[0]), 4),
-        margin_weight=round(float(weights[1]), 4),
-        bias=round(float(weights[2]), 4),
-        fitted_on=len(features),
-    )
-
-
-def _logistic(features: Array, labels: Array) -> Array:
-    """Weights of a logistic regression, the bias last; Newton's method with a small ridge."""
-    design = np.column_stack([features, np.ones(len(features))])
-    ridge = _RIDGE * np.diag([1.0, 1.0, 0.0]) * len(features) / 100
-    weights = np.zeros(3)
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-design @ weights))
-        gradient = design.T @ (labels - chance) - ridge @ weights
-        hessian = (design * (chance * (1 - chance))[:, None]).T @ design + ridge
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(3), gradient)
-        weights += step
-        if np.abs(step).max() < 1e-6:
-            break
-    return weights
-
-
-def _best_threshold(
-    lines: Sequence[tuple[str, Mapping[str, float]]], calibration: Calibration
-) -> float:
-    """The threshold that places most held-out examples rightly, `nobody` being general."""
-    placed: list[tuple[str, str, float]] = []
-    for own, values in lines:
-        names = sorted(values, key=values.__getitem__, reverse=True)
-        chances = probability([values[name] for name in names], calibration)
-        placed.append((own, names[0], chances[0]))
-    right = {
-        step / 100: sum(
-            own == (best if best == GENERAL or chance >= step / 100 else GENERAL)
-            for own, best, chance in placed
-        )
-        for step in range(20, 65, 5)
-    }
-    return max(right, key=lambda threshold: (right[threshold], -abs(threshold - 0.5)))
+    return next((entry.keywords for entry in listed if entry.name == capability), ())

@@ -1,0 +1,220 @@
+"""From a score to a probability, and to the probability below which nobody is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.capability import GENERAL
+from metier.profiles import Calibration
+
+Array = npt.NDArray[np.float64]
+
+_RIDGE = 1e-2
+_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
+# An own threshold needs as many questions that went to the expert.
+_OWN_AT_LEAST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where questions belong, and where the scores would place them.
+
+    Attributes:
+        names: the experts.
+        owners: the number of the right expert of each question; -1 where it is nobody's.
+        scores: of each expert for each question, shape (questions, experts).
+        contrasts: how far they are above the mean of all capabilities, in standard deviations.
+    """
+
+    names: Sequence[str]
+    owners: npt.NDArray[np.int64]
+    scores: Array
+    contrasts: Array
+
+    @property
+    def general(self) -> int:
+        """The number of the general expert; -1 where there is none."""
+        return self.names.index(GENERAL) if GENERAL in self.names else -1
+
+    def __post_init__(self) -> None:
+        if self.scores.shape != (len(self.owners), len(self.names)):
+            raise ValueError(f"{self.scores.shape} scores for {len(self.owners)} questions")
+
+
+def leads(scores: Array) -> Array:
+    """Each expert's lead over the best other one, shape (questions, experts).
+
+    Where there is no other one it is the score itself.
+    """
+    if scores.shape[1] < 2:
+        return scores.copy()
+    best = scores.argmax(axis=1)
+    rows = np.arange(len(scores))
+    first = scores[rows, best]
+    second = np.partition(scores, -2, axis=1)[:, -2]
+    found = scores - first[:, None]
+    found[rows, best] = first - second
+    return found
+
+
+def probabilities(scores: Array, contrasts: Array, calibration: Calibration) -> Array:
+    """What a calibration makes of the scores, shape (questions, experts)."""
+    logits = (
+        calibration.score_weight * scores
+        + calibration.lead_weight * leads(scores)
+        + calibration.contrast_weight * contrasts
+        + calibration.bias
+    )
+    return 1 / (1 + np.exp(-logits))
+
+
+def fitted(placed: Placed) -> tuple[Calibration, Calibration]:
+    """The calibrations `right` and `fits` (Platt 1999, "Probabilistic outputs", section 2).
+
+    Each question is seen with its own expert and with the best wrong one: that is who would be
+    the best if the right one were not installed. The general expert is nobody's rival in it: it
+    takes what the others leave.
+    """
+    rows = np.arange(len(placed.owners))
+    own = rows[(placed.owners >= 0) & (placed.owners != placed.general)]
+    rivals = placed.scores.copy()
+    rivals[own, placed.owners[own]] = -np.inf
+    if placed.general >= 0:
+        rivals[:, placed.general] = -np.inf
+    rival = rivals.argmax(axis=1)
+    wrong = rows[np.isfinite(rivals[rows, rival])]
+    asked = np.concatenate([own, wrong])
+    expert = np.concatenate([placed.owners[own], rival[wrong]])
+    labels = np.concatenate([np.ones(len(own)), np.zeros(len(wrong))])
+    score = placed.scores[asked, expert]
+    lead = leads(placed.scores)[asked, expert]
+    contrast = placed.contrasts[asked, expert]
+    right = logistic(np.column_stack([score, lead]), labels)
+    fits = logistic(np.column_stack([score, contrast]), labels)
+    return (
+        Calibration(
+            score_weight=_rounded(right[0]),
+            lead_weight=_rounded(right[1]),
+            bias=_rounded(right[2]),
+            fitted_on=len(labels),
+        ),
+        Calibration(
+            score_weight=_rounded(fits[0]),
+            contrast_weight=_rounded(fits[1]),
+            bias=_rounded(fits[2]),
+            fitted_on=len(labels),
+        ),
+    )
+
+
+def _rounded(weight: float) -> float:
+    return round(float(weight), 4)
+
+
+def best_threshold(placed: Placed, fits: Calibration) -> tuple[float, dict[str, float]]:
+    """The thresholds that place most questions rightly: the overall one, and experts' own.
+
+    A question whose best expert is less likely to fit than the threshold goes to nobody, which
+    is right where it is the general expert's or nobody's. An expert has a threshold of its own
+    where enough questions went to it and the overall one places fewer of them rightly.
+    """
+    best, chance, right, spared = _decided(placed, fits)
+    gains = _gains(chance, right, spared)
+    # Of equal ones the middle: it is the furthest from the questions on both sides.
+    overall = _middle(gains)
+    own: dict[str, float] = {}
+    for n, name in enumerate(placed.names):
+        went = best == n
+        if name == GENERAL or went.sum() < _OWN_AT_LEAST:
+            continue
+        gains = _gains(chance[went], right[went], spared[went])
+        if gains.max() > gains[np.searchsorted(_THRESHOLDS, overall)]:
+            # Halfway, for an expert's own questions are few.
+            own[name] = round((_middle(gains) + overall) / 2, 3)
+    return overall, own
+
+
+def threshold_curve(placed: Placed, fits: Calibration) -> list[tuple[float, float, float]]:
+    """For each threshold: the share of questions that an expert takes, and that are right.
+
+    Returns:
+        (threshold, share taken by an expert that is not the general one, accuracy).
+    """
+    _, chance, right, spared = _decided(placed, fits)
+    return [
+        (
+            float(threshold),
+            float(np.mean(chance >= threshold)),
+            float(np.mean(np.where(chance >= threshold, right, spared))),
+        )
+        for threshold in _THRESHOLDS
+    ]
+
+
+def calibration_error(chances: Array, right: npt.NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Expected calibration error with bins of equal width (Guo et al. 2017, section 2).
+
+    Args:
+        chances: the probability of each choice, shape (questions,).
+        right: whether the choice was right.
+    """
+    if not len(chances):
+        return 0.0
+    bin_of = np.minimum((chances * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float(chances[held].mean()) - float(right[held].mean())) * held.mean()
+        for held in (bin_of == n for n in range(bins))
+        if held.any()
+    ]
+    return float(sum(gaps))
+
+
+def _decided(
+    placed: Placed, fits: Calibration
+) -> tuple[npt.NDArray[np.int64], Array, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """The best expert of each question, how likely it fits, whether it is right, and whether
+    nobody would be."""
+    chances = probabilities(placed.scores, placed.contrasts, fits)
+    best = placed.scores.argmax(axis=1)
+    chance = chances[np.arange(len(best)), best]
+    spared = (placed.owners == placed.general) | (placed.owners < 0)
+    # What the general expert takes is spared, however low the threshold is.
+    chance = np.where(best == placed.general, -1.0, chance)
+    return best, chance, best == placed.owners, spared
+
+
+def _gains(
+    chance: Array, right: npt.NDArray[np.bool_], spared: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """How many questions each threshold places rightly."""
+    taken = chance[None, :] >= _THRESHOLDS[:, None]
+    return np.where(taken, right, spared).sum(axis=1)
+
+
+def _middle(gains: npt.NDArray[np.int64]) -> float:
+    """The middle of the longest run of the best thresholds."""
+    best = np.flatnonzero(gains == gains.max())
+    runs = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
+    longest = max(runs, key=len)
+    return float(_THRESHOLDS[longest[len(longest) // 2]])
+
+
+def logistic(features: Array, labels: Array) -> Array:
+    """Weights of a logistic regression, the bias last; Newton's method with a small ridge."""
+    design = np.column_stack([features, np.ones(len(features))])
+    width = design.shape[1]
+    ridge = _RIDGE * np.diag([*np.ones(width - 1), 0.0]) * len(features) / 100
+    weights = np.zeros(width)
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-design @ weights))
+        gradient = design.T @ (labels - chance) - ridge @ weights
+        hessian = (design * (chance * (1 - chance))[:, None]).T @ design + ridge
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(width), gradient)
+        weights += step
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights

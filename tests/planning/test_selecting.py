@@ -1,0 +1,191 @@
+"""Ranking experts: the signals, the head, restrictions, and what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from metier.capability import Capability, Card
+from metier.index import synchronised
+from metier.planning import selecting
+from metier.planning.head import KernelHead
+from metier.planning.selecting import Selector
+from metier.planning.signals import NOWHERE, CapabilityRows
+from metier.planning.words import HashedWords
+from metier.profiles import Profile
+from metier.testing import FixedEmbedder
+
+pytestmark = pytest.mark.anyio
+
+SUBJECTS = {
+    "math": "sum number equation integral angle",
+    "code": "python script function loop bug",
+    "medical": "dose fever drug pain doctor",
+    "general": "king story river film song",
+}
+
+
+def card(name: str, examples: Sequence[str], counterexamples: Sequence[str] = ()) -> Card:
+    capability = Capability(
+        name="all",
+        description=f"about {name}",
+        examples=tuple(examples),
+        counterexamples=tuple(counterexamples),
+    )
+    return Card(id=name, description=name, capabilities=(capability,))
+
+
+def many(count: int = 20) -> dict[str, Card]:
+    """Cards whose examples are made of the words of their subject."""
+    dice = np.random.default_rng(0)
+    return {
+        name: card(name, [" ".join(dice.choice(words.split(), 3)) for _ in range(count)])
+        for name, words in SUBJECTS.items()
+    }
+
+
+async def selector(
+    cards: Mapping[str, Card], profile: Profile | None = None
+) -> tuple[Selector, FixedEmbedder]:
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards.values(), embedder)
+    return Selector(index, cards, profile or Profile()), embedder
+
+
+async def test_the_evidence_is_an_example_and_the_words() -> None:
+    chosen, embedder = await selector(many())
+    question = "which dose of the drug against fever"
+    ((best, *_),) = chosen.rank([question], await embedder.embed([question]))
+    assert best.expert == "medical"
+    assert set(best.words) == {"dose", "drug", "fever"}
+    assert best.example is not None
+    assert set(best.example.split()) <= set(SUBJECTS["medical"].split())
+
+
+async def test_probability_and_fit_are_probabilities_in_order() -> None:
+    chosen, embedder = await selector(many())
+    (ranked,) = chosen.rank(["a python loop"], await embedder.embed(["a python loop"]))
+    scores = [candidate.score for candidate in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= c.probability <= 1 and 0 <= c.fit <= 1 for c in ranked)
+
+
+async def test_only_those_that_are_allowed_are_ranked() -> None:
+    chosen, embedder = await selector(many())
+    vectors = await embedder.embed(["a python loop"])
+    (allowed,) = chosen.rank(["a python loop"], vectors, only={"math", "medical"})
+    (everyone,) = chosen.rank(["a python loop"], vectors)
+    assert {candidate.expert for candidate in allowed} == {"math", "medical"}
+    assert max(c.probability for c in allowed) < everyone[0].probability
+
+
+async def test_an_expert_without_examples_is_found_by_what_it_states() -> None:
+    cards = many() | {"cooking": card("cooking", ())}
+    chosen, embedder = await selector(cards)
+    (ranked,) = chosen.rank(["about cooking"], await embedder.embed(["about cooking"]))
+    assert ranked[0].expert == "cooking"
+    assert ranked[0].example is None
+
+
+async def test_no_capability_at_all_ranks_nobody() -> None:
+    chosen, embedder = await selector({})
+    assert chosen.rank(["a"], await embedder.embed(["a"])) == [()]
+
+
+async def test_what_fits_nobody_goes_to_the_general_expert_and_says_so() -> None:
+    cards = many()
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    profile = Selector(index, cards).learnt()
+    chosen = Selector(index, cards, profile)
+    question = "zebra quilt xylophone"
+    (ranked,) = chosen.rank([question], await FixedEmbedder().embed([question]))
+    choice = chosen.choose(ranked)
+    assert choice.expert == "general"
+    assert choice.fits or (choice.reason or "").startswith("nobody fits")
+
+
+async def test_an_expert_may_need_a_threshold_of_its_own() -> None:
+    strict, embedder = await selector(many(), Profile(threshold=0.0, thresholds={"code": 1.0}))
+    questions = ["a python story", "the sum of a number"]
+    code, sums = strict.rank(questions, await embedder.embed(questions))
+    assert code[0].expert == "code"
+    assert strict.choose(code).expert == "general"
+    assert strict.choose(sums).expert == "math"
+
+
+async def test_learning_from_labelled_questions_and_from_own_examples() -> None:
+    cards = many()
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    bare = Selector(index, cards)
+    own = bare.learnt()
+    assert own.right.fitted_on > 0
+    assert own.index_hash == index.hash()
+    texts = ["a python bug", "the fever of a king", "an integral"]
+    placed = bare.placed(texts, await FixedEmbedder().embed(texts), ["code", "nobody", "math"])
+    assert placed.owners.tolist() == [placed.names.index("code"), -1, placed.names.index("math")]
+
+
+async def test_too_few_examples_teach_nothing() -> None:
+    cards = many(2)
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    assert Selector(index, cards).learnt() == Profile(index_hash=index.hash())
+
+
+async def test_a_very_large_index_ranks_like_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = many(5)
+    small, embedder = await selector(cards)
+    monkeypatch.setattr(selecting, "EXACT_UP_TO", 10)
+    large, _ = await selector(cards)
+    question = "which dose of the drug against fever"
+    vectors = await embedder.embed([question])
+    (few,), (near,) = small.rank([question], vectors), large.rank([question], vectors)
+    assert few[0].expert == near[0].expert == "medical"
+    with pytest.raises(ValueError, match="rows"):
+        large.placed([question], vectors, ["medical"])
+    assert large.affinity(vectors)[0] == ()
+
+
+async def test_an_example_that_is_held_out_does_not_find_itself() -> None:
+    cards = {"a": card("a", ["one two"]), "b": card("b", ["three four", "five six"])}
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    rows = CapabilityRows(index, sorted(index.capabilities))
+    held = rows.held_out(np.arange(3))
+    assert held.best[0, 0] == NOWHERE
+    assert held.best[1, 1] < 0.99
+    assert rows.nearness(rows.examples).best[0, 0] == pytest.approx(1.0)
+
+
+async def test_counterexamples_are_kept_apart_from_examples() -> None:
+    cards = {"a": card("a", ["one two"], counterexamples=["seven eight"]), "b": card("b", ["nine"])}
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    rows = CapabilityRows(index, sorted(index.capabilities))
+    near = rows.nearness(await FixedEmbedder().embed(["seven eight"]))
+    assert near.counter[0, 0] == pytest.approx(1.0)
+    assert near.counter[0, 1] == NOWHERE
+    assert near.best[0, 0] < 0.5
+
+
+def head(seed: int = 0) -> tuple[KernelHead, np.ndarray, np.ndarray, np.ndarray]:
+    dice = np.random.default_rng(seed)
+    owners = np.repeat(np.arange(3), 15)
+    centres = np.eye(3, 8)
+    vectors = centres[owners] + dice.normal(0, 0.2, (45, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = HashedWords([f"word{n}" for n in owners]).vectors([f"word{n}" for n in owners])
+    return KernelHead(vectors, words, owners, count=3), vectors, words, owners
+
+
+def test_the_head_learns_who_a_text_belongs_to() -> None:
+    trained, vectors, words, owners = head()
+    scores = trained.scores(vectors @ vectors.T, words)
+    assert (scores.argmax(axis=1) == owners).all()
+
+
+def test_leaving_a_row_out_is_as_learning_without_it() -> None:
+    trained, vectors, words, owners = head()
+    without = np.arange(45) != 7
+    other = KernelHead(vectors[without], words[without], owners[without], count=3)
+    asked = other.scores(vectors[7:8] @ vectors[without].T, words[7:8])
+    assert np.allclose(trained.held_out(np.array([7])), asked)
