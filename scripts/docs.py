@@ -224,9 +224,15 @@ def cli_page() -> str:
 
 def commands(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
     """The words of every command, each group before its members."""
+    import click
+
     yield words
-    for name, member in getattr(command, "commands", {}).items():
-        yield from commands(member, *words, name)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            member = command.get_command(context, name)
+            assert member is not None  # it was listed
+            yield from commands(member, *words, name)
 
 
 def command_section(words: tuple[str, ...]) -> str:

@@ -101,6 +101,50 @@ async def test_memory_must_hold_the_context_besides_the_weights() -> None:
 
 
 @pytest.mark.parametrize(
+    ("chances", "expected"),
+    [
+        ({"coder:1b": 0.4, "other:3b": 0.7}, "other:3b"),
+        ({"coder:1b": 0.8, "other:3b": 0.7}, "coder:1b"),
+        ({"coder:1b": 0.4, "gone:70b": 0.9}, "coder:1b"),
+        ({"coder:1b": 0.4, "huge": 0.9}, "coder:1b"),
+        ({"gone:70b": 0.9}, "coder:7b"),
+        ({"other": 0.5}, "other:latest"),
+        ({}, "coder:7b"),
+    ],
+    ids=[
+        "one that no card names",
+        "one that is not the first of the card",
+        "the likeliest is not installed",
+        "the likeliest does not fit in memory",
+        "none of them is installed",
+        "a name without a tag",
+        "nothing was learnt",
+    ],
+)
+async def test_the_likeliest_model_to_be_right_comes_first(
+    chances: dict[str, float], expected: str
+) -> None:
+    names = ("coder:7b", "coder:1b", "other:3b", "other:latest")
+    server = Shelf(dict.fromkeys(names, 1) | {"huge:latest": 9 * GIB})
+    chooser = ModelChooser(server, memory_bytes=8 * GIB)
+    code = card("code", "coder:7b", "coder:1b")
+    assert (await chooser.model_for(code, GENERAL, chances=chances)).name == expected
+
+
+async def test_what_was_learnt_does_not_replace_the_model_that_was_set() -> None:
+    chooser = ModelChooser(Shelf({"own:1b": 1, "other:3b": 1}), general_model="own:1b")
+    chosen = await chooser.model_for(GENERAL, GENERAL, chances={"other:3b": 0.9})
+    assert chosen.name == "own:1b"
+
+
+async def test_a_learnt_model_is_not_the_last_resort_to_get() -> None:
+    with pytest.raises(ModelMissing, match="metier models pull coder:1b"):
+        await ModelChooser(Shelf({})).model_for(
+            card("code", "coder:1b"), None, chances={"gone:70b": 0.9}
+        )
+
+
+@pytest.mark.parametrize(
     ("models", "general", "missing"),
     [(["coder:7b", "coder:1b"], None, "coder:1b"), (["coder:7b"], GENERAL, "talker:1b")],
 )

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from metier.engine.engine import Engine, Limits
     from metier.events import Event
     from metier.expert import Expert
+    from metier.learning.chains import ChainModel
+    from metier.learning.needs import SeveralNeeds
+    from metier.learning.outcomes import OutcomeModel
+    from metier.planning.asking import Asker
     from metier.portal import Portal
 
 T = TypeVar("T")
@@ -100,6 +104,9 @@ class Council:
         experts: Collection[str] | None = None,
     ) -> Plan:
         """Who would do what; no model is asked, only the embedder.
+
+        With the setting `ask_to_split` the general model is asked, once, where it is unsure
+        whether a question needs two experts.
 
         Args:
             question: a text, or a conversation that ends with the user's question.
@@ -221,11 +228,14 @@ class Council:
             if self._planner is None or self._planned_for != list(self.registry.cards):
                 self._planned_for = list(self.registry.cards)
                 index = await self.index()
-                profile = self._profile(index)
                 self._planner = Planner(
-                    Selector(index, self.registry.cards, profile),
+                    Selector(index, self.registry.cards, self.profile(index)),
                     self.embedder,
                     self.registry.cards,
+                    outcomes=self._outcomes(),
+                    needs=self._needs(),
+                    chains=self._chains(),
+                    asker=self._asker(),
                 )
             return self._planner
 
@@ -249,15 +259,101 @@ class Council:
         """Where the index is kept."""
         return index_folder(self.settings.cache_dir, self.embedder.id)
 
-    def _profile(self, index: CapabilityIndex) -> Profile:
-        index_hash = index.hash()
-        file = self.index_folder / "profile.json"
-        if (profile := Profile.load(file, index_hash=index_hash)) is not None:
+    @property
+    def profile_file(self) -> Path:
+        """Where the thresholds and calibrations of the index are kept."""
+        return self.index_folder / "profile.json"
+
+    @property
+    def outcomes_file(self) -> Path:
+        """Where it is kept which model gets what right."""
+        return self.index_folder / "outcomes.npz"
+
+    @property
+    def needs_file(self) -> Path:
+        """Where it is kept what tells one step from several."""
+        return self.index_folder / "needs.npz"
+
+    @property
+    def chains_file(self) -> Path:
+        """Where it is kept what past plans taught; `chains.npz` beside it belongs to it."""
+        return self.index_folder / "chains.json"
+
+    def profile(self, index: CapabilityIndex) -> Profile:
+        """The profile of this index: the saved one, else what its own examples teach."""
+        file = self.profile_file
+        if (profile := Profile.load(file, index_hash=index.hash())) is not None:
             return profile
         profile = Selector(index, self.registry.cards).learnt()
         if file.parent.is_dir():  # else the index could not be saved either, which was said
             _save_if_possible(partial(profile.save, file))
         return profile
+
+    def keep_profile(self, profile: Profile) -> None:
+        """Save a profile, and plan by it from now on.
+
+        Raises:
+            IndexUnavailable: the file cannot be written.
+        """
+        self._keep(partial(profile.save, self.profile_file))
+
+    def keep_outcomes(self, outcomes: OutcomeModel) -> None:
+        """Save which model gets what right, and plan by it from now on.
+
+        Raises:
+            IndexUnavailable: the file cannot be written.
+        """
+        self._keep(partial(outcomes.save, self.outcomes_file, embedder_id=self.embedder.id))
+
+    def keep_needs(self, needs: SeveralNeeds) -> None:
+        """Save what tells one step from several, and plan by it from now on.
+
+        Raises:
+            IndexUnavailable: the file cannot be written.
+        """
+        self._keep(partial(needs.save, self.needs_file, embedder_id=self.embedder.id))
+
+    def keep_chains(self, chains: ChainModel) -> None:
+        """Save what past plans taught, and plan by it from now on.
+
+        Raises:
+            IndexUnavailable: the file cannot be written.
+        """
+        self._keep(partial(chains.save, self.index_folder, embedder_id=self.embedder.id))
+
+    def _keep(self, save: Callable[[], None]) -> None:
+        _make(self.index_folder)
+        save()
+        self._planner = None
+
+    def _outcomes(self) -> OutcomeModel | None:
+        if not self.outcomes_file.exists():
+            return None
+        from metier.learning.outcomes import OutcomeModel
+
+        return OutcomeModel.load(self.outcomes_file, embedder_id=self.embedder.id)
+
+    def _needs(self) -> SeveralNeeds | None:
+        if not self.needs_file.exists():
+            return None
+        from metier.learning.needs import SeveralNeeds
+
+        return SeveralNeeds.load(self.needs_file, embedder_id=self.embedder.id)
+
+    def _chains(self) -> ChainModel | None:
+        if not self.chains_file.exists():
+            return None
+        from metier.learning.chains import ChainModel
+
+        return ChainModel.load(self.index_folder, embedder_id=self.embedder.id)
+
+    def _asker(self) -> Asker | None:
+        general = self.registry.cards.get(GENERAL)
+        if general is None or not self.settings.ask_to_split:
+            return None
+        from metier.planning.asking import asker
+
+        return asker(self.server, partial(self.model_of, general))
 
     async def aclose(self) -> None:
         """Let the server's connections and what the experts hold go."""
@@ -319,6 +415,13 @@ def _memory(settings: Settings) -> int | None:
     from metier.models.local import is_local
 
     return physical_memory_bytes() if is_local(settings.host) else None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise IndexUnavailable(f"{folder} cannot be made: {exc.strerror}") from exc
 
 
 def _save_if_possible(save: Callable[[], None]) -> None:

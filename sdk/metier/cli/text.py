@@ -50,11 +50,21 @@ def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
-def table(rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...]) -> str:
-    """Columns as wide as they need to be."""
+def table(
+    rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...], numbers_from: int | None = None
+) -> str:
+    """Columns as wide as they need to be.
+
+    Args:
+        numbers_from: the first of the columns that are numbers, which end at the right.
+    """
     lines = [header, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    texts = len(header) if numbers_from is None else numbers_from
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.ljust(width) if n < texts else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )

@@ -131,15 +131,15 @@ class Engine:
         """The model of each step, as far as it is known: only the order depends on it."""
         if len(plan.steps) == 1:
             return {}
-        found = {step.id: await self._model_of(step.expert) for step in plan.steps}
+        found = {step.id: await self._model_of(step.expert, step.chances) for step in plan.steps}
         return {step_id: model for step_id, model in found.items() if model is not None}
 
-    async def _model_of(self, expert: str) -> str | None:
+    async def _model_of(self, expert: str, chances: Mapping[str, float]) -> str | None:
         """An expert's model; None where it has none, which the step itself will say."""
         if (card := self._registry.cards.get(expert)) is None:
             return None
         try:
-            return (await self._chooser.model_for(card, self._general)).name
+            return (await self._chooser.model_for(card, self._general, chances=chances)).name
         except MetierError:
             return None
 
@@ -167,7 +167,7 @@ class Engine:
             resident = [model.name for model in await self._server.resident()]
         except MetierError:
             resident = []
-        last = await self._model_of(GENERAL)
+        last = await self._model_of(GENERAL, {})
         return ordered(run.plan.steps, run.models, resident=resident, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:

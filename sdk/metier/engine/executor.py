@@ -89,7 +89,7 @@ class LocalExecutor:
         return StepContext(
             caller=caller,
             card=expert.card,
-            choose=lambda: self._chooser.model_for(expert.card, general),
+            choose=lambda: self._chooser.model_for(expert.card, general, chances=job.step.chances),
             find_skill=self._registry.skill,
             step_id=job.step.id,
             seed=self._seed,

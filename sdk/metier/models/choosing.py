@@ -1,8 +1,9 @@
-"""Which model an expert runs on: the first of its card that is installed and fits in memory."""
+"""Which model an expert runs on: the likeliest to be right, or the first of its card."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from metier.capability import Card
 from metier.errors import ModelMissing
@@ -32,8 +33,21 @@ class ModelChooser:
         self._memory_bytes = memory_bytes
         self._installed: dict[str, InstalledModel] = {}
 
-    async def model_for(self, card: Card, general: Card | None) -> InstalledModel:
-        """The model for an expert; the general expert's where none of its own is there.
+    async def model_for(
+        self,
+        card: Card,
+        general: Card | None,
+        *,
+        chances: Mapping[str, float] | None = None,
+    ) -> InstalledModel:
+        """The model for an expert.
+
+        Of the models that are installed and fit in memory it is the likeliest to be right, else
+        the first of its card, else the first of the general expert's. Where a model of the
+        general expert was set, it runs on that one, whatever was learnt.
+
+        Args:
+            chances: probability that a model gets the task right, where that was learnt.
 
         Raises:
             ModelMissing: none of the models is installed.
@@ -44,11 +58,13 @@ class ModelChooser:
             self._installed = {full_name(model.name): model for model in listed}
         if card.is_general and self._general_model is not None:
             return self._named(self._general_model)
+        learnt = chances or {}
+        likeliest = sorted(learnt, key=learnt.__getitem__, reverse=True)
         wanted = [*card.models]
         if general is not None and not card.is_general:
             wanted += [self._general_model] if self._general_model else []
             wanted += general.models
-        for name in wanted:
+        for name in [*likeliest, *wanted]:
             found = self._installed.get(full_name(name))
             if found is not None and self._fits(found):
                 return found

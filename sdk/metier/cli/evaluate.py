@@ -1,0 +1,198 @@
+"""`metier evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from metier.cli.session import FAILED, errors_for_people, load_settings, open_council, run_async
+
+if TYPE_CHECKING:
+    from metier.council import Council
+
+
+@click.group(epilog="Example: metier evaluate routing")
+def evaluate() -> None:
+    """Say whether questions find the right experts and models, and learn from them."""
+
+
+class _Report(Protocol):
+    @property
+    def refusal(self) -> str | None: ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evaluated:
+    """What an evaluation found.
+
+    Attributes:
+        shown: it, for people.
+        keep: saves what was learnt, and says what is different from then on.
+    """
+
+    report: _Report
+    shown: str
+    keep: Callable[[], str]
+
+
+def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option("--apply", is_flag=True, help="Plan by what was learnt from now on."),
+    ):
+        command = option(command)
+    return command
+
+
+def _data_option(what: str, *, required: bool = True) -> Callable[..., Any]:
+    return click.option(
+        "--data", type=click.Path(path_type=Path), metavar="FILE", required=required, help=what
+    )
+
+
+@evaluate.command(epilog="Example: metier evaluate routing --data questions.jsonl --apply")
+@_data_option(
+    'Questions, one {"question": …, "expert": …} a line; the domains\' own where not given.',
+    required=False,
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every misplaced question, and why.")
+@_output_options
+def routing(*, data: Path | None, verbose: bool, apply: bool, as_json: bool) -> None:
+    """Say which questions find their expert, and who takes whose.
+
+    No model is asked, only the embedder. With --apply the thresholds and calibrations that the
+    questions teach are kept, unless they place fewer questions rightly.
+    """
+    _run(partial(_routing, data=data, verbose=verbose), apply=apply, as_json=as_json)
+
+
+@evaluate.command(epilog="Example: metier evaluate models --data outcomes.jsonl --apply")
+@_data_option('Outcomes, one {"question": …, "right": {"MODEL": true, …}} a line.')
+@_output_options
+def models(*, data: Path, apply: bool, as_json: bool) -> None:
+    """Say what it brings to choose the model by the question.
+
+    No model is asked, only the embedder: the file says which models got which question right.
+    With --apply each step runs on the model that is likeliest to get it right, unless one model
+    alone is as good.
+    """
+    _run(partial(_models, data=data), apply=apply, as_json=as_json)
+
+
+@evaluate.command(epilog="Example: metier evaluate splitting --data several.jsonl --apply")
+@_data_option('Questions, one {"question": …, "several": true} a line.')
+@_output_options
+def splitting(*, data: Path, apply: bool, as_json: bool) -> None:
+    """Say how well a question for one thing is told from one for several.
+
+    No model is asked, only the embedder. With --apply what the questions teach decides whether a
+    question is split, unless the grammar alone is as good.
+    """
+    _run(partial(_splitting, data=data), apply=apply, as_json=as_json)
+
+
+@evaluate.command(epilog="Example: metier evaluate plans --data plans.jsonl --apply")
+@_data_option(
+    'Past plans, one {"request": …, "steps": […]} a line, or a plan of metier plan --json in one.'
+)
+@_output_options
+def plans(*, data: Path, apply: bool, as_json: bool) -> None:
+    """Say how like past plans those are that are made from the request alone.
+
+    No model is asked, only the embedder, unless the setting ask_to_split is on. With --apply a
+    request that is like past ones is planned as they were, unless the rules alone are as good.
+    """
+    _run(partial(_plans, data=data), apply=apply, as_json=as_json)
+
+
+def _run(
+    evaluated: Callable[[Council], Coroutine[Any, Any, _Evaluated]], *, apply: bool, as_json: bool
+) -> None:
+    """Show what was found, and keep it where that is wished and is worth it; else exit with 1."""
+    with errors_for_people(as_json=as_json):
+        council = open_council(load_settings())
+        found = run_async(partial(evaluated, council), closing=council)
+        refusal = found.report.refusal
+        if not as_json:
+            click.echo(found.shown)
+        if apply and refusal is None:
+            click.echo(found.keep(), err=True)
+        if as_json:
+            from metier.cli.text import as_json as dumped
+
+            body = found.report.model_dump(mode="json")
+            click.echo(dumped({**body, "applied": apply and refusal is None, "refusal": refusal}))
+        if apply and refusal is not None:
+            click.secho("Not applied: ", fg="red", err=True, nl=False)
+            click.echo(refusal, err=True)
+            sys.exit(FAILED)
+
+
+async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Evaluated:
+    from metier.cli.reports import routing_applied, routing_report
+    from metier.evaluating.questions import domain_questions, routing_questions
+    from metier.evaluating.routing import evaluated_routing
+
+    registry = council.registry
+    questions = routing_questions(data, registry.cards) if data else domain_questions(registry)
+    report = await evaluated_routing(council, questions)
+
+    def keep() -> str:
+        assert report.profile is not None  # without one it is refused
+        council.keep_profile(report.profile)
+        return routing_applied(report, report.profile, council.profile_file)
+
+    return _Evaluated(report=report, shown=routing_report(report, verbose=verbose), keep=keep)
+
+
+async def _models(council: Council, *, data: Path) -> _Evaluated:
+    from metier.cli.reports import outcomes_applied, outcomes_report
+    from metier.evaluating.outcomes import Outcomes
+    from metier.evaluating.questions import outcome_questions
+
+    outcomes = await Outcomes.of(outcome_questions(data), council.embedder)
+    report = outcomes.report()
+
+    def keep() -> str:
+        council.keep_outcomes(outcomes.learnt())
+        return outcomes_applied(report, council.outcomes_file)
+
+    return _Evaluated(report=report, shown=outcomes_report(report), keep=keep)
+
+
+async def _splitting(council: Council, *, data: Path) -> _Evaluated:
+    from metier.cli.reports import splitting_applied, splitting_report
+    from metier.evaluating.questions import splitting_questions
+    from metier.evaluating.splitting import Splitting
+
+    labelled = await Splitting.of(splitting_questions(data), council.embedder)
+    report = labelled.report()
+
+    def keep() -> str:
+        council.keep_needs(labelled.learnt())
+        return splitting_applied(council.needs_file)
+
+    return _Evaluated(report=report, shown=splitting_report(report), keep=keep)
+
+
+async def _plans(council: Council, *, data: Path) -> _Evaluated:
+    from metier.cli.reports import plans_applied, plans_report
+    from metier.evaluating.plans import PastPlans
+    from metier.evaluating.questions import past_plans
+
+    past = await PastPlans.of(past_plans(data, council.registry.cards), council)
+    report = await past.report()
+
+    def keep() -> str:
+        council.keep_chains(past.learnt())
+        return plans_applied(report, council.chains_file)
+
+    return _Evaluated(report=report, shown=plans_report(report), keep=keep)

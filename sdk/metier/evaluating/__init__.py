@@ -1,0 +1,1 @@
+"""Is it right? What labelled questions say about routing, and what they teach."""

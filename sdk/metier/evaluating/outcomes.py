@@ -1,0 +1,212 @@
+"""What it brings to choose the model by the question, from who got which question right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.embedding.embedder import Embedder, Vectors
+from metier.errors import InvalidInput
+from metier.evaluating.estimate import Estimate, Finding, folds
+from metier.evaluating.questions import OutcomeQuestion
+from metier.learning.outcomes import OutcomeModel
+
+Array = npt.NDArray[np.float64]
+
+# Fewer questions tell chance.
+_JUDGE_AT_LEAST = 20
+_GOALS = (0.5, 0.8, 0.95)
+
+
+class ModelFigures(Finding):
+    """How one model fares.
+
+    Attributes:
+        known: questions with an outcome of it.
+        accuracy: mean outcome over the questions that are judged.
+        given: the share of them that it is given.
+    """
+
+    model: str
+    known: int
+    accuracy: float
+    given: float
+
+
+class CallsNeeded(Finding):
+    """The share of questions for the better model that keeps so much of its lead."""
+
+    lead: float
+    calls: float
+
+
+class TwoModels(Finding):
+    """The price of the better one of two models (RouteLLM, Ong et al. 2024, section 3.2).
+
+    Attributes:
+        apgr: mean share of its lead that is kept over all shares of questions it may be given;
+            0.5 where they are drawn at random.
+    """
+
+    better: str
+    apgr: float
+    needed: tuple[CallsNeeded, ...]
+
+
+class OutcomesReport(Finding):
+    """What it brings to choose the model by the question.
+
+    Attributes:
+        n: number of questions.
+        judged: those with an outcome of every model; all figures are of these.
+        single: the model that is best where it is asked everything, in hindsight.
+        routed: mean outcome of the model that is likeliest to be right, each question judged by
+            what was learnt from the others.
+        gain: of that over the best single model, question by question.
+        oracle: mean outcome where the best model for each question is known.
+        pair: of exactly two models, how many questions the better one must be given.
+    """
+
+    n: int
+    judged: int
+    embedder: str
+    models: tuple[ModelFigures, ...]
+    single: str
+    routed: Estimate
+    gain: Estimate
+    oracle: float
+    pair: TwoModels | None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why what was learnt had better not be used; None where it may be."""
+        if self.gain.value <= 0:
+            return (
+                f"choosing by the question is right {self.routed.value:.1%} of the time; "
+                f"{self.single!r} alone is as good or better"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Questions, and which models got them right.
+
+    Attributes:
+        vectors: of the texts, shape (len(texts), dimension).
+        right: outcomes between 0 and 1, NaN where unknown; shape (len(texts), len(models)).
+    """
+
+    texts: Sequence[str]
+    vectors: Vectors
+    models: Sequence[str]
+    right: Array
+    embedder_id: str
+
+    @classmethod
+    async def of(cls, questions: Sequence[OutcomeQuestion], embedder: Embedder) -> Self:
+        """Embed the questions, in one batch; no model is asked.
+
+        Raises:
+            InvalidInput: no outcome is known.
+            ModelServerError, ModelMissing: the embedder cannot be asked.
+        """
+        known = [{m: o for m, o in q.right.items() if o is not None} for q in questions]
+        models = list(dict.fromkeys(model for outcomes in known for model in outcomes))
+        if not models:
+            raise InvalidInput("no outcome of any model is known")
+        texts = [question.question for question in questions]
+        right = [[outcomes.get(model, np.nan) for model in models] for outcomes in known]
+        return cls(
+            texts=texts,
+            vectors=await embedder.embed(texts),
+            models=models,
+            right=np.array(right, dtype=np.float64),
+            embedder_id=embedder.id,
+        )
+
+    def learnt(self) -> OutcomeModel:
+        """What all the questions teach, for `Council.keep_outcomes`."""
+        return self._learnt_from(np.arange(len(self.texts)))
+
+    def report(self) -> OutcomesReport:
+        """What it brings to choose the model by the question.
+
+        Raises:
+            InvalidInput: fewer than two models, or too few questions with an outcome of each.
+        """
+        complete = self._complete()
+        actual, predicted = self.right[complete], self._crossfitted(complete)[complete]
+        given = predicted.argmax(axis=1)
+        chosen = actual[np.arange(len(actual)), given]
+        means = actual.mean(axis=0)
+        best = int(means.argmax())
+        return OutcomesReport(
+            n=len(self.texts),
+            judged=len(actual),
+            embedder=self.embedder_id,
+            models=tuple(
+                ModelFigures(
+                    model=name,
+                    known=int((~np.isnan(self.right[:, n])).sum()),
+                    accuracy=float(means[n]),
+                    given=float(np.mean(given == n)),
+                )
+                for n, name in enumerate(self.models)
+            ),
+            single=self.models[best],
+            routed=Estimate.mean(chosen),
+            gain=Estimate.mean(chosen - actual[:, best]),
+            oracle=float(actual.max(axis=1).mean()),
+            pair=_pair(self.models, predicted, actual) if len(self.models) == 2 else None,
+        )
+
+    def _complete(self) -> npt.NDArray[np.bool_]:
+        """Which questions have an outcome of every model."""
+        if len(self.models) < 2:
+            raise InvalidInput(f"there is only one model to choose from: {self.models[0]!r}")
+        complete = np.asarray(~np.isnan(self.right).any(axis=1))
+        if complete.sum() < _JUDGE_AT_LEAST:
+            raise InvalidInput(
+                f"{complete.sum()} questions have an outcome of every model "
+                f"({', '.join(self.models)}), and fewer than {_JUDGE_AT_LEAST} say nothing",
+                hint="Add questions; a name that is spelt in two ways counts as two models",
+            )
+        return complete
+
+    def _crossfitted(self, complete: npt.NDArray[np.bool_]) -> Array:
+        """What is predicted for each question from the others."""
+        predicted = np.empty(self.right.shape)
+        fold_of = folds(self.texts, complete.astype(np.int64))
+        for fold in np.unique(fold_of):
+            held = np.flatnonzero(fold_of == fold)
+            model = self._learnt_from(np.flatnonzero(fold_of != fold))
+            texts = [self.texts[n] for n in held.tolist()]
+            predicted[held] = model.predict(texts, self.vectors[held])
+        return predicted
+
+    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> OutcomeModel:
+        texts = [self.texts[n] for n in rows.tolist()]
+        return OutcomeModel.fit(texts, self.vectors[rows], self.right[rows], models=self.models)
+
+
+def _pair(models: Sequence[str], predicted: Array, actual: Array) -> TwoModels | None:
+    """Questions are given to the better model in the order of what it is predicted to add."""
+    best = int(actual.mean(axis=0).argmax())
+    lead = actual[:, best] - actual[:, 1 - best]
+    if lead.sum() <= 0:
+        return None
+    order = np.argsort(predicted[:, 1 - best] - predicted[:, best], kind="stable")
+    kept = np.concatenate([[0.0], np.cumsum(lead[order]) / lead.sum()])
+    return TwoModels(
+        better=models[best],
+        apgr=float((kept[1:] + kept[:-1]).mean() / 2),
+        needed=tuple(
+            CallsNeeded(lead=goal, calls=float((kept >= goal - 1e-12).argmax() / len(lead)))
+            for goal in _GOALS
+        ),
+    )

@@ -1,0 +1,190 @@
+"""How well questions find their experts, and what they teach about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.capability import GENERAL
+from metier.errors import InvalidInput
+from metier.evaluating.estimate import Finding, folds
+from metier.evaluating.placing import Chosen, Judge, Placing
+from metier.evaluating.questions import RoutingQuestion
+from metier.plan import Candidate
+from metier.planning.calibrating import Placed, probabilities, threshold_curve
+from metier.planning.selecting import Selector
+from metier.profiles import Profile
+
+if TYPE_CHECKING:
+    from metier.council import Council
+
+# Fewer questions teach chance.
+_LEARN_AT_LEAST = 20
+
+
+class ThresholdPoint(Finding):
+    """What one threshold for all experts would do.
+
+    Attributes:
+        taken: the share of questions that go to an expert that is not the general one.
+        accuracy: the share of questions that go where they belong.
+    """
+
+    threshold: float
+    taken: float
+    accuracy: float
+
+
+class Misplaced(Finding):
+    """A question that went to a wrong expert, and what spoke for whom."""
+
+    question: str
+    expert: str
+    chosen: str
+    candidates: tuple[Candidate, ...]
+
+
+class RoutingReport(Finding):
+    """What labelled questions say about the routing.
+
+    Attributes:
+        n: number of questions.
+        embedder: who made the vectors.
+        now: with the profile in use.
+        learnt: with profiles learnt from the questions, each judged by one that did not see it;
+            None where there are too few questions.
+        threshold: probability below which nobody is chosen, now.
+        thresholds: those of experts that have another one.
+        curve: other thresholds than the one in use, the calibration as it is.
+        misplaced: the questions that go wrong now.
+        profile: what all the questions teach; None where they are too few.
+    """
+
+    n: int
+    embedder: str
+    now: Placing
+    learnt: Placing | None
+    threshold: float
+    thresholds: dict[str, float]
+    curve: tuple[ThresholdPoint, ...]
+    misplaced: tuple[Misplaced, ...]
+    profile: Profile | None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why what was learnt had better not be used; None where it may be."""
+        if self.learnt is None:
+            experts = sum(figures.asked > 0 for figures in self.now.experts)
+            return (
+                f"questions are too few to learn from: {self.n} of {experts} experts, and it takes "
+                f"{_LEARN_AT_LEAST} of 2"
+            )
+        before, after = (
+            round(placing.accuracy.value * self.n) for placing in (self.now, self.learnt)
+        )
+        if after < before:
+            return (
+                f"what was learnt places {after} of {self.n} questions rightly that it has not "
+                f"seen; the profile in use places {before}"
+            )
+        return None
+
+
+async def evaluated_routing(
+    council: Council, questions: Sequence[RoutingQuestion]
+) -> RoutingReport:
+    """Where a council sends questions, and where it would if it learnt from them.
+
+    The questions are embedded in one batch; no model is asked. Each is placed as a whole: it is
+    not split.
+
+    Raises:
+        InvalidInput: there is no capability, or the index is too large to score all of it.
+        ModelServerError, ModelMissing: the embedder cannot be asked.
+    """
+    index = await council.index()
+    if not index.capabilities:
+        raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
+    profile = council.profile(index)
+    selector = Selector(index, council.registry.cards, profile)
+    texts = [question.question for question in questions]
+    vectors = await council.embedder.embed(texts)
+    owners = np.array([question.expert for question in questions], dtype=np.str_)
+    try:
+        placed = selector.placed(texts, vectors, owners.tolist())
+    except ValueError as exc:
+        raise InvalidInput(f"the index is too large to be evaluated: {exc}") from exc
+    judge = Judge(texts=texts, owners=owners, general=GENERAL in council.registry.cards)
+    now = _chosen(placed, profile, general=judge.general)
+    wrong = np.flatnonzero(now.names != owners).tolist()
+    ranked = selector.rank([texts[n] for n in wrong], vectors[wrong])
+    can_learn = len(questions) >= _LEARN_AT_LEAST and len(set(owners.tolist())) > 1
+    return RoutingReport(
+        n=len(questions),
+        embedder=council.embedder.id,
+        now=judge.placing(now),
+        learnt=judge.placing(_crossfitted(selector, placed, judge)) if can_learn else None,
+        threshold=profile.threshold,
+        thresholds=profile.thresholds,
+        curve=_curve(placed, profile),
+        misplaced=tuple(
+            Misplaced(
+                question=texts[n],
+                expert=str(owners[n]),
+                chosen=str(now.names[n]),
+                candidates=candidates,
+            )
+            for n, candidates in zip(wrong, ranked, strict=True)
+        ),
+        profile=selector.profile_of(placed) if can_learn else None,
+    )
+
+
+def _chosen(placed: Placed, profile: Profile, *, general: bool) -> Chosen:
+    """What `Selector.choose` decides with a profile, for all questions at once."""
+    rows = np.arange(len(placed.owners))
+    best = placed.scores.argmax(axis=1)
+    experts = np.array(placed.names, dtype=np.str_)
+    needed = np.array([profile.thresholds.get(n, profile.threshold) for n in placed.names])
+    # Rounded as candidates are.
+    fits = probabilities(placed.scores, placed.contrasts, profile.fits)[rows, best].round(4)
+    right = probabilities(placed.scores, placed.contrasts, profile.right)[rows, best]
+    nobody = general & (fits < needed[best])
+    names = np.where(nobody, GENERAL, experts[best])
+    return Chosen(names=names, nearest=experts[best], chance=right)
+
+
+def _crossfitted(selector: Selector, placed: Placed, judge: Judge) -> Chosen:
+    """Who is chosen by profiles that were learnt from the other questions."""
+    fold_of = folds(judge.texts, np.unique(judge.owners, return_inverse=True)[1])
+    parts: list[tuple[npt.NDArray[np.int64], Chosen]] = []
+    for fold in np.unique(fold_of):
+        profile = selector.profile_of(_rows(placed, np.flatnonzero(fold_of != fold)))
+        held = np.flatnonzero(fold_of == fold)
+        parts.append((held, _chosen(_rows(placed, held), profile, general=judge.general)))
+    back = np.argsort(np.concatenate([held for held, _ in parts]))
+    return Chosen(
+        names=np.concatenate([part.names for _, part in parts])[back],
+        nearest=np.concatenate([part.nearest for _, part in parts])[back],
+        chance=np.concatenate([part.chance for _, part in parts])[back],
+    )
+
+
+def _rows(placed: Placed, rows: npt.NDArray[np.int64]) -> Placed:
+    return replace(
+        placed,
+        owners=placed.owners[rows],
+        scores=placed.scores[rows],
+        contrasts=placed.contrasts[rows],
+    )
+
+
+def _curve(placed: Placed, profile: Profile) -> tuple[ThresholdPoint, ...]:
+    return tuple(
+        ThresholdPoint(threshold=threshold, taken=taken, accuracy=accuracy)
+        for threshold, taken, accuracy in threshold_curve(placed, profile.fits)
+    )
