@@ -47,7 +47,7 @@ class Candidate(_Frozen):
     """An expert that was considered for a step.
 
     Attributes:
-        score: fused similarity, between -1 and 1.
+        score: how near it is, for comparing candidates of one step; it has no fixed scale.
         probability: that this expert is the right one for the step, between 0 and 1.
         fit: the probability that it fits at all, whoever may fit better.
         capability: which of its capabilities matched.

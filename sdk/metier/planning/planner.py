@@ -104,11 +104,11 @@ class Planner:
 
     async def _planned(self, asked: Asked, experts: Collection[str] | None) -> tuple[Step, ...]:
         several = self._may_be_several(asked)
-        parts = await self._parts(asked if several else asked.uncut(), experts)
-        if several and len(parts) == 1 and self._chains is not None:
+        if several and self._chains is not None:
             found, needs = chained(self._chains, asked, self._selector, self._cards, only=experts)
             if found:
                 return self._steps(found, needs)
+        parts = await self._parts(asked if several else asked.uncut(), experts)
         return self._steps(parts, self._linked(parts))
 
     def _may_be_several(self, asked: Asked) -> bool:
