@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from metier.embedding.embedder import Vectors
 from metier.errors import IndexUnavailable, InvalidInput
 from metier.files import write
+from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.splitting.clauses import Kind, clauses, masked, pieces
 from metier.splitting.wording import pattern
 
@@ -208,13 +208,9 @@ def _gaussian(left: Vectors, right: Vectors) -> Array:
 
 def _words(texts: Sequence[str]) -> Array:
     """Words and pairs of words of each text, hashed: 1 + log(count), shape (len, buckets)."""
-    counts = np.zeros((len(texts), _BUCKETS), np.float32)
-    for row, text in zip(counts, texts, strict=True):
-        tokens = ["", *_TOKEN.findall(text.lower()), ""]
-        pairs = [f"{first} {second}" for first, second in pairwise(tokens)]
-        for token in tokens[1:-1] + pairs:
-            row[zlib.crc32(token.encode()) % _BUCKETS] += 1
-    return np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0).astype(np.float32)
+    tokens = [_TOKEN.findall(text.lower()) for text in texts]
+    features = [[*said, *with_pairs(["", *said, ""])[len(said) + 2 :]] for said in tokens]
+    return dampened(hashed_counts(features, _BUCKETS))
 
 
 def _weighed(counts: Array, rarity: Array) -> Array:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from metier.learning.hashing import hashed_counts
 
 Array = npt.NDArray[np.float32]
 
@@ -63,11 +64,8 @@ def surfaces(texts: Sequence[str]) -> Array:
 
 def bags(texts: Sequence[str]) -> Array:
     """Words, digits and symbols of each text, hashed: log(1 + count), shape (len, BAG_SIZE)."""
-    counts = np.zeros((len(texts), BAG_SIZE), np.float32)
-    for row, text in zip(counts, texts, strict=True):
-        for token in _TOKEN.findall(text[:_MAX_CHARS].lower()):
-            row[zlib.crc32(token.encode()) % BAG_SIZE] += 1
-    return np.log1p(counts)
+    tokens = [_TOKEN.findall(text[:_MAX_CHARS].lower()) for text in texts]
+    return np.log1p(hashed_counts(tokens, BAG_SIZE))
 
 
 def _surface(text: str) -> list[float]:

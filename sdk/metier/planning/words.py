@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import zlib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from metier.embedding.embedder import normalised, unit
+from metier.learning.hashing import dampened, hashed_counts, with_pairs
 
 Array = npt.NDArray[np.float64]
 
@@ -102,30 +100,18 @@ class WordScores:
 class HashedWords:
     """Texts as unit vectors of their words and pairs of words, weighted by TF-IDF.
 
-    Features are hashed into a fixed number of slots (Weinberger et al. 2009, "Feature hashing for
-    large scale multitask learning", section 2), so that nothing but the weights has to be kept.
-
     Args:
         texts: the texts that the weights are learnt from.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        held = np.zeros(_SLOTS)
-        for text in texts:
-            held[list(_slots(text))] += 1
+        held = (_counts(texts) > 0).sum(axis=0)
         self._weights = np.log((len(texts) + 1) / (held + 0.5)).astype(np.float32)
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (len(texts), slots)."""
-        found = np.zeros((len(texts), _SLOTS), np.float32)
-        for row, text in zip(found, texts, strict=True):
-            held = _slots(text)
-            slots = list(held)
-            row[slots] = (1 + np.log(list(held.values()))) * self._weights[slots]
-        return unit(found)
+        return unit(dampened(_counts(texts)) * self._weights)
 
 
-def _slots(text: str) -> Counter[int]:
-    said = words(text)
-    features = [*said, *(f"{a} {b}" for a, b in pairwise(said))]
-    return Counter(zlib.crc32(feature.encode()) % _SLOTS for feature in features)
+def _counts(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    return hashed_counts([with_pairs(words(text)) for text in texts], _SLOTS)
