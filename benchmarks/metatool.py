@@ -169,7 +169,7 @@ def baselines(
     ]
     for n, texts in examples.items():
         documents[n] = [word for text in texts for word in telling(text)]
-    words = WordScores(documents)
+    words = WordScores.of(documents)
     rules = {
         "nearest description": lambda asked: asked.vectors @ tools.stated.T,
         "BM25": lambda asked: words.scores([telling(text) for text in asked.texts]),

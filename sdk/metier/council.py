@@ -229,7 +229,12 @@ class Council:
                 self._planned_for = list(self.registry.cards)
                 index = await self.index()
                 self._planner = Planner(
-                    Selector(index, self.registry.cards, self.profile(index)),
+                    Selector(
+                        index,
+                        self.registry.cards,
+                        self.profile(index),
+                        kept=self.index_folder / "fitted.npz",
+                    ),
                     self.embedder,
                     self.registry.cards,
                     outcomes=self._outcomes(),

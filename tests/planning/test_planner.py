@@ -11,6 +11,7 @@ from metier import Card, Council, Document, Expert, Message, Settings
 from metier.capability import Capability
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.planning.selecting import Selector
+from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -205,3 +206,10 @@ async def test_a_declared_edge_says_which_result_is_meant(
 async def test_a_declared_edge_joins_no_two_questions(tmp_path: Path) -> None:
     plan = await declaring(tmp_path, "code.all").plan("What is 2 plus 2? Write a python function.")
     assert [(step.expert, step.needs) for step in plan.steps] == [("math", ()), ("code", ())]
+
+
+async def test_the_cards_are_fitted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await council(tmp_path).plan("what is 2 plus 2")
+    monkeypatch.setattr(WordScores, "of", None)
+    plan = await council(tmp_path).plan("what is 2 plus 2")
+    assert plan.steps[0].expert == "math"

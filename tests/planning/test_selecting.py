@@ -173,8 +173,8 @@ def head(seed: int = 0) -> tuple[KernelHead, np.ndarray, np.ndarray, np.ndarray]
     centres = np.eye(3, 8)
     vectors = centres[owners] + dice.normal(0, 0.2, (45, 8))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    words = HashedWords([f"word{n}" for n in owners]).vectors([f"word{n}" for n in owners])
-    return KernelHead(vectors, words, owners, count=3), vectors, words, owners
+    words = HashedWords.of([f"word{n}" for n in owners]).vectors([f"word{n}" for n in owners])
+    return KernelHead.fit(vectors, words, owners, count=3), vectors, words, owners
 
 
 def test_the_head_learns_who_a_text_belongs_to() -> None:
@@ -186,6 +186,6 @@ def test_the_head_learns_who_a_text_belongs_to() -> None:
 def test_leaving_a_row_out_is_as_learning_without_it() -> None:
     trained, vectors, words, owners = head()
     without = np.arange(45) != 7
-    other = KernelHead(vectors[without], words[without], owners[without], count=3)
+    other = KernelHead.fit(vectors[without], words[without], owners[without], count=3)
     asked = other.scores(vectors[7:8] @ vectors[without].T, words[7:8])
     assert np.allclose(trained.held_out(np.array([7])), asked)

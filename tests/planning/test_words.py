@@ -32,7 +32,7 @@ def test_any_text_has_words(text: str) -> None:
 
 
 def test_the_document_with_the_rarer_word_is_first() -> None:
-    scores = WordScores([["dose", "drug"], ["dose", "code"], ["dose", "sum"]]).scores(
+    scores = WordScores.of([["dose", "drug"], ["dose", "code"], ["dose", "sum"]]).scores(
         [["dose", "code"]]
     )
     assert scores[0].argmax() == 1
@@ -41,13 +41,13 @@ def test_the_document_with_the_rarer_word_is_first() -> None:
 
 @pytest.mark.parametrize("documents", [[], [[], []], [["a"], []]])
 def test_nothing_in_common_is_nothing(documents: list[list[str]]) -> None:
-    scores = WordScores(documents).scores([["b"], []])
+    scores = WordScores.of(documents).scores([["b"], []])
     assert scores.shape == (2, len(documents))
     assert not scores.any()
 
 
 def test_saying_a_word_twice_says_no_more() -> None:
-    index = WordScores([["dose", "drug"], ["code"]])
+    index = WordScores.of([["dose", "drug"], ["code"]])
     assert np.array_equal(index.scores([["dose", "dose"]]), index.scores([["dose"]]))
 
 
@@ -58,11 +58,11 @@ def test_the_evidence_is_in_the_words_of_the_question() -> None:
 
 def test_texts_with_rare_words_in_common_are_alike() -> None:
     texts = ["the dose of aspirin", "the dose of water", "the sum of numbers"]
-    hashed = HashedWords(texts)
+    hashed = HashedWords.of(texts)
     one, two, three = hashed.vectors(texts)
     assert one @ two > one @ three
     assert np.allclose(np.linalg.norm(hashed.vectors(texts), axis=1), 1)
 
 
 def test_a_text_without_words_is_a_zero() -> None:
-    assert not HashedWords(["a word"]).vectors(["?!"]).any()
+    assert not HashedWords.of(["a word"]).vectors(["?!"]).any()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +17,7 @@ from metier.embedding.embedder import Vectors, unit
 from metier.index import EXACT_UP_TO, CapabilityIndex, RowKind
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
+from metier.planning.fitting import Fitted
 from metier.planning.head import KernelHead
 from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
 from metier.planning.words import HashedWords, WordScores, said, shared, telling
@@ -66,10 +70,16 @@ class Selector:
 
     Args:
         cards: the experts that are in the index, for their keywords.
+        kept: a file that keeps what is fitted to all cards, so that it is fitted once.
     """
 
     def __init__(
-        self, index: CapabilityIndex, cards: Mapping[str, Card], profile: Profile = Profile()
+        self,
+        index: CapabilityIndex,
+        cards: Mapping[str, Card],
+        profile: Profile = Profile(),
+        *,
+        kept: Path | None = None,
     ) -> None:
         self._index = index
         self._cards = cards
@@ -77,7 +87,7 @@ class Selector:
         self._has_general = GENERAL in cards
         self._all = None
         if len(index) <= EXACT_UP_TO:
-            self._all = _Field(index, cards, sorted(index.capabilities))
+            self._all = _Field(index, cards, sorted(index.capabilities), kept=kept)
 
     @property
     def threshold(self) -> float:
@@ -237,7 +247,7 @@ class Selector:
                         fit=round(float(fits[q, n]), 4),
                         capability=field.rows.names[capability][1],
                         example=field.rows.best_example(nearness, q, capability),
-                        words=shared(stem_of, field.words[capability]),
+                        words=field.evidence(capability, stem_of),
                     )
                 )
             ranked.append(tuple(found))
@@ -254,6 +264,7 @@ class _Field:
         names: Sequence[Name],
         *,
         learning: bool = True,
+        kept: Path | None = None,
     ) -> None:
         self.rows = CapabilityRows(index, names)
         self.experts = [expert for expert, _ in groupby(expert for expert, _ in names)]
@@ -262,33 +273,45 @@ class _Field:
         self._starts = np.searchsorted(self.expert_of, np.arange(len(self.experts)))
         self._ends = [*self._starts[1:].tolist(), len(names)]
         self._texts = [index.rows[i].text for i in self.rows.example_ids]
-        self._own_words = [
-            telling(" ".join([*_stated(index, name), *_keywords(cards, name)])) for name in names
-        ]
-        documents = self._documents(np.ones(len(self._texts), bool))
-        self.words = [frozenset(document) for document in documents]
-        self._bm25 = WordScores(documents)
+        self._stated = [" ".join(_stated(index, name)) for name in names]
+        self._keywords = [" ".join(_keywords(cards, name)) for name in names]
         self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
-        self._head = self._hashed = None
-        if learning and _LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(names) > 1:
-            stated = [" ".join(_stated(index, name)) for name in names]
-            texts = [*self._texts, *stated]
-            self._hashed = HashedWords(texts)
-            self._head = KernelHead(
-                np.concatenate([self.rows.examples, unit(self.rows.stated)]),
-                self._hashed.vectors(texts),
-                np.concatenate([self.rows.owners, np.arange(len(names))]),
-                count=len(names),
-            )
+        self._fitted = self._kept(kept, index) if kept is not None else self._fit(learning=learning)
+
+    def _kept(self, file: Path, index: CapabilityIndex) -> Fitted:
+        """What is fitted to these cards; where it had to be done anew it is kept, if possible."""
+        content = "\n".join([index.hash(), *self._keywords])
+        of = hashlib.sha256(content.encode()).hexdigest()
+        fitted = Fitted.load(file, of=of)
+        if fitted is None:
+            fitted = self._fit(learning=True)
+            with suppress(OSError):
+                fitted.save(file, of=of)
+        return fitted
+
+    def _fit(self, *, learning: bool) -> Fitted:
+        words = WordScores.of(self._documents(np.ones(len(self._texts), bool)))
+        enough = _LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(self._stated) > 1
+        if not (learning and enough):
+            return Fitted(words=words)
+        texts = [*self._texts, *self._stated]
+        hashed = HashedWords.of(texts)
+        head = KernelHead.fit(
+            np.concatenate([self.rows.examples, unit(self.rows.stated)]),
+            hashed.vectors(texts),
+            np.concatenate([self.rows.owners, np.arange(len(self._stated))]),
+            count=len(self._stated),
+        )
+        return Fitted(words=words, head=head, hashed=hashed)
 
     def scores(self, texts: Sequence[str], queries: Vectors) -> tuple[Array, Nearness]:
         """The score of each capability for each text, shape (texts, capabilities)."""
         nearness = self.rows.nearness(queries)
-        by_words = self._bm25.scores([telling(text) for text in texts])
+        by_words = self._fitted.words.scores([telling(text) for text in texts])
         head = None
-        if self._head is not None and self._hashed is not None:
+        if self._fitted.head is not None and self._fitted.hashed is not None:
             cosines = np.hstack([nearness.examples, nearness.stated / self._stated_norms])
-            head = self._head.scores(cosines, self._hashed.vectors(texts))
+            head = self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
         return fused(nearness, by_words, head), nearness
 
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
@@ -299,9 +322,13 @@ class _Field:
             held = numbers % _FOLDS == fold
             kept = np.arange(len(self._texts)) % _FOLDS != fold
             texts = [telling(self._texts[n]) for n in numbers[held]]
-            said[held] = WordScores(self._documents(kept)).scores(texts)
-        head = self._head.held_out(numbers) if self._head is not None else None
+            said[held] = WordScores.of(self._documents(kept)).scores(texts)
+        head = self._fitted.head.held_out(numbers) if self._fitted.head is not None else None
         return fused(nearness, said, head)
+
+    def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
+        """The words of a text, given with their stems, that a capability's card has, too."""
+        return shared(stem_of, self._fitted.words.holds(capability, stem_of.values()))
 
     def by_expert(self, scores: Array) -> tuple[Array, Array]:
         """The best score among each expert's capabilities, shape (texts, experts).
@@ -319,7 +346,10 @@ class _Field:
 
     def _documents(self, kept: npt.NDArray[np.bool_]) -> list[list[str]]:
         """The words of each capability, with those of the examples that are kept."""
-        documents = [list(own) for own in self._own_words]
+        documents = [
+            telling(f"{stated} {keywords}")
+            for stated, keywords in zip(self._stated, self._keywords, strict=True)
+        ]
         for text, owner, wanted in zip(self._texts, self.rows.owners, kept, strict=True):
             if wanted:
                 documents[owner] += telling(text)

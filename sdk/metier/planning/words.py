@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -69,48 +71,89 @@ def _stem(word: str) -> str:
     return word
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordScores:
-    """Okapi BM25 of queries over documents (by bm25s).
+    """Okapi BM25 of queries over documents.
 
-    Args:
-        documents: telling words of each document.
+    bm25s computes what each word adds to each document; to score a query is to add that up. So the
+    library, which takes as long to import as a plan takes to make, is needed only when documents
+    change.
+
+    Attributes:
+        vocabulary: the number of each word.
+        starts: where the entries of each word begin, and where the last ones end.
+        documents: of each entry.
+        added: what the word adds to the document's score.
+        count: the number of documents.
     """
 
-    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
-        self._count = len(documents)
-        self._index = None
-        self._known: Collection[str] = ()
-        if any(documents):
-            import bm25s  # takes as long to import as a plan takes to make
+    vocabulary: Mapping[str, int]
+    starts: npt.NDArray[np.int32]
+    documents: npt.NDArray[np.int32]
+    added: npt.NDArray[np.float32]
+    count: int
 
-            self._index = bm25s.BM25(k1=_K1, b=_B)
-            self._index.index([list(words) for words in documents], show_progress=False)
-            self._known = self._index.vocab_dict.keys()
+    @classmethod
+    def of(cls, documents: Sequence[Sequence[str]]) -> Self:
+        """BM25 over documents, given by their telling words."""
+        if not any(documents):
+            nothing = np.zeros(0, np.int32)
+            return cls(
+                vocabulary={},
+                starts=np.zeros(1, np.int32),
+                documents=nothing,
+                added=nothing.astype(np.float32),
+                count=len(documents),
+            )
+        import bm25s
+
+        index = bm25s.BM25(k1=_K1, b=_B)
+        index.index([list(words) for words in documents], show_progress=False)
+        return cls(
+            vocabulary=dict(index.vocab_dict),
+            starts=np.asarray(index.scores["indptr"], np.int32),
+            documents=np.asarray(index.scores["indices"], np.int32),
+            added=np.asarray(index.scores["data"], np.float32),
+            count=len(documents),
+        )
 
     def scores(self, queries: Sequence[Sequence[str]]) -> Array:
         """Shape (len(queries), documents)."""
-        found = np.zeros((len(queries), self._count))
+        found = np.zeros((len(queries), self.count))
         for row, query in zip(found, queries, strict=True):
-            known = [word for word in dict.fromkeys(query) if word in self._known]
-            if known and self._index is not None:
-                row[:] = self._index.get_scores(known)
+            for word in dict.fromkeys(query):
+                entries = self._entries(word)
+                row[self.documents[entries]] += self.added[entries]
         return found
 
+    def holds(self, document: int, words: Iterable[str]) -> set[str]:
+        """Those of the words that a document has."""
+        return {word for word in words if document in self.documents[self._entries(word)]}
 
+    def _entries(self, word: str) -> slice:
+        number = self.vocabulary.get(word)
+        return slice(0, 0) if number is None else slice(*self.starts[number : number + 2].tolist())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HashedWords:
     """Texts as unit vectors of their words and pairs of words, weighted by TF-IDF.
 
-    Args:
-        texts: the texts that the weights are learnt from.
+    Attributes:
+        weights: of each slot, shape (slots,).
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    weights: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """With weights that are learnt from texts."""
         held = (_counts(texts) > 0).sum(axis=0)
-        self._weights = np.log((len(texts) + 1) / (held + 0.5)).astype(np.float32)
+        return cls(weights=np.log((len(texts) + 1) / (held + 0.5)).astype(np.float32))
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (len(texts), slots)."""
-        return unit(dampened(_counts(texts)) * self._weights)
+        return unit(dampened(_counts(texts)) * self.weights)
 
 
 def _counts(texts: Sequence[str]) -> npt.NDArray[np.float32]:
