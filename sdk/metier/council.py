@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from metier.engine.engine import Engine, Limits
     from metier.events import Event
     from metier.expert import Expert
+    from metier.knowledge.shelf import Shelf
     from metier.learning.chains import ChainModel
     from metier.learning.needs import SeveralNeeds
     from metier.learning.outcomes import OutcomeModel
@@ -203,8 +204,22 @@ class Council:
     @cached_property
     def _engine(self) -> Engine:
         from metier.engine.engine import Engine
+        from metier.engine.executor import LocalExecutor
 
-        return Engine(self.registry, self.server, self._chooser, seed=self.settings.seed)
+        executor = LocalExecutor(
+            self.registry,
+            self._chooser,
+            seed=self.settings.seed,
+            find_passages=self.knowledge.search,
+        )
+        return Engine(self.registry, self.server, self._chooser, executor=executor)
+
+    @cached_property
+    def knowledge(self) -> Shelf:
+        """The documents that the user added, by domain."""
+        from metier.knowledge.shelf import Shelf
+
+        return Shelf(self.settings.state_dir / "knowledge", self.embedder)
 
     @property
     def limits(self) -> Limits:

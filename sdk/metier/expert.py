@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from metier.answer import Source
 from metier.capability import Card, read_card
 from metier.errors import InvalidCard, InvalidOutput
+from metier.knowledge.passages import QUOTE, Passage, cite_quotes
 from metier.models.server import Sampling
 from metier.plan import Document, Message
 from metier.skills import Skill, skills_of
@@ -88,6 +89,13 @@ class Context(Protocol):
         """Another expert's skill, such as `math.convert`; None where it is not installed."""
         ...
 
+    async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
+        """Passages of the documents that the user added for this expert, best first.
+
+        Empty where there are none, or none that is near the query.
+        """
+        ...
+
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""
         ...
@@ -126,14 +134,37 @@ class Expert:
 
         Write it as `def` or `async def` that returns the text, or as an async generator of its
         pieces. This one asks the model once; an expert with skills first lets the model choose
-        one and fill in its arguments, and then explain the result.
+        one and fill in its arguments, and then explain the result. Without skills it answers from
+        the user's documents, where they have something on the task.
         """
         if self.skills:
             return self._with_skills(task, context)
-        return context.stream(messages_for(self.card, task))
+        return self._without_skills(task, context)
+
+    async def from_documents(self, task: Task, context: Context) -> str | None:
+        """An answer from the documents that the user added for this expert, its quotes checked.
+
+        None where they have nothing on the task; then no model was asked. The words come when
+        they are complete: a quote cannot be checked before its end.
+        """
+        passages = await context.search(task.text)
+        if not passages:
+            return None
+        documents = tuple(passage.document for passage in passages)
+        grounded = replace(task, documents=(*task.documents, *documents))
+        text = await context.complete(messages_for(self.card, grounded, extra=QUOTE))
+        return cite_quotes(text, passages, context)
 
     async def aclose(self) -> None:
         """Let go what the expert holds, such as a process; called when the council is closed."""
+
+    async def _without_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
+        found = await self.from_documents(task, context)
+        if found is not None:
+            yield found
+            return
+        async for piece in context.stream(messages_for(self.card, task)):
+            yield piece
 
     async def _with_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
         called = await self._call_skill(task, context)

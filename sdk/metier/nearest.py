@@ -56,6 +56,20 @@ class NearestVectors:
         return self._faiss.d
 
     @property
+    def ids(self) -> Ids:
+        """Their ids, in an order that depends only on what was added and removed."""
+        held = self._faiss
+        if not isinstance(held, faiss.IndexIVF):
+            return faiss.vector_to_array(held.id_map)
+        lists: Any = held.invlists
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(n), size).copy()
+            for n in range(held.nlist)
+            if (size := lists.list_size(n))
+        ]
+        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+
+    @property
     def exact(self) -> bool:
         """Whether every vector is compared."""
         return not isinstance(self._faiss, faiss.IndexIVF)
@@ -85,7 +99,7 @@ class NearestVectors:
         lists.remove_ids(faiss.IDSelectorArray(ids))
         # Half of what makes them many: an index at the border does not go back and forth.
         if len(self) <= EXACT_UP_TO // 2:
-            kept = self._ids()
+            kept = self.ids
             self._faiss = _exact(self.dimension)
             if len(kept):
                 self._faiss.add_with_ids(lists.reconstruct_batch(kept), kept)
@@ -132,25 +146,12 @@ class NearestVectors:
 
     def _relearn(self, more: Vectors) -> None:
         """Put what is there into new lists, whose centres are learnt from it and from `more`."""
-        kept = self._ids()
+        kept = self.ids
         vectors = self.vectors(kept)
         made = _inverted(np.concatenate([vectors, more]) if len(kept) else more)
         if len(kept):
             made.add_with_ids(vectors, kept)
         self._faiss = made
-
-    def _ids(self) -> Ids:
-        """The ids, in an order that depends only on what was added and removed."""
-        held = self._faiss
-        if not isinstance(held, faiss.IndexIVF):
-            return faiss.vector_to_array(held.id_map)
-        lists: Any = held.invlists
-        parts = [
-            faiss.rev_swig_ptr(lists.get_ids(n), size).copy()
-            for n in range(held.nlist)
-            if (size := lists.list_size(n))
-        ]
-        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
 @contextmanager

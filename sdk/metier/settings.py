@@ -83,7 +83,7 @@ class Settings(BaseModel):
     )
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path(APP),
-        description="where logs are kept",
+        description="where logs and added documents are kept",
     )
 
     @classmethod

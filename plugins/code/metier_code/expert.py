@@ -5,22 +5,103 @@ from __future__ import annotations
 from typing import Annotated
 
 from metier import Context, Expert, Task, skill
+from metier.capability import Card
+from metier.errors import BudgetExceeded
 from metier.expert import messages_for
+from metier.plan import Message
+from metier.sandbox import Sandboxes, checked
+from metier_code.examples import asserts, concerns, defines, examples
 from metier_code.fences import blocks, fenced, is_python
+from metier_code.trying import Attempt, Origin
+
+REPAIRS = 2
+
+_TESTS = (
+    "Write three assert statements that test this code with values that the question implies, one "
+    "per line, in one fenced block. Do not repeat the code."
+)
+_REPAIR = (
+    "I ran it. This failed:\n{complaint}\n\nReturn the whole corrected code in ONE fenced block."
+)
 
 
 class Code(Expert):
-    """Answers with code in a fenced block, and says where Python does not parse."""
+    """Answers with code in a fenced block; runs Python in a sandbox before it is shown.
+
+    Args:
+        card: what the expert says of itself.
+        sandboxes: where code is run; those of this machine where not given.
+        write_tests: have the model write tests where the question has no examples, which costs a
+            call; a small model writes wrong ones, too.
+    """
+
+    def __init__(
+        self,
+        card: Card | None = None,
+        *,
+        sandboxes: Sandboxes | None = None,
+        write_tests: bool = False,
+    ) -> None:
+        super().__init__(card)
+        self._sandboxes = sandboxes or Sandboxes()
+        self._write_tests = write_tests
 
     async def answer(self, task: Task, context: Context) -> str:
-        """One model call; the fence and the check of its syntax are the program's."""
+        """One model call, two more for repairs at most, and one for tests where they are wished.
+
+        Code that no sandbox can run is returned unrun, and the answer says so.
+        """
         text = fenced(await context.complete(messages_for(self.card, task)))
-        found = [block for block in blocks(text) if block.language in ("python", "py")]
-        if not found:
+        if not _python(text):
             return text
-        parses = all(is_python(block.code) for block in found)
-        context.mark_checked(parses)
-        return text if parses else f"{text}\n\nNote: this Python does not parse."
+        if not _parses(text):
+            context.mark_checked(False)
+            return f"{text}\n\nNote: this Python does not parse."
+        attempt = await self._attempt(task, text, context)
+        if attempt.ran:
+            context.mark_checked(attempt.is_well)
+        return f"{attempt.text}\n\n{attempt.told()}"
+
+    async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:
+        """The best of the answer and its repairs."""
+        origin, tests = await self._tests(task, text, context)
+        best = await self._tried(text, origin, tests)
+        last = best
+        for _ in range(REPAIRS):
+            if best.is_well:
+                break
+            repaired = await self._repaired(task, last, context)
+            if not repaired:
+                break
+            last = await self._tried(repaired, origin, tests)
+            best = max(best, last, key=lambda attempt: attempt.score)
+        return best
+
+    async def _tests(
+        self, task: Task, text: str, context: Context
+    ) -> tuple[Origin, tuple[str, ...]]:
+        names = defines(_code(text))
+        given = tuple(test for test in examples(task.text) if concerns(test, names))
+        if given:
+            return "question", given
+        if self._write_tests and names and await self._sandboxes.installed():
+            asked = (*messages_for(self.card, task), _said(text), _asked(_TESTS))
+            written = await _completed(asked, context)
+            tests = tuple(test for test in asserts(written) if concerns(test, names))
+            if tests:
+                return "model", tests
+        return "none", ("",)
+
+    async def _tried(self, text: str, origin: Origin, tests: tuple[str, ...]) -> Attempt:
+        checks = await checked(self._sandboxes, _code(text), tests)
+        return Attempt(text=text, checks=checks, origin=origin)
+
+    async def _repaired(self, task: Task, attempt: Attempt, context: Context) -> str:
+        """The model's next try, or ``""`` where it is no Python that parses."""
+        complaint = _asked(_REPAIR.format(complaint=attempt.complaint()))
+        asked = (*messages_for(self.card, task), _said(attempt.text), complaint)
+        text = fenced(await _completed(asked, context))
+        return text if _python(text) and _parses(text) else ""
 
     @skill
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:
@@ -31,3 +112,31 @@ class Code(Expert):
     def parses(self, code: Annotated[str, "Python source"]) -> bool:
         """Whether a text is Python that parses. It is not run."""
         return is_python(code)
+
+
+def _python(text: str) -> list[str]:
+    return [block.code for block in blocks(text) if block.language in ("python", "py")]
+
+
+def _code(text: str) -> str:
+    return "\n\n".join(_python(text))
+
+
+def _parses(text: str) -> bool:
+    return all(is_python(code) for code in _python(text))
+
+
+async def _completed(messages: tuple[Message, ...], context: Context) -> str:
+    """The reply; ``""`` where the question may cost no call more."""
+    try:
+        return await context.complete(messages)
+    except BudgetExceeded:
+        return ""
+
+
+def _said(text: str) -> Message:
+    return Message(role="assistant", content=text)
+
+
+def _asked(text: str) -> Message:
+    return Message(role="user", content=text)

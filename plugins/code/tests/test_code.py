@@ -1,4 +1,4 @@
-"""The code expert: code comes fenced, and what does not parse is said."""
+"""The code expert: code comes fenced, is run where a sandbox can, and the answer says so."""
 
 from __future__ import annotations
 
@@ -8,43 +8,150 @@ import pytest
 
 from metier import Answer, Card, Council, Settings
 from metier.plan import Plan, Step
+from metier.sandbox import Sandboxes
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier_code import Code
+from metier_code.examples import examples
 from metier_code.fences import blocks, fenced, is_python
 
 CARD = Card(id="code", description="code", models=("small",), stream="checked")
 FUNCTION = "def double(x):\n    return 2 * x"
 
 
-def ask(reply: str, folder: Path) -> Answer:
-    step = Step(id="1", task="Write it.", expert="code")
+def ask(
+    *replies: str,
+    folder: Path,
+    task: str = "Write it.",
+    sandboxes: Sandboxes | None = None,
+    write_tests: bool = False,
+) -> Answer:
+    step = Step(id="1", task=task, expert="code")
     with (
-        ScriptedModels({"small": [reply]}) as models,
+        ScriptedModels({"small": replies}) as models,
         Council.of(
-            [Code(CARD)],
+            [Code(CARD, sandboxes=sandboxes, write_tests=write_tests)],
             settings=Settings(cache_dir=folder),
             server=models,
             embedder=FixedEmbedder(),
         ) as council,
     ):
-        return council.run_sync(Plan(question="Write it.", steps=(step,)))
+        return council.run_sync(Plan(question=task, steps=(step,)))
 
 
-def test_fenced_python_that_parses_is_checked(tmp_path: Path) -> None:
-    answer = ask(f"Here:\n```python\n{FUNCTION}\n```\nIt doubles.", tmp_path)
+def block(code: str) -> str:
+    return f"```python\n{code}\n```"
+
+
+def test_code_is_run_against_the_examples_of_the_question(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), folder=tmp_path, task="Write it: double(2) == 4, double(0) -> 0")
     assert answer.parts[0].checked
-    assert answer.text.count("```") == 2
+    assert answer.text == f"{block(FUNCTION)}\n\nRun: 2 of 2 passed (the question's examples)."
+
+
+def test_without_examples_the_model_writes_tests(tmp_path: Path) -> None:
+    tests = block("assert double(1) == 2\nassert double(3) == 6\nassert other(1)\nassert (")
+    answer = ask(block(FUNCTION), tests, folder=tmp_path, write_tests=True)
+    assert answer.parts[0].checked
+    assert answer.text.endswith("Run: 2 of 2 passed (tests that the model wrote).")
+
+
+def test_without_the_wish_no_tests_are_written(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), folder=tmp_path)
+    assert answer.usage.calls == 1
+    assert answer.text.endswith("Run: it ends without an error.")
+
+
+def test_code_that_fails_is_repaired(tmp_path: Path) -> None:
+    wrong = block("def double(x):\n    return x")
+    answer = ask(wrong, block(FUNCTION), folder=tmp_path, task="Write it: double(2) == 4")
+    assert answer.parts[0].checked
+    assert FUNCTION in answer.text
+
+
+def test_after_two_repairs_the_best_is_shown_with_what_fails(tmp_path: Path) -> None:
+    never = block("def double(x):\n    return None")
+    half = block("def double(x):\n    return x * x")
+    task = "Write it: double(2) == 4, double(3) == 6"
+    answer = ask(never, half, never, folder=tmp_path, task=task)
+    assert answer.parts[0].checked is False
+    assert "x * x" in answer.text
+    assert "Run: 1 of 2 passed (the question's examples)." in answer.text
+    assert "- failed: `assert double(3) == 6`: AssertionError" in answer.text
+
+
+def test_a_repair_that_is_no_python_ends_the_repairs(tmp_path: Path) -> None:
+    wrong = block("def double(x):\n    return x")
+    answer = ask(wrong, "I cannot.", folder=tmp_path, task="Write it: double(2) == 4")
+    assert "Run: 0 of 1 passed" in answer.text
+
+
+def test_a_script_is_only_run(tmp_path: Path) -> None:
+    answer = ask(block("x = 1\nprint(x)"), folder=tmp_path)
+    assert answer.text.endswith("Run: it ends without an error.")
+
+
+def test_a_script_that_raises_is_told(tmp_path: Path) -> None:
+    wrong = block("x = 1\nx / 0")
+    answer = ask(wrong, wrong, wrong, folder=tmp_path)
+    assert answer.parts[0].checked is False
+    assert "- failed: ZeroDivisionError: division by zero (line 2)" in answer.text
+
+
+def test_code_that_no_sandbox_can_run_is_marked(tmp_path: Path) -> None:
+    code = block("import no_such_module\nno_such_module.go()")
+    answer = ask(code, folder=tmp_path)
+    assert answer.parts[0].checked is None
+    assert answer.text == f"{code}\n\nNot run: module 'no_such_module'."
+
+
+def test_without_a_sandbox_nothing_is_run_and_no_tests_are_asked_for(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), folder=tmp_path, sandboxes=Sandboxes([]))
+    assert answer.parts[0].checked is None
+    assert answer.text.endswith("Not run: there is no sandbox.")
+
+
+def test_with_the_budget_spent_it_goes_without_tests(tmp_path: Path) -> None:
+    step = Step(id="1", task="Write it.", expert="code")
+    with (
+        ScriptedModels({"small": [block(FUNCTION)]}) as models,
+        Council.of(
+            [Code(CARD)],
+            settings=Settings(cache_dir=tmp_path, max_calls=1),
+            server=models,
+            embedder=FixedEmbedder(),
+        ) as council,
+    ):
+        answer = council.run_sync(Plan(question="Write it.", steps=(step,)))
+    assert answer.text.endswith("Run: it ends without an error.")
+
+
+@pytest.mark.parametrize(
+    ("question", "tests"),
+    [
+        (
+            "f(2) == 4 and f([1, (2)]) -> [2, 3]",
+            ("assert f(2) == 4", "assert f([1, (2)]) == [2, 3]"),
+        ),
+        ("`rev('ab')` should return `'ba'`.", ("assert rev('ab') == 'ba'",)),
+        (">>> add(1, 2)\n3\n>>> add(0, 0)\n0", ("assert add(1, 2) == 3", "assert add(0, 0) == 0")),
+        ("is_even(4) is True", ("assert is_even(4) == True",)),
+        ("Call g(x); it is fine. max(1", ()),
+        ("f(2) == __import__('os')", ()),
+    ],
+)
+def test_examples_of_a_question_become_tests(question: str, tests: tuple[str, ...]) -> None:
+    assert examples(question) == tests
 
 
 def test_python_that_does_not_parse_is_said(tmp_path: Path) -> None:
-    answer = ask("```python\ndef double(x:\n```", tmp_path)
+    answer = ask("```python\ndef double(x:\n```", folder=tmp_path)
     assert answer.parts[0].checked is False
     assert answer.text.endswith("Note: this Python does not parse.")
 
 
 def test_other_languages_are_left_as_they_are(tmp_path: Path) -> None:
     reply = "```sql\nSELECT 1;\n```"
-    answer = ask(reply, tmp_path)
+    answer = ask(reply, folder=tmp_path)
     assert (answer.text, answer.parts[0].checked) == (reply, None)
 
 

@@ -13,6 +13,7 @@ from metier.answer import Source
 from metier.capability import Card
 from metier.errors import InvalidOutput, ModelServerUnreachable
 from metier.expert import Task
+from metier.knowledge.passages import Passage
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math import Math
@@ -58,6 +59,9 @@ class Script:
 
     def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
         return None
+
+    async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
+        return ()
 
     def cite(self, source: Source) -> None:
         raise AssertionError("nothing is cited")

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
+import anyio.to_thread
+
 from metier import Context, Document, Expert, Task, skill
 from metier.answer import Source
 from metier.expert import messages_for
+from metier_medical import icd10
 from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
@@ -22,17 +25,24 @@ class Medical(Expert):
     """
 
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
-        """One model call, streamed, and then the notes themselves: no model shortens them."""
+        """One model call, and then the notes and codes: no model shortens them.
+
+        From the user's own documents where they have something on it, with checked quotes.
+        """
         if signs := red_flags(task.text):
             yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
-        notes = notes_on(task.text)[:_MAX_NOTES]
-        documents = tuple(Document(name=note.title, text=note.text()) for note in notes)
+        notes = await _notes_for(task.text)
+        documents = tuple(Document(name=source.name, text=text) for source, text in notes)
         grounded = replace(task, documents=(*task.documents, *documents))
-        async for piece in context.stream(messages_for(self.card, grounded)):
-            yield piece
-        for note in notes:
-            context.cite(Source(name=note.title, place="metier-medical, drugs.toml"))
-            yield f"\n\n{note.text()}"
+        found = await self.from_documents(grounded, context)
+        if found is not None:
+            yield found
+        else:
+            async for piece in context.stream(messages_for(self.card, grounded)):
+                yield piece
+        for source, text in notes:
+            context.cite(source)
+            yield f"\n\n{text}"
 
     @skill
     def urgent_signs(self, text: Annotated[str, "what somebody tells of their state"]) -> str:
@@ -43,3 +53,22 @@ class Medical(Expert):
     def drug_notes(self, text: Annotated[str, "a text that names medicines"]) -> str:
         """Safety notes on the medicines that a text names; empty where none is known."""
         return "\n\n".join(note.text() for note in notes_on(text))
+
+    @skill
+    def icd10(self, text: Annotated[str, "a code such as E11.9, or a diagnosis in words"]) -> str:
+        """ICD-10-CM entries by code or by words; empty where none is known."""
+        return icd10.listing(icd10.looked_up(text))
+
+
+async def _notes_for(text: str) -> list[tuple[Source, str]]:
+    """What the program itself knows on a question, with where it comes from."""
+    notes = [
+        (Source(name=note.title, place="metier-medical, drugs.toml"), note.text())
+        for note in notes_on(text)[:_MAX_NOTES]
+    ]
+    if icd10.is_about_codes(text):
+        codes = await anyio.to_thread.run_sync(icd10.looked_up, text)
+        if codes:
+            source = Source(name=icd10.SOURCE, place=icd10.release())
+            notes.append((source, icd10.listing(codes)))
+    return notes

@@ -9,9 +9,12 @@ import pytest
 from metier import Card, Council, Settings
 from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
-from metier_medical import Medical
+from metier_medical import Medical, icd10
 from metier_medical.notes import all_notes, notes_on
 from metier_medical.red_flags import red_flags
+
+# simple-icd-10-cm reads its data by a function that Python 3.11 and 3.12 call deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning")
 
 CARD = Card(id="medical", description="medicine", models=("small",))
 
@@ -81,3 +84,65 @@ def test_no_name_stands_in_two_notes() -> None:
     names = [name for note in all_notes() for name in note.names]
     assert len(names) == len(set(names))
     assert all(name == name.lower() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("ICD-10 code for type 2 diabetes without complications", "E11.9"),
+        ("ICD code for migraine with aura", "G43.1"),
+        ("Which ICD-10 codes are there for acute appendicitis?", "K35"),
+        ("ICD code for high blood pressure", "I10"),
+        ("What does S72.001A mean?", "S72.001A"),
+        ("is e119 a code, or E119?", "E11.9"),
+        ("U07.1", "U07.1"),
+    ],
+)
+def test_codes_are_found_by_code_and_by_words(text: str, first: str) -> None:
+    assert icd10.looked_up(text)[0].code == first
+
+
+@pytest.mark.parametrize("text", ["ICD E11.32XX1", "What is the ICD?", "", "ICD code for zxqv"])
+def test_no_code_is_made_up(text: str) -> None:
+    assert icd10.looked_up(text) == []
+
+
+def test_a_category_is_told_from_a_whole_code() -> None:
+    assert [entry.billable for entry in icd10.looked_up("E11 and E11.9")] == [False, True]
+    assert icd10.listing(icd10.looked_up("E11")) == (
+        "ICD-10-CM:\n- E11: Type 2 diabetes mellitus (a category, no code)"
+    )
+
+
+def test_codes_stand_under_the_answer_whatever_the_model_says(tmp_path: Path) -> None:
+    with ScriptedModels({"small": ["It is X99.9."]}) as models:
+        text = ask("What is the ICD-10 code for gout?", models, tmp_path)
+    assert "- M10: Gout (a category, no code)" in models.requests[0].messages[-1].content
+    assert text.startswith("It is X99.9.\n\nICD-10-CM:\n- M10: Gout")
+
+
+def test_a_question_that_asks_for_no_code_loads_no_list(tmp_path: Path) -> None:
+    icd10._entries.cache_clear()
+    with ScriptedModels({"small": ["Gout is painful."]}) as models:
+        assert ask("What is gout?", models, tmp_path) == "Gout is painful."
+    assert icd10._entries.cache_info().misses == 0
+
+
+@pytest.mark.anyio
+async def test_it_answers_from_documents_that_were_added_with_its_notes(tmp_path: Path) -> None:
+    guide = tmp_path / "guide.md"
+    guide.write_text("Warfarin must not be given together with aspirin in this clinic.")
+    settings = Settings(cache_dir=tmp_path, state_dir=tmp_path)
+    reply = 'No: "must not be given together with aspirin in this clinic".'
+    with ScriptedModels({"small": [reply]}) as models:
+        council = Council.of(
+            [Medical(CARD)], settings=settings, server=models, embedder=FixedEmbedder()
+        )
+        await council.knowledge.base("medical").add(guide)
+        question = "May warfarin be given together with aspirin?"
+        step = Step(id="1", task=question, expert="medical")
+        async with council:
+            answer = await council.run(Plan(question=question, steps=(step,)))
+    assert "in this clinic” [1]." in answer.text
+    assert "Safety notes on warfarin" in answer.text
+    assert answer.sources[0].name == "guide.md"

@@ -17,6 +17,7 @@ _COMMANDS = {
     "evaluate": "metier.cli.evaluate:evaluate",
     "experts": "metier.cli.experts:experts",
     "index": "metier.cli.index:index",
+    "knowledge": "metier.cli.knowledge:knowledge",
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",

@@ -12,6 +12,7 @@ from metier.answer import Source
 from metier.capability import Card
 from metier.engine.calling import Caller
 from metier.errors import InvalidOutput
+from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.server import InstalledModel, Sampling
 from metier.plan import Message
 from metier.skills import Skill
@@ -29,6 +30,7 @@ class StepContext:
         card: Card,
         choose: Callable[[], Awaitable[InstalledModel]],
         find_skill: Callable[[str], Skill | None],
+        find_passages: Callable[[str, str, int], Awaitable[Sequence[Passage]]],
         step_id: str,
         seed: int,
     ) -> None:
@@ -36,6 +38,7 @@ class StepContext:
         self._card = card
         self._choose = choose
         self._find_skill = find_skill
+        self._find_passages = find_passages
         self._step_id = step_id
         self._seed = seed
         self._open: list[AsyncGenerator[str, None]] = []
@@ -99,6 +102,10 @@ class StepContext:
         """Another expert's skill; a `def` runs in a thread."""
         found = self._find_skill(name)
         return found.run if found is not None else None
+
+    async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
+        """Passages of the user's documents, those that are near and fit into a prompt."""
+        return fitting(await self._find_passages(self._card.id, query, k), at_least=NEAR)
 
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +19,7 @@ from metier.engine.recorder import Emit
 from metier.errors import ExpertFailed, MetierError
 from metier.events import StepDone, StepStarted, Token
 from metier.expert import Expert, Task
+from metier.knowledge.passages import Passage
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
@@ -49,13 +50,33 @@ class Executor(Protocol):
         ...
 
 
-class LocalExecutor:
-    """Runs steps in this process."""
+FindPassages = Callable[[str, str, int], Awaitable[Sequence[Passage]]]
 
-    def __init__(self, registry: Registry, chooser: ModelChooser, *, seed: int = 0) -> None:
+
+async def no_passages(domain: str, query: str, k: int) -> Sequence[Passage]:
+    """What is found where nobody keeps documents."""
+    return ()
+
+
+class LocalExecutor:
+    """Runs steps in this process.
+
+    Args:
+        find_passages: searches a domain's documents, as `Shelf.search` does.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        chooser: ModelChooser,
+        *,
+        seed: int = 0,
+        find_passages: FindPassages = no_passages,
+    ) -> None:
         self._registry = registry
         self._chooser = chooser
         self._seed = seed
+        self._find_passages = find_passages
 
     async def run(self, job: Job, *, caller: Caller, emit: Emit) -> StepDone:
         """Run the step's strategy over the step's expert."""
@@ -91,6 +112,7 @@ class LocalExecutor:
             card=expert.card,
             choose=lambda: self._chooser.model_for(expert.card, general, chances=job.step.chances),
             find_skill=self._registry.skill,
+            find_passages=self._find_passages,
             step_id=job.step.id,
             seed=self._seed,
         )

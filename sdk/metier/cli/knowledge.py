@@ -1,0 +1,261 @@
+"""`metier knowledge`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+
+if TYPE_CHECKING:
+    from metier.council import Council
+    from metier.knowledge.passages import Passage
+    from metier.knowledge.shelf import Shelf
+    from metier.knowledge.store import Change, Progress
+
+# Reasons that are listed one by one; a folder may hold thousands of pictures.
+_LISTED = 10
+
+
+def _complete_domain(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from metier.cli.completion import expert_names
+
+    return [name for name in expert_names() if name.startswith(incomplete)]
+
+
+_domain = click.argument("domain", shell_complete=_complete_domain)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group(epilog="Example: metier knowledge add medical ~/guidelines")
+def knowledge() -> None:
+    """Your own documents, which an expert answers from and quotes."""
+
+
+@knowledge.command(epilog="Example: metier knowledge add medical ~/guidelines")
+@_domain
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_json
+def add(domain: str, paths: tuple[Path, ...], *, as_json: bool) -> None:
+    """Add files or folders: Markdown, text, PDF.
+
+    Adding again brings up to date: only what changed is read again, and what is gone goes.
+    """
+    with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
+
+        council = open_council(load_settings())
+        shelf = _shelf(council)
+        _check(domain, council, shelf)
+        # What it says of a damaged file stands in the file's reason.
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+
+        async def run() -> list[Change]:
+            base = shelf.base(domain)
+            with _bar() as progress:
+                return [await base.add(path, progress=progress) for path in paths]
+
+        changes = run_async(run, closing=council)
+        if as_json:
+            from dataclasses import asdict
+
+            base = shelf.base(domain)
+            listed = [
+                {"place": str(path), **asdict(change)}
+                for path, change in zip(paths, changes, strict=True)
+            ]
+            total = {"documents": len(base.entries), "chunks": len(base)}
+            click.echo(dumped({"domain": domain, "changes": listed, "total": total}))
+            return
+        for path, change in zip(paths, changes, strict=True):
+            _tell(path, change)
+        base = shelf.base(domain)
+        click.echo(
+            f"{domain} has {len(base.entries)} documents in {len(base)} chunks now", err=True
+        )
+
+
+@knowledge.command("list", epilog="Example: metier knowledge list medical")
+@click.argument("domain", required=False, shell_complete=_complete_domain)
+@_json
+def list_(domain: str | None, *, as_json: bool) -> None:
+    """List the documents that were added, of one domain or of all."""
+    with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
+        from metier.cli.text import table
+        from metier.council import Council
+
+        council = Council.from_installed(load_settings())
+        shelf = _shelf(council)
+        if domain is not None:
+            _check(domain, council, shelf)
+        domains = [domain] if domain is not None else shelf.domains
+        found = [
+            {"domain": name, **entry.model_dump(exclude={"root"})}
+            for name in domains
+            for entry in shelf.base(name).entries.values()
+        ]
+        if as_json:
+            click.echo(dumped({"documents": found}))
+            return
+        if not found:
+            click.echo("there are none; see: metier knowledge add --help", err=True)
+            return
+        rows = [
+            (
+                str(entry["domain"]),
+                str(entry["name"]),
+                str(entry["chunks"]),
+                f"{entry['size_bytes']:,}",
+                str(entry["path"]),
+            )
+            for entry in found
+        ]
+        click.echo(table(rows, header=("domain", "document", "chunks", "bytes", "file")))
+
+
+@knowledge.command(epilog="Example: metier knowledge remove medical old.pdf")
+@_domain
+@click.argument("path", required=False)
+@click.option("--all", "everything", is_flag=True, help="Remove all documents of the domain.")
+@_json
+def remove(domain: str, path: str | None, *, everything: bool, as_json: bool) -> None:
+    """Remove documents, by file, by folder, or by the name in `metier knowledge list`.
+
+    Your files stay as they are: only what was kept of them goes.
+    """
+    if (path is None) != everything:
+        raise click.UsageError("name what to remove: a PATH, or --all")
+    with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
+        from metier.council import Council
+
+        council = Council.from_installed(load_settings())
+        shelf = _shelf(council)
+        _check(domain, council, shelf)
+        if path is None:
+            shelf.erase(domain)
+            gone = ["all"]
+        else:
+            gone = shelf.base(domain).remove(path)
+        if as_json:
+            click.echo(dumped({"domain": domain, "removed": gone}))
+            return
+        click.echo(f"removed from {domain}: {', '.join(gone)}", err=True)
+
+
+@knowledge.command(epilog='Example: metier knowledge search medical "warfarin and aspirin" -k 3')
+@_domain
+@click.argument("query", nargs=-1, required=True)
+@click.option("-k", "count", type=click.IntRange(1, 50), default=4, help="How many passages.")
+@_json
+def search(domain: str, query: tuple[str, ...], count: int, *, as_json: bool) -> None:
+    """Show the passages that fit a question best, and where they stand."""
+    with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
+
+        council = open_council(load_settings())
+        shelf = _shelf(council)
+        _check(domain, council, shelf)
+        base = shelf.base(domain)
+        if base.stale:
+            click.echo(f"embedding {len(base)} chunks with {council.embedder.id} …", err=True)
+
+        async def run() -> list[Passage]:
+            return await base.search(" ".join(query), count)
+
+        found = run_async(run, closing=council)
+        if as_json:
+            click.echo(dumped({"domain": domain, "passages": [_told(each) for each in found]}))
+            return
+        if not found:
+            click.echo(f"{domain} has no documents; see: metier knowledge add --help", err=True)
+        for number, passage in enumerate(found, 1):
+            chunk = passage.chunk
+            click.echo(f"{number}. {chunk.name}, {chunk.place}  ({passage.similarity:.2f})")
+            click.echo("".join(f"   {line}\n" for line in chunk.text.splitlines()))
+
+
+def _shelf(council: Council) -> Shelf:
+    return council.knowledge
+
+
+def _check(domain: str, council: Council, shelf: Shelf) -> None:
+    """Refuse a domain that is unknown; documents of an expert that is gone are still known."""
+    from metier.errors import UnknownExpert
+
+    known = [*council.registry.entries, *shelf.domains]
+    if domain not in known:
+        raise UnknownExpert(domain, known)
+
+
+def _told(passage: Passage) -> dict[str, object]:
+    chunk = passage.chunk
+    return {
+        "name": chunk.name,
+        "place": chunk.place,
+        "similarity": round(passage.similarity, 4),
+        "score": round(passage.score, 6),
+        "text": chunk.text,
+    }
+
+
+def _tell(path: Path, change: Change) -> None:
+    counts = ", ".join(
+        f"{len(names)} {what}"
+        for what, names in (
+            ("added", change.added),
+            ("changed", change.changed),
+            ("unchanged", change.unchanged),
+            ("removed", change.removed),
+            ("skipped", change.skipped),
+        )
+        if names
+    )
+    click.echo(f"{path}: {counts}", err=True)
+    reasons = Counter(each.reason for each in change.skipped)
+    rarest_first = sorted(change.skipped, key=lambda each: reasons[each.reason])
+    for each in rarest_first[:_LISTED]:
+        click.secho(f"skipped {each.path}: {each.reason}", fg="yellow", err=True)
+    more = Counter(each.reason for each in rarest_first[_LISTED:])
+    for reason, count in more.items():
+        click.secho(f"skipped {count} more: {reason}", fg="yellow", err=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on stderr; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[chunks]} chunks"),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as rich:
+        task = rich.add_task("", total=None, chunks=0)
+
+        def show(progress: Progress) -> None:
+            rich.update(
+                task,
+                description=progress.file[-40:],
+                total=progress.total,
+                completed=progress.done,
+                chunks=progress.chunks,
+            )
+
+        yield show

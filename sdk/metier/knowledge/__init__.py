@@ -1,0 +1,1 @@
+"""A user's documents: chunks, search, quotes."""

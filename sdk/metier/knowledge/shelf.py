@@ -1,0 +1,60 @@
+"""The knowledge of every domain, each opened when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metier.embedding.embedder import Embedder
+from metier.knowledge import saving
+from metier.knowledge.passages import Passage
+from metier.knowledge.store import KnowledgeBase
+
+
+class Shelf:
+    """The documents of all domains, below one folder.
+
+    Args:
+        folder: where they are kept: `knowledge` in the state folder of the settings.
+        embedder: whose vectors are searched by.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self.folder = folder
+        self._embedder = embedder
+        self._open: dict[str, tuple[int, KnowledgeBase]] = {}
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains that have documents."""
+        return sorted(file.parent.name for file in self.folder.glob(f"*/{saving.FILE}"))
+
+    def base(self, domain: str) -> KnowledgeBase:
+        """A domain's documents, as they are on disk now.
+
+        Raises:
+            IndexUnavailable: they are damaged.
+        """
+        written = self._written(domain)
+        known = self._open.get(domain)
+        if known is None or known[0] != written:
+            base = KnowledgeBase.open(self.folder / domain, self._embedder)
+            known = self._open[domain] = (written, base)
+        return known[1]
+
+    async def search(self, domain: str, query: str, k: int = 4) -> list[Passage]:
+        """The passages of a domain's documents that fit best; none where it has no documents."""
+        if not self._written(domain):
+            return []
+        return await self.base(domain).search(query, k)
+
+    def erase(self, domain: str) -> None:
+        """Remove all documents of a domain, damaged ones too."""
+        self._open.pop(domain, None)
+        saving.erase(self.folder / domain)
+
+    def _written(self, domain: str) -> int:
+        """When a domain's documents were last saved, in nanoseconds; 0 where it has none."""
+        try:
+            return (self.folder / domain / saving.FILE).stat().st_mtime_ns
+        except OSError:
+            return 0
