@@ -33,6 +33,8 @@ def _step_lines(step: Step) -> list[str]:
     if chosen and chosen.capability and step.reason is None:
         like = f": like {clipped(chosen.example, 60)!r}" if chosen.example else ""
         lines.append(f"{chosen.capability}{like}")
+        if chosen.words:
+            lines.append(clipped(f"words: {' '.join(chosen.words)}", 72))
     others = [c for c in step.candidates if c.expert != step.expert]
     if others:
         lines.append(f"runner-up: {others[0].expert} {others[0].probability:.2f}")
