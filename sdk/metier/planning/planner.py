@@ -16,7 +16,7 @@ from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
 from metier.planning.linking import links
 from metier.planning.pairs import Pair, pair_of, phrases
-from metier.planning.parts import Asked, Part, experts_of, merged, shared_out, texts_of
+from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
 from metier.splitting.clauses import clauses
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from metier.learning.needs import SeveralNeeds
     from metier.learning.outcomes import OutcomeModel
     from metier.planning.asking import Asker
+
+# The experts, and how near each text of a question is to them: `Selector.affinity`.
+Pull = tuple[tuple[str, ...], Array]
 
 # Of the probability that two experts are needed, below which it is sure that they are not.
 _UNSURE_FROM = 0.5
@@ -140,9 +143,10 @@ class Planner:
         )
         if len(experts_of(by_clause)) > 2:
             return by_clause
-        pair = self._pair(asked, experts)
-        if pair is not None and pair.probability >= pair.threshold:
-            by_phrase = self._paired(pair, asked, experts)
+        pull = self._selector.affinity(asked.vectors) if asked.phrases else None
+        pair = _pair(pull, asked, experts) if pull is not None else None
+        if pull is not None and pair is not None and pair.probability >= pair.threshold:
+            by_phrase = self._paired(pair, pull, asked, experts)
             if experts_of(by_phrase) - experts_of(by_clause):
                 return by_phrase
         if len(by_clause) > 1:
@@ -165,23 +169,11 @@ class Planner:
         choice = self._selector.choose(ranked, only=experts)
         return Part(text=text, choice=choice, vector=vector)
 
-    def _pair(self, asked: Asked, experts: Collection[str] | None) -> Pair | None:
-        """The two experts that the phrases of a question pull towards."""
-        if not asked.phrases:
-            return None
-        names, near = self._selector.affinity(asked.vectors)
-        allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
-        start = 1 + len(asked.clauses)
-        fine = near[start : start + len(asked.phrases), allowed]
-        pair = pair_of(near[0, allowed], fine, cut=bool(asked.clauses))
-        if pair is None:
-            return None
-        both = [allowed[pair.first], allowed[pair.second]]
-        return replace(pair, first=both[0], second=both[1])
-
-    def _paired(self, pair: Pair, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+    def _paired(
+        self, pair: Pair, pull: Pull, asked: Asked, experts: Collection[str] | None
+    ) -> list[Part]:
         """A part for each of two experts, or none where one of them leads nowhere."""
-        names, near = self._selector.affinity(asked.vectors)
+        names, near = pull
         both = (names[pair.first], names[pair.second])
         if GENERAL in both or not self._each_leads(both, asked, experts):
             return []
@@ -273,6 +265,18 @@ class Planner:
             return None
         listed = self._cards[chosen.expert].capabilities
         return next((entry for entry in listed if entry.name == chosen.capability), None)
+
+
+def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
+    """The two experts that the phrases of a question pull towards."""
+    names, near = pull
+    allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
+    start = 1 + len(asked.clauses)
+    fine = near[start : start + len(asked.phrases), allowed]
+    pair = pair_of(near[0, allowed], fine, cut=bool(asked.clauses))
+    if pair is None:
+        return None
+    return replace(pair, first=allowed[pair.first], second=allowed[pair.second])
 
 
 def _unsure(pair: Pair) -> bool:
