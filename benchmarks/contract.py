@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import random
 import statistics
@@ -14,6 +13,8 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
+
+from metier.evaluating.estimate import Estimate
 
 
 class Metric(TypedDict):
@@ -37,28 +38,21 @@ def median_of(values: Sequence[float], *, seed: int = 0) -> Metric:
 
 def mean_of(values: Sequence[float], *, seed: int = 0) -> Metric:
     """The mean with a bootstrap interval (2,000 resamples of the observations)."""
-    observed = np.asarray(values, dtype=np.float64)
-    draw = np.random.default_rng(seed)
-    # A bootstrap over n observations is a multinomial over their counts.
-    counts = draw.multinomial(len(observed), np.full(len(observed), 1 / len(observed)), size=2000)
-    low, high = np.percentile(counts @ observed / len(observed), [2.5, 97.5])
+    mean = Estimate.mean(np.asarray(values, dtype=np.float64), seed=seed)
     return {
-        "value": round(float(observed.mean()), 4),
-        "n": len(observed),
-        "ci95": [round(float(low), 4), round(float(high), 4)],
+        "value": round(mean.value, 4),
+        "n": mean.n,
+        "ci95": [round(mean.low, 4), round(mean.high, 4)],
     }
 
 
 def share_of(right: Sequence[bool] | npt.NDArray[np.bool_]) -> Metric:
     """The percentage that is true, with Wilson's interval."""
-    n, z = len(right), 1.959964
-    share = float(np.mean(right))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    share = Estimate.share(np.asarray(right, dtype=np.bool_))
     return {
-        "value": round(100 * share, 2),
-        "n": n,
-        "ci95": [round(100 * (centre - half), 2), round(100 * (centre + half), 2)],
+        "value": round(100 * share.value, 2),
+        "n": share.n,
+        "ci95": [round(100 * share.low, 2), round(100 * share.high, 2)],
     }
 
 

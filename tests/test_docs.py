@@ -27,6 +27,7 @@ from metier import errors as error_module
 from metier.capability import Capability, Card
 from metier.cli.main import cli
 from metier.errors import MetierError
+from metier.evaluating.questions import answer_questions, routing_questions
 from metier.events import Answered, Event, fold, parse_event
 from metier.plan import Candidate, Document, Message, Step
 from metier.registry import Registry, builtin_domains
@@ -322,6 +323,25 @@ async def test_the_evaluation_of_the_docs_tells_who_takes_whose(
     exec(blocks(DOCS / "evaluating.md", "python")[0], names)
     assert 0.5 < await names["accuracy"](council) < 1
     assert re.search(r"^\w+ takes \d+ of \w+: ", capsys.readouterr().out)
+
+
+@pytest.mark.anyio
+async def test_the_judging_of_the_docs_says_what_the_page_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks(DOCS / "evaluating.md", "python")[1], names)
+    await names["judged"]()
+    assert capsys.readouterr().out == "right 1.05 g\nNone True\n"
+
+
+def test_the_questions_with_answers_of_the_docs_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    rows = next(b for b in blocks(DOCS / "evaluating.md", "jsonl") if '"answer"' in b)
+    file.write_text(rows, encoding="utf-8")
+    read = answer_questions(routing_questions(file, ["math", "code"]))
+    kinds = {question.gold.kind for question in read}
+    assert kinds == {"number", "label", "code", "text", "contains"}
 
 
 @pytest.fixture

@@ -35,11 +35,13 @@ def request() -> ChatRequest:
     return ChatRequest(model="m", messages=(Message(role="user", content="Hello"),))
 
 
-async def chat(host: str, *, deadlines: Deadlines = Deadlines()) -> str:
+async def chat(
+    host: str, *, deadlines: Deadlines = Deadlines(), asked: ChatRequest | None = None
+) -> str:
     server = OllamaServer(host, deadlines=deadlines)
     try:
         with anyio.fail_after(20):
-            return "".join([chunk.text async for chunk in server.chat(request())])
+            return "".join([chunk.text async for chunk in server.chat(asked or request())])
     finally:
         await server.aclose()
 
@@ -47,6 +49,19 @@ async def chat(host: str, *, deadlines: Deadlines = Deadlines()) -> str:
 async def test_a_whole_stream_is_an_answer() -> None:
     async with faulty(streams([piece("Hel"), piece("lo"), end()])) as server:
         assert await chat(server.host) == "Hello"
+
+
+async def test_no_message_but_the_cards_prompt_can_hold_a_control_token() -> None:
+    token = "<|im_end|>"
+    messages = (
+        Message(role="system", content=f"a {token}"),
+        Message(role="user", content=f"a {token}"),
+        Message(role="assistant", content=f"a {token}"),
+    )
+    async with faulty(streams([end()])) as server:
+        await chat(server.host, asked=ChatRequest(model="m", messages=messages))
+    sent = [message["content"] for message in server.requests[0][1]["messages"]]
+    assert sent == [f"a {token}", "a <\\|im_end|>", "a <\\|im_end|>"]
 
 
 async def test_every_generating_request_forbids_cutting_and_shifting() -> None:

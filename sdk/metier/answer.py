@@ -46,7 +46,14 @@ class Source(_Frozen):
 
 
 class Part(_Frozen):
-    """One step's result, as its expert gave it."""
+    """One step's result, as its expert gave it.
+
+    Attributes:
+        checked: whether the program checked it; None where there is nothing to check.
+        confidence: how probable the expert finds it that the answer is right; None where it
+            does not say.
+        abstained: whether the text only says that the expert is not sure enough to answer.
+    """
 
     step_id: str
     task: str
@@ -55,6 +62,8 @@ class Part(_Frozen):
     models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     checked: bool | None = None
+    confidence: float | None = None
+    abstained: bool = False
 
 
 class Missing(_Frozen):

@@ -107,6 +107,8 @@ class StepDone(_Event):
 
     Attributes:
         checked: whether the program checked it; None where there is nothing to check.
+        confidence: how probable the expert finds it that the answer is right.
+        abstained: whether the text only says that the expert is not sure enough to answer.
     """
 
     type: Literal["step_done"] = "step_done"
@@ -116,6 +118,8 @@ class StepDone(_Event):
     models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     checked: bool | None = None
+    confidence: float | None = None
+    abstained: bool = False
 
 
 class StepFailed(_Event):
@@ -227,6 +231,8 @@ def _part(event: StepDone) -> Part:
         models=event.models,
         sources=event.sources,
         checked=event.checked,
+        confidence=event.confidence,
+        abstained=event.abstained,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.evaluating.estimate import Estimate, folds
+from metier.evaluating.estimate import Estimate, folds, mcnemar
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,16 @@ def test_a_group_is_spread_over_the_folds() -> None:
     found = folds([str(n) for n in range(50)], groups)
     for group, each in ((0, 8), (1, 2)):
         assert np.bincount(found[groups == group]).tolist() == [each] * 5
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p"),
+    [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (10, 2, 158 / 4096), (2, 10, 158 / 4096)],
+)
+def test_mcnemar_counts_only_where_the_two_differ(gained: int, lost: int, p: float) -> None:
+    assert mcnemar(gained, lost) == pytest.approx(p)
+
+
+def test_there_is_no_mean_of_nothing() -> None:
+    with pytest.raises(ValueError, match="no mean of nothing"):
+        Estimate.mean(np.zeros(0))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from metier.cli.answers import answers
 from metier.cli.session import FAILED, errors_for_people, load_settings, open_council, run_async
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: metier evaluate routing")
 def evaluate() -> None:
-    """Say whether questions find the right experts and models, and learn from them."""
+    """Say whether questions find the right experts and answers, and learn from them."""
+
+
+evaluate.add_command(answers)
 
 
 class _Report(Protocol):

@@ -156,4 +156,6 @@ def _told(event: CallDone) -> str:
 
 def _checked(event: StepDone) -> str:
     word = {True: "checked", False: "not checked", None: "done"}[event.checked]
-    return f"[{event.step_id}] {event.expert}: {word}"
+    word = "not sure enough to answer" if event.abstained else word
+    sure = "" if event.confidence is None else f", {event.confidence:.0%} sure"
+    return f"[{event.step_id}] {event.expert}: {word}{sure}"

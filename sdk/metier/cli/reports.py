@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metier.cli.text import clipped, table
+from metier.cli.text import clipped, interval, points, table
 
 if TYPE_CHECKING:
-    from metier.evaluating.estimate import Estimate
     from metier.evaluating.outcomes import OutcomesReport, TwoModels
     from metier.evaluating.placing import Placing
     from metier.evaluating.plans import PlansReport
@@ -54,7 +53,7 @@ def _summary(report: RoutingReport) -> str:
         (
             name,
             f"{round(placing.accuracy.value * report.n)}",
-            _interval(placing.accuracy),
+            interval(placing.accuracy),
             f"{placing.nobody.spared} of {placing.nobody.asked}",
             f"{placing.nobody.missed}",
             f"{placing.ece:.3f}",
@@ -132,12 +131,11 @@ def outcomes_report(report: OutcomesReport) -> str:
     )
     best = next(figures for figures in report.models if figures.model == report.single)
     gain = report.gain
-    points = [f"{100 * value:+.1f}" for value in (gain.value, gain.low, gain.high)]
     summary = table(
         [
             (f"always {report.single}", _percent(best.accuracy, digits=1)),
-            ("chosen by the question*", _interval(report.routed)),
-            ("gain in points", f"{points[0]} ({points[1]} to {points[2]})"),
+            ("chosen by the question*", interval(report.routed)),
+            ("gain in points", points(gain)),
             ("always the best for the question", _percent(report.oracle, digits=1)),
         ],
         header=("", "right, 95 %"),
@@ -168,7 +166,7 @@ def splitting_report(report: SplittingReport) -> str:
         (
             name,
             f"{round(each.accuracy.value * report.n)}",
-            _interval(each.accuracy),
+            interval(each.accuracy),
             f"{each.false_splits.count}",
             f"{each.missed.count}",
         )
@@ -201,7 +199,7 @@ def plans_report(report: PlansReport) -> str:
     if report.learnt is not None and report.chains is not None:
         made += [("rules and past plans*", report.learnt), ("past plans alone*", report.chains)]
     rows = [
-        (name, *map(_interval, (figures.nodes, figures.links, figures.accuracy)))
+        (name, *map(interval, (figures.nodes, figures.links, figures.accuracy)))
         for name, figures in made
     ]
     header = ("", "node F1, 95 %", "link F1, 95 %", "all nodes, 95 %")
@@ -233,11 +231,6 @@ def _pair(pair: TwoModels) -> str:
     rows = [(_percent(needed.lead), _percent(needed.calls)) for needed in pair.needed]
     header = (f"of {pair.better}'s lead", f"questions for {pair.better}")
     return f"{table(rows, header=header, numbers_from=0)}\nAPGR {pair.apgr:.2f}; 0.50 by chance"
-
-
-def _interval(estimate: Estimate) -> str:
-    value, low, high = (100 * each for each in (estimate.value, estimate.low, estimate.high))
-    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def _percent(share: float | None, *, digits: int = 0) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from metier.evaluating.estimate import Estimate
     from metier.plan import Plan, Step
 
 _WIDTH = 92
@@ -70,3 +71,15 @@ def table(
         ).rstrip()
         for line in lines
     )
+
+
+def interval(share: Estimate) -> str:
+    """A share in percent, with its interval."""
+    value, low, high = (100 * each for each in (share.value, share.low, share.high))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def points(gain: Estimate) -> str:
+    """A difference of shares in percentage points, with its interval."""
+    value, low, high = (f"{100 * each:+.1f}" for each in (gain.value, gain.low, gain.high))
+    return f"{value} ({low} to {high})"

@@ -16,6 +16,8 @@ class Sampled:
 
     Attributes:
         checked: whether the expert's own check passed; None where it has none.
+        confidence: how probable the expert finds it that the answer is right, between 0 and 1.
+        abstained: whether the text only says that the expert is not sure enough to answer.
     """
 
     text: str
@@ -23,6 +25,8 @@ class Sampled:
     models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     checked: bool | None = None
+    confidence: float | None = None
+    abstained: bool = False
 
 
 class Sampler(Protocol):

@@ -35,7 +35,27 @@ class Caller:
         purpose: Purpose,
         step_id: str | None,
     ) -> AsyncGenerator[str, None]:
-        """The reply's text, piece by piece. An answer that was cut off is said in a notice.
+        """The reply's text, piece by piece.
+
+        Raises:
+            MetierError: as in `chunks`.
+        """
+        pieces = self.chunks(model, messages, sampling, purpose=purpose, step_id=step_id)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if piece.text:
+                    yield piece.text
+
+    async def chunks(
+        self,
+        model: InstalledModel,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        purpose: Purpose,
+        step_id: str | None,
+    ) -> AsyncGenerator[Chunk, None]:
+        """The reply, piece by piece. An answer that was cut off is said in a notice.
 
         Raises:
             BudgetExceeded: the question has no call left.
@@ -60,8 +80,7 @@ class Caller:
             async with aclosing(self._server.chat(request)) as chunks:
                 async for chunk in chunks:
                     ending.take(chunk)
-                    if chunk.text:
-                        yield chunk.text
+                    yield chunk
         except BaseException as exc:
             ending.broken_by(exc)
             raise
@@ -76,7 +95,8 @@ class Caller:
                     error=ending.error,
                 )
             )
-        if ending.reason == "length" and sampling.schema is None:
+        probing = sampling.top_logprobs > 0
+        if ending.reason == "length" and sampling.schema is None and not probing:
             text = f"{model.name} was cut off after {ending.usage().completion_tokens} tokens"
             self._emit(Notice(step_id=step_id, text=text))
 

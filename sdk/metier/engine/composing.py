@@ -2,8 +2,8 @@
 
 A small model that retypes a result changes it, and one that may write on invents. So it writes
 `{{step:2}}` where a result belongs, and one short line before it; the program puts the results
-there, drops lines whose words or numbers stand neither in the question nor in a result, appends
-what was left out, and reads no further once every result has its place.
+there, drops lines that say something of their own or in another language than the asker's
+(`announcing.py`), appends what was left out, and reads no further once every result has its place.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from metier.engine.announcing import Announcing
+from metier.engine.language import NAMES, languages_of
 from metier.events import StepDone
 from metier.expert import delimited
 from metier.models.server import Sampling
 from metier.plan import Message, Plan
+from metier.splitting.request import request_of
 
 MAX_TOKENS = 160
 # The composer may not write code or imitate the delimiters: both end its text.
@@ -46,14 +49,7 @@ Here is a recipe for pancakes:
 
 Two cups of flour in grams:
 {{step:2}}"""
-_CONNECTIVES = frozenset(
-    "about above after also answer answers before below both each finally first following from "
-    "have here last next part parts question regarding result results second that them then "
-    "there these they third this those what when which with your".split()
-)
-_STEM = 5
 _PLACE = re.compile(r"\{\{\s*step\s*:?\s*([A-Za-z0-9_]{1,32})\s*\}\}")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 
 
@@ -74,13 +70,14 @@ def composition(plan: Plan, results: Sequence[StepDone], *, seed: int) -> Compos
         for result in results
     )
     places = ", ".join(f"{{{{step:{result.step_id}}}}}" for result in results)
-    asked = f"{listed}\n\nQuestion: {plan.question}\n\nTemplate with {places}:"
+    asked = request_of(plan.question).text
+    template = f"Template{_language_of(asked)} with {places}:"
     return Composition(
         messages=(
             Message(role="system", content=_PROMPT),
             Message(role="user", content=_EXAMPLE_ASKED),
             Message(role="assistant", content=_EXAMPLE_REPLY),
-            Message(role="user", content=asked),
+            Message(role="user", content=f"{listed}\n\nQuestion: {asked}\n\n{template}"),
         ),
         sampling=Sampling(max_tokens=MAX_TOKENS, stop=STOP, seed=seed),
     )
@@ -90,19 +87,24 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]} …"
 
 
+def _language_of(question: str) -> str:
+    """Names a language that the example, which is English, does not show."""
+    found = languages_of(question)
+    return f" in {NAMES[next(iter(found))]}" if len(found) == 1 and "en" not in found else ""
+
+
 class Placer:
     """Puts results where the composer wrote their places, while it writes.
 
-    The composer's own words are held back until the place that they announce, so that a line with
-    a number from nowhere, or one that announces nothing, never gets out.
+    The composer's own words are held back until the place that they announce, so that a line that
+    says something of its own, or announces nothing, never gets out.
     """
 
     def __init__(self, question: str, results: Sequence[StepDone]) -> None:
         self._results = {result.step_id or "": result for result in results}
-        known = [question, *(result.text for result in results)]
-        self._numbers = {number for text in known for number in _numbers(text)}
-        self._stems = {stem for text in known for stem in _stems(text)}
-        self._texts = [" ".join(result.text.split()).lower() for result in results]
+        self._announcing = Announcing(
+            question, [result.task for result in results], [result.text for result in results]
+        )
         self._held = ""
         self._placed: set[str] = set()
         self._begun = False
@@ -135,22 +137,9 @@ class Placer:
             end = match.end() if match else len(text)
             sentence = text[position:end]
             position = end
-            if self._is_known(sentence):
+            if self._announcing.may_say(sentence):
                 kept.append(sentence)
         return self._block("".join(kept))
-
-    def _is_known(self, sentence: str) -> bool:
-        """Whether a line only announces: it holds nothing new, and is no result retyped."""
-        flat = " ".join(sentence.split()).lower().rstrip(".:")
-        words = len(flat.split())
-        retyped = words > 4 and any(flat in text for text in self._texts)
-        return (
-            words > 1
-            and _numbers(sentence) <= self._numbers
-            and _stems(sentence) <= self._stems
-            and not retyped
-            and "{{" not in sentence
-        )
 
     def _result(self, step_id: str) -> str:
         if step_id not in self._results or step_id in self._placed:
@@ -186,13 +175,3 @@ def attribution(results: Sequence[StepDone]) -> str:
     """Who answered which part."""
     parts = ", ".join(f"{n} {result.expert}" for n, result in enumerate(results, 1))
     return f"— answered by: {parts}"
-
-
-def _stems(text: str) -> set[str]:
-    """The beginnings of the words that carry meaning."""
-    words = re.findall(r"[^\W\d_]{4,}", text.lower())
-    return {word[:_STEM] for word in words if word not in _CONNECTIVES}
-
-
-def _numbers(text: str) -> set[str]:
-    return {number.replace(",", "") for number in _NUMBER.findall(_PLACE.sub("", text))}

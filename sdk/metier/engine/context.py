@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from metier.capability import Card
 from metier.engine.calling import Caller
 from metier.errors import InvalidOutput
 from metier.knowledge.passages import NEAR, Passage, fitting
+from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import InstalledModel, Sampling
 from metier.plan import Message
 from metier.skills import Skill
@@ -45,6 +47,8 @@ class StepContext:
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
+        self.confidence: float | None = None
+        self.abstained = False
 
     @property
     def sampling(self) -> Sampling:
@@ -83,6 +87,20 @@ class StepContext:
         """The model's reply as a whole."""
         return "".join([piece async for piece in self.stream(messages, sampling=sampling)])
 
+    async def probe(
+        self, messages: Sequence[Message], labels: Sequence[str]
+    ) -> Mapping[str, float]:
+        """How probable the model finds each label as its next word."""
+        model = await self._choose()
+        self.models[model.name] = None
+        sampling = replace(self.sampling, max_tokens=1, top_logprobs=MOST_ALTERNATIVES)
+        pieces = self._caller.chunks(
+            model, messages, sampling, purpose="step", step_id=self._step_id
+        )
+        async with aclosing(pieces):
+            tokens = [token async for piece in pieces for token in piece.logprobs]
+        return label_probabilities(tokens[0] if tokens else None, labels)
+
     async def structured(
         self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
     ) -> M:
@@ -114,3 +132,8 @@ class StepContext:
     def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""
         self.checked = passed
+
+    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+        """Say how probable it is that the answer is right."""
+        self.confidence = min(1.0, max(0.0, confidence))
+        self.abstained = abstain

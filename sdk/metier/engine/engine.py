@@ -22,6 +22,7 @@ from metier.models.choosing import ModelChooser
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
 from metier.registry import Registry
+from metier.splitting.request import request_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class Engine:
         recorder = Recorder(emit)
         caller = Caller(self._server, emit=recorder, budget=Budget(limits.max_calls))
         recorder(PlanReady(plan=plan))
+        self._tell_orders(plan, recorder)
         run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
         with anyio.move_on_after(limits.timeout_s) as scope:
             run.models = await self._models(plan)
@@ -126,6 +128,12 @@ class Engine:
         answer = recorder.answer()
         recorder(Answered(answer=answer))
         return Outcome(answer=answer, errors=run.errors)
+
+    def _tell_orders(self, plan: Plan, emit: Emit) -> None:
+        """What the planner left out: nothing of a question is dropped without a word."""
+        for order in request_of(plan.question).orders:
+            if not any(order in step.task for step in plan.steps):
+                emit(Notice(text=f"left out, because it gives orders to the program: {order!r}"))
 
     async def _models(self, plan: Plan) -> dict[str, str]:
         """The model of each step, as far as it is known: only the order depends on it."""

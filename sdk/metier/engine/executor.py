@@ -96,6 +96,8 @@ class LocalExecutor:
             models=sampled.models,
             sources=sampled.sources,
             checked=sampled.checked,
+            confidence=sampled.confidence,
+            abstained=sampled.abstained,
         )
         emit(done)
         return done
@@ -155,6 +157,8 @@ class _StepSampler:
             models=tuple(context.models),
             sources=tuple(context.sources),
             checked=context.checked,
+            confidence=context.confidence,
+            abstained=context.abstained,
         )
 
 

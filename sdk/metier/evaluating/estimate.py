@@ -44,13 +44,34 @@ class Estimate(Finding):
         return cls(value=value, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
 
     @classmethod
-    def mean(cls, values: npt.NDArray[np.float64]) -> Self:
-        """The mean with a bootstrap interval (Efron 1979); of differences it is a paired one."""
+    def mean(cls, values: npt.NDArray[np.float64], *, seed: int = 0) -> Self:
+        """The mean with a bootstrap interval (Efron 1979); of differences it is a paired one.
+
+        Raises:
+            ValueError: there is no value.
+        """
         n = len(values)
+        if not n:
+            raise ValueError("there is no mean of nothing")
         # A bootstrap over n observations is a multinomial over their counts.
-        counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+        counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
         low, high = np.percentile(counts @ values / n, [2.5, 97.5])
         return cls(value=float(values.mean()), low=float(low), high=float(high), n=n)
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """The exact two-sided p of McNemar's test (1947) for two ways to answer the same questions.
+
+    Those that both or neither got right say nothing; were the two ways as good, each of the others
+    would fall to either side like a coin.
+
+    Args:
+        gained: questions that only the second way got right.
+        lost: questions that only the first did.
+    """
+    n = gained + lost
+    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
+    return min(1.0, 2 * tail / 2**n)
 
 
 def folds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,8 +12,9 @@ from pydantic import ValidationError as Invalid
 
 from metier.capability import GENERAL, Card
 from metier.errors import InvalidInput, InvalidPlan, UnreadableInput, nearest
+from metier.grading import Gold
 from metier.learning.past import PastPlan
-from metier.plan import Plan
+from metier.plan import Document, Plan
 from metier.registry import Registry
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -24,16 +25,33 @@ def _or_general(value: object) -> object:
 
 
 class RoutingQuestion(BaseModel):
-    """A question and the expert that it belongs to.
+    """A question, the expert that it belongs to, and what its right answer is.
 
     Attributes:
         expert: its id; the general expert where the question is nobody's (`null`, `"none"`).
+        answer: what `metier evaluate answers` judges by; questions without are not asked there.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     question: Text
     expert: Annotated[Text, BeforeValidator(_or_general)]
+    answer: Gold | None = None
+
+
+class AnswerQuestion(BaseModel):
+    """A question, the domain that it counts for, and its right answer.
+
+    Attributes:
+        documents: texts that it is about.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    question: Text
+    domain: Text
+    gold: Gold
+    documents: tuple[Document, ...] = ()
 
 
 class OutcomeQuestion(BaseModel):
@@ -60,6 +78,10 @@ class SplittingQuestion(BaseModel):
 
 
 Row = TypeVar("Row")
+_ANSWERED = (
+    'A line with one is such as: {"question": "What is 2 + 2?", "expert": "math", '
+    '"answer": {"kind": "number", "value": 4}}'
+)
 
 
 def domain_questions(registry: Registry) -> list[RoutingQuestion]:
@@ -96,7 +118,7 @@ def routing_questions(file: Path, experts: Collection[str]) -> list[RoutingQuest
     """
     found: list[RoutingQuestion] = []
     example = '{"question": "What is 2 + 2?", "expert": "math"}'
-    for where, row in _rows(file, RoutingQuestion.model_validate_json, example=example):
+    for where, row in rows(file, RoutingQuestion.model_validate_json, example=example):
         if row.expert != GENERAL and row.expert not in experts:
             raise InvalidInput(
                 f"{where}: no expert is called {row.expert!r}{nearest(row.expert, experts)}",
@@ -104,6 +126,41 @@ def routing_questions(file: Path, experts: Collection[str]) -> list[RoutingQuest
             )
         found.append(row)
     return found
+
+
+def answer_questions(
+    questions: Sequence[RoutingQuestion],
+    *,
+    domains: Collection[str] = (),
+    limit: int | None = None,
+) -> list[AnswerQuestion]:
+    """The questions that have an answer, each once.
+
+    Args:
+        domains: only those of these experts; of all where it is empty.
+        limit: how many of each expert at most, the first ones.
+
+    Raises:
+        InvalidInput: there is none, or none of one of the domains.
+    """
+    of_domain: dict[str, dict[str, AnswerQuestion]] = {}
+    for row in questions:
+        if row.answer is not None:
+            found = AnswerQuestion(question=row.question, domain=row.expert, gold=row.answer)
+            of_domain.setdefault(row.expert, {}).setdefault(row.question, found)
+    for name in domains:
+        if name not in of_domain:
+            raise InvalidInput(
+                f"no question of {name!r} has an answer{nearest(name, of_domain)}", hint=_ANSWERED
+            )
+    if not of_domain:
+        raise InvalidInput("no question has an answer", hint=_ANSWERED)
+    kept = [
+        list(of_domain[name].values())[:limit]
+        for name in of_domain
+        if name in (domains or of_domain)
+    ]
+    return [question for each in kept for question in each]
 
 
 def outcome_questions(file: Path) -> list[OutcomeQuestion]:
@@ -114,7 +171,7 @@ def outcome_questions(file: Path) -> list[OutcomeQuestion]:
         UnreadableInput: there is no such file, or it is not text.
     """
     example = '{"question": "What is 2 + 2?", "right": {"small": true, "large": true}}'
-    return [row for _, row in _rows(file, OutcomeQuestion.model_validate_json, example=example)]
+    return [row for _, row in rows(file, OutcomeQuestion.model_validate_json, example=example)]
 
 
 def splitting_questions(file: Path) -> list[SplittingQuestion]:
@@ -125,7 +182,7 @@ def splitting_questions(file: Path) -> list[SplittingQuestion]:
         UnreadableInput: there is no such file, or it is not text.
     """
     example = '{"question": "What is 2 + 2? Who was Nero?", "several": true}'
-    return [row for _, row in _rows(file, SplittingQuestion.model_validate_json, example=example)]
+    return [row for _, row in rows(file, SplittingQuestion.model_validate_json, example=example)]
 
 
 def past_plans(file: Path, cards: Mapping[str, Card]) -> list[PastPlan]:
@@ -140,7 +197,7 @@ def past_plans(file: Path, cards: Mapping[str, Card]) -> list[PastPlan]:
     """
     found: list[PastPlan] = []
     example = '{"request": "…", "steps": [{"expert": "math", "capability": "calculate"}]}'
-    for where, plan in _rows(file, _past_plan, example=example):
+    for where, plan in rows(file, _past_plan, example=example):
         if plan is None:
             raise InvalidInput(f"{where}: no step of the plan names a capability")
         for expert, name in plan.chain:
@@ -169,8 +226,17 @@ def _past_plan(line: str) -> PastPlan | None:
     return PastPlan.model_validate_json(line)
 
 
-def _rows(file: Path, parse: Callable[[str], Row], *, example: str) -> Iterator[tuple[str, Row]]:
-    """Each line as an object, with its place; empty lines are skipped."""
+def rows(file: Path, parse: Callable[[str], Row], *, example: str) -> Iterator[tuple[str, Row]]:
+    """Each line of a JSON Lines file as an object, with its place; empty lines are skipped.
+
+    Args:
+        parse: makes the object of a line, as `model_validate_json` does.
+        example: a right line, for the hint.
+
+    Raises:
+        InvalidInput: a line that cannot be used, or no line.
+        UnreadableInput: there is no such file, or it is not text.
+    """
     hint = f"A line is such as: {example}"
     empty = True
     # Not splitlines(): it cuts at characters that may stand in a JSON string.

@@ -19,6 +19,7 @@ from metier.planning.pairs import Pair, pair_of, phrases
 from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
 from metier.splitting.clauses import clauses
+from metier.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class Planner:
     ) -> Plan:
         """A plan for a question.
 
+        It is made from the asker's own request. Texts that are pasted into the question become
+        documents of the plan, and orders to the program go to nobody: no text from elsewhere
+        chooses an expert.
+
         Args:
             messages: the conversation before it; a question that fits nobody by itself is
                 looked at together with the last one.
@@ -91,12 +96,13 @@ class Planner:
         for name in experts or ():
             if name not in self._cards:
                 raise UnknownExpert(name, self._cards)
-        asked = await self._embedded(question.strip(), messages)
+        request = request_of(question)
+        asked = await self._embedded(request.text, messages)
         return Plan(
-            question=asked.question,
+            question=question.strip(),
             steps=await self._planned(asked, experts),
             messages=tuple(messages),
-            documents=tuple(documents),
+            documents=(*documents, *request.pasted),
         )
 
     def with_chains(self, chains: ChainModel | None) -> Planner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Self
 
@@ -16,9 +17,10 @@ from metier.models.server import (
     Progress,
     RawRequest,
     ResidentModel,
+    TokenProbability,
 )
 
-Reply = str | Exception | Callable[[ChatRequest], str]
+Reply = str | Exception | Mapping[str, float] | Callable[[ChatRequest], str]
 
 
 class UnexpectedCall(AssertionError):
@@ -34,7 +36,8 @@ class ScriptedModels:
 
     Args:
         replies: for each model its replies; an exception is raised, a function is called with
-            the request. A reply is streamed word by word.
+            the request. A reply is streamed word by word. A mapping answers a one-token probe:
+            the probability of each label.
         slots: how many requests it claims to run at once.
 
     Attributes:
@@ -92,18 +95,19 @@ class ScriptedModels:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The next reply of the model, word by word."""
         self.requests.append(request)
-        text = self._next(request)
+        reply = self._next(request)
         self._load(request.model)
         finished = False
         try:
-            for word in _words(text):
+            for chunk in _chunks(reply):
                 await anyio.lowlevel.checkpoint()
-                yield Chunk(text=word)
+                yield chunk
             finished = True
         finally:
             if not finished:
                 self.closed_early.append(request.model)
-        usage = Usage(calls=1, prompt_tokens=10, completion_tokens=len(text.split()))
+        written = len(reply.split()) if isinstance(reply, str) else 1
+        usage = Usage(calls=1, prompt_tokens=10, completion_tokens=written)
         yield Chunk(done=True, done_reason="stop", usage=usage)
 
     async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
@@ -151,7 +155,7 @@ class ScriptedModels:
             self.loads.append(model)
         self._loaded = model
 
-    def _next(self, request: ChatRequest) -> str:
+    def _next(self, request: ChatRequest) -> str | Mapping[str, float]:
         left = self._replies.get(request.model, [])
         if not left:
             last = request.messages[-1].content if request.messages else ""
@@ -160,7 +164,16 @@ class ScriptedModels:
         reply = left.pop(0)
         if isinstance(reply, Exception):
             raise reply
-        return reply if isinstance(reply, str) else reply(request)
+        return reply(request) if callable(reply) else reply
+
+
+def _chunks(reply: str | Mapping[str, float]) -> list[Chunk]:
+    if isinstance(reply, str):
+        return [Chunk(text=word) for word in _words(reply)]
+    logprobs = {label: math.log(share) for label, share in reply.items() if share > 0}
+    best = max(logprobs, key=logprobs.__getitem__)
+    token = TokenProbability(token=best, logprob=logprobs[best], top=tuple(logprobs.items()))
+    return [Chunk(text=best, logprobs=(token,))]
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,72 @@
+"""Tables in the form that their reader wants: a terminal, a pipe, a page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.text import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A table's cells.
+
+    Attributes:
+        numbers_from: the first of the columns that are numbers, which end at the right.
+    """
+
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    numbers_from: int
+
+    def markdown(self) -> str:
+        """As GitHub renders it; a bar in a cell stays in its cell."""
+        rules = ("---" if n < self.numbers_from else "---:" for n in range(len(self.header)))
+        lines = [self.header, tuple(rules), *self.rows]
+        return "\n".join(
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+        )
+
+    def plain(self) -> str:
+        """With spaces between the columns."""
+        return table(self.rows, header=self.header, numbers_from=self.numbers_from)
+
+    def rich(self) -> Table:
+        """For a terminal; cells are text, never markup."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        for n, name in enumerate(self.header):
+            made.add_column(Text(name), justify="left" if n < self.numbers_from else "right")
+        for row in self.rows:
+            made.add_row(*map(Text, row))
+        return made
+
+
+def show(parts: Sequence[Sheet | str], *, markdown: bool) -> None:
+    """Print tables and paragraphs on stdout, an empty line between them."""
+    if sys.stdout.isatty() and not markdown:
+        from rich.console import Console
+
+        console = Console()
+        for part in parts:
+            if isinstance(part, str):
+                click.echo(f"{part}\n")
+            else:
+                console.print(part.rich(), end="\n\n")
+        return
+    texts = [
+        part if isinstance(part, str) else part.markdown() if markdown else part.plain()
+        for part in parts
+    ]
+    click.echo("\n\n".join(texts))

@@ -1,0 +1,54 @@
+"""Answers on disk, so that a run that ends early has lost none and can go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metier.errors import InvalidInput
+from metier.evaluating.answers import Pair
+from metier.evaluating.questions import rows
+
+
+class AnswerLog:
+    """A JSON Lines file to which each answered question is added at once.
+
+    Args:
+        file: it is made where it is missing; None keeps nothing.
+        model: the one that is asked alone: what another one answered is left out.
+
+    Raises:
+        InvalidInput: a line that is no answered question.
+        UnreadableInput: it is there and cannot be read.
+    """
+
+    def __init__(self, file: Path | None, *, model: str) -> None:
+        self._file = file
+        self._known: dict[str, Pair] = {}
+        if file is not None and file.exists() and file.stat().st_size:
+            for _, pair in rows(file, Pair.model_validate_json, example=_EXAMPLE):
+                if pair.model == model:
+                    self._known[pair.question] = pair
+
+    def known(self, question: str) -> Pair | None:
+        """The answers to a question that was asked before."""
+        return self._known.get(question)
+
+    def add(self, pair: Pair) -> None:
+        """Write down what was answered.
+
+        Raises:
+            InvalidInput: the file cannot be written.
+        """
+        if self._file is None:
+            return
+        try:
+            with self._file.open("a", encoding="utf-8") as log:
+                log.write(f"{pair.model_dump_json()}\n")
+        except OSError as exc:
+            raise InvalidInput(
+                f"{self._file} cannot be written: {(exc.strerror or str(exc)).lower()}",
+                hint="Name another file: --log answers.jsonl",
+            ) from exc
+
+
+_EXAMPLE = '{"question": …, "domain": …, "model": …, "single": {…}, "council": {…}}'

@@ -1,0 +1,78 @@
+"""Closed questions: how probable a model finds each of the choices.
+
+A letter costs one token, its probabilities say how sure the model is, and asking in every order
+of the options takes the model's liking for a letter out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from metier.capability import Card
+from metier.expert import Context, Task, messages_for
+from metier.grading import Choices
+from metier.plan import Message
+
+_LETTER = "Answer with the letter of the right option only."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """The choices of a question with their probabilities, which sum to 1."""
+
+    choices: Choices
+    probabilities: tuple[float, ...]
+
+    @property
+    def likeliest(self) -> int:
+        """The number of the choice that is most probable; the first of equals."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the likeliest choice."""
+        return self.probabilities[self.likeliest]
+
+    @property
+    def text(self) -> str:
+        """The likeliest choice, as `B) zinc` or `yes`."""
+        return self.choices.shown(self.likeliest)
+
+
+async def weighed(
+    choices: Choices, task: Task, card: Card, context: Context, *, orders: int | None = None
+) -> Weighed:
+    """Ask a model for one token in each order of the options, and average.
+
+    The orders are the cyclic permutations (Zheng et al. 2024, "Large Language Models Are Not
+    Robust Multiple Choice Selectors", section 4.1). The question's text stands before the options
+    and is the same in each, so that a server reads it once.
+
+    Args:
+        task: the question with its documents; its text is replaced by the choices' own.
+        orders: how many orders are asked; all of them where not given.
+    """
+    count = len(choices.options) or 1
+    asked = min(count, orders or count)
+    totals = [0.0] * len(choices.labels)
+    for by in range(0, count, -(-count // asked)):
+        rotated = choices.rotated(by)
+        found = await context.probe(_asking(rotated, task, card), choices.labels)
+        for place, label in enumerate(choices.labels):
+            totals[(place + by) % len(totals)] += found[label]
+    return Weighed(choices=choices, probabilities=_shares(totals))
+
+
+def _asking(choices: Choices, task: Task, card: Card) -> tuple[Message, ...]:
+    order = _LETTER if choices.options else f"Answer {_listed(choices.labels)} only."
+    brief = card.model_copy(update={"prompt": f"You are an expert in: {card.description}."})
+    return messages_for(brief, replace(task, text=choices.text()), extra=order)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:-1])} or {labels[-1]}"
+
+
+def _shares(totals: Sequence[float]) -> tuple[float, ...]:
+    return tuple(total / sum(totals) for total in totals)

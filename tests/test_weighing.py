@@ -1,0 +1,87 @@
+"""How probable a model finds each choice, asked in every order of the options."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier import Card, Context, Council, Expert, Settings, Task
+from metier.grading import Choices
+from metier.plan import Document, Plan, Step
+from metier.testing import FixedEmbedder, ScriptedModels
+from metier.weighing import Weighed, weighed
+
+pytestmark = pytest.mark.anyio
+METALS = Choices(stem="Which?", labels=("A", "B", "C"), options=("iron", "zinc", "tin"))
+YES_NO = Choices(stem="Is it so?", labels=("yes", "no"))
+
+
+class Chooser(Expert):
+    """Weighs the choices that it was given."""
+
+    choices = METALS
+    orders: int | None = None
+    found: Weighed | None = None
+
+    async def answer(self, task: Task, context: Context) -> str:
+        self.found = await weighed(self.choices, task, self.card, context, orders=self.orders)
+        context.rate(self.found.confidence, abstain=self.found.confidence < 0.5)
+        return self.found.text
+
+
+async def asked(
+    models: ScriptedModels, choices: Choices = METALS, *, orders: int | None = None
+) -> tuple[Weighed, Plan]:
+    expert = Chooser(Card(id="chooser", description="choices", models=("small",)))
+    expert.choices, expert.orders = choices, orders
+    settings = Settings()
+    step = Step(id="1", task="Which?", expert="chooser")
+    document = Document(name="note", text="Zinc it is.")
+    plan = Plan(question="Which?", steps=(step,), documents=(document,))
+    async with Council.of(
+        [expert], settings=settings, server=models, embedder=FixedEmbedder()
+    ) as council:
+        answer = await council.run(plan)
+    assert expert.found is not None
+    part = answer.parts[0]
+    assert part.confidence == pytest.approx(expert.found.confidence)
+    assert part.abstained == (expert.found.confidence < 0.5)
+    return expert.found, plan
+
+
+async def test_a_liking_for_a_letter_falls_out() -> None:
+    likes_a = {"A": 0.8, "B": 0.1, "C": 0.1}
+    with ScriptedModels({"small": [likes_a] * 3}) as models:
+        found, _ = await asked(models)
+    assert found.probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+
+
+async def test_the_same_option_under_every_letter_is_the_answer() -> None:
+    replies = [{"A": 0.2, "B": 0.7, "C": 0.1}, {"A": 0.6, "B": 0.2, "C": 0.2}, {"C": 0.9, "A": 0.1}]
+    with ScriptedModels({"small": replies}) as models:
+        found, _ = await asked(models)
+    assert found.text == "B) zinc"
+    assert found.confidence == pytest.approx((0.7 + 0.6 + 0.9) / 3)
+    assert sum(found.probabilities) == pytest.approx(1)
+
+
+async def test_fewer_orders_cost_fewer_calls() -> None:
+    with ScriptedModels({"small": [{"B": 0.9, "A": 0.1}]}) as models:
+        found, _ = await asked(models, orders=1)
+    assert found.text == "B) zinc"
+
+
+async def test_words_are_asked_for_once() -> None:
+    with ScriptedModels({"small": [{"no": 0.7, "yes": 0.3}]}) as models:
+        found, _ = await asked(models, YES_NO)
+    assert (found.text, found.confidence) == ("no", pytest.approx(0.7))
+    assert models.requests[0].messages[-1].content.endswith("Answer yes or no only.")
+
+
+async def test_a_probe_is_one_token_and_shows_the_documents_first() -> None:
+    with ScriptedModels({"small": [{"A": 1.0}] * 3}) as models:
+        await asked(models)
+    prompts = [request.messages[-1].content for request in models.requests]
+    assert all(request.sampling.max_tokens == 1 for request in models.requests)
+    assert all("Zinc it is." in prompt for prompt in prompts)
+    start = prompts[0].index("A) iron")
+    assert all(prompt[:start] == prompts[0][:start] for prompt in prompts)
