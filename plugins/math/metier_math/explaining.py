@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier_math.program import Assignment, Computed, Program
+from metier_math.word_problems import Solution
 
 _SHOWN = {
     "differentiate": "d/d{variable} ({term}) = {result}",
@@ -24,6 +25,24 @@ def explain(program: Program, results: Sequence[Computed]) -> str:
         lines = [_step(step, result) for step, result in before]
         lines.append(_last(program, *last))
     return "\n".join([*lines, "", f"**Result: {results[-1].text}**"])
+
+
+def explain_solution(solution: Solution, *, unit: str = "") -> str:
+    """A word problem's steps, each under what it follows from, and the result."""
+    lines: list[str] = []
+    working = solution.worked
+    steps = zip(working.program.steps, solution.results, working.notes, strict=True)
+    for step, result, note in steps:
+        lines += [f"{note}:"] if note else []
+        lines.append(_step(step, result))
+    result = f"{solution.results[-1].text} {unit}".strip()
+    return "\n".join([*lines, "", f"**Result: {result}**", *_agreement(solution)])
+
+
+def _agreement(solution: Solution) -> list[str]:
+    if solution.agreeing > 1 or solution.written < 2:
+        return []
+    return ["", f"Not certain: {solution.written} calculations gave {solution.written} results."]
 
 
 def unchecked(text: str, reason: str) -> str:

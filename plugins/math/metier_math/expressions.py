@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from types import MappingProxyType
 
 import sympy
-from sympy import Expr, Rational, Symbol
+from sympy import Expr, Integer, Rational, Symbol, Tuple
 
 from metier.errors import InvalidInput
-from metier_math.functions import FUNCTIONS, Function, Value, named, remainder
-from metier_math.magnitudes import check_power
+from metier_math.functions import FUNCTIONS, named, remainder
 from metier_math.notation import plain_name, python_notation
+from metier_math.numbers import power_mod
+from metier_math.powers import power
+from metier_math.values import Value, as_number
 
 MAX_NODES = 200
 MAX_DEPTH = 40
@@ -26,15 +28,20 @@ MAX_LITERAL_DIGITS = 100
 _MAX_EXPONENT = 1000
 
 CONSTANTS: Mapping[str, Expr] = MappingProxyType(
-    {"pi": sympy.pi, "e": sympy.E, "E": sympy.E, "oo": sympy.oo, "i": sympy.I, "I": sympy.I}
+    {
+        "pi": sympy.pi,
+        **dict.fromkeys(("e", "E"), sympy.E),
+        **dict.fromkeys(("i", "I"), sympy.I),
+        **dict.fromkeys(("oo", "inf", "infinity"), sympy.oo),
+    }
 )
-NO_NAMES: Mapping[str, Value] = MappingProxyType({})
+Names = Mapping[str, Value]
+NO_NAMES: Names = MappingProxyType({})
 
 _REFUSED: Mapping[type[ast.AST], str] = {
     ast.Attribute: "the attribute of something",
     ast.Subscript: "an index",
     ast.Tuple: "a list without brackets",
-    ast.List: "a list that is no function's argument",
     ast.Starred: "a star before an argument",
     ast.keyword: "a named argument",
 }
@@ -43,7 +50,7 @@ _REFUSED: Mapping[type[ast.AST], str] = {
 def read(
     text: str,
     *,
-    names: Mapping[str, Value] = NO_NAMES,
+    names: Names = NO_NAMES,
     unit: Callable[[str], Expr] | None = None,
 ) -> Value:
     """An expression as a SymPy value.
@@ -57,9 +64,7 @@ def read(
     Raises:
         InvalidInput: something in it is not allowed, or its numbers would be too large.
     """
-    units_except = None if unit is None else {*names, *CONSTANTS}
-    source = python_notation(text, units_except=units_except)
-    tree = _parsed(source, text)
+    source, tree = parsed(text, units_except=None if unit is None else {*names, *CONSTANTS})
     try:
         return _Reader(source, {**CONSTANTS, **names}, unit or Symbol).value(tree)
     except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as exc:
@@ -70,15 +75,15 @@ def read(
 def read_number(
     text: str,
     *,
-    names: Mapping[str, Value] = NO_NAMES,
+    names: Names = NO_NAMES,
     unit: Callable[[str], Expr] | None = None,
 ) -> Expr:
-    """An expression as a SymPy expression; a yes or no is refused.
+    """An expression as a SymPy expression; a yes or no and a list are refused.
 
     Raises:
         InvalidInput: as in `read`.
     """
-    return _as_number(read(text, names=names, unit=unit))
+    return as_number(read(text, names=names, unit=unit))
 
 
 def read_name(text: str) -> Symbol:
@@ -93,13 +98,22 @@ def read_name(text: str) -> Symbol:
     return Symbol(name)
 
 
-def _parsed(source: str, text: str) -> ast.expr:
+def parsed(text: str, *, units_except: Collection[str] | None = None) -> tuple[str, ast.expr]:
+    """The text in Python's notation, and its tree, which is small enough to walk.
+
+    Args:
+        units_except: as in `python_notation`.
+
+    Raises:
+        InvalidInput: it is no expression, or too large.
+    """
+    source = python_notation(text, units_except=units_except).strip()
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
         raise InvalidInput(f"{text!r} is not an expression") from exc
     _check_size(tree)
-    return tree
+    return source, tree
 
 
 def _check_size(tree: ast.expr) -> None:
@@ -121,10 +135,8 @@ def _check_size(tree: ast.expr) -> None:
 class _Reader:
     """The walk. Each method takes what it knows; the rest is refused."""
 
-    def __init__(
-        self, source: str, names: Mapping[str, Value], unknown: Callable[[str], Expr]
-    ) -> None:
-        self._source = source.strip()
+    def __init__(self, source: str, names: Names, unknown: Callable[[str], Expr]) -> None:
+        self._source = source
         self._names = names
         self._unknown = unknown
 
@@ -138,6 +150,10 @@ class _Reader:
                 return -self._number(operand)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self._number(operand)
+            case ast.List(elts=elements):
+                return Tuple(*map(self._number, elements))
+            case ast.BinOp(left=ast.BinOp(op=ast.Pow()) as inner, op=ast.Mod(), right=modulus):
+                return self._power_modulo(inner, modulus)
             case ast.BinOp(left=left, op=operator, right=right):
                 return _combined(self._number(left), operator, self._number(right))
             case ast.Call():
@@ -146,7 +162,15 @@ class _Reader:
                 raise _refusal(node)
 
     def _number(self, node: ast.expr) -> Expr:
-        return _as_number(self.value(node))
+        return as_number(self.value(node))
+
+    def _power_modulo(self, node: ast.BinOp, modulus: ast.expr) -> Expr:
+        """`7^100 mod 13`, which needs no number of 85 digits."""
+        parts = [self._number(part) for part in (node.left, node.right, modulus)]
+        if all(isinstance(part, Integer) for part in parts) and not parts[1].is_negative:
+            return power_mod(*parts)
+        base, exponent, divisor = parts
+        return remainder(power(base, exponent), divisor)
 
     def _literal(self, node: ast.Constant) -> Expr:
         """The number as it is written: 0.1 is a tenth, not the float next to it."""
@@ -176,11 +200,7 @@ class _Reader:
         if node.keywords:
             raise _refusal(node.keywords[0])
         name = plain_name(node.func.id)
-        function = named(name)
-        arguments = [self._number(argument) for argument in _listed(function, node.args)]
-        if not function.takes(len(arguments)):
-            raise InvalidInput(f"{name} cannot take {len(arguments)} arguments")
-        return function.call(*arguments)
+        return named(name).of(name, [self.value(argument) for argument in node.args])
 
 
 def _combined(left: Expr, operator: ast.operator, right: Expr) -> Expr:
@@ -198,35 +218,14 @@ def _combined(left: Expr, operator: ast.operator, right: Expr) -> Expr:
         case ast.Mod():
             return remainder(left, right)
         case ast.Pow():
-            return _power(left, right)
+            return power(left, right)
         case _:
             raise _refusal(operator)
-
-
-def _power(base: Expr, exponent: Expr) -> Expr:
-    check_power(base, exponent)
-    if base.is_zero and exponent.is_negative:
-        raise InvalidInput("division by zero")
-    return base**exponent
 
 
 def _divisor(value: Expr) -> Expr:
     if value.is_zero:
         raise InvalidInput("division by zero")
-    return value
-
-
-def _listed(function: Function, arguments: list[ast.expr]) -> list[ast.expr]:
-    match arguments:
-        case [ast.List(elts=elements)] if function.takes_list:
-            return elements
-        case _:
-            return arguments
-
-
-def _as_number(value: Value) -> Expr:
-    if not isinstance(value, Expr):
-        raise InvalidInput("a yes or no cannot be calculated with")
     return value
 
 

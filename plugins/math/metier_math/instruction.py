@@ -13,10 +13,11 @@ from dataclasses import replace
 from metier.capability import Card
 from metier.expert import Task, messages_for
 from metier.plan import Message
-from metier_math.program import Assignment, Program
+from metier_math.program import MAX_STEPS, Assignment, Program
 
 MAX_TOKENS = 400
 SCHEMA = Program.model_json_schema(mode="serialization")
+SCHEMA["properties"]["steps"]["maxItems"] = MAX_STEPS
 
 _UNITS = (
     "ng|µg|mcg|mg|g|kg|lb|oz|mL|ml|dL|L|mm|cm|m|km|miles|mi|inches|feet|ft|s|min|h|hours|minutes|"

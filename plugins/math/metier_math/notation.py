@@ -38,6 +38,7 @@ _SIGNS = str.maketrans(
     }
 )
 _WORDS = (
+    (re.compile(r"(?:Δ|\bdelta)\s*°?\s*([CF])\b"), r" delta_deg\1"),
     (re.compile(r"°\s*([CF])\b"), r" deg\1"),
     (re.compile(rf"{_ALONE}\s*(?:°|degrees?\b)"), r"(\1*pi/180)"),
     (re.compile(rf"√\s*({NUMBER}|{_NAME})"), r"sqrt(\1)"),
@@ -52,9 +53,12 @@ _WORDS = (
     # A percent sign before a number, a name or a bracket is the modulo.
     (re.compile(rf"{_ALONE}\s*%(?!\s*[\w(.])"), r"(\1/100)"),
 )
+_BARS = re.compile(r"\|([^|]+)\|")
 _SEPARATED = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _FACTOR = re.compile(rf"{_ALONE}\s*(?=[^\W\d_]|\()")
 _QUANTITY = re.compile(rf"{_ALONE}\s*({_NAME})(\*\*-?\d+)?(?!\w|\s*\()")
+_TOGETHER = re.compile(rf"\({NUMBER}\*{_NAME}\)(?:\s+\({NUMBER}\*{_NAME}\))+")
+_NEXT = re.compile(r"\)\s+\(")
 _REFUSED = re.compile(r"[^\w\s+\-*/%().,\[\]]")
 
 
@@ -64,7 +68,8 @@ def python_notation(text: str, *, units_except: Collection[str] | None = None) -
     Args:
         text: an expression, no equation.
         units_except: where given, a name after a number is a unit and binds to it before
-            anything else, so that `100 km / 2 h` is a speed; but not these names.
+            anything else, so that `100 km / 2 h` is a speed, and `5 ft 11 in` is a sum; but not
+            these names.
 
     Raises:
         InvalidInput: it is empty or too long, or has a character that no expression has.
@@ -74,11 +79,13 @@ def python_notation(text: str, *, units_except: Collection[str] | None = None) -
         raise InvalidInput("the expression is empty")
     if len(written) > MAX_CHARS:
         raise InvalidInput(f"an expression may have {MAX_CHARS} characters, not {len(written)}")
+    written = _BARS.sub(r"abs(\1)", written)
     for pattern, replacement in _WORDS:
         written = pattern.sub(replacement, written)
     written = _SEPARATED.sub(lambda match: _joined(match, written), written)
     if units_except is not None:
         written = _QUANTITY.sub(lambda match: _quantity(match, units_except), written)
+        written = _TOGETHER.sub(lambda match: f"({_NEXT.sub(')+(', match[0])})", written)
     written = _FACTOR.sub(r"\1*", written)
     if refused := _REFUSED.search(written):
         raise InvalidInput(f"{refused[0]!r} is not allowed in an expression: {text!r}")

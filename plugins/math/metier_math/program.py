@@ -14,16 +14,20 @@ Operation = Literal[
     "evaluate",
     "solve",
     "differentiate",
+    "gradient",
     "integrate",
     "simplify",
     "factor",
     "expand",
     "limit",
+    "series",
     "convert",
+    "dimensions",
     "statistics",
 ]
 
-MAX_STEPS = 12
+MAX_STEPS = 12  # that a grammar lets a model write
+MAX_READ_STEPS = 40
 _LEFT_SIDE = r"[^\W\d]\w*|[fghFG]\(\w\)"  # a name, or f(x), which is no call of a function
 _NUMERAL = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _UNIT = re.compile(r"(?<=\d)\s*[A-Za-zµμ°]+(?:\s*/\s*[A-Za-zµμ]+)*(?![\w(])")
@@ -72,7 +76,7 @@ class Program(_Frozen):
     """
 
     operation: Operation
-    steps: Annotated[tuple[Assignment, ...], Field(max_length=MAX_STEPS)]
+    steps: Annotated[tuple[Assignment, ...], Field(max_length=MAX_READ_STEPS)]
     variable: str = ""
     to: str = ""
     unit: str = ""

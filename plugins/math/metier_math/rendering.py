@@ -5,19 +5,31 @@ from __future__ import annotations
 from decimal import Context, Decimal
 
 import sympy
-from sympy import CRootOf, Expr, Integer, Piecewise, Rational
+from sympy import (
+    CRootOf,
+    Expr,
+    Float,
+    Integer,
+    LambertW,
+    Number,
+    Piecewise,
+    Rational,
+    Tuple,
+)
 from sympy.printing.str import StrPrinter
 
 from metier.errors import InvalidInput
-from metier_math.functions import Value
 from metier_math.program import Computed
+from metier_math.values import Value
 
 MAX_RESULT_CHARS = 5_000
 _MAX_EXACT_CHARS = 40
+_MAX_DENOMINATOR = 10_000
 _HUGE = 10**1000
 _MAX_DECIMALS = 10
 _PLACES = 4
 _DIGITS = 15
+_MIN_BITS = 5
 
 
 class _Printer(StrPrinter):
@@ -44,6 +56,9 @@ class _Printer(StrPrinter):
     def _print_ceiling(self, expr: Expr) -> str:
         return f"ceil({self._print(expr.args[0])})"
 
+    def _print_Tuple(self, expr: Tuple) -> str:  # noqa: N802
+        return f"[{', '.join(map(self._print, expr.args))}]"
+
     def _print_Unequality(self, expr: Expr) -> str:  # noqa: N802
         return f"{self._print(expr.args[0])} ≠ {self._print(expr.args[1])}"
 
@@ -63,14 +78,17 @@ def exact_text(value: Value) -> str:
     """
     if _is_huge(value):
         raise InvalidInput("the result has more digits than can be shown")
-    text = str(_Printer().doprint(value)).replace("**", "^")
+    try:
+        text = str(_Printer().doprint(value)).replace("**", "^")
+    except ValueError as exc:  # Python writes no number of more than 4,300 digits
+        raise InvalidInput("the result has more digits than can be shown") from exc
     if len(text) > MAX_RESULT_CHARS:
         raise InvalidInput(f"the result is longer than {MAX_RESULT_CHARS} characters")
     return text
 
 
 def approximated(value: Value, *, places: int | None = _PLACES) -> str:
-    """The value as a decimal number; empty where it has a variable or is a yes or no.
+    """The value as a decimal number; empty where it has a variable, or is no number.
 
     Args:
         value: any value.
@@ -78,7 +96,7 @@ def approximated(value: Value, *, places: int | None = _PLACES) -> str:
     """
     if not isinstance(value, Expr) or not value.is_number or value.has(sympy.oo, -sympy.oo):
         return ""
-    real, imaginary = sympy.N(value, _DIGITS + 5, chop=True).as_real_imag()
+    real, imaginary = _without_noise(*sympy.N(value, _DIGITS + 5).as_real_imag())
     if not imaginary:
         return _decimal(real, places)
     size = _decimal(abs(imaginary), places)
@@ -86,6 +104,23 @@ def approximated(value: Value, *, places: int | None = _PLACES) -> str:
     if not real:
         return f"-{turned}" if imaginary < 0 else turned
     return f"{_decimal(real, places)} {'-' if imaginary < 0 else '+'} {turned}"
+
+
+def _without_noise(real: Expr, imaginary: Expr) -> tuple[Expr, Expr]:
+    """Zero for what rounding has left: a part without a digit that counts, or far below the other.
+
+    SymPy's own `chop` takes every small number for zero, exp(-60) too.
+    """
+    if not all(isinstance(part, Number) for part in (real, imaginary)):
+        raise InvalidInput("the result has no value as a decimal number")
+    significant = [sympy.S.Zero if _is_noise(part) else part for part in (real, imaginary)]
+    least = max(map(abs, significant)) / 10**_DIGITS
+    real, imaginary = (sympy.S.Zero if abs(part) < least else part for part in significant)
+    return real, imaginary
+
+
+def _is_noise(part: Number) -> bool:
+    return isinstance(part, Float) and part._prec < _MIN_BITS  # noqa: SLF001  # it has no other name
 
 
 def rendered(value: Value) -> Computed:
@@ -98,11 +133,18 @@ def rendered(value: Value) -> Computed:
         raise InvalidInput("the result is not defined")
     if value in (sympy.true, sympy.false):
         return Computed(text="yes" if value else "no", exact=f"{value}")
+    if isinstance(value, Tuple):
+        return _listed(value)
     approx = approximated(value, places=None)
     if approx and _is_huge(value):
         return Computed(text=f"≈ {approximated(value)}", exact="", approx=approx)
     exact = exact_text(value)
     return Computed(text=_for_people(value, exact), exact=exact, approx=approx)
+
+
+def _listed(values: Tuple) -> Computed:
+    texts = ", ".join(rendered(value).text for value in values)
+    return Computed(text=texts or "none", exact=exact_text(values))
 
 
 def _for_people(value: Value, exact: str) -> str:
@@ -114,7 +156,9 @@ def _for_people(value: Value, exact: str) -> str:
     approx = approximated(value)
     if not approx or approx == exact:
         return exact
-    unreadable = len(exact) > _MAX_EXACT_CHARS or value.has(CRootOf)
+    long_fraction = isinstance(value, Rational) and value.q > _MAX_DENOMINATOR
+    long = long_fraction or len(exact) > _MAX_EXACT_CHARS
+    unreadable = long or value.has(CRootOf, LambertW)
     return f"≈ {approx}" if unreadable else f"{exact} ≈ {approx}"
 
 
@@ -132,9 +176,12 @@ def _terminating(value: Rational) -> str:
 def _decimal(number: Expr, places: int | None) -> str:
     """To decimal places; a number below a tenth keeps its digits instead: 0.0003333."""
     try:
-        decimal = Decimal(str(number))
+        return _fixed(Decimal(str(number)), places)
     except (ValueError, ArithmeticError) as exc:  # its exponent alone has thousands of digits
         raise InvalidInput("the result is too large or too small to be written") from exc
+
+
+def _fixed(decimal: Decimal, places: int | None) -> str:
     magnitude = decimal.adjusted()
     if places is not None and -1 <= magnitude < _DIGITS:
         return _without_zeros(f"{decimal:.{places}f}")

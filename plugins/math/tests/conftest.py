@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import hypothesis
 import pytest
 
 from metier_math.calculator import Calculator
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("metier-math", deadline=None)
+hypothesis.settings.load_profile("metier-math")
 
 
 @pytest.fixture(scope="session")

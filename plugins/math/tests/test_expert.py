@@ -2,77 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from scripted_context import CARD, Script, written
 
-from metier.answer import Source
-from metier.capability import Card
 from metier.errors import InvalidOutput, ModelServerUnreachable
 from metier.expert import Task
-from metier.knowledge.passages import Passage
-from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math import Math
 from metier_math.calculator import Calculator
 from metier_math.program import Program
-
-M = TypeVar("M", bound=BaseModel)
-
-CARD = Card(id="math", description="Mathematics", prompt="You solve problems.")
-
-
-@dataclass
-class Script:
-    """A context whose model writes one program, and these words where it is asked for words."""
-
-    program: dict[str, Any] | Exception
-    words: str = "About 7."
-    calls: list[str] = field(default_factory=list)
-    asked: Sequence[Message] = ()
-    sampling: Sampling = Sampling(seed=7)
-    asked_with: Sampling | None = None
-    checked: bool | None = None
-
-    async def stream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None
-    ) -> AsyncIterator[str]:
-        yield await self.complete(messages, sampling=sampling)
-
-    async def complete(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None
-    ) -> str:
-        self.calls.append("complete")
-        return self.words
-
-    async def structured(
-        self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None
-    ) -> M:
-        self.calls.append("structured")
-        self.asked, self.asked_with = messages, sampling
-        if isinstance(self.program, Exception):
-            raise self.program
-        return shape.model_validate(self.program)
-
-    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
-        return None
-
-    async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
-        return ()
-
-    def cite(self, source: Source) -> None:
-        raise AssertionError("nothing is cited")
-
-    def mark_checked(self, passed: bool, /) -> None:
-        self.checked = passed
-
-
-def written(operation: str, *steps: str, **fields: str) -> dict[str, Any]:
-    named = [dict(zip(("name", "expression"), step.split(": "), strict=True)) for step in steps]
-    return {"operation": operation, "steps": named, **fields}
 
 
 @pytest.mark.anyio
@@ -230,49 +170,12 @@ async def test_the_grammar_lets_the_model_leave_out_no_field(calculator: Calcula
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("name", "arguments", "result"),
-    [
-        ("evaluate", {"expression": "15% of 80"}, "12"),
-        ("solve", {"equation": "x^2 = 9", "variable": "x"}, "x = -3 or x = 3"),
-        ("differentiate", {"expression": "x^3", "variable": "x"}, "3*x^2"),
-        ("integrate", {"expression": "2*x", "variable": "x"}, "x^2 + C"),
-        ("integrate", {"expression": "2*x", "lower": "0", "upper": "3"}, "9"),
-        ("simplify", {"expression": "x + x"}, "2*x"),
-        ("limit", {"expression": "sin(x)/x", "variable": "x", "to": "0"}, "1"),
-        ("convert", {"amount": 0.0, "from_unit": "°C", "to_unit": "°F"}, "32 °F"),
-        ("convert", {"amount": 1.5, "from_unit": "km/h", "to_unit": "m/h"}, "1500 m/h"),
-        ("convert", {"amount": 1e22, "from_unit": "g", "to_unit": "kg"}, f"1{'0' * 19} kg"),
-    ],
-)
-async def test_each_skill_computes(
-    calculator: Calculator, name: str, arguments: dict[str, Any], result: str
-) -> None:
-    skill = Math(CARD, calculator=calculator).skills[name]
-    assert await skill.call(**skill.bound(arguments)) == result
-
-
-@pytest.mark.anyio
-async def test_the_statistics_skill_takes_many_numbers(calculator: Calculator) -> None:
-    skill = Math(CARD, calculator=calculator).skills["statistics"]
-    assert (await skill.call(numbers=[0.1] * 1000)).startswith("count = 1000, sum = 100, ")
-
-
-@pytest.mark.anyio
 async def test_closing_the_expert_ends_its_process() -> None:
     calculator = Calculator()
     expert = Math(CARD, calculator=calculator)
     await expert.evaluate("1")
     await expert.aclose()
     assert calculator.pids == ()
-
-
-def test_every_parameter_of_a_skill_is_described() -> None:
-    for skill in Math(CARD).skills.values():
-        properties = skill.arguments.model_json_schema()["properties"]
-        described = getattr(skill.call, "__kernel_function_parameters__")  # noqa: B009
-        assert [parameter["name"] for parameter in described] == list(properties)
-        assert all(parameter["description"] for parameter in described)
 
 
 def test_importing_the_expert_imports_no_algebra() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from metier_math.program import MAX_STEPS, Assignment, Program
+from metier_math.program import MAX_READ_STEPS, Assignment, Program
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ def test_what_a_step_is_called_becomes_a_name(written: str, name: str) -> None:
 
 
 def test_a_program_has_few_steps() -> None:
-    steps = (Assignment(expression="1"),) * (MAX_STEPS + 1)
+    steps = (Assignment(expression="1"),) * (MAX_READ_STEPS + 1)
     with pytest.raises(ValidationError):
         Program(operation="evaluate", steps=steps)

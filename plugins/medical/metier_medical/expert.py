@@ -11,7 +11,9 @@ import anyio.to_thread
 from metier import Context, Document, Expert, Task, skill
 from metier.answer import Source
 from metier.expert import messages_for
+from metier.grading import choices_in
 from metier_medical import icd10
+from metier_medical.closed import chosen
 from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
@@ -27,13 +29,17 @@ class Medical(Expert):
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         """One model call, and then the notes and codes: no model shortens them.
 
-        From the user's own documents where they have something on it, with checked quotes.
+        From the user's own documents where they have something on it, with checked quotes. Where
+        the question gives choices, the one that the model finds likeliest, or none.
         """
         if signs := red_flags(task.text):
             yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
         notes = await _notes_for(task.text)
         documents = tuple(Document(name=source.name, text=text) for source, text in notes)
         grounded = replace(task, documents=(*task.documents, *documents))
+        if choices := choices_in(task.text):
+            yield await chosen(choices, await self.with_passages(task, context), self.card, context)
+            return
         found = await self.from_documents(grounded, context)
         if found is not None:
             yield found

@@ -1,0 +1,126 @@
+"""Word problems: the model writes its reasoning as lines of Python, and they are computed.
+
+One program of a small model is wrong too often, and two that were written independently rarely
+agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
+2023, with the early stop of Adaptive-Consistency, Aggarwal et al. 2023), three at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from metier.capability import Card
+from metier.errors import BudgetExceeded, InvalidInput
+from metier.expert import Context, Task, messages_for
+from metier.models.server import Sampling
+from metier.plan import Message
+from metier_math.calculator import Calculator
+from metier_math.program import Computed
+from metier_math.reading import Worked, worked
+
+MAX_TOKENS = 500
+TEMPERATURE = 0.7
+SAMPLES = 3
+
+_FEWEST_WORDS = 25
+_SENTENCE_END = re.compile(r"[.?!](?:\s|$)")
+_ALGEBRA = re.compile(
+    r"\b[a-z]\s*(?:\^|\*\*|=|<|>|≤|≥)|\b\d+\s?[xyz]\b|\b[fgh]\([a-z]\)|∫|√|"
+    r"\b(?:solve|differentiate|derivatives?|integrals?|integrate|simplify|matri(?:x|ces)|"
+    r"polynomials?|equations?|standard deviation|median|variance)\b",
+    re.IGNORECASE,
+)
+
+_ORDER = (
+    "Write a Python function solution() that returns the answer as a number. Name each quantity "
+    "and comment each step with what the question says. Only the code, in one block."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """A calculation with its results.
+
+    Attributes:
+        agreeing: how many of the programs that were written give this result.
+        written: how many could be computed.
+    """
+
+    worked: Worked
+    results: tuple[Computed, ...]
+    agreeing: int = 1
+    written: int = 1
+
+
+def is_word_problem(text: str) -> bool:
+    """Whether a question is a story with numbers, and not algebra or a single sum."""
+    several = len(_SENTENCE_END.findall(text)) > 1
+    is_long = several and len(text.split()) >= _FEWEST_WORDS
+    return is_long and _ALGEBRA.search(text) is None
+
+
+async def solution(
+    task: Task, card: Card, context: Context, calculator: Calculator, *, samples: int = SAMPLES
+) -> Solution:
+    """The result that most of the programs give, the first of them where none agree.
+
+    Raises:
+        InvalidInput: none of them can be computed; the message says why of the last.
+        DeadlineExceeded, ExpertFailed: as `Calculator.run` raises them.
+    """
+    found: list[Solution] = []
+    reason = InvalidInput("no program was written")
+    for number in range(samples):
+        try:
+            reply = await context.complete(
+                _asking(card, task), sampling=_sampling(context.sampling, number)
+            )
+            found.append(await _computed(reply, calculator))
+        except InvalidInput as exc:
+            reason = exc
+        except BudgetExceeded:
+            break
+        if _decided(found):
+            break
+    if not found:
+        raise reason
+    return _best(found)
+
+
+def _asking(card: Card, task: Task) -> tuple[Message, ...]:
+    plain = card.model_copy(update={"prompt": ""})
+    return messages_for(plain, task, extra=_ORDER)
+
+
+def _sampling(given: Sampling, number: int) -> Sampling:
+    """The first is the model's likeliest, the others are drawn."""
+    temperature = TEMPERATURE if number else given.temperature
+    return replace(given, seed=given.seed + number, temperature=temperature, max_tokens=MAX_TOKENS)
+
+
+async def _computed(reply: str, calculator: Calculator) -> Solution:
+    calculation = worked(reply)
+    return Solution(worked=calculation, results=await calculator.run(calculation.program))
+
+
+def _decided(found: Sequence[Solution]) -> bool:
+    return any(len(alike) > 1 for alike in _groups(found))
+
+
+def _best(found: Sequence[Solution]) -> Solution:
+    alike = max(_groups(found), key=len)
+    return replace(alike[0], agreeing=len(alike), written=len(found))
+
+
+def _groups(found: Sequence[Solution]) -> list[list[Solution]]:
+    """The solutions with the same result, in the order of the first of each."""
+    groups: dict[str, list[Solution]] = {}
+    for each in found:
+        groups.setdefault(_value(each.results[-1]), []).append(each)
+    return list(groups.values())
+
+
+def _value(result: Computed) -> str:
+    return result.exact or result.text

@@ -1,0 +1,86 @@
+"""Word problems: programs are written until two agree."""
+
+from __future__ import annotations
+
+import pytest
+from scripted_context import CARD, Script
+
+from metier.expert import Task
+from metier_math import Math
+from metier_math.calculator import Calculator
+from metier_math.word_problems import TEMPERATURE, is_word_problem
+
+pytestmark = pytest.mark.anyio
+STORY = (
+    "Ann has 3 boxes with 12 pens in each of them. She gives 5 pens to her brother and buys "
+    "another 4 pens in the shop. How many pens does she have now?"
+)
+RIGHT = "```python\n# 3 boxes of 12\npens = 3 * 12\nanswer = pens - 5 + 4\nprint(answer)\n```"
+SAME = "```python\nstart = 36\nleft = start - 5\nreturn left + 4\n```"
+WRONG = "```python\nanswer = 3 * 12 - 5\n```"
+OTHER = "```python\nanswer = 3 + 12\n```"
+UNREADABLE = "```python\nfor pen in pens:\n    count(pen)\n```"
+
+
+def script(*replies: str) -> Script:
+    return Script({}, words=list(replies))
+
+
+async def answered(given: Script, calculator: Calculator, *, samples: int = 3) -> str:
+    return await Math(CARD, calculator=calculator, samples=samples).answer(Task(text=STORY), given)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (STORY, True),
+        ("What is 15% of 80?", False),
+        ("Solve x^2 = 4. Then say which of the two solutions is the positive one, please, and "
+         "explain in one sentence why there are exactly two of them and not more.", False),
+        ("Differentiate the function. It is the one that we spoke about before, with the sine in "
+         "it and the exponential, and I need it for my homework until tomorrow morning.", False),
+    ],
+)  # fmt: skip
+async def test_a_story_with_numbers_is_a_word_problem(text: str, expected: bool) -> None:
+    assert is_word_problem(text) is expected
+
+
+async def test_two_programs_that_agree_are_enough(calculator: Calculator) -> None:
+    given = script(RIGHT, SAME, "never asked for")
+    text = await answered(given, calculator)
+    assert len(given.calls) == 2
+    assert text.endswith("**Result: 35**")
+    assert "3 boxes of 12:\npens = 3 * 12 = 36" in text
+    assert given.checked is True
+
+
+async def test_the_first_is_the_likeliest_and_the_others_are_drawn(calculator: Calculator) -> None:
+    given = script(RIGHT, WRONG, SAME)
+    await answered(given, calculator)
+    assert given.temperatures == [0.0, TEMPERATURE, TEMPERATURE]
+
+
+async def test_most_programs_decide(calculator: Calculator) -> None:
+    given = script(WRONG, RIGHT, SAME)
+    assert (await answered(given, calculator)).endswith("**Result: 35**")
+
+
+async def test_where_none_agree_the_answer_says_so(calculator: Calculator) -> None:
+    text = await answered(script(RIGHT, WRONG, OTHER), calculator)
+    assert "**Result: 35**" in text
+    assert text.endswith("Not certain: 3 calculations gave 3 results.")
+
+
+async def test_a_program_that_cannot_be_read_does_not_count(calculator: Calculator) -> None:
+    given = script(UNREADABLE, RIGHT, SAME)
+    assert (await answered(given, calculator)).endswith("**Result: 35**")
+
+
+async def test_where_none_can_be_read_the_model_answers_in_its_words(
+    calculator: Calculator,
+) -> None:
+    given = script(UNREADABLE)
+    text = await answered(given, calculator)
+    assert len(given.calls) == 4
+    assert text.endswith("not checked by computation: a calculation in lines has no For.")
+    assert given.checked is False
