@@ -186,7 +186,7 @@ class Expert:
             chosen = self.skills.get(choice.skill)
             if chosen is None:
                 return ()
-            _check_numbers(choice.arguments, task)
+            check_numbers(choice.arguments, task)
             result = await chosen.run(**chosen.bound(choice.arguments))
         except InvalidOutput:
             context.mark_checked(False)
@@ -242,7 +242,7 @@ def _shown(entry: Skill) -> str:
     return f"- {entry.name}({arguments}): {entry.description}"
 
 
-def _check_numbers(arguments: Mapping[str, Any], task: Task) -> None:
+def check_numbers(arguments: Mapping[str, Any], task: Task) -> None:
     """Raise `InvalidOutput` where an argument is a number that nobody said."""
     said = " ".join(
         [
