@@ -114,8 +114,8 @@ class ExpertSelectingChatCompletion(ChatCompletionClientBase):
     """A chat service that is offered only the functions that fit the turn.
 
     The user's own filters hold: what they exclude is not chosen from. Functions that the
-    conversation has called already stay, since their calls stand in its history. Where nothing
-    fits, no function is offered.
+    conversation has called already stay, since their calls stand in its history. Without a
+    question to choose by, no function is offered.
 
     Args:
         inner: any chat service that calls functions.
