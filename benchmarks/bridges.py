@@ -80,8 +80,8 @@ TOP = 5
 OFFERED = 1000
 CALLS = 200
 WARM = 20
-# All 199 functions take some 16,000 tokens.
-NUM_CTX = 24576
+# All 199 functions take some 10,500 tokens.
+NUM_CTX = 16384
 QUESTION = "How long does bread bake?"
 EXPERTS = 100
 
