@@ -13,6 +13,8 @@ HEAVY = (
     "anyio",
     "faiss",
     "httpx",
+    "langchain_core",
+    "mcp",
     "metier_code",
     "metier_math",
     "metier_medical",
@@ -54,7 +56,19 @@ def test_listing_experts_imports_no_plugin() -> None:
 
 def test_the_council_imports_no_extra() -> None:
     heavy = imported("from metier import Council")
-    assert not heavy & {"semantic_kernel", "sentence_transformers", "torch", "sympy"}
+    assert not heavy & {
+        "langchain_core",
+        "mcp",
+        "semantic_kernel",
+        "sentence_transformers",
+        "sympy",
+        "torch",
+    }
+
+
+@pytest.mark.parametrize("bridge", ["langchain", "mcp", "semantic_kernel"])
+def test_a_bridge_imports_its_package_only_when_it_is_used(bridge: str) -> None:
+    assert imported(f"import metier.bridges.{bridge}") == set()
 
 
 def test_every_public_name_is_there_and_the_list_is_sorted() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Sequence
 from contextlib import aclosing
 from functools import cached_property, partial
 from pathlib import Path
@@ -200,6 +200,29 @@ class Council:
     def run_sync(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """`run` for code that is not async."""
         return self._portal.call(partial(self.run, plan, limits=limits))
+
+    def stream_sync(
+        self,
+        question: Question | Plan,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+        limits: Limits | None = None,
+    ) -> Generator[Event, None, None]:
+        """`stream` for code that is not async. Closing it cancels the run."""
+        events = self.stream(question, documents=documents, experts=experts, limits=limits)
+
+        async def following() -> Event | None:
+            return await anext(events, None)
+
+        async def closing() -> None:
+            await events.aclose()
+
+        try:
+            while (event := self._portal.call(following)) is not None:
+                yield event
+        finally:
+            self._portal.call(closing)
 
     @cached_property
     def _engine(self) -> Engine:

@@ -18,7 +18,7 @@ from metier.errors import (
     ModelServerUnreachable,
     UnknownExpert,
 )
-from metier.events import fold
+from metier.events import Answered, fold
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -359,9 +359,38 @@ async def test_the_sync_face_works_where_a_loop_is_running(tmp_path: Path) -> No
 def test_every_async_question_has_its_sync_twin() -> None:
     import inspect
 
-    for name in ("ask", "plan", "run"):
+    for name in ("ask", "plan", "run", "stream"):
         twin = inspect.signature(getattr(Council, f"{name}_sync"))
-        assert twin == inspect.signature(getattr(Council, name))
+        async_parameters = inspect.signature(getattr(Council, name)).parameters
+        assert twin.parameters == async_parameters
+
+
+def test_the_sync_stream_gives_the_events_of_a_run(tmp_path: Path) -> None:
+    models = ScriptedModels({"small": ["It is 4."]})
+    with council(models, tmp_path=tmp_path) as made:
+        events = list(made.stream_sync(plan(MATH)))
+    assert isinstance(events[-1], Answered)
+    assert fold(events) == events[-1].answer
+    assert events[-1].answer.text == "It is 4."
+
+
+def test_a_sync_stream_that_is_closed_early_ends_the_run() -> None:
+    ended: list[str] = []
+
+    class Waiting(Expert):
+        async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
+            try:
+                yield "one "
+                await anyio.sleep_forever()
+            finally:
+                ended.append(self.id)
+
+    waiting = Waiting(Card(id="waiting", description="Waits"))
+    with Council.of([waiting], server=ScriptedModels(), embedder=FixedEmbedder()) as made:
+        events = made.stream_sync(plan(Step(id="1", task="Wait", expert="waiting")))
+        assert "token" in [next(events).type for _ in range(3)]
+        events.close()
+    assert ended == ["waiting"]
 
 
 def test_a_program_that_does_not_close_its_council_ends_all_the_same(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 SAYS = {
     "ask": "math on qwen2.5-coder:1.5b",
+    "council_in_langchain": "3 words",
+    "council_in_semantic_kernel": "by time_plugin_iso_date",
+    "council_over_mcp": "12",
     "edit_a_plan": "The capital of Australia is Canberra",
     "embed_in_fastapi": "42",
     "own_expert": "chosen: cooking",

@@ -18,6 +18,7 @@ _COMMANDS = {
     "experts": "metier.cli.experts:experts",
     "index": "metier.cli.index:index",
     "knowledge": "metier.cli.knowledge:knowledge",
+    "mcp": "metier.cli.mcp:mcp",
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",

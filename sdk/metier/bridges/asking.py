@@ -1,0 +1,142 @@
+"""What every bridge asks: a council, or one of its experts without planning."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+
+from metier.answer import Answer, Missing
+from metier.council import Council
+from metier.engine.engine import Limits
+from metier.errors import EmptyQuestion, MetierError, UnknownExpert
+from metier.events import Answered, Event
+from metier.expert import Expert
+from metier.plan import Message, Plan, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who is asked.
+
+    Attributes:
+        expert: asked for everything, with no planning and no embedding; None asks the council.
+        experts: the only experts that the council may choose; None leaves it the choice.
+        limits: what a question may cost; those of the council where None.
+    """
+
+    council: Council
+    expert: str | None = None
+    experts: tuple[str, ...] | None = None
+    limits: Limits | None = None
+
+    async def plan(self, messages: Sequence[Message]) -> Plan:
+        """The plan for a conversation, whose last message is the question.
+
+        Raises:
+            EmptyQuestion: there is nothing to answer.
+            UnknownExpert: an expert is named that is not there.
+        """
+        if self.expert is None:
+            return await self.council.plan(messages, experts=self.experts)
+        return self._alone(messages)
+
+    async def answer(self, messages: Sequence[Message]) -> Answer:
+        """Plan and run.
+
+        Raises:
+            MetierError: nothing could be answered.
+        """
+        return await self.council.run(await self.plan(messages), limits=self.limits)
+
+    def answer_sync(self, messages: Sequence[Message]) -> Answer:
+        """`answer` for code that is not async."""
+        if self.expert is None:
+            return self.council.ask_sync(messages, experts=self.experts, limits=self.limits)
+        return self.council.run_sync(self._alone(messages), limits=self.limits)
+
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
+        """What happens, as it happens; the last event is `Answered`.
+
+        Raises:
+            MetierError: nothing could be answered.
+        """
+        stream = self.council.stream(await self.plan(messages), limits=self.limits)
+        async with aclosing(stream) as events:
+            async for event in events:
+                if isinstance(event, Answered):
+                    _raise_if_nothing(event.answer)
+                yield event
+
+    def _alone(self, messages: Sequence[Message]) -> Plan:
+        """One step for the one expert."""
+        if not messages or not messages[-1].content.strip():
+            raise EmptyQuestion
+        text = messages[-1].content
+        step = Step(id="1", task=text, expert=str(self.expert))
+        return Plan(question=text, steps=(step,), messages=tuple(messages[:-1]))
+
+    def stream_sync(self, messages: Sequence[Message]) -> Generator[Event, None, None]:
+        """`stream` for code that is not async."""
+        whole = self.expert is None
+        question = tuple(messages) if whole else self._alone(messages)
+        stream = self.council.stream_sync(question, experts=self.experts, limits=self.limits)
+        with closing(stream) as events:
+            for event in events:
+                if isinstance(event, Answered):
+                    _raise_if_nothing(event.answer)
+                yield event
+
+
+def asked(
+    target: Expert | Council | str,
+    *,
+    council: Council | None = None,
+    experts: Sequence[str] | None = None,
+    limits: Limits | None = None,
+) -> Asked:
+    """Who is asked where a bridge is given a council, an expert, or an expert's id.
+
+    Args:
+        target: who answers; an id is that of one of `council`'s experts.
+        council: whose models, limits and skills an expert uses. It is added to this council. Where
+            none is given, a council of the installed experts is made, with this one beside them.
+        experts: the only experts that a council may choose.
+        limits: what a question may cost.
+
+    Raises:
+        UnknownExpert: no expert of the council has this id.
+    """
+    if isinstance(target, Council):
+        chosen = tuple(experts) if experts is not None else None
+        return Asked(council=target, experts=chosen, limits=limits)
+    host = council or Council.from_installed()
+    if isinstance(target, Expert):
+        host.registry.add(target)
+        return Asked(council=host, expert=target.id, limits=limits)
+    if target not in host.registry.entries:
+        raise UnknownExpert(target, host.registry.entries)
+    return Asked(council=host, expert=target, limits=limits)
+
+
+def conversation(text: str) -> tuple[Message, ...]:
+    """A question that nothing was said before."""
+    return (Message(role="user", content=text),)
+
+
+def _raise_if_nothing(answer: Answer) -> None:
+    if answer.missing and not answer.parts:
+        raise _told(answer.missing[0])
+
+
+def _told(missing: Missing) -> MetierError:
+    """A step's error from what its event says: of the nearest type that a message makes."""
+    kind = next((each for each in _kinds(MetierError) if each.code == missing.code), MetierError)
+    plain = next(each for each in kind.__mro__ if each.__init__ is MetierError.__init__)
+    return plain(missing.reason)
+
+
+def _kinds(root: type[MetierError]) -> Iterator[type[MetierError]]:
+    for kind in root.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -1,0 +1,60 @@
+"""Running the server: over stdin and stdout, or over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import uvicorn
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from metier.bridges.mcp.server import council_server
+from metier.council import Council
+
+PATH = "/mcp"
+_LOOPBACK = "127.0.0.1"
+
+
+async def serve_stdio(council: Council, *, experts: Sequence[str] | None = None) -> None:
+    """Serve one client over stdin and stdout, until stdin ends. Nothing else may write there."""
+    server = council_server(council, experts=experts)
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
+async def serve_http(council: Council, *, port: int, experts: Sequence[str] | None = None) -> None:
+    """Serve over streamable HTTP on this machine alone, at `http://127.0.0.1:PORT/mcp`.
+
+    There is no authentication; so it listens on the loopback interface, and answers only those who
+    call it by that name: a page in a browser cannot reach it under a name of its own.
+    """
+    app = http_app(council, port=port, experts=experts)
+    config = uvicorn.Config(app, host=_LOOPBACK, port=port, log_level="warning")
+    await uvicorn.Server(config).serve()
+
+
+def http_app(council: Council, *, port: int, experts: Sequence[str] | None = None) -> Starlette:
+    """The server as an app."""
+    hosts = [f"{name}:{port}" for name in (_LOOPBACK, "localhost")]
+    manager = StreamableHTTPSessionManager(
+        council_server(council, experts=experts),
+        security_settings=TransportSecuritySettings(
+            allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
+        ),
+    )
+    route = Route(PATH, endpoint=_Endpoint(manager))
+    return Starlette(routes=[route], lifespan=lambda _: manager.run())
+
+
+class _Endpoint:
+    """Handed the raw request: a function would be taken for a handler of Starlette's."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+        self._manager = manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._manager.handle_request(scope, receive, send)
