@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from metier.capability import GENERAL
 from metier.combining import STRATEGIES, Sampled
@@ -23,6 +22,7 @@ from metier.knowledge.passages import Passage
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
+from metier.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class LocalExecutor:
 
     async def expert(self, name: str) -> Expert:
         """The expert; importing its plugin may take a while, so it is done in a thread."""
-        return await anyio.to_thread.run_sync(self._registry.expert, name)
+        return await in_thread(self._registry.expert, name)
 
     def context(self, expert: Expert, job: Job, caller: Caller) -> StepContext:
         """What the expert may use in this step."""
@@ -144,7 +144,7 @@ class _StepSampler:
         except MetierError:
             raise
         # An expert's code may raise anything; the step fails, the plan goes on.
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise ExpertFailed(f"{expert} raised {type(exc).__name__}: {exc}") from exc
         finally:
             with anyio.CancelScope(shield=True):
@@ -177,5 +177,5 @@ async def _started(answer: Callable[..., object], task: Task, context: StepConte
     """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
     plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
     if plain and getattr(answer, "__func__", None) is not Expert.answer:
-        return await anyio.to_thread.run_sync(answer, task, context)
+        return await in_thread(answer, task, context)
     return answer(task, context)
