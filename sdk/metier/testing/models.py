@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
+import anyio
 import anyio.lowlevel
 
 from metier.answer import Usage
@@ -18,7 +20,18 @@ from metier.models.server import (
     ResidentModel,
 )
 
-Reply = str | Exception | Callable[[ChatRequest], str]
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A reply that says its words and then never ends, as that of a server that hangs."""
+
+    text: str = ""
+
+
+Reply = str | Exception | Stall | Callable[[ChatRequest], str]
+# A function alone replies to every request.
+WholeScript = Callable[[ChatRequest], str | Exception | Stall]
+Script = Sequence[Reply] | WholeScript
 
 
 class UnexpectedCall(AssertionError):
@@ -34,12 +47,14 @@ class ScriptedModels:
 
     Args:
         replies: for each model its replies; an exception is raised, a function is called with
-            the request. A reply is streamed word by word.
+            the request, a `Stall` never ends. A reply is streamed word by word. A function in
+            place of the replies is called with every request.
         slots: how many requests it claims to run at once.
 
     Attributes:
         requests: every chat request, in order.
         closed_early: the models whose stream was closed before its end.
+        requested: set at the next request, where a test puts an event here to wait for it.
 
     Use it as a context manager to have unused replies and unexpected calls fail the test:
 
@@ -49,16 +64,19 @@ class ScriptedModels:
     metier.testing.models.UnusedReplies: 'small' has 1 unused: ['Hello.']
     """
 
-    def __init__(
-        self, replies: Mapping[str, Sequence[Reply]] | None = None, *, slots: int = 1
-    ) -> None:
-        self._replies = {model: list(listed) for model, listed in (replies or {}).items()}
+    def __init__(self, replies: Mapping[str, Script] | None = None, *, slots: int = 1) -> None:
+        given = replies or {}
+        self._replies = {
+            model: [] if callable(script) else list(script) for model, script in given.items()
+        }
+        self._always = {model: script for model, script in given.items() if callable(script)}
         self._slots = slots
         self._loaded: str | None = None
         self._unexpected: list[str] = []
         self.requests: list[ChatRequest] = []
         self.closed_early: list[str] = []
         self.loads: list[str] = []
+        self.requested: anyio.Event | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +110,18 @@ class ScriptedModels:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The next reply of the model, word by word."""
         self.requests.append(request)
-        text = self._next(request)
+        if self.requested is not None:
+            self.requested.set()
+        reply = self._next(request)
+        text = reply.text if isinstance(reply, Stall) else reply
         self._load(request.model)
         finished = False
         try:
             for word in _words(text):
                 await anyio.lowlevel.checkpoint()
                 yield Chunk(text=word)
+            if isinstance(reply, Stall):
+                await anyio.sleep_forever()
             finished = True
         finally:
             if not finished:
@@ -151,16 +174,18 @@ class ScriptedModels:
             self.loads.append(model)
         self._loaded = model
 
-    def _next(self, request: ChatRequest) -> str:
-        left = self._replies.get(request.model, [])
-        if not left:
+    def _next(self, request: ChatRequest) -> str | Stall:
+        if (always := self._always.get(request.model)) is not None:
+            reply: Reply = always(request)
+        elif left := self._replies.get(request.model, []):
+            reply = left.pop(0)
+        else:
             last = request.messages[-1].content if request.messages else ""
             self._unexpected.append(f"{request.model!r} has no reply left for: {last[:300]!r}")
             raise UnexpectedCall(self._unexpected[-1])
-        reply = left.pop(0)
         if isinstance(reply, Exception):
             raise reply
-        return reply if isinstance(reply, str) else reply(request)
+        return reply if isinstance(reply, str | Stall) else reply(request)
 
 
 def _words(text: str) -> list[str]:
