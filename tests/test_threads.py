@@ -89,7 +89,7 @@ def test_a_plain_answer_that_does_not_end_is_over_at_the_deadline(tmp_path: Path
 def test_an_answer_that_exits_fails_its_step_and_not_the_program(tmp_path: Path) -> None:
     with (
         council(Exits(CARD), tmp_path) as asked,
-        pytest.raises(ExpertFailed, match="slow raised SystemExit: bye"),
+        pytest.raises(ExpertFailed, match=r"slow raised SystemExit: bye \(.*test_threads.py:\d+\)"),
     ):
         asked.run_sync(PLAN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint
@@ -40,10 +41,30 @@ def built(card: Card, code: EntryPoint | None, search_path: Sequence[str] = ()) 
         expert = kind(card)
     # A plugin's import may raise anything; it must not take the host with it.
     except (Exception, SystemExit) as exc:
-        raise PluginBroken(card.id, f"{type(exc).__name__}: {exc}") from exc
+        reason = f"{type(exc).__name__}: {exc}{placed(exc, code.module)}"
+        raise PluginBroken(card.id, reason) from exc
     if not isinstance(expert, Expert):
         raise PluginBroken(card.id, f"{code.value} is no metier.Expert")
     return expert
+
+
+def place_of(exc: BaseException, module: str) -> str:
+    """`file:line` of the last line of a package that led to an error; empty where none did."""
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f"{exc.filename}:{exc.lineno}"
+    top = module.partition(".")[0]
+    own = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(exc.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == top
+    ]
+    return own[-1] if own else ""
+
+
+def placed(exc: BaseException, module: str) -> str:
+    """The place of an error, to be put behind a message."""
+    place = place_of(exc, module)
+    return f" ({place})" if place else ""
 
 
 def own_card(point: EntryPoint, file: Path) -> Card:

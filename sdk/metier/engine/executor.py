@@ -6,6 +6,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import anyio
@@ -19,6 +20,7 @@ from metier.errors import ExpertFailed, MetierError
 from metier.events import StepDone, StepStarted, Token
 from metier.expert import Expert, Task
 from metier.knowledge.passages import Passage
+from metier.loading import place_of
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
@@ -145,7 +147,7 @@ class _StepSampler:
             raise
         # An expert's code may raise anything; the step fails, the plan goes on.
         except (Exception, SystemExit) as exc:
-            raise ExpertFailed(f"{expert} raised {type(exc).__name__}: {exc}") from exc
+            raise _crashed(found, exc) from exc
         finally:
             with anyio.CancelScope(shield=True):
                 await context.aclose()
@@ -156,6 +158,15 @@ class _StepSampler:
             sources=tuple(context.sources),
             checked=context.checked,
         )
+
+
+def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
+    """What an expert's code raised, and where."""
+    place = place_of(exc, type(expert).__module__)
+    folder = Path(place.rpartition(":")[0]).parent
+    hint = f"Mend it there; to see more: metier experts check {folder}" if place else ""
+    where = f" ({place})" if place else ""
+    return ExpertFailed(f"{expert.id} raised {type(exc).__name__}: {exc}{where}", hint=hint)
 
 
 async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncGenerator[str, None]:

@@ -1,7 +1,8 @@
 """What `metier experts check` finds out about an expert at a path.
 
-`python -m metier.testing.checking PATH ID FILE` runs the checks in a process of its own, which may
-be ended when one does not end, and appends what it finds to a file, one JSON object a line.
+`python -m metier.testing.checking PATH ID FILE SECONDS` runs the checks in a process of its own,
+which may be ended when one does not end, and appends what it finds to a file, one JSON object a
+line; the seconds are for the first import.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from metier.testing.importing import import_report
 
 _PREFIX = "test_"
 _SLOW_IMPORT_S = 2.0
+_IMPORT_S = 20.0
 # What needs no code, and is told of an expert whose code is broken too.
 _OF_CARDS = (
     "test_its_examples_do_not_contradict",
@@ -63,7 +65,8 @@ def checked(path: Path, name: str, *, timeout_s: float) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "findings.jsonl"
         report.touch()
-        command = [sys.executable, "-m", __name__, str(path), name, str(report)]
+        importing_s = str(min(_IMPORT_S, timeout_s / 4))
+        command = [sys.executable, "-m", __name__, str(path), name, str(report), importing_s]
         ending = _run(command, timeout_s=timeout_s)
         found = [
             Finding.model_validate_json(line)
@@ -103,15 +106,19 @@ def _end_all(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def findings(path: Path, name: str) -> Iterator[Finding]:
-    """Every check, one after the other, in this process."""
+def findings(path: Path, name: str, *, importing_s: float) -> Iterator[Finding]:
+    """Every check, one after the other, in this process.
+
+    Args:
+        importing_s: deadline of the first import, which is tried in yet another process.
+    """
     # Without the user's settings: the same is found on every machine.
     registry = Registry.from_installed(Settings())
     registry.add_at(path)
     entry = registry.entries[name]
     yield from (_note("its card", message) for message in card_advice(entry.card))
     yield _begun("it can be imported")
-    broken = _import_problem(entry)
+    broken = _import_problem(entry, timeout_s=importing_s)
     yield from broken
     failed = any(finding.verdict == "fail" for finding in broken)
     if not failed:
@@ -122,12 +129,14 @@ def findings(path: Path, name: str) -> Iterator[Finding]:
     yield from _conformance(_case(path, entry, with_code=not failed), of_card=failed)
 
 
-def _import_problem(entry: Entry) -> list[Finding]:
+def _import_problem(entry: Entry, *, timeout_s: float) -> list[Finding]:
     """Whether its module can be imported, tried in another process: it may never end."""
     if entry.code is None:
         return [Finding(check="it can be imported", verdict="ok", message="a card alone")]
     file = _module_file(entry)
-    report = import_report(entry.code.module, str(file), search_path=entry.search_path)
+    report = import_report(
+        entry.code.module, str(file), search_path=entry.search_path, timeout_s=timeout_s
+    )
     if report.error:
         hint = f"Mend it; to see it whole: python -c 'import {entry.code.module}'"
         return [_failed("it can be imported", report.error, hint)]
@@ -199,9 +208,9 @@ def _failed(check: str, message: str, hint: str) -> Finding:
 
 def main() -> None:
     """Append the findings to a file as they are made."""
-    path, name, report = sys.argv[1:]
+    path, name, report, importing_s = sys.argv[1:]
     with Path(report).open("a", encoding="utf-8") as lines:
-        for finding in findings(Path(path), name):
+        for finding in findings(Path(path), name, importing_s=float(importing_s)):
             lines.write(f"{finding.model_dump_json()}\n")
             lines.flush()
     # Threads that an expert left behind keep no process open.

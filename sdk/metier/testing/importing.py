@@ -15,12 +15,13 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from pydantic import BaseModel, ConfigDict
+
+from metier.loading import place_of
 
 DEADLINE_S = 20.0
 _WORKS = {
@@ -90,7 +91,7 @@ class _Watch:
             self.note("starts a thread", sys._getframe(1))  # noqa: SLF001
             start(thread)
 
-        # In this process alone, which ends after the import; the parameter's name is all that differs.
+        # This process ends after the import. Only the parameter's name differs.
         threading.Thread.start = seen  # pyrefly: ignore[bad-assignment]
 
     def note(self, work: str, frame: FrameType | None) -> None:
@@ -130,7 +131,7 @@ def _imported(module: str, file: Path) -> ImportReport:
             _load(module, file)
         # An import may raise anything; that is what one wants to know.
         except (Exception, SystemExit) as exc:  # noqa: BLE001
-            error = f"{_where(exc, file)}: {type(exc).__name__}: {exc}"
+            error = f"{place_of(exc, module) or file}: {type(exc).__name__}: {exc}"
     seconds = time.perf_counter() - started
     return ImportReport(error=error, works=tuple(watch.works), seconds=seconds)
 
@@ -148,14 +149,6 @@ def _load(module: str, file: Path) -> None:
     assert spec is not None
     assert spec.loader is not None
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
-def _where(exc: BaseException, file: Path) -> str:
-    if isinstance(exc, SyntaxError):
-        return f"{exc.filename}:{exc.lineno}"
-    frames = traceback.extract_tb(exc.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith(str(file.parent))]
-    return f"{own[-1].filename}:{own[-1].lineno}" if own else str(file)
 
 
 def main() -> None:
