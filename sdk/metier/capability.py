@@ -16,7 +16,8 @@ MAX_CARD_BYTES = 1 << 20
 GENERAL = "general"
 _HEADING = re.compile(r"\s*\[+[^\[\]\"',]+\]+\s*(#.*)?$")
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+_ID = r"^[a-z][a-z0-9_]{0,62}$"
+Id = Annotated[str, StringConstraints(pattern=_ID)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Reference = Annotated[
     str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}$")
@@ -105,6 +106,11 @@ class _DomainFile(_Frozen):
     api: int
     expert: _Head
     capability: tuple[Capability, ...] = Field(min_length=1)
+
+
+def is_id(text: str) -> bool:
+    """Whether an expert may be called so."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def read_card(path: Path) -> Card:

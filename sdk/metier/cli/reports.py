@@ -54,7 +54,7 @@ def _summary(report: RoutingReport) -> str:
         (
             name,
             f"{round(placing.accuracy.value * report.n)}",
-            _interval(placing.accuracy),
+            interval(placing.accuracy),
             f"{placing.nobody.spared} of {placing.nobody.asked}",
             f"{placing.nobody.missed}",
             f"{placing.ece:.3f}",
@@ -136,7 +136,7 @@ def outcomes_report(report: OutcomesReport) -> str:
     summary = table(
         [
             (f"always {report.single}", _percent(best.accuracy, digits=1)),
-            ("chosen by the question*", _interval(report.routed)),
+            ("chosen by the question*", interval(report.routed)),
             ("gain in points", f"{points[0]} ({points[1]} to {points[2]})"),
             ("always the best for the question", _percent(report.oracle, digits=1)),
         ],
@@ -168,7 +168,7 @@ def splitting_report(report: SplittingReport) -> str:
         (
             name,
             f"{round(each.accuracy.value * report.n)}",
-            _interval(each.accuracy),
+            interval(each.accuracy),
             f"{each.false_splits.count}",
             f"{each.missed.count}",
         )
@@ -201,7 +201,7 @@ def plans_report(report: PlansReport) -> str:
     if report.learnt is not None and report.chains is not None:
         made += [("rules and past plans*", report.learnt), ("past plans alone*", report.chains)]
     rows = [
-        (name, *map(_interval, (figures.nodes, figures.links, figures.accuracy)))
+        (name, *map(interval, (figures.nodes, figures.links, figures.accuracy)))
         for name, figures in made
     ]
     header = ("", "node F1, 95 %", "link F1, 95 %", "all nodes, 95 %")
@@ -235,7 +235,8 @@ def _pair(pair: TwoModels) -> str:
     return f"{table(rows, header=header, numbers_from=0)}\nAPGR {pair.apgr:.2f}; 0.50 by chance"
 
 
-def _interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
+    """A share with its interval, in percent."""
     value, low, high = (100 * each for each in (estimate.value, estimate.low, estimate.high))
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 

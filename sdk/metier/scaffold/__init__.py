@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from metier.capability import is_id
 from metier.errors import InvalidInput
 
 _HERE = Path(__file__).parent
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LEFT_OUT = ("__pycache__", ".pytest_cache", ".ruff_cache")
 
 
@@ -54,7 +54,7 @@ def create(
 
 
 def _check(name: str, taken: Collection[str]) -> None:
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not is_id(name) or keyword.iskeyword(name):
         raise InvalidInput(
             f"an expert cannot be called {name!r}",
             hint="A small letter, then small letters, digits and _, such as house_style",
