@@ -36,7 +36,8 @@ class FakeOllama(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: FakeOllama
+    # The base class says what any server is.
+    server: FakeOllama  # pyrefly: ignore[bad-override-mutable-attribute]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:

@@ -102,7 +102,9 @@ class Card(_Head):
         return expert or self.id, name
 
 
-class _DomainFile(_Frozen):
+class DomainFile(_Frozen):
+    """What stands in a `domain.toml`; its JSON schema is in docs/schemas/."""
+
     api: int
     expert: _Head
     capability: tuple[Capability, ...] = Field(min_length=1)
@@ -127,7 +129,7 @@ def read_card(path: Path) -> Card:
             hint=f"Write `api = {API_VERSION}` on the first line",
         )
     try:
-        parsed = _DomainFile.model_validate(data)
+        parsed = DomainFile.model_validate(data)
     except ValidationError as exc:
         raise _explained(file, exc) from exc
     names = [capability.name for capability in parsed.capability]
@@ -182,7 +184,7 @@ def _explained(file: Path, exc: ValidationError) -> InvalidCard:
 
 
 def _fields_at(tables: list[str]) -> list[str]:
-    model: type[BaseModel] = _DomainFile
+    model: type[BaseModel] = DomainFile
     match tables[:1]:
         case ["expert"]:
             model = _Head
