@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_a_wheel_of_a_new_expert_has_its_card(tmp_path: Path) -> None:
     listed = mine.run("metier experts show brew_guide", folder=tmp_path)
     assert str(tmp_path / "venv") in listed.stdout
     assert "code: none, the card is the expert" in listed.stdout
+
+
+def test_the_wheel_of_metier_holds_the_template(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    mine = environment(tmp_path / "venv")
+    mine.run(f"pip wheel --wheel-dir {tmp_path} {root}", folder=tmp_path)
+    (wheel,) = tmp_path.glob("metier-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name.partition("metier/scaffold/")[2] for name in archive.namelist()}
+    kept = root / "sdk" / "metier" / "scaffold"
+    for file in ("template/.github/workflows/test.yml", "template/.gitignore"):
+        assert file in held
+        assert (kept / file).is_file()
+    assert not [name for name in held if "__pycache__" in name]
 
 
 def test_the_name_stands_everywhere_and_the_template_s_nowhere(tmp_path: Path) -> None:
