@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 
@@ -21,6 +24,8 @@ from metier.plan import Plan, Step
 from metier.settings import Settings
 from metier.testing.embedder import FixedEmbedder
 from metier.testing.models import ScriptedModels, Stall, WholeScript
+
+T = TypeVar("T")
 
 _MODEL = "any"
 # Of what must be over at once; a machine may be busy.
@@ -61,17 +66,17 @@ class Trial:
         """The same by the council's own `async` method."""
         with self.council() as council:
             try:
-                return anyio.run(council.run, self.plan)
+                return _run(partial(council.run, self.plan))
             except MetierError as exc:
                 return exc
 
     def events(self) -> list[Event]:
         """What happens, to the end."""
-        return anyio.run(self._events)
+        return _run(self._events)
 
     def closes_when_cancelled(self) -> bool:
         """Whether cancelling in the middle of a model's reply closes that reply."""
-        return anyio.run(self._closes)
+        return _run(self._closes)
 
     async def _events(self) -> list[Event]:
         with self.council() as council, anyio.fail_after(AT_ONCE_S):
@@ -108,6 +113,12 @@ def small_council(
             experts, settings=settings, server=models, embedder=embedder or FixedEmbedder()
         ) as council:
             yield council
+
+
+def _run(function: Callable[[], Awaitable[T]]) -> T:
+    """Run it in a thread of its own: in this one the tests may have a loop that is still open."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(anyio.run, function).result()
 
 
 def stalls(_: object) -> Stall:
