@@ -16,13 +16,14 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all check bench env dev clean format
+.PHONY: help ask test test-all check bench env dev clean format site
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
 	@echo 'make check       format, lint, types, layers, pins'
 	@echo 'make bench       the benchmarks of this machine'
+	@echo 'make site        the docs as a site, in site/; a broken link fails'
 	@echo 'make format      put the code in its form'
 	@echo 'make clean       take the environment away'
 
@@ -67,12 +68,16 @@ check: $(VENV)/.dev
 	@$(BIN)/pyrefly check --summary=none
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/check-docs.py
+	@$(BIN)/python scripts/api.py --check
 	@$(BIN)/python scripts/pin.py --check
 	@echo "check: all well"
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format --quiet .
+
+site: $(VENV)/.dev
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs site
 
 bench: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
@@ -81,4 +86,4 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.cancel
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis

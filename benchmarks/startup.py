@@ -1,9 +1,9 @@
 """How long it takes until metier is there, and how much memory it holds.
 
 Keys: `help_extra_ms` (`metier --help` over `python -c ''`), `import_extra_ms` (`import metier`
-over it), `plan_process_ms` (`metier plan` as a process, the server warm), `memory_mb_100` (a
-process that has planned with 100 experts). Process times are medians, taken in turn with the
-baseline.
+over it), `list_100_ms` (`metier experts list` with 100 experts, as a process, all in all),
+`plan_process_ms` (`metier plan` as a process, the server warm), `memory_mb_100` (a process that has
+planned with 100 experts). Process times are medians, taken in turn with the baseline.
 """
 
 from __future__ import annotations
@@ -38,9 +38,15 @@ print(peak / (1024 if sys.platform != "darwin" else 1024 * 1024))
 """
 
 
-def wall_ms(command: list[str]) -> float:
+def wall_ms(command: list[str], **variables: str) -> float:
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        env=os.environ | variables,
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
     return (time.perf_counter() - started) * 1000
 
 
@@ -71,6 +77,15 @@ examples = [{examples}]
         )
 
 
+def listing_ms(*, runs: int) -> Metric:
+    """A hundred experts beside those that come with metier, listed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        many_domains(Path(scratch))
+        command = [METIER, "experts", "list"]
+        wall_ms(command, METIER_DOMAINS=scratch)
+        return median_of([wall_ms(command, METIER_DOMAINS=scratch) for _ in range(runs)])
+
+
 def memory_mb() -> float:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "domains"
@@ -96,6 +111,8 @@ def main() -> None:
         metrics["help_extra_ms"], bare = extra_ms([METIER, "--help"], runs=runs)
         say("import metier")
         metrics["import_extra_ms"], _ = extra_ms([sys.executable, "-c", "import metier"], runs=runs)
+        say("metier experts list with 100 experts")
+        metrics["list_100_ms"] = listing_ms(runs=runs)
         say("metier plan")
         plan = [METIER, "plan", QUESTION]
         wall_ms(plan)

@@ -16,7 +16,8 @@ MAX_CARD_BYTES = 1 << 20
 GENERAL = "general"
 _HEADING = re.compile(r"\s*\[+[^\[\]\"',]+\]+\s*(#.*)?$")
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+_ID = r"^[a-z][a-z0-9_]{0,62}$"
+Id = Annotated[str, StringConstraints(pattern=_ID)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Reference = Annotated[
     str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}$")
@@ -101,10 +102,17 @@ class Card(_Head):
         return expert or self.id, name
 
 
-class _DomainFile(_Frozen):
+class DomainFile(_Frozen):
+    """What stands in a `domain.toml`; its JSON schema is in docs/schemas/."""
+
     api: int
     expert: _Head
     capability: tuple[Capability, ...] = Field(min_length=1)
+
+
+def is_id(text: str) -> bool:
+    """Whether an expert may be called so."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def read_card(path: Path) -> Card:
@@ -121,7 +129,7 @@ def read_card(path: Path) -> Card:
             hint=f"Write `api = {API_VERSION}` on the first line",
         )
     try:
-        parsed = _DomainFile.model_validate(data)
+        parsed = DomainFile.model_validate(data)
     except ValidationError as exc:
         raise _explained(file, exc) from exc
     names = [capability.name for capability in parsed.capability]
@@ -176,7 +184,7 @@ def _explained(file: Path, exc: ValidationError) -> InvalidCard:
 
 
 def _fields_at(tables: list[str]) -> list[str]:
-    model: type[BaseModel] = _DomainFile
+    model: type[BaseModel] = DomainFile
     match tables[:1]:
         case ["expert"]:
             model = _Head

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from metier.capability import Card, read_card
 from metier.errors import InvalidCard, MetierError, PluginBroken, UnknownExpert
+from metier.loading import built, card_file, own_card
+from metier.projects import CARD, GROUP, Project, project_at
 from metier.settings import Settings
+from metier.threads import started
 
 # Listing and planning need the cards alone.
 if TYPE_CHECKING:
     from metier.expert import Expert
     from metier.skills import Skill
-
-GROUP = "metier.experts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +30,13 @@ class Entry:
     Attributes:
         origin: the file of its card, or the class that was given.
         code: the plugin's entry point; None where the card alone is the expert.
+        search_path: folders that its code is imported from, where it is not installed.
     """
 
     card: Card
     origin: str
     code: EntryPoint | None = None
+    search_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +53,16 @@ class Registry:
 
     Args:
         strict: raise the first problem instead of listing it.
+        load_timeout_s: deadline for importing and building a plugin.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, load_timeout_s: float = 60) -> None:
         self._strict = strict
+        self._load_timeout_s = load_timeout_s
         self._entries: dict[str, Entry] = {}
         self._experts: dict[str, Expert] = {}
         self._broken: list[Broken] = []
+        self._endless: dict[str, PluginBroken] = {}
 
     @classmethod
     def from_installed(cls, settings: Settings) -> Self:
@@ -68,10 +74,10 @@ class Registry:
         Raises:
             MetierError: only with `strict_plugins`.
         """
-        registry = cls(strict=settings.strict_plugins)
+        registry = cls(strict=settings.strict_plugins, load_timeout_s=settings.plugin_timeout_s)
         roots = [root.resolve() for root in (builtin_domains(), *settings.domains)]
         for root in dict.fromkeys(roots):
-            for file in sorted(root.glob("*/domain.toml")):
+            for file in sorted(root.glob(f"*/{CARD}")):
                 registry._add_folder(file)
         for point in importlib.metadata.entry_points(group=GROUP):
             registry._add_plugin(point)
@@ -90,6 +96,40 @@ class Registry:
         origin = f"{type(expert).__module__}.{type(expert).__qualname__}"
         self._entries[expert.id] = Entry(card=expert.card, origin=origin)
         self._experts[expert.id] = expert
+
+    def add_at(self, path: Path) -> tuple[str, ...]:
+        """Add the experts of a project or a domain folder, without installing them.
+
+        Each takes the place of one with its id. No code is run before an expert is used.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            InvalidInput: there is no expert at the path.
+            InvalidCard, PluginBroken: a card that cannot be used, or a module that is not there.
+        """
+        project = project_at(path)
+        if project.points:
+            added = [self._entry_of(point, project) for point in project.points]
+        else:
+            file = project.folder / CARD
+            added = [Entry(card=read_card(file), origin=str(file))]
+        for entry in added:
+            self._entries[entry.card.id] = entry
+            self._experts.pop(entry.card.id, None)
+        return tuple(entry.card.id for entry in added)
+
+    def _entry_of(self, point: EntryPoint, project: Project) -> Entry:
+        """The entry of a project's entry point; a folder of its id stays the source of the card."""
+        search_path = tuple(project.search_path)
+        file = card_file(point, search_path)
+        known = self._entries.get(point.name)
+        if not file.is_file() and known is not None:
+            return replace(known, code=point, search_path=search_path)
+        card = own_card(point, file)
+        code = point if point.attr else None
+        return Entry(card=card, origin=str(file), code=code, search_path=search_path)
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -111,23 +151,50 @@ class Registry:
 
         Raises:
             UnknownExpert: there is none of this id.
-            PluginBroken: its code cannot be imported or built. It stays listed as broken.
+            PluginBroken: its code cannot be imported or built, or not in time. It stays listed
+                as broken.
         """
         if name not in self._entries:
             raise UnknownExpert(name, self._entries)
         if name not in self._experts:
             entry = self._entries[name]
             try:
-                self._experts[name] = _built(entry)
+                self._experts[name] = self._loaded(entry)
             except PluginBroken as exc:
                 self._skip(name, entry.origin, exc)
                 raise
         return self._experts[name]
 
+    def _loaded(self, entry: Entry) -> Expert:
+        """The expert of an entry, built in a thread where that runs a plugin's code."""
+        if entry.code is None:
+            return built(entry.card, None)
+        if (endless := self._endless.get(entry.card.id)) is not None:
+            raise endless  # its thread still holds the import's lock
+        build = partial(built, entry.card, entry.code, entry.search_path)
+        try:
+            return started(build).result(timeout=self._load_timeout_s)
+        except TimeoutError as exc:
+            broken = PluginBroken(
+                entry.card.id,
+                f"importing and building {entry.code.value} did not end within "
+                f"{self._load_timeout_s:g} s",
+            )
+            self._endless[entry.card.id] = broken
+            raise broken from exc
+
     async def aclose(self) -> None:
         """Have the experts that were built let go what they hold."""
-        for expert in self._experts.values():
-            await expert.aclose()
+        import anyio
+
+        for name, expert in self._experts.items():
+            try:
+                with anyio.fail_after(self._load_timeout_s):
+                    await expert.aclose()
+            # A plugin's own end must not keep the others from theirs.
+            except (Exception, SystemExit) as exc:  # noqa: BLE001
+                error = PluginBroken(name, f"closing it raised {type(exc).__name__}: {exc}")
+                self._note(name, self._entries[name].origin, error)
 
     def skill(self, name: str) -> Skill | None:
         """The skill `expert.skill`, or None where it is not there."""
@@ -151,22 +218,20 @@ class Registry:
     def _add_plugin(self, point: EntryPoint) -> None:
         origin = f"{point.dist.name if point.dist else '?'}: {point.value}"
         try:
-            file = _card_file(point)
+            file = card_file(point)
             entry = self._entries.get(point.name)
-            if entry is not None and entry.code is None:
-                self._entries[point.name] = Entry(card=entry.card, origin=entry.origin, code=point)
+            # One that names a package and no class is a card alone.
+            code = point if point.attr else None
+            if entry is not None and entry.code is None and code is not None:
+                self._entries[point.name] = replace(entry, code=code)
                 return
             if entry is not None:
                 raise self._duplicate(point.name, origin)
-            card = read_card(file)
-            if card.id != point.name:
-                raise InvalidCard(
-                    f"{file}: the id {card.id!r} differs from the entry point's {point.name!r}"
-                )
+            card = own_card(point, file)
         except MetierError as exc:
             self._skip(point.name, origin, exc)
             return
-        self._entries[card.id] = Entry(card=card, origin=str(file), code=point)
+        self._entries[card.id] = Entry(card=card, origin=str(file), code=code)
 
     def _duplicate(self, name: str, origin: str) -> InvalidCard:
         first = self._entries[name]
@@ -178,6 +243,9 @@ class Registry:
     def _skip(self, name: str, origin: str, error: MetierError) -> None:
         if self._strict:
             raise error
+        self._note(name, origin, error)
+
+    def _note(self, name: str, origin: str, error: MetierError) -> None:
         # One that is asked again and again is broken once.
         self._broken = [each for each in self._broken if (each.name, each.origin) != (name, origin)]
         self._broken.append(Broken(name=name, origin=origin, error=error))
@@ -188,49 +256,3 @@ def builtin_domains() -> Path:
     here = Path(__file__).parent
     shipped = here / "domains"
     return shipped if shipped.is_dir() else here.parent.parent / "domains"
-
-
-def _built(entry: Entry) -> Expert:
-    from metier.expert import Expert
-
-    if entry.code is None:
-        return Expert(entry.card)
-    try:
-        kind = entry.code.load()
-        expert = kind(entry.card)
-    # A plugin's import may raise anything; it must not take the host with it.
-    except (Exception, SystemExit) as exc:
-        raise PluginBroken(entry.card.id, f"{type(exc).__name__}: {exc}") from exc
-    if not isinstance(expert, Expert):
-        raise PluginBroken(entry.card.id, f"{entry.code.value} is no metier.Expert")
-    return expert
-
-
-def _card_file(point: EntryPoint) -> Path:
-    """Where the plugin's card lies or would lie, found without importing the plugin.
-
-    `importlib.resources` and `find_spec` of a dotted name import the package; the spec of a
-    top-level name does not, so the rest of the path is walked by hand.
-
-    Raises:
-        PluginBroken: the entry point names no module, or one that is not installed.
-    """
-    try:
-        top, *rest = point.module.split(".")
-    except (AttributeError, ValueError) as exc:  # importlib.metadata's own words for it
-        raise PluginBroken(point.name, f"{point.value!r} names no class of a module") from exc
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError) as exc:
-        raise PluginBroken(point.name, f"{point.value}: {exc}") from exc
-    if spec is None:
-        raise PluginBroken(point.name, f"module {top!r} of {point.value!r} is not installed")
-    if spec.submodule_search_locations is None:
-        return Path(spec.origin or "").parent / "domain.toml"
-    for location in spec.submodule_search_locations:
-        folder = Path(location).joinpath(*rest)
-        if folder.is_dir():
-            return folder / "domain.toml"
-        if folder.with_suffix(".py").is_file():
-            return folder.parent / "domain.toml"
-    raise PluginBroken(point.name, f"module {point.module!r} is not installed")

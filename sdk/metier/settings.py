@@ -76,6 +76,9 @@ class Settings(BaseModel):
     seed: int = Field(0, description="seed of every sampled answer")
     autostart: bool = Field(True, description="start a local server that is not running")
     strict_plugins: bool = Field(False, description="a broken plugin is an error")
+    plugin_timeout_s: float = Field(
+        60, gt=0, description="deadline for importing and building a plugin, in seconds"
+    )
     domains: tuple[Path, ...] = Field((), description="more folders of domains")
     cache_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP),

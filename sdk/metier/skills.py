@@ -6,13 +6,13 @@ import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any, ForwardRef, TypeVar, Union, get_args, get_origin
 
-import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import InvalidOutput
+from metier.threads import in_thread
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,7 +104,7 @@ class Skill:
         """Call it; a plain `def` runs in a thread."""
         if inspect.iscoroutinefunction(self.call):
             return await self.call(**arguments)
-        return await anyio.to_thread.run_sync(partial(self.call, **arguments))
+        return await in_thread(self.call, **arguments)
 
 
 def skills_of(owner: object) -> dict[str, Skill]:

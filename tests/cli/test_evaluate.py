@@ -289,3 +289,38 @@ def test_too_few_plans_are_shown_and_not_applied(plans: Path, tmp_path: Path) ->
     report = json.loads(done.stdout)
     assert (report["applied"], report["learnt"]) == (False, None)
     assert "Not applied: past plans are too few to learn from: 49" in done.stderr
+
+
+def test_one_expert_is_shown_with_what_it_takes_and_loses(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"question": "write a python function", "expert": "code"},
+        {"question": "write a python function that adds", "expert": "math"},
+        {"question": "compute the sum of two numbers", "expert": "code"},
+    ]
+    file = written(tmp_path / "questions.jsonl", rows)
+    done = run("evaluate", "routing", "--expert", "code", "--data", file)
+    assert done.exit_code == 0, done.stderr
+    assert "code beside all that is installed: 3 questions" in done.stdout
+    assert "takes 1 of math that went" in done.stdout
+    assert "loses 1 to math\n  compute the sum of two numbers" in done.stdout
+    as_json = run("evaluate", "routing", "--expert", "code", "--data", file, "--json")
+    (report,) = json.loads(as_json.stdout)["experts"]
+    assert (report["expert"], report["recall"]["n"]) == ("code", 2)
+
+
+def test_one_expert_is_looked_at_and_nothing_learnt(questions: Path) -> None:
+    done = run("evaluate", "routing", "--expert", "code", "--apply", "--data", questions)
+    assert done.exit_code == 2
+    assert "--expert and --apply exclude each other" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("expert", "message"),
+    [("cod", "nearest: 'code'"), ("./nothing", "nothing holds no expert")],
+)
+def test_one_expert_that_is_not_there_is_a_usage_error(
+    expert: str, message: str, questions: Path
+) -> None:
+    done = run("evaluate", "routing", "--expert", expert, "--data", questions)
+    assert done.exit_code == 2
+    assert message in done.stderr

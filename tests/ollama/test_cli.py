@@ -14,6 +14,7 @@ from world import HALF, KEPT, SMALL
 
 from metier import Settings
 from metier.events import parse_event
+from metier.scaffold import create
 
 METIER = [sys.executable, "-m", "metier"]
 
@@ -160,6 +161,19 @@ def test_a_plan_can_be_kept_edited_and_run(tmp_path: Path) -> None:
     file.write_text(json.dumps(made))
     done = metier("run", "--json", str(file))
     assert json.loads(done.stdout)["parts"][0]["task"] == "say it again"
+
+
+@pytest.mark.usefixtures("ollama_settings")
+def test_an_expert_that_is_not_installed_answers(tmp_path: Path) -> None:
+    project = create("tea", into=tmp_path, declarative=True)
+    card = project / "metier_tea" / "domain.toml"
+    text = card.read_text().replace("qwen2.5-coder:1.5b", SMALL)
+    card.write_text(text.replace("max_tokens = 300", "max_tokens = 20"))
+    done = metier("experts", "try", str(project), "-v", "How long does green tea steep?")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert "1 tea" in done.stderr
+    assert f"asking {SMALL}" in done.stderr
 
 
 @pytest.mark.usefixtures("ollama_settings")

@@ -106,14 +106,14 @@ def ask(
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         settings = load_settings(model=model, timeout_s=timeout)
-        form = _form(as_json=as_json, jsonl=jsonl)
+        form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
         make = partial(council.plan, text, documents=documents, experts=experts or None)
         if dry_run:
-            _show_plan(run_async(make, closing=council), as_json=as_json)
+            show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
-        screen = _screen(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
-        sys.exit(run_async(partial(_answer, council, make, screen), closing=council))
+        screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
+        sys.exit(run_async(partial(answered, council, make, screen), closing=council))
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
@@ -127,7 +127,7 @@ def plan(
         text, documents = _input(question, files)
         council = open_council(load_settings())
         make = partial(council.plan, text, documents=documents, experts=experts or None)
-        _show_plan(run_async(make, closing=council), as_json=as_json)
+        show_plan_of(run_async(make, closing=council), as_json=as_json)
 
 
 @click.command(epilog="Example: metier plan --json … > plan.json; metier run plan.json")
@@ -149,17 +149,17 @@ def run(
 
         made = Plan.parse(_read(file), source=str(file))
         settings = load_settings(model=model, timeout_s=timeout)
-        form = _form(as_json=as_json, jsonl=jsonl)
+        form = form_of(as_json=as_json, jsonl=jsonl)
 
         async def given() -> Plan:
             return made
 
         council = open_council(settings)
-        screen = _screen(form, verbose=verbose, show_plan=False, stream=not no_stream)
-        sys.exit(run_async(partial(_answer, council, given, screen), closing=council))
+        screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
+        sys.exit(run_async(partial(answered, council, given, screen), closing=council))
 
 
-async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
+async def answered(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
     """Run a plan, show what happens, and return the exit code."""
     with screen:
         screen.planning()
@@ -174,19 +174,22 @@ async def _answer(council: Council, make: Callable[[], Awaitable[Plan]], screen:
     return 0 if answer.complete else PARTIAL
 
 
-def _form(*, as_json: bool, jsonl: bool) -> Form:
+def form_of(*, as_json: bool, jsonl: bool) -> Form:
+    """How the answer is printed."""
     if as_json and jsonl:
         raise click.UsageError("--json and --jsonl exclude each other")
     return "json" if as_json else "jsonl" if jsonl else "text"
 
 
-def _screen(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> Screen:
+def screen_for(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> Screen:
+    """A screen, imported now."""
     from metier.cli.render import Screen
 
     return Screen(verbose=verbose, show_plan=show_plan, stream=stream, form=form)
 
 
-def _show_plan(made: Plan, *, as_json: bool) -> None:
+def show_plan_of(made: Plan, *, as_json: bool) -> None:
+    """Print a plan."""
     from metier.cli.text import plan_tree
 
     if as_json:

@@ -16,6 +16,7 @@ from metier.cli.session import FAILED, errors_for_people, load_settings, open_co
 
 if TYPE_CHECKING:
     from metier.council import Council
+    from metier.evaluating.newcomer import NewcomerReport
 
 
 @click.group(epilog="Example: metier evaluate routing")
@@ -68,13 +69,26 @@ def _data_option(what: str, *, required: bool = True) -> Callable[..., Any]:
     required=False,
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show every misplaced question, and why.")
+@click.option(
+    "--expert",
+    metavar="NAME_OR_PATH",
+    help="Look at one expert: does it get its own, whose does it take? One at a path need not be "
+    "installed.",
+)
 @_output_options
-def routing(*, data: Path | None, verbose: bool, apply: bool, as_json: bool) -> None:
+def routing(
+    *, data: Path | None, verbose: bool, expert: str | None, apply: bool, as_json: bool
+) -> None:
     """Say which questions find their expert, and who takes whose.
 
     No model is asked, only the embedder. With --apply the thresholds and calibrations that the
     questions teach are kept, unless they place fewer questions rightly.
     """
+    if expert is not None:
+        if apply:
+            raise click.UsageError("--expert and --apply exclude each other")
+        _run_newcomer(expert, data=data, verbose=verbose, as_json=as_json)
+        return
     _run(partial(_routing, data=data, verbose=verbose), apply=apply, as_json=as_json)
 
 
@@ -138,6 +152,42 @@ def _run(
             click.secho("Not applied: ", fg="red", err=True, nl=False)
             click.echo(refusal, err=True)
             sys.exit(FAILED)
+
+
+def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: bool) -> None:
+    with errors_for_people(as_json=as_json):
+        from metier.cli.newcomer_report import newcomer_report
+        from metier.cli.text import as_json as dumped
+
+        council, names = _council_with(expert)
+        reports = run_async(partial(_newcomers, council, names, data=data), closing=council)
+        if as_json:
+            click.echo(dumped({"experts": [report.model_dump(mode="json") for report in reports]}))
+            return
+        for report in reports:
+            click.echo(newcomer_report(report, verbose=verbose))
+
+
+def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
+    """The council, and the experts that a name or a path means."""
+    from metier.capability import is_id
+    from metier.cli.beside import council_beside
+
+    settings = load_settings()
+    if is_id(expert):
+        return open_council(settings), (expert,)
+    return council_beside(settings, Path(expert))
+
+
+async def _newcomers(
+    council: Council, names: tuple[str, ...], *, data: Path | None
+) -> list[NewcomerReport]:
+    from metier.evaluating.newcomer import evaluated_newcomer
+    from metier.evaluating.questions import domain_questions, routing_questions
+
+    registry = council.registry
+    questions = routing_questions(data, registry.cards) if data else domain_questions(registry)
+    return [await evaluated_newcomer(council, questions, expert=name) for name in names]
 
 
 async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Evaluated:

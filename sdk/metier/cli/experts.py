@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import click
 
+from metier.cli.experts_check import check
+from metier.cli.experts_new import new
+from metier.cli.experts_try import try_
 from metier.cli.session import errors_for_people, load_settings
 
 
 @click.group(epilog="Example: metier experts show math")
 def experts() -> None:
-    """Show which experts are there."""
+    """Show which experts are there; start, check and try one of your own."""
+
+
+for _command in (new, check, try_):
+    experts.add_command(_command)
 
 
 @experts.command("list", epilog="Example: metier experts list --json")

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from metier.capability import GENERAL
 from metier.combining import STRATEGIES, Sampled
@@ -20,9 +20,11 @@ from metier.errors import ExpertFailed, MetierError
 from metier.events import StepDone, StepStarted, Token
 from metier.expert import Expert, Task
 from metier.knowledge.passages import Passage
+from metier.loading import place_of
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
+from metier.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class LocalExecutor:
 
     async def expert(self, name: str) -> Expert:
         """The expert; importing its plugin may take a while, so it is done in a thread."""
-        return await anyio.to_thread.run_sync(self._registry.expert, name)
+        return await in_thread(self._registry.expert, name)
 
     def context(self, expert: Expert, job: Job, caller: Caller) -> StepContext:
         """What the expert may use in this step."""
@@ -146,8 +148,8 @@ class _StepSampler:
         except MetierError:
             raise
         # An expert's code may raise anything; the step fails, the plan goes on.
-        except Exception as exc:
-            raise ExpertFailed(f"{expert} raised {type(exc).__name__}: {exc}") from exc
+        except (Exception, SystemExit) as exc:
+            raise _crashed(found, exc) from exc
         finally:
             with anyio.CancelScope(shield=True):
                 await context.aclose()
@@ -160,6 +162,15 @@ class _StepSampler:
             confidence=context.confidence,
             abstained=context.abstained,
         )
+
+
+def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
+    """What an expert's code raised, and where."""
+    place = place_of(exc, type(expert).__module__)
+    folder = Path(place.rpartition(":")[0]).parent
+    hint = f"Mend it there; to see more: metier experts check {folder}" if place else ""
+    where = f" ({place})" if place else ""
+    return ExpertFailed(f"{expert.id} raised {type(exc).__name__}: {exc}{where}", hint=hint)
 
 
 async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncGenerator[str, None]:
@@ -181,5 +192,5 @@ async def _started(answer: Callable[..., object], task: Task, context: StepConte
     """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
     plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
     if plain and getattr(answer, "__func__", None) is not Expert.answer:
-        return await anyio.to_thread.run_sync(answer, task, context)
+        return await in_thread(answer, task, context)
     return answer(task, context)

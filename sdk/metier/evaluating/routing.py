@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from metier.capability import GENERAL
+from metier.embedding.embedder import Vectors
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
@@ -94,13 +95,20 @@ class RoutingReport(Finding):
         return None
 
 
-async def evaluated_routing(
-    council: Council, questions: Sequence[RoutingQuestion]
-) -> RoutingReport:
-    """Where a council sends questions, and where it would if it learnt from them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Questions with the scores of every expert for each, and the profile in use."""
 
-    The questions are embedded in one batch; no model is asked. Each is placed as a whole: it is
-    not split.
+    texts: Sequence[str]
+    vectors: Vectors
+    selector: Selector
+    profile: Profile
+    placed: Placed
+    judge: Judge
+
+
+async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scored:
+    """Score questions for every expert; they are embedded in one batch.
 
     Raises:
         InvalidInput: there is no capability, or the index is too large to score all of it.
@@ -119,10 +127,33 @@ async def evaluated_routing(
     except ValueError as exc:
         raise InvalidInput(f"the index is too large to be evaluated: {exc}") from exc
     judge = Judge(texts=texts, owners=owners, general=GENERAL in council.registry.cards)
-    now = _chosen(placed, profile, general=judge.general)
-    wrong = np.flatnonzero(now.names != owners).tolist()
-    ranked = selector.rank([texts[n] for n in wrong], vectors[wrong])
-    can_learn = len(questions) >= _LEARN_AT_LEAST and len(set(owners.tolist())) > 1
+    return Scored(
+        texts=texts,
+        vectors=vectors,
+        selector=selector,
+        profile=profile,
+        placed=placed,
+        judge=judge,
+    )
+
+
+async def evaluated_routing(
+    council: Council, questions: Sequence[RoutingQuestion]
+) -> RoutingReport:
+    """Where a council sends questions, and where it would if it learnt from them.
+
+    No model is asked. Each question is placed as a whole: it is not split.
+
+    Raises:
+        InvalidInput, ModelServerError, ModelMissing: as `scored` raises them.
+    """
+    found = await scored(council, questions)
+    texts, judge, placed = found.texts, found.judge, found.placed
+    selector, profile = found.selector, found.profile
+    now = chosen(placed, profile, general=judge.general)
+    wrong = np.flatnonzero(now.names != judge.owners).tolist()
+    ranked = selector.rank([texts[n] for n in wrong], found.vectors[wrong])
+    can_learn = len(questions) >= _LEARN_AT_LEAST and len(set(judge.owners.tolist())) > 1
     return RoutingReport(
         n=len(questions),
         embedder=council.embedder.id,
@@ -134,7 +165,7 @@ async def evaluated_routing(
         misplaced=tuple(
             Misplaced(
                 question=texts[n],
-                expert=str(owners[n]),
+                expert=str(judge.owners[n]),
                 chosen=str(now.names[n]),
                 candidates=candidates,
             )
@@ -144,7 +175,7 @@ async def evaluated_routing(
     )
 
 
-def _chosen(placed: Placed, profile: Profile, *, general: bool) -> Chosen:
+def chosen(placed: Placed, profile: Profile, *, general: bool) -> Chosen:
     """What `Selector.choose` decides with a profile, for all questions at once."""
     rows = np.arange(len(placed.owners))
     best = placed.scores.argmax(axis=1)
@@ -165,7 +196,7 @@ def _crossfitted(selector: Selector, placed: Placed, judge: Judge) -> Chosen:
     for fold in np.unique(fold_of):
         profile = selector.profile_of(_rows(placed, np.flatnonzero(fold_of != fold)))
         held = np.flatnonzero(fold_of == fold)
-        parts.append((held, _chosen(_rows(placed, held), profile, general=judge.general)))
+        parts.append((held, chosen(_rows(placed, held), profile, general=judge.general)))
     back = np.argsort(np.concatenate([held for held, _ in parts]))
     return Chosen(
         names=np.concatenate([part.names for _, part in parts])[back],

@@ -1,10 +1,51 @@
-"""Stand-ins for tests of experts and of apps: no server, no network, nothing random."""
+"""For tests of experts and of apps: no server, no network, nothing random.
 
-from metier.testing.embedder import FixedEmbedder
-from metier.testing.models import (
-    ScriptedModels,
-    UnexpectedCall,
-    UnusedReplies,
-)
+Stand-ins, the checks that every expert has to pass, and plans kept in files. The fixtures for
+pytest are in `metier.testing.fixtures`.
+"""
 
-__all__ = ["FixedEmbedder", "ScriptedModels", "UnexpectedCall", "UnusedReplies"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metier.testing.conformance import ExpertConformance, Nonconforming
+    from metier.testing.embedder import FixedEmbedder
+    from metier.testing.models import ScriptedModels, Stall, UnexpectedCall, UnusedReplies
+    from metier.testing.snapshots import PlanChanged, check_plan, outline
+
+_HOMES = {
+    "ExpertConformance": "conformance",
+    "FixedEmbedder": "embedder",
+    "Nonconforming": "conformance",
+    "PlanChanged": "snapshots",
+    "ScriptedModels": "models",
+    "Stall": "models",
+    "UnexpectedCall": "models",
+    "UnusedReplies": "models",
+    "check_plan": "snapshots",
+    "outline": "snapshots",
+}
+
+__all__ = [
+    "ExpertConformance",
+    "FixedEmbedder",
+    "Nonconforming",
+    "PlanChanged",
+    "ScriptedModels",
+    "Stall",
+    "UnexpectedCall",
+    "UnusedReplies",
+    "check_plan",
+    "outline",
+]
+
+
+# pytest loads the fixtures in every project that has metier: only what is used is imported.
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'metier.testing' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"metier.testing.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
+import anyio
 import anyio.lowlevel
 
 from metier.answer import Usage
@@ -20,7 +22,19 @@ from metier.models.server import (
     TokenProbability,
 )
 
-Reply = str | Exception | Mapping[str, float] | Callable[[ChatRequest], str]
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A reply that says its words and then never ends, as that of a server that hangs."""
+
+    text: str = ""
+
+
+Said = str | Stall | Mapping[str, float]
+Reply = Said | Exception | Callable[[ChatRequest], Said]
+# A function alone replies to every request.
+WholeScript = Callable[[ChatRequest], Said | Exception]
+Script = Sequence[Reply] | WholeScript
 
 
 class UnexpectedCall(AssertionError):
@@ -36,13 +50,15 @@ class ScriptedModels:
 
     Args:
         replies: for each model its replies; an exception is raised, a function is called with
-            the request. A reply is streamed word by word. A mapping answers a one-token probe:
-            the probability of each label.
+            the request, a `Stall` never ends. A reply is streamed word by word. A mapping answers
+            a one-token probe: the probability of each label. A function in place of the replies
+            is called with every request.
         slots: how many requests it claims to run at once.
 
     Attributes:
         requests: every chat request, in order.
         closed_early: the models whose stream was closed before its end.
+        requested: set at the next request, where a test puts an event here to wait for it.
 
     Use it as a context manager to have unused replies and unexpected calls fail the test:
 
@@ -52,16 +68,19 @@ class ScriptedModels:
     metier.testing.models.UnusedReplies: 'small' has 1 unused: ['Hello.']
     """
 
-    def __init__(
-        self, replies: Mapping[str, Sequence[Reply]] | None = None, *, slots: int = 1
-    ) -> None:
-        self._replies = {model: list(listed) for model, listed in (replies or {}).items()}
+    def __init__(self, replies: Mapping[str, Script] | None = None, *, slots: int = 1) -> None:
+        given = replies or {}
+        self._replies = {
+            model: [] if callable(script) else list(script) for model, script in given.items()
+        }
+        self._always = {model: script for model, script in given.items() if callable(script)}
         self._slots = slots
         self._loaded: str | None = None
         self._unexpected: list[str] = []
         self.requests: list[ChatRequest] = []
         self.closed_early: list[str] = []
         self.loads: list[str] = []
+        self.requested: anyio.Event | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +114,8 @@ class ScriptedModels:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The next reply of the model, word by word."""
         self.requests.append(request)
+        if self.requested is not None:
+            self.requested.set()
         reply = self._next(request)
         self._load(request.model)
         finished = False
@@ -102,6 +123,8 @@ class ScriptedModels:
             for chunk in _chunks(reply):
                 await anyio.lowlevel.checkpoint()
                 yield chunk
+            if isinstance(reply, Stall):
+                await anyio.sleep_forever()
             finished = True
         finally:
             if not finished:
@@ -155,19 +178,23 @@ class ScriptedModels:
             self.loads.append(model)
         self._loaded = model
 
-    def _next(self, request: ChatRequest) -> str | Mapping[str, float]:
-        left = self._replies.get(request.model, [])
-        if not left:
+    def _next(self, request: ChatRequest) -> Said:
+        if (always := self._always.get(request.model)) is not None:
+            reply: Reply = always(request)
+        elif left := self._replies.get(request.model, []):
+            reply = left.pop(0)
+        else:
             last = request.messages[-1].content if request.messages else ""
             self._unexpected.append(f"{request.model!r} has no reply left for: {last[:300]!r}")
             raise UnexpectedCall(self._unexpected[-1])
-        reply = left.pop(0)
         if isinstance(reply, Exception):
             raise reply
         return reply(request) if callable(reply) else reply
 
 
-def _chunks(reply: str | Mapping[str, float]) -> list[Chunk]:
+def _chunks(reply: Said) -> list[Chunk]:
+    if isinstance(reply, Stall):
+        return [Chunk(text=word) for word in _words(reply.text)]
     if isinstance(reply, str):
         return [Chunk(text=word) for word in _words(reply)]
     logprobs = {label: math.log(share) for label, share in reply.items() if share > 0}

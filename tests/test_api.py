@@ -1,0 +1,80 @@
+"""What others may rely on is written down, and what would break them is found."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metier import Plan
+from metier.capability import API_VERSION, DomainFile
+
+ROOT = Path(__file__).parent.parent
+POLICY = ROOT / "docs" / "api-policy.md"
+
+
+@pytest.fixture(scope="module")
+def api() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "scripts" / "api.py"))
+
+
+def test_what_is_released_is_what_is_there(api: dict[str, Any]) -> None:
+    assert api["released"]() == api["lines"]()
+    assert api["stale_schemas"]() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ([], ["f()"], []),
+        (["f()"], ["f()", "f(x)"], []),
+        (["f()", "g()"], ["f()"], ["gone: g()"]),
+        (["f()"], ["f(x: int)"], ["gone: f()"]),
+        (["a"], ["a", "schema card Expert.age {} required"], ["newly required: "]),
+        (["a"], ["a", "schema card Expert.age {}"], []),
+        (["a"], ["a", "schema events Token.age {} required"], []),
+    ],
+    ids=["first", "added", "removed", "changed", "owed by a card", "optional", "told by an event"],
+)
+def test_what_breaks_somebody_is_found(
+    api: dict[str, Any], before: list[str], after: list[str], found: list[str]
+) -> None:
+    breaking = api["breaking"](before, after)
+    assert len(breaking) == len(found)
+    assert all(line.startswith(start) for line, start in zip(breaking, found, strict=True))
+
+
+def test_the_policy_names_the_public_modules_and_no_others(api: dict[str, Any]) -> None:
+    table = POLICY.read_text(encoding="utf-8").partition("## What may change in every")[0]
+    named = set(re.findall(r"`(metier[a-z_.]*)`", table.partition("| module |")[2]))
+    assert named == {place.partition(":")[0] for place in api["MODULES"]}
+
+
+def test_the_policy_names_the_version_of_cards() -> None:
+    assert f"`api = {API_VERSION}`" in POLICY.read_text(encoding="utf-8")
+
+
+def test_the_schemas_are_of_what_is_read_and_written() -> None:
+    folder = ROOT / "docs" / "schemas"
+    card, plan = (json.loads((folder / f"{name}.json").read_text()) for name in ("card", "plan"))
+    assert card["properties"].keys() == DomainFile.model_fields.keys()
+    assert plan["properties"].keys() == Plan.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("part", "missing"),
+    [
+        ("metier.Council.ask async(self, question: Question", ""),
+        ("metier.testing.ExpertConformance.expert(self) -> Expert", ""),
+        ('schema card Capability.description {"maxLength": 2000', "required"),
+        ("command metier experts check --timeout", ""),
+        ("metier.errors.MetierError(self, message: str, *, hint: str = '')", ""),
+    ],
+)
+def test_a_line_says_what_is_promised(api: dict[str, Any], part: str, missing: str) -> None:
+    (line, *_) = [line for line in api["lines"]() if line.startswith(part)]
+    assert line.endswith(missing)
