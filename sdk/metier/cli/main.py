@@ -18,6 +18,7 @@ _COMMANDS = {
     "experts": "metier.cli.experts:experts",
     "index": "metier.cli.index:index",
     "knowledge": "metier.cli.knowledge:knowledge",
+    "merge": "metier.cli.merge:merge",
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",
