@@ -63,9 +63,7 @@ def models(architecture: str, folder: Path) -> None:
 def recipe(name: str, folder: Path) -> Recipe:
     """A recipe of mergekit, whose models are in the folder."""
     read = read_recipe(HERE / f"{name}.yaml")
-    sources = [each.model_copy(update={"model": str(folder / each.model)}) for each in read.models]
-    base = None if read.base is None else str(folder / read.base)
-    return read.model_copy(update={"models": tuple(sources), "base": base})
+    return read.renamed({name: str(folder / name) for name in read.parents})
 
 
 def merged(wanted: Recipe, folder: Path, *, threads: int = 2) -> Tensors:

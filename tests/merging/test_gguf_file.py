@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from benchmarks import ggufs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.errors import UnreadableWeights
+from metier.errors import MergeUnavailable, UnreadableWeights
+from metier.merging import encoding
 from metier.merging.encoding import STORED, block, decoded, encoded, readable, usual_name
 from metier.merging.gguf_file import GgufFile
 from metier.merging.weights import Patched, Span, Stored, opened
@@ -165,3 +167,16 @@ def test_rows_of_another_model_stand_in_for_those_that_are_missing(
         patched = Patched(own=stored[0], other=stored[1], rows=rows, width=32)
         span = Span(start * 16, min((start + length) * 16, 192))
         np.testing.assert_array_equal(patched.read(span), expected[span.start : span.stop])
+
+
+def test_without_the_extra_it_says_what_to_install(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    encoding.package.cache_clear()
+    try:
+        with pytest.raises(MergeUnavailable, match="merging needs the package gguf") as caught:
+            GgufFile.open(small)
+    finally:
+        encoding.package.cache_clear()
+    assert "pip install 'metier[merge]'" in caught.value.hint

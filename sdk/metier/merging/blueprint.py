@@ -112,11 +112,12 @@ def _entries(
         yield _entry("general.license", licence)
     yield _entry("general.base_model.count", len(parents))
     for n, parent in enumerate(parents):
-        yield _entry(f"general.base_model.{n}.name", parent.name)
+        yield _entry(f"general.base_model.{n}.name", parent.title)
     yield _entry("general.file_type", file_type(kind))
     yield _entry(_VERSION_OF_TYPES, int(first.scalar(_VERSION_OF_TYPES) or 2))
     yield _entry("metier.merge.version", version("metier"))
-    yield _entry("metier.merge.recipe", recipe.model_dump_json(by_alias=True, exclude_none=True))
+    shown = recipe.renamed({parent.name: parent.title for parent in parents})
+    yield _entry("metier.merge.recipe", shown.model_dump_json(by_alias=True, exclude_none=True))
     yield from _of_models(parents, fit)
 
 

@@ -68,10 +68,11 @@ def fitted(parents: Sequence[Parent]) -> Fit:
 def _check_alone(parent: Parent, architecture: str) -> None:
     file, name = parent.file, parent.name
     own = str(file.scalar("general.architecture") or "")
+    if not own:
+        raise MergeRefused(f"{name!r} does not say of which architecture it is")
     if own != architecture:
         raise MergeRefused(
-            f"{name!r} is a {own or 'nameless'} model, the first is {architecture or 'nameless'}",
-            hint=_SAME_FAMILY,
+            f"{name!r} is a {own} model, the first is {architecture}", hint=_SAME_FAMILY
         )
     if file.scalar(f"{own}.expert_count"):
         raise MergeRefused(

@@ -76,6 +76,11 @@ class Wanted:
         return Path(self.name).expanduser() if self.name.endswith(".gguf") else None
 
     @property
+    def title(self) -> str:
+        """What the model says it is called."""
+        return self.name if self.file is None else self.file.stem
+
+    @property
     def stored(self) -> StoredType:
         """The number type that is written here."""
         return next((kind for kind in STORED if kind == self.kind), "F16")
@@ -107,7 +112,7 @@ class Maker:
         await _check_name(wanted, self._store)
         names = wanted.recipe.parents
         async with found(names, self._store, report=self._report) as parents:
-            yield planned(wanted.recipe, parents, name=wanted.name, kind=wanted.stored)
+            yield planned(wanted.recipe, parents, name=wanted.title, kind=wanted.stored)
 
     async def make(self, wanted: Wanted, plan: Plan) -> MergeReport:
         """Make it. Where it fails, or is not kept, there is no trace of it but the report.

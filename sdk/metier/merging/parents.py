@@ -31,6 +31,11 @@ class Parent:
     licence: Licence
     installed: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What others may read of its name: of a path only its end."""
+        return self.name if self.installed is not None else Path(self.name).name
+
 
 @asynccontextmanager
 async def found(

@@ -127,6 +127,15 @@ class Recipe(_Part):
         """Whether the sum is divided by the weights."""
         return _NORMALIZES[self.method] if self.normalize is None else self.normalize
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The same for models that are called otherwise."""
+        models = [
+            each.model_copy(update={"model": names.get(each.model, each.model)})
+            for each in self.models
+        ]
+        base = None if self.base is None else names.get(self.base, self.base)
+        return self.model_copy(update={"models": tuple(models), "base": base})
+
     def at(self, names: Sequence[str], depth: float) -> TensorSettings:
         """What holds for one tensor.
 
