@@ -39,7 +39,7 @@ def gate(*, a: int, b: int, child: int, margin: float = 0.02) -> GateReport:
                 passed_gate,
                 models,
                 [exercise(question) for question in QUESTIONS],
-                child="c",
+                child=("child", "c"),
                 parents=[("first", "a"), ("second", "b")],
                 margin=margin,
             )
@@ -68,7 +68,7 @@ def test_a_question_without_an_answer_counts_as_wrong() -> None:
             return await passed_gate(
                 models,
                 [exercise(question) for question in QUESTIONS],
-                child="c",
+                child=("child", "c"),
                 parents=[("a", "a")],
                 margin=0,
             )
@@ -80,7 +80,9 @@ def test_a_question_without_an_answer_counts_as_wrong() -> None:
 
 def test_without_questions_nothing_is_evaluated() -> None:
     with ScriptedModels({}) as models, pytest.raises(InvalidInput, match="there is no question"):
-        anyio.run(partial(passed_gate, models, [], child="c", parents=[("a", "a")], margin=0.0))
+        anyio.run(
+            partial(passed_gate, models, [], child=("child", "c"), parents=[("a", "a")], margin=0.0)
+        )
 
 
 probabilities = st.lists(st.floats(0.01, 1), min_size=2, max_size=6)

@@ -17,7 +17,7 @@ from metier.cli.main import cli
 from metier.merging.gate import Exercise
 from metier.merging.making import Maker, Wanted
 from metier.merging.recipe import Recipe, Source
-from metier.merging.report import MergeReport, report_file
+from metier.merging.report import MergeReport, folder
 from metier.merging.store import Installed, Store
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest, ModelDetails, Sampling
@@ -64,6 +64,10 @@ def installed(settings: Settings) -> set[str]:
     return anyio.run(names)
 
 
+def kept_file(settings: Settings) -> Path:
+    return folder(settings) / f"{NAME}.json"
+
+
 def merged(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["merge", *arguments], prog_name="metier")
 
@@ -89,7 +93,7 @@ def test_a_merged_model_answers_and_has_what_its_parent_had(
     child = anyio.run(partial(_described, ollama_settings, NAME)).packaging
     assert child == parent
     assert details.info["general.license"] == "apache-2.0"
-    report = MergeReport.model_validate_json(report_file(ollama_settings, NAME).read_bytes())
+    report = MergeReport.model_validate_json(kept_file(ollama_settings).read_bytes())
     assert (report.model, report.licence, report.quantization) == (NAME, "apache-2.0", "Q8_0")
     told = CliRunner().invoke(cli, ["doctor"], prog_name="metier").stdout
     assert f"merged model {NAME}: slerp of {SMALL}" in told
@@ -144,7 +148,8 @@ def test_a_model_is_kept_only_if_it_passes_its_gate(
     # The same weights in eight bits instead of four: next to nothing has moved.
     assert [each.parent for each in report.gate.divergences] == [SMALL, second]
     assert max(each.kl.value for each in report.gate.divergences) < 0.05
-    kept = json.loads(report_file(ollama_settings, NAME).read_text())
+    ending = "json" if child_right else "refused.json"
+    kept = json.loads((folder(ollama_settings) / f"{NAME}.{ending}").read_text())
     assert kept["gate"]["gain"]["value"] == (0 if child_right else -1)
 
 

@@ -93,8 +93,8 @@ def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each
         report = run_async(partial(_run, wanted, check=check))
         if report is None:
             return
-        _show(report, wanted, as_json=as_json)
-        if report.gate is not None and not report.gate.passed:
+        _show(report, as_json=as_json)
+        if not report.kept:
             sys.exit(FAILED)
 
 
@@ -194,14 +194,15 @@ def _needs_server(wanted: Wanted) -> bool:
     return not files or wanted.file is None or wanted.exercises is not None
 
 
-def _show(report: MergeReport, wanted: Wanted, *, as_json: bool) -> None:
+def _show(report: MergeReport, *, as_json: bool) -> None:
     from metier.cli.merge_reports import merge_report
     from metier.cli.text import as_json as dumped
+    from metier.merging.report import report_file
 
     if as_json:
-        passed = report.gate is None or report.gate.passed
-        click.echo(dumped({**report.model_dump(mode="json", by_alias=True), "kept": passed}))
+        body = report.model_dump(mode="json", by_alias=True)
+        click.echo(dumped({**body, "kept": report.kept}))
         return
-    click.echo(merge_report(report), err=True)
-    if report.gate is None or report.gate.passed:
-        click.echo(wanted.name)
+    click.echo(merge_report(report, file=report_file(load_settings(), report)), err=True)
+    if report.kept:
+        click.echo(report.model)

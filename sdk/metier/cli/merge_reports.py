@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.cli.text import table
@@ -50,12 +51,12 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield f"with a density of 1 {plan.recipe.method} drops nothing"
 
 
-def merge_report(report: MergeReport) -> str:
+def merge_report(report: MergeReport, *, file: Path) -> str:
     """What was made, and what the questions say."""
     speed = f"{report.weights / report.seconds / 1e6:.0f} M weights/s"
     made = f"{report.size_bytes >> 20} MB merged in {report.seconds:.0f} s ({speed})"
     parts = [gate_report(report.gate)] if report.gate else []
-    return "\n".join([*parts, made])
+    return "\n".join([*parts, made, f"report: {file}"])
 
 
 def gate_report(gate: GateReport) -> str:
@@ -65,7 +66,7 @@ def gate_report(gate: GateReport) -> str:
         (each.model, _right(each), str(each.errors), far.get(each.model, ""))
         for each in gate.parents
     ]
-    rows.append(("merged", _right(gate.child), str(gate.child.errors), ""))
+    rows.append((gate.child.model, _right(gate.child), str(gate.child.errors), ""))
     text = table(rows, header=("model", "right, 95 %", "errors", "KL to merged"), numbers_from=1)
     gain = [100 * value for value in (gate.gain.value, gate.gain.low, gate.gain.high)]
     verdict = "kept" if gate.passed else "not kept"

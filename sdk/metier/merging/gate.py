@@ -75,7 +75,7 @@ async def passed_gate(
     server: ModelServer,
     exercises: Sequence[Exercise],
     *,
-    child: str,
+    child: tuple[str, str],
     parents: Sequence[tuple[str, str]],
     margin: float,
     report: Callable[[Progress], None] = lambda _: None,
@@ -83,7 +83,7 @@ async def passed_gate(
     """Ask all models all questions, model by model, so that each is loaded once.
 
     Args:
-        parents: for each what people call it, and what the server does.
+        child, parents: what people call a model, and what the server does.
 
     Raises:
         InvalidInput: there is no question.
@@ -94,17 +94,18 @@ async def passed_gate(
     texts = [exercise.question for exercise in exercises][:_TEXTS]
     found: dict[str, tuple[Right, int]] = {}
     nexts = {}
-    for name, model in [*parents, (child, child)]:
+    for name, model in [*parents, child]:
         found[name] = await _asked(server, model, exercises, name=name, report=report)
         nexts[name] = await next_tokens(server, model, texts)
     accuracies = [_accuracy(name, *found[name]) for name, _ in parents]
     best = max(accuracies, key=lambda each: each.right.value).model
-    divergences = (Divergence.of(name, nexts[name], nexts[child]) for name, _ in parents)
+    made, _ = child
+    divergences = (Divergence.of(name, nexts[name], nexts[made]) for name, _ in parents)
     return GateReport(
-        child=_accuracy(child, *found[child]),
+        child=_accuracy(made, *found[made]),
         parents=tuple(accuracies),
         best=best,
-        gain=Estimate.mean(found[child][0] - found[best][0]),
+        gain=Estimate.mean(found[made][0] - found[best][0]),
         margin=margin,
         divergences=tuple(each for each in divergences if each is not None),
     )

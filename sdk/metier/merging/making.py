@@ -129,14 +129,8 @@ class Maker:
         report = MergeReport.of(
             plan, merged, model=wanted.name, quantization=wanted.kind, gate=gate
         )
-        keep(report, self.report_file(wanted))
+        keep(report, report_file(self._settings, report))
         return report
-
-    def report_file(self, wanted: Wanted) -> Path:
-        """Where the report is kept: beside the file, or among metier's own."""
-        if wanted.file is not None:
-            return wanted.file.with_suffix(".json")
-        return report_file(self._settings, wanted.name)
 
     def _scratch(self, wanted: Wanted) -> Path:
         """A folder on the disk that the result goes to; a temporary one may be in memory."""
@@ -171,7 +165,7 @@ class Maker:
             gate = await passed_gate(
                 server,
                 wanted.exercises,
-                child=candidate,
+                child=(wanted.name, candidate),
                 parents=parents,
                 margin=wanted.margin,
                 report=self._report,

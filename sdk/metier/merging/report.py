@@ -55,6 +55,11 @@ class MergeReport(BaseModel):
     gate: GateReport | None = None
 
     @property
+    def kept(self) -> bool:
+        """Whether the model was kept."""
+        return self.gate is None or self.gate.passed
+
+    @property
     def told(self) -> str:
         """In one line: how it was made, and what the questions said."""
         made = f"{self.recipe.method} of {', '.join(self.recipe.parents)}"
@@ -87,9 +92,15 @@ class MergeReport(BaseModel):
         )
 
 
-def report_file(settings: Settings, model: str) -> Path:
-    """Where the report on a model of Ollama is kept."""
-    return folder(settings) / f"{_UNSAFE.sub('_', model)}.json"
+def report_file(settings: Settings, report: MergeReport) -> Path:
+    """Where a report is kept: beside a file, or among metier's own.
+
+    That on a model that was not kept does not take the place of another's of that name.
+    """
+    ending = ".json" if report.kept else ".refused.json"
+    if report.model.endswith(".gguf"):
+        return Path(report.model).expanduser().with_suffix(ending)
+    return folder(settings) / f"{_UNSAFE.sub('_', report.model)}{ending}"
 
 
 def folder(settings: Settings) -> Path:
@@ -111,9 +122,11 @@ def keep(report: MergeReport, file: Path) -> None:
 
 
 def kept(settings: Settings) -> Iterator[MergeReport]:
-    """All reports that can be read, by file name."""
+    """The reports on models of Ollama that were kept and can be read, by file name."""
     for file in sorted(folder(settings).glob("*.json")):
         try:
-            yield MergeReport.model_validate_json(file.read_bytes())
+            report = MergeReport.model_validate_json(file.read_bytes())
         except (OSError, ValidationError):
             continue
+        if report.kept:
+            yield report
