@@ -28,6 +28,7 @@ WRITTEN: dict[str, Callable[[], MetierError]] = {
     "PluginBroken": lambda: errors.PluginBroken("cooking", "no module"),
     "UnknownExpert": lambda: errors.UnknownExpert("mth", ["math"]),
     "UnreadableInput": lambda: errors.UnreadableInput("notes.pdf"),
+    "UnreadableWeights": lambda: errors.UnreadableWeights("a.gguf", reason="it is cut off"),
 }
 
 

@@ -5,7 +5,9 @@ MetierError
 ├── InvalidInput               what was asked cannot be worked on
 │   ├── EmptyQuestion
 │   ├── UnreadableInput        binary or undecodable text
-│   └── InvalidPlan            a cycle, a missing step, an unknown expert
+│   ├── InvalidPlan            a cycle, a missing step, an unknown expert
+│   ├── InvalidRecipe          a merge that is described wrongly
+│   └── UnreadableWeights      no whole GGUF file
 ├── InvalidCard                a domain.toml that cannot be used
 ├── InvalidSettings
 ├── UnknownExpert
@@ -24,7 +26,11 @@ MetierError
 ├── DeadlineExceeded
 ├── BudgetExceeded
 ├── ExpertFailed               a step without a result: it raised, said nothing, …
-└── WeightsUnavailable         a model can be had from nowhere
+├── WeightsUnavailable         a model can be had from nowhere
+└── MergeError
+    ├── MergeUnavailable       the packages that merge are not installed
+    ├── MergeRefused           the models do not fit each other
+    └── MergeFailed            it broke off; there is no half model
 ```
 """
 
@@ -99,6 +105,24 @@ class InvalidPlan(InvalidInput):
     """A plan that is not a runnable DAG."""
 
     code = "invalid_plan"
+
+
+class InvalidRecipe(InvalidInput):
+    """A recipe for a merge that cannot be followed; the message names file and key."""
+
+    code = "invalid_recipe"
+
+
+class UnreadableWeights(InvalidInput):
+    """A file of weights that is no whole GGUF file."""
+
+    code = "unreadable_weights"
+
+    def __init__(self, file: str, *, reason: str) -> None:
+        super().__init__(
+            f"{file} cannot be read: {reason}",
+            hint="Give a whole GGUF file, or a model of Ollama. See: metier models list",
+        )
 
 
 class InvalidCard(MetierError):
@@ -261,6 +285,30 @@ class WeightsUnavailable(MetierError):
     """A model's weights can be had from nowhere that this machine reaches."""
 
     code = "weights_unavailable"
+
+
+class MergeError(MetierError):
+    """Something about merging models."""
+
+    code = "merge_error"
+
+
+class MergeUnavailable(MergeError):
+    """The packages that merge models are not installed."""
+
+    code = "merge_unavailable"
+
+
+class MergeRefused(MergeError):
+    """The models do not fit each other; the message names the key, tensor or token."""
+
+    code = "merge_refused"
+
+
+class MergeFailed(MergeError):
+    """A merge broke off; nothing half is left, and the models are as they were."""
+
+    code = "merge_failed"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

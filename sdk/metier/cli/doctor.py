@@ -66,6 +66,7 @@ def examined(settings: Settings) -> list[Check]:
         _index(council),
         *_plugins(council),
         _sandbox(),
+        *_merges(council, reachable=server.ok),
         *_folders(settings),
         *_proxy(settings),
     ]
@@ -159,6 +160,23 @@ def _plugins(council: Council) -> Iterator[Check]:
 
 def _sandbox() -> Check:
     return Check(name="sandbox", ok=True, detail="none: code is returned and never run")
+
+
+def _merges(council: Council, *, reachable: bool) -> Iterator[Check]:
+    """Merged models and whether they were worth it; and what a merge that was killed has left."""
+    from metier.merging.making import scratch_folder
+    from metier.merging.report import kept
+    from metier.models.choosing import full_name
+
+    listed = run_async(council.server.list, closing=council.server) if reachable else ()
+    installed = {full_name(model.name) for model in listed}
+    for report in kept(council.settings):
+        if full_name(report.model) in installed:
+            yield Check(name=f"merged model {report.model}", ok=True, detail=report.told)
+    if left := sorted(scratch_folder(council.settings).glob("*")):
+        size = sum(file.stat().st_size for each in left for file in each.rglob("*"))
+        detail = f"{size >> 20} MB are left by a merge that is running or was killed"
+        yield Check(name="merging", ok=False, detail=detail, fix=f"rm -r {left[0].parent}")
 
 
 def _folders(settings: Settings) -> Iterator[Check]:

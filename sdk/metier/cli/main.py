@@ -19,6 +19,7 @@ _COMMANDS = {
     "index": "metier.cli.index:index",
     "knowledge": "metier.cli.knowledge:knowledge",
     "mcp": "metier.cli.mcp:mcp",
+    "merge": "metier.cli.merge:merge",
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",

@@ -1,0 +1,1 @@
+"""The same merges by mergekit and by metier, on small random models."""

@@ -1,0 +1,208 @@
+"""`metier merge`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metier.cli.session import (
+    FAILED,
+    ensure_server,
+    errors_for_people,
+    load_settings,
+    run_async,
+)
+
+if TYPE_CHECKING:
+    from metier.merging.gate import Exercise
+    from metier.merging.making import Wanted
+    from metier.merging.recipe import Recipe
+    from metier.merging.report import MergeReport
+
+_EPILOG = """\b
+Examples:
+  metier merge qwen2.5-coder:1.5b mine.gguf --method slerp --t 0.3 -o blend
+  metier merge a b --base base --weight 0.5 --weight 0.5 -o both --evaluate code
+  metier merge --recipe recipe.toml -o blend.gguf --quantize f16
+"""
+
+_METHODS = ("linear", "slerp", "task_arithmetic", "ties", "dare_linear", "dare_ties")
+_TYPES = ("q8_0", "f16", "bf16", "f32", "q5_1", "q5_0", "q4_1", "q4_0", "q4_k_m", "q4_k_s")
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("models", nargs=-1)
+@click.option("-o", "--output", "name", help="A new model of Ollama, or a file NAME.gguf.")
+@click.option(
+    "--recipe", type=click.Path(path_type=Path), metavar="FILE", help="TOML, or mergekit's YAML."
+)
+@click.option(
+    "--method",
+    type=click.Choice(_METHODS),
+    help="With a base task_arithmetic where not given; without, slerp of two and linear of more.",
+)
+@click.option("--base", metavar="MODEL", help="The model that the others were made from.")
+@click.option("--weight", type=float, multiple=True, help="One for each model, or one for all.")
+@click.option("--density", type=float, multiple=True, help="What ties and dare keep, 0 to 1.")
+@click.option("--t", type=float, help="Of slerp: 0 is the first model, 1 the second.")
+@click.option("--lambda", "scale", type=float, help="How much of what was learnt is added.")
+@click.option(
+    "--rescale",
+    type=click.Choice(["l1", "density", "none"]),
+    help="How dare scales up what it keeps: as mergekit, as the paper, or not.",
+)
+@click.option("--normalize/--no-normalize", default=None, help="Divide by the sum of weights.")
+@click.option("--seed", type=int, help="Of what dare drops.")
+@click.option(
+    "--quantize",
+    type=click.Choice(_TYPES, case_sensitive=False),
+    default="q8_0",
+    show_default=True,
+    help="The number type of the result.",
+)
+@click.option(
+    "--evaluate",
+    metavar="FILE|DOMAIN",
+    help="Keep the result only if it answers these questions as well as its best parent.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 100),
+    default=2.0,
+    show_default=True,
+    help="By how many points it may be worse.",
+)
+@click.option("--threads", type=click.IntRange(1), help="All cores where not given.")
+@click.option("--replace", is_flag=True, help="Take the place of a model of that name.")
+@click.option("--check", is_flag=True, help="Only say whether the models fit, and what comes out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each option above
+    """Merge the weights of models into a new one, without torch.
+
+    MODELS are models of Ollama, GGUF files, or folders with safetensors. Merging is no training:
+    models of one base can be merged, and the result may be better than they are, or worse.
+    """
+    as_json, check = given.pop("as_json"), given.pop("check")
+    with errors_for_people(as_json=as_json):
+        wanted = _wanted(**given)
+        report = run_async(partial(_run, wanted, check=check))
+        if report is None:
+            return
+        _show(report, as_json=as_json)
+        if not report.kept:
+            sys.exit(FAILED)
+
+
+def _wanted(
+    *,
+    models: tuple[str, ...],
+    recipe: Path | None,
+    name: str | None,
+    quantize: str,
+    evaluate: str | None,
+    margin: float,
+    threads: int | None,
+    replace: bool,
+    **fields: Any,  # noqa: ANN401  # of the recipe
+) -> Wanted:
+    """What the options ask for."""
+    from metier.errors import InvalidInput
+    from metier.merging.making import Wanted, type_named
+    from metier.merging.recipe import read_recipe
+
+    if name is None:
+        raise InvalidInput(
+            "the result has no name", hint="Give one: -o my-model, or a file: -o my-model.gguf"
+        )
+    given = {key: value for key, value in fields.items() if value not in (None, ())}
+    if recipe is not None and (models or given):
+        raise InvalidInput(
+            f"{recipe} says what is merged and how", hint="Leave out models and options of methods"
+        )
+    return Wanted(
+        recipe=read_recipe(recipe) if recipe else _of_options(models, given),
+        name=name,
+        kind=type_named(quantize),
+        threads=threads,
+        replace=replace,
+        exercises=_exercises(evaluate) if evaluate else None,
+        margin=margin / 100,
+    )
+
+
+def _exercises(evaluate: str) -> list[Exercise]:
+    from metier.merging.exercises import exercises
+
+    return exercises(evaluate, load_settings())
+
+
+def _of_options(models: tuple[str, ...], given: dict[str, Any]) -> Recipe:
+    from metier.errors import InvalidInput
+    from metier.merging.recipe import checked
+
+    if not models:
+        raise InvalidInput(
+            "no models to merge are named", hint="Try: metier merge A B -o NAME, or --recipe FILE"
+        )
+    own = [{"model": each} for each in models]
+    for setting in ("weight", "density"):
+        match given.pop(setting, ()):
+            case ():
+                pass
+            case (value,):
+                given[setting] = value
+            case values if len(values) == len(models):
+                for each, value in zip(own, values, strict=True):
+                    each[setting] = value
+            case values:
+                raise InvalidInput(
+                    f"there are {len(models)} models and {len(values)} times --{setting}",
+                    hint=f"Give --{setting} once for all, or once for each model",
+                )
+    without_base = "slerp" if len(models) == 2 else "linear"
+    method = "task_arithmetic" if "base" in given else without_base
+    return checked({"method": method, **given, "models": own})
+
+
+async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:
+    from metier.cli.merge_reports import plan_report
+    from metier.cli.pulling import Bar
+    from metier.merging.making import Maker
+    from metier.merging.store import Store
+
+    # Whoever ends it is as polite as Ctrl-C: nothing half is left.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    settings = load_settings()
+    if _needs_server(wanted):
+        ensure_server(settings)
+    async with Store(settings) as store:
+        with Bar(wanted.name) as bar:
+            maker = Maker(settings, store, report=bar.show)
+            async with maker.planned(wanted) as plan:
+                click.echo(plan_report(plan, wanted), err=not check)
+                return None if check else await maker.make(wanted, plan)
+
+
+def _needs_server(wanted: Wanted) -> bool:
+    """Files can be merged into a file where no Ollama is."""
+    files = all(Path(each).expanduser().is_file() for each in wanted.recipe.parents)
+    return not files or wanted.file is None or wanted.exercises is not None
+
+
+def _show(report: MergeReport, *, as_json: bool) -> None:
+    from metier.cli.merge_reports import merge_report
+    from metier.cli.text import as_json as dumped
+    from metier.merging.report import report_file
+
+    if as_json:
+        body = report.model_dump(mode="json", by_alias=True)
+        click.echo(dumped({**body, "kept": report.kept}))
+        return
+    click.echo(merge_report(report, file=report_file(load_settings(), report)), err=True)
+    if report.kept:
+        click.echo(report.model)

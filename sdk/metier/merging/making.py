@@ -1,0 +1,248 @@
+"""From a recipe to a model that answers: checked, merged, given to Ollama, evaluated, reported."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+from uuid import uuid4
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from metier.errors import InvalidInput, MergeFailed
+from metier.merging.encoding import STORED, StoredType
+from metier.merging.gate import Exercise, GateReport, passed_gate
+from metier.merging.licences import texts
+from metier.merging.merging import Plan, merge, planned
+from metier.merging.parents import Parent, found
+from metier.merging.recipe import Recipe
+from metier.merging.report import MergeReport, keep, report_file
+from metier.merging.store import Packaging, Report, Store
+from metier.models.choosing import full_name
+from metier.models.ollama import OllamaServer
+from metier.models.server import Progress
+from metier.settings import Settings
+
+# Ollama makes these of F16.
+OllamaType = Literal["Q4_K_M", "Q4_K_S"]
+OutputType = StoredType | OllamaType
+
+_PREFIX = "metier-merge-"
+_NAME = re.compile(r"[\w.-]+(/[\w.-]+)*(:[\w.-]+)?")
+
+
+def type_named(name: str) -> OutputType:
+    """The number type with this name, however it is written.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    known: dict[str, OutputType] = {kind: kind for kind in (*STORED, *get_args(OllamaType))}
+    if (kind := known.get(name.upper())) is None:
+        raise InvalidInput(f"there is no type {name!r}; there are {', '.join(known)}")
+    return kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A model to make.
+
+    Attributes:
+        name: in Ollama; or a file, where it ends with `.gguf`.
+        kind: the number type.
+        replace: a model or file of that name may go.
+        exercises: what it is evaluated with; None where it is not.
+        margin: how much less right than its best parent it may be, as a share.
+    """
+
+    recipe: Recipe
+    name: str
+    kind: OutputType = "Q8_0"
+    threads: int | None = None
+    replace: bool = False
+    exercises: Sequence[Exercise] | None = None
+    margin: float = 0.02
+
+    @property
+    def file(self) -> Path | None:
+        """Where it goes; None where it goes to Ollama."""
+        return Path(self.name).expanduser() if self.name.endswith(".gguf") else None
+
+    @property
+    def title(self) -> str:
+        """What the model says it is called."""
+        return self.name if self.file is None else self.file.stem
+
+    @property
+    def stored(self) -> StoredType:
+        """The number type that is written here."""
+        return next((kind for kind in STORED if kind == self.kind), "F16")
+
+    @property
+    def quantize(self) -> str:
+        """The number type that Ollama makes of it; empty where it makes none."""
+        return "" if self.stored == self.kind else self.kind
+
+
+class Maker:
+    """Makes merged models on one Ollama."""
+
+    def __init__(
+        self, settings: Settings, store: Store, *, report: Report = lambda _: None
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._report = report
+
+    @asynccontextmanager
+    async def planned(self, wanted: Wanted) -> AsyncIterator[Plan]:
+        """Find the models and check all that can be checked before a weight is read.
+
+        Raises:
+            InvalidInput: a name that cannot be used, or is taken.
+            MergeError, ModelError, ModelServerError: as `found` and `planned` tell.
+        """
+        await _check_name(wanted, self._store)
+        names = wanted.recipe.parents
+        async with found(names, self._store, report=self._report) as parents:
+            yield planned(wanted.recipe, parents, name=wanted.title, kind=wanted.stored)
+
+    async def make(self, wanted: Wanted, plan: Plan) -> MergeReport:
+        """Make it. Where it fails, or is not kept, there is no trace of it but the report.
+
+        Raises:
+            MergeFailed: a weight cannot be read, or the result not be written.
+        """
+        with tempfile.TemporaryDirectory(dir=self._scratch(wanted), prefix=_PREFIX) as scratch:
+            path = Path(scratch, "model.gguf")
+            merged = await anyio.to_thread.run_sync(
+                partial(merge, plan, path, threads=wanted.threads, report=self._checking)
+            )
+            gate = await self._kept(wanted, plan, path)
+        report = MergeReport.of(
+            plan, merged, model=wanted.name, quantization=wanted.kind, gate=gate
+        )
+        keep(report, report_file(self._settings, report))
+        return report
+
+    def _scratch(self, wanted: Wanted) -> Path:
+        """A folder on the disk that the result goes to; a temporary one may be in memory."""
+        folder = wanted.file.parent if wanted.file else scratch_folder(self._settings)
+        try:
+            if wanted.file is None:
+                folder.mkdir(parents=True, exist_ok=True)
+            return folder.resolve(strict=True)
+        except OSError as exc:
+            raise MergeFailed(f"{folder} cannot be written: {exc.strerror}") from exc
+
+    def _checking(self, progress: Progress) -> None:
+        """Report, and end the thread's work where its task was cancelled."""
+        anyio.from_thread.check_cancelled()
+        self._report(progress)
+
+    async def _kept(self, wanted: Wanted, plan: Plan, path: Path) -> GateReport | None:
+        """Put the result in its place if it passes the gate."""
+        packaging = packaging_of(plan)
+        if wanted.exercises is None:
+            await self._placed(wanted, path, packaging)
+            return None
+        async with AsyncExitStack() as stack:
+            candidate = await stack.enter_async_context(
+                self._for_now(path, packaging, quantize=wanted.quantize)
+            )
+            parents = [
+                (each.name, await self._running(each, packaging, stack)) for each in plan.parents
+            ]
+            server = OllamaServer.from_settings(self._settings)
+            stack.push_async_callback(server.aclose)
+            gate = await passed_gate(
+                server,
+                wanted.exercises,
+                child=(wanted.name, candidate),
+                parents=parents,
+                margin=wanted.margin,
+                report=self._report,
+            )
+            if gate.passed and wanted.file is None:
+                await self._store.copy(candidate, wanted.name)
+        if gate.passed and wanted.file is not None:
+            await anyio.Path(path).replace(wanted.file)
+        return gate
+
+    async def _placed(self, wanted: Wanted, path: Path, packaging: Packaging) -> None:
+        if wanted.file is not None:
+            await anyio.Path(path).replace(wanted.file)
+            return
+        await self._store.create(
+            wanted.name,
+            {"model.gguf": path},
+            packaging=packaging,
+            quantize=wanted.quantize,
+            report=self._report,
+        )
+
+    async def _running(self, parent: Parent, packaging: Packaging, stack: AsyncExitStack) -> str:
+        """What the server calls a parent; a file is given to it for as long as it is asked."""
+        if parent.installed is not None:
+            return parent.installed
+        return await stack.enter_async_context(
+            self._for_now(parent.file.path, packaging, quantize="")
+        )
+
+    @asynccontextmanager
+    async def _for_now(
+        self, path: Path, packaging: Packaging, *, quantize: str
+    ) -> AsyncIterator[str]:
+        """A model that is there only inside of the context."""
+        name = f"{_PREFIX}{uuid4().hex[:12]}"
+        files = {"model.gguf": path}
+        try:
+            await self._store.create(
+                name, files, packaging=packaging, quantize=quantize, report=self._report
+            )
+            yield name
+        finally:
+            with anyio.CancelScope(shield=True):
+                if await self._store.has(full_name(name)):
+                    await self._store.delete(name)
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """Where results are written before Ollama has them."""
+    return settings.cache_dir / "merging"
+
+
+def packaging_of(plan: Plan) -> Packaging:
+    """Template and parameters of the first parent that Ollama has, and the licences of all."""
+    packaged = (each.packaging for each in plan.parents if each.packaging.fields)
+    licences = texts([each.licence for each in plan.parents])
+    return Packaging(fields=next(packaged, Packaging()).fields, licences=licences)
+
+
+async def _check_name(wanted: Wanted, store: Store) -> None:
+    name, file = wanted.name, wanted.file
+    if file is None and not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name!r} cannot be the name of a model", hint="Such as my-model:7b, or out.gguf"
+        )
+    if file is not None and wanted.quantize:
+        raise InvalidInput(
+            f"only Ollama makes {wanted.kind}, so it cannot be written to a file",
+            hint="Give the name of a new model of Ollama, or another type",
+        )
+    if name in wanted.recipe.parents or full_name(name) in map(full_name, wanted.recipe.parents):
+        raise InvalidInput(
+            f"{name!r} is one of the models to merge", hint="Give the result another name"
+        )
+    taken = await anyio.Path(file).exists() if file else await store.has(full_name(name))
+    if taken and not wanted.replace:
+        raise InvalidInput(
+            f"{name!r} is there already", hint="Give another name, or --replace to let it go"
+        )

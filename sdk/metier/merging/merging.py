@@ -1,0 +1,233 @@
+"""A merge: every tensor of the result, computed span by span on all cores and written at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from metier import files
+from metier.errors import InvalidInput, InvalidRecipe, MergeFailed
+from metier.merging.blueprint import Blueprint, Planned, drawn
+from metier.merging.cores import Cores, available_cores, runs
+from metier.merging.encoding import StoredType, encoded, size_bytes, usual_name
+from metier.merging.fitting import Fit, fitted
+from metier.merging.gradients import depth
+from metier.merging.methods import METHODS, Combine, Inputs
+from metier.merging.parents import Parent
+from metier.merging.recipe import Recipe, TensorSettings
+from metier.merging.store import Report
+from metier.merging.vocabulary import EMBEDDING, OUTPUT
+from metier.merging.weights import Patched, Span, Stored, Weights, opened, spans
+from metier.models.server import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A merge that was checked and can be run.
+
+    Attributes:
+        parents: all models that are read, in the order of `Recipe.parents`.
+    """
+
+    recipe: Recipe
+    parents: tuple[Parent, ...]
+    fit: Fit
+    blueprint: Blueprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What was written.
+
+    Attributes:
+        weights: how many numbers it has.
+    """
+
+    path: Path
+    size_bytes: int
+    weights: int
+    seconds: float
+
+
+def planned(recipe: Recipe, parents: Sequence[Parent], *, name: str, kind: StoredType) -> Plan:
+    """Check all that can be checked before a weight is read.
+
+    Args:
+        name: of the result, for `general.name`.
+        kind: the number type of the result.
+
+    Raises:
+        MergeRefused: the models do not fit each other.
+        InvalidRecipe: the recipe does not fit the models.
+    """
+    fit = fitted(parents)
+    if recipe.layers not in (None, fit.layers):
+        raise InvalidRecipe(
+            f"the recipe is for models of {recipe.layers} layers, and these have {fit.layers}",
+            hint="Whole models are merged: give all their layers",
+        )
+    for tensor in fit.tensors:
+        _settings(recipe, fit, tensor)
+    blueprint = drawn(recipe, parents, fit, name=name, kind=kind)
+    return Plan(recipe=recipe, parents=tuple(parents), fit=fit, blueprint=blueprint)
+
+
+def merge(
+    plan: Plan, out: Path, *, threads: int | None = None, report: Report = lambda _: None
+) -> Merged:
+    """Write the result. Until it is whole, and where that fails, there is nothing at `out`.
+
+    It computes for minutes; in an event loop, run it in a thread.
+
+    Args:
+        threads: all cores where not given.
+
+    Raises:
+        InvalidInput: `out` is one of the models.
+        MergeFailed: a weight cannot be read, or the result not be written.
+    """
+    started = time.perf_counter()
+    _check_out(plan, out)
+    with ExitStack() as stack:
+        sources = {
+            parent.name: stack.enter_context(opened(parent.file.path)) for parent in plan.parents
+        }
+        try:
+            with files.replacing(out) as file, Cores(threads or available_cores()) as cores:
+                _Run(plan, sources, file.fileno(), cores, report).write()
+        except OSError as exc:
+            raise MergeFailed(f"{out} cannot be written: {exc.strerror or exc}") from exc
+    return Merged(
+        path=out,
+        size_bytes=plan.blueprint.size_bytes,
+        weights=plan.blueprint.count,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Run:
+    """One merge, with its open files."""
+
+    def __init__(
+        self, plan: Plan, sources: Mapping[str, int], out: int, cores: Cores, report: Report
+    ) -> None:
+        self._plan = plan
+        self._sources = sources
+        self._out = out
+        self._cores = cores
+        self._report = report
+        self._done_bytes = 0
+
+    def write(self) -> None:
+        head = self._plan.blueprint.head
+        _write(self._out, head, 0)
+        self._done_bytes = len(head)
+        os.ftruncate(self._out, self._plan.blueprint.size_bytes)
+        tensors = self._plan.blueprint.tensors
+        for number, tensor in enumerate(tensors, 1):
+            self._tell(f"merging: {number}/{len(tensors)} tensors")
+            self._tensor(tensor, f"merging: {number}/{len(tensors)} tensors")
+
+    def _tensor(self, tensor: Planned, status: str) -> None:
+        inputs = self._inputs(tensor)
+        combine = METHODS[self._plan.recipe.method](inputs, self._cores.total(tensor.count))
+        place = _Place(self._out, tensor, combine)
+        for size in self._cores.each(place.write, runs(tensor.count)):
+            self._done_bytes += size
+            self._tell(status)
+
+    def _tell(self, status: str) -> None:
+        total = self._plan.blueprint.size_bytes
+        self._report(Progress(status=status, done_bytes=self._done_bytes, total_bytes=total))
+
+    def _inputs(self, tensor: Planned) -> Inputs:
+        plan, recipe = self._plan, self._plan.recipe
+        names = [each.model for each in recipe.learnt]
+        by_name = {parent.name: self._weights(parent, tensor) for parent in plan.parents}
+        settings = _settings(recipe, plan.fit, tensor.name)
+        return Inputs(
+            name=tensor.name,
+            count=tensor.count,
+            names=names,
+            models=[by_name[name] for name in names],
+            base=None if recipe.base is None else by_name[recipe.base],
+            weights=settings.weights,
+            densities=settings.densities,
+            t=settings.t,
+            scale=settings.scale,
+            normalize=recipe.normalizes,
+            rescale=recipe.rescale,
+            seed=recipe.seed,
+        )
+
+    def _weights(self, parent: Parent, tensor: Planned) -> Weights:
+        vocabulary = self._plan.fit.vocabulary
+        own = self._stored(parent, tensor.name)
+        rows = vocabulary.missing[parent.name]
+        if tensor.name not in (EMBEDDING, OUTPUT) or not len(rows):
+            return own
+        other = self._stored(vocabulary.owner, tensor.name)
+        return Patched(own=own, other=other, rows=rows, width=tensor.shape[0])
+
+    def _stored(self, parent: Parent, name: str) -> Stored:
+        return Stored(
+            file=self._sources[parent.name],
+            path=parent.file.path,
+            tensor=self._plan.fit.stored(parent, name),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor of the result goes, and what makes it."""
+
+    out: int
+    tensor: Planned
+    combine: Combine
+
+    def write(self, run: Span) -> int:
+        """Compute a run and write it; returns its size in bytes."""
+        kind = self.tensor.kind
+        parts = [encoded(self.combine(span), kind) for span in spans(run)]
+        data = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        before = size_bytes(run.start, kind)
+        _write(self.out, data.data, self.tensor.offset + before)
+        return len(data)
+
+
+def _write(out: int, data: bytes | memoryview, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(out, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def _settings(recipe: Recipe, fit: Fit, tensor: str) -> TensorSettings:
+    names = (tensor, usual_name(tensor, fit.architecture, fit.layers))
+    return recipe.at(names, depth(tensor, fit.layers))
+
+
+def _check_out(plan: Plan, out: Path) -> None:
+    """Whether no model would be written over, and the disk has room."""
+    blueprint = plan.blueprint
+    if any(out.exists() and out.samefile(parent.file.path) for parent in plan.parents):
+        raise InvalidInput(
+            f"{out} is one of the models to merge", hint="Give the result another name"
+        )
+    try:
+        free = shutil.disk_usage(out.parent).free
+    except OSError as exc:
+        raise MergeFailed(f"{out.parent} cannot be written: {exc.strerror}") from exc
+    if free < blueprint.size_bytes:
+        raise MergeFailed(
+            f"the result needs {blueprint.size_bytes >> 20} MB, and {out.parent} has "
+            f"{free >> 20} MB left",
+            hint="Make room, or write it elsewhere or smaller: --quantize Q4_0",
+        )

@@ -1,0 +1,132 @@
+"""What is kept about a merge: of what, how, under which licences, and whether it was worth it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from metier import files
+from metier.errors import MergeFailed
+from metier.merging.gate import GateReport
+from metier.merging.licences import combined
+from metier.merging.merging import Merged, Plan
+from metier.merging.recipe import Recipe
+from metier.settings import Settings
+
+_UNSAFE = re.compile(r"[^\w.-]")
+
+
+class ParentReport(BaseModel):
+    """A model that was merged.
+
+    Attributes:
+        weights: its file; in Ollama's own folder its name is its SHA-256.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    model: str
+    weights: str
+    licence: str
+
+
+class MergeReport(BaseModel):
+    """What was merged.
+
+    Attributes:
+        model: its name in Ollama, or its file.
+        gate: None where it was not evaluated.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    model: str
+    recipe: Recipe
+    parents: tuple[ParentReport, ...]
+    licence: str
+    notices: tuple[str, ...]
+    quantization: str
+    size_bytes: int
+    weights: int
+    seconds: float
+    gate: GateReport | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the model was kept."""
+        return self.gate is None or self.gate.passed
+
+    @property
+    def told(self) -> str:
+        """In one line: how it was made, and what the questions said."""
+        made = f"{self.recipe.method} of {', '.join(self.recipe.parents)}"
+        if self.gate is None:
+            return f"{made}; it was not evaluated"
+        gain = f"{100 * self.gate.gain.value:+.1f} points over {self.gate.best}"
+        return f"{made}; {gain} on {self.gate.gain.n} questions"
+
+    @classmethod
+    def of(
+        cls, plan: Plan, merged: Merged, *, model: str, quantization: str, gate: GateReport | None
+    ) -> MergeReport:
+        """The report on a merge that was run."""
+        return cls(
+            model=model,
+            recipe=plan.recipe,
+            parents=tuple(
+                ParentReport(
+                    model=each.name, weights=each.file.path.name, licence=each.licence.name
+                )
+                for each in plan.parents
+            ),
+            licence=combined([each.licence for each in plan.parents]),
+            notices=plan.fit.notices,
+            quantization=quantization,
+            size_bytes=merged.size_bytes,
+            weights=merged.weights,
+            seconds=merged.seconds,
+            gate=gate,
+        )
+
+
+def report_file(settings: Settings, report: MergeReport) -> Path:
+    """Where a report is kept: beside a file, or among metier's own.
+
+    That on a model that was not kept does not take the place of another's of that name.
+    """
+    ending = ".json" if report.kept else ".refused.json"
+    if report.model.endswith(".gguf"):
+        return Path(report.model).expanduser().with_suffix(ending)
+    return folder(settings) / f"{_UNSAFE.sub('_', report.model)}{ending}"
+
+
+def folder(settings: Settings) -> Path:
+    """Where all of them are."""
+    return settings.state_dir / "merges"
+
+
+def keep(report: MergeReport, file: Path) -> None:
+    """Write a report.
+
+    Raises:
+        MergeFailed: it cannot be written; the model is there all the same.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.write(file, report.model_dump_json(by_alias=True, indent=2).encode())
+    except OSError as exc:
+        raise MergeFailed(f"the model is made, but {file} cannot be written: {exc}") from exc
+
+
+def kept(settings: Settings) -> Iterator[MergeReport]:
+    """The reports on models of Ollama that were kept and can be read, by file name."""
+    for file in sorted(folder(settings).glob("*.json")):
+        try:
+            report = MergeReport.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if report.kept:
+            yield report

@@ -1,0 +1,53 @@
+"""The k-th largest magnitude of a tensor that is never in memory as a whole.
+
+The bits of two magnitudes in float32 are in the order of the magnitudes. So the k-th largest is
+found in two counts: of the upper 16 bits, and of the lower 16 of those that share the upper ones
+(a radix selection; exact). Each count is of 65,536 slots, whatever the size of the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.merging.cores import Total
+from metier.merging.encoding import Floats
+from metier.merging.weights import Span
+
+Counts = npt.NDArray[np.int64]
+Deltas = Callable[[Span], Floats]
+
+_SLOTS = 1 << 16
+
+
+def kept_from(deltas: Deltas, total: Total, *, count: int, density: float) -> np.float32:
+    """The smallest magnitude that is kept where the share `density` of the largest ones is."""
+    if density >= 1:
+        return np.float32(0)
+    rank = max(1, int(density * count))
+    upper, rank = _slot_of(total(lambda span: _upper(deltas(span))), rank)
+
+    def lower(span: Span) -> Counts:
+        bits = _bits(deltas(span))
+        return np.bincount(bits[bits >> 16 == upper] & 0xFFFF, minlength=_SLOTS)
+
+    last, _ = _slot_of(total(lower), rank)
+    return np.uint32(upper << 16 | last).view(np.float32)
+
+
+def _upper(deltas: Floats) -> Counts:
+    return np.bincount(_bits(deltas) >> 16, minlength=_SLOTS)
+
+
+def _bits(deltas: Floats) -> npt.NDArray[np.uint32]:
+    return np.abs(deltas).view(np.uint32)
+
+
+def _slot_of(counts: Counts, rank: int) -> tuple[int, int]:
+    """The slot that holds the rank-th largest, and its rank within the slot."""
+    above = np.cumsum(counts[::-1])
+    place = int(np.searchsorted(above, rank))
+    before = int(above[place - 1]) if place else 0
+    return len(counts) - 1 - place, rank - before

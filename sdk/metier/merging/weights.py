@@ -1,0 +1,139 @@
+"""The numbers of a tensor, a few at a time, wherever they are stored and of whatever type.
+
+A file is read with `pread` and not mapped: mapped pages would count as memory of the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.errors import MergeFailed
+from metier.merging.encoding import Floats, decoded, size_bytes
+from metier.merging.gguf_file import Tensor
+
+# Numbers that are worked on at once. A multiple of every type's block; small enough that what is
+# computed on the way stays in the processor's cache.
+SPAN = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The numbers from `start` up to `stop`, counted through the whole tensor."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """How many they are."""
+        return self.stop - self.start
+
+
+def spans(run: Span) -> Iterator[Span]:
+    """A run, which begins at a multiple of `SPAN`, cut into spans.
+
+    They are cut in the same places whatever the run: whoever draws at random draws the same.
+    """
+    step = range(run.start, run.stop, SPAN)
+    return (Span(start, min(start + SPAN, run.stop)) for start in step)
+
+
+class Weights(Protocol):
+    """One tensor of one model."""
+
+    def read(self, span: Span) -> Floats:
+        """The numbers of a span, shape (length,); not to be written to.
+
+        Raises:
+            MergeFailed: they cannot be read, or are no numbers.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A tensor in an open file."""
+
+    file: int
+    path: Path
+    tensor: Tensor
+
+    def read(self, span: Span) -> Floats:
+        """Read, and turned into float32."""
+        kind = self.tensor.kind
+        wanted = size_bytes(span.length, kind)
+        try:
+            data = os.pread(self.file, wanted, self.tensor.offset + size_bytes(span.start, kind))
+        except OSError as exc:
+            raise MergeFailed(f"{self.path} cannot be read: {exc.strerror}") from exc
+        if len(data) != wanted:
+            raise MergeFailed(f"{self.path} became shorter while it was read")
+        values = decoded(data, kind)
+        # The sum is no number where one of them is none, and costs less than looking at each.
+        with np.errstate(invalid="ignore"):
+            total = values.sum()
+        if not np.isfinite(total):
+            raise MergeFailed(
+                f"{self.tensor.name} of {self.path} holds values that are no finite numbers",
+                hint="The model is damaged; get it anew",
+            )
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """A tensor whose rows are partly those of another model.
+
+    Attributes:
+        rows: which, in rising order; also those after its own last row.
+        width: the length of a row, a multiple of both types' blocks.
+    """
+
+    own: Weights
+    other: Weights
+    rows: npt.NDArray[np.int64]
+    width: int
+
+    def read(self, span: Span) -> Floats:
+        """Its own rows, with the other model's between and after them."""
+        values = np.empty(span.length, np.float32)
+        for source, part in self._parts(span):
+            values[part.start - span.start : part.stop - span.start] = source.read(part)
+        return values
+
+    def _parts(self, span: Span) -> Iterator[tuple[Weights, Span]]:
+        first, last = np.searchsorted(self.rows, [span.start // self.width, span.stop / self.width])
+        at = span.start
+        for row in self.rows[first:last].tolist():
+            start, stop = row * self.width, min((row + 1) * self.width, span.stop)
+            if at < start:
+                yield self.own, Span(at, start)
+            yield self.other, Span(max(at, start), stop)
+            at = stop
+        if at < span.stop:
+            yield self.own, Span(at, span.stop)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A file to read from with `Stored`.
+
+    Raises:
+        MergeFailed: it cannot be opened.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError as exc:
+        raise MergeFailed(f"{path} cannot be read: {exc.strerror}") from exc
+    try:
+        yield file
+    finally:
+        os.close(file)

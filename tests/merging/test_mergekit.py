@@ -1,0 +1,136 @@
+"""Held against mergekit 0.1.5, whose results on the same weights are in `benchmarks/mergekit/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.mergekit import parity
+
+from metier.errors import InvalidRecipe
+from metier.merging.mergekit import of_mergekit
+
+SEEDS = 100
+
+
+@pytest.mark.parametrize("recipe", parity.EXACT)
+def test_a_merge_is_what_mergekit_makes_of_the_same_recipe(recipe: str) -> None:
+    assert parity.largest_error(recipe) < 1e-5
+
+
+@pytest.mark.parametrize("recipe", parity.EXACT)
+def test_the_results_of_mergekit_are_far_from_every_model(recipe: str) -> None:
+    for architecture in parity.ARCHITECTURES:
+        result = parity.tensors(architecture, recipe)["blk.1.ffn_up.weight"]
+        for model in ("base", "a", "b"):
+            parent = parity.tensors(architecture, model)["blk.1.ffn_up.weight"]
+            assert np.abs(result - parent).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def dropped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """One tensor of many merges that drop at random, for every way to scale up, less the base."""
+    folder = tmp_path_factory.mktemp("dare")
+    parity.models("llama", folder)
+    base = parity.tensors("llama", "base")[parity.WATCHED]
+    recipe = parity.recipe("dare_linear", folder)
+
+    def runs(rescale: str) -> np.ndarray:
+        wanted = (
+            recipe.model_copy(update={"seed": seed, "rescale": rescale}) for seed in range(SEEDS)
+        )
+        return np.stack([parity.merged(each, folder)[parity.WATCHED] for each in wanted]) - base
+
+    return {rescale: runs(rescale) for rescale in ("l1", "density", "none")}
+
+
+def test_dropping_at_random_keeps_as_much_and_expects_the_same_as_mergekit(
+    dropped: dict[str, np.ndarray],
+) -> None:
+    fixture = np.load(parity.FIXTURE)
+    base = parity.tensors("llama", "base")[parity.WATCHED]
+    ours = dropped["l1"]
+    kept = float(np.mean(np.abs(ours) > 1e-7))
+    assert kept == pytest.approx(1 - float(fixture["dare/unchanged"]), abs=0.01)
+    assert np.abs(ours).sum(axis=(1, 2)).mean() == pytest.approx(float(fixture["dare/mass"]))
+    # The means of 100 and of 400 draws differ by their own errors; 128 numbers are compared.
+    error = fixture["dare/deviation"] * np.sqrt(1 / SEEDS + 1 / 400)
+    assert (np.abs(ours.mean(axis=0) + base - fixture["dare/mean"]) < 4.5 * error).all()
+
+
+def test_the_ways_to_scale_up_differ_as_they_say(dropped: dict[str, np.ndarray]) -> None:
+    learnt = parity.tensors("llama", "a")[parity.WATCHED]
+    learnt = learnt - parity.tensors("llama", "base")[parity.WATCHED]
+    masses = {name: np.abs(runs).sum(axis=(1, 2)) for name, runs in dropped.items()}
+    whole = np.abs(learnt).sum()
+    np.testing.assert_allclose(masses["l1"], whole, rtol=1e-4)
+    assert masses["density"].std() > 0.01 * whole
+    assert masses["density"].mean() == pytest.approx(whole, rel=0.05)
+    assert masses["none"].mean() == pytest.approx(0.4 * whole, rel=0.05)
+
+
+TIES = """
+models:
+  - model: base
+  - model: a
+    parameters: {weight: 0.5, density: 0.4}
+merge_method: ties
+base_model: base
+parameters: {normalize: false, lambda: 2, int8_mask: true}
+dtype: bfloat16
+tokenizer_source: union
+"""
+
+
+def test_what_a_recipe_says_is_read_and_how_mergekit_computes_is_passed_over() -> None:
+    recipe = of_mergekit(TIES, where="recipe.yaml")
+    assert (recipe.method, recipe.base, recipe.scale) == ("ties", "base", 2)
+    assert not recipe.normalizes
+    assert [(each.model, each.weight, each.density) for each in recipe.learnt] == [("a", 0.5, 0.4)]
+
+
+def test_of_slerp_the_base_is_the_first_model_wherever_it_stands() -> None:
+    text = (
+        "{merge_method: slerp, base_model: b, models: [{model: a}, {model: b}], parameters: {t: 0}}"
+    )
+    assert [each.model for each in of_mergekit(text, where="x").models] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "recipe.yaml: "),
+        ("[]", "recipe.yaml is no recipe of mergekit"),
+        ("models: [{model: a}]", "recipe.yaml: merge_method: Field required"),
+        ("{merge_method: karcher, models: [{model: a}]}", "the method 'karcher' is not offered"),
+        ("{merge_method: linear}", "either models or slices"),
+        ("{merge_method: slerp, models: [{model: a}, {model: b}]}", "base_model must be one of"),
+        ("{merge_method: linear, models: [{model: a, parameters: {epsilon: 1}}]}", "'epsilon'"),
+        ("{merge_method: linear, models: [{model: a}], parameters: {gamma: 1}}", "'gamma'"),
+        ("{merge_method: linear, modules: {}}", "modules: Extra inputs are not permitted"),
+        (
+            "{merge_method: linear, slices: [{sources: [{model: a, layer_range: [4, 8]}]}]}",
+            "the slice must hold whole models",
+        ),
+        (
+            "{merge_method: linear, slices: [{sources: [{model: a}]}, {sources: [{model: a}]}]}",
+            "layers of several slices are not stacked",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}, {model: b}], parameters: {weight: x}}",
+            "weight: Input",
+        ),
+    ],
+)
+def test_what_is_not_offered_of_mergekits_recipes_is_named(text: str, complaint: str) -> None:
+    with pytest.raises(InvalidRecipe) as caught:
+        of_mergekit(text, where="recipe.yaml")
+    assert complaint in caught.value.message
+
+
+def test_a_recipe_for_other_models_is_refused(tmp_path: Path) -> None:
+    parity.models("llama", tmp_path)
+    recipe = parity.recipe("slerp", tmp_path).model_copy(update={"layers": 32})
+    with pytest.raises(InvalidRecipe, match="for models of 32 layers, and these have 3"):
+        parity.merged(recipe, tmp_path)
