@@ -51,7 +51,7 @@ def test_a_text_does_not_get_out_of_its_block_by_closing_it(block: str) -> None:
         'Which film has the line\n"Here is looking at you, kid"?',
         "```\nnever closed",
         'def f(x):\n    """Give the number that comes after the one that it is given.\n    """\n',
-        'Do it:\n```python\ndef f():\n    "Say the words that the user has said to it before."\n```',
+        'Do it:\n```python\ndef f():\n    "Say the words that the user has said to it."\n```',
     ],
 )
 def test_code_and_short_quotations_stay_in_the_request(question: str) -> None:

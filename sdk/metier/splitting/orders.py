@@ -19,7 +19,8 @@ _NO_LONGER_COUNTS = (
     rf"\b(?:your|previous|prior|above|earlier|preceding|system)\b[^.!?\n]{{0,20}}\b{_TOLD}\b",
     # Not "ignore all white space" and not "ignore everything after the first zero".
     r"\b(?:ignore|disregard|forget) (?:everything|all|anything|what(?:ever)?) "
-    r"(?:(?:that |of )?(?:you|i|we|was|were|is said)\b|(?:above|before|so far)(?=\s*(?:[.,;:!]|and\b|$)))",
+    r"(?:(?:that |of )?(?:you|i|we|was|were|is said)\b|"
+    r"(?:above|before|so far)(?=\s*(?:[.,;:!]|and\b|$)))",
     r"\b(?:ignore|disregard|forget) the (?:question|above)(?=\s*(?:[.,;:!]|and\b|$))",
     r"\bdo not answer (?:the|this|my) question\b",
 )
