@@ -19,7 +19,7 @@ NEED_TOOL, MMLU_PRO = "metatool/need_tool.jsonl", "mmlu_pro/questions.jsonl.gz"
 FILES = (GSM8K, HUMANEVAL, MEDQA, PUBMEDQA, NEED_TOOL, MMLU_PRO)
 
 # What the model alone is told: the best of those that were tried on other rows
-# (docs/results/end_to_end.md).
+# (docs/results/end-to-end.md).
 _STEPS = "Solve it step by step. End with a line 'Answer: ' and the number."
 _LETTER = "Answer with the letter of the right option only."
 _WORD = "Answer yes, no or maybe only."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
@@ -143,7 +144,7 @@ def limits(field: FieldInfo) -> Iterator[str]:
 
 
 def errors_page() -> str:
-    tree = (errors.__doc__ or "").split("```")[1].strip("\n")
+    tree = textwrap.dedent((errors.__doc__ or "").split("::\n")[1]).strip("\n")
     hints = hints_in(ROOT / "sdk" / "metier")
     sections = "".join(error_section(kind, hints.get(kind.__name__, [])) for kind in error_types())
     return HEADER.format(source="metier.errors") + ERRORS.format(tree=tree) + sections

@@ -1,37 +1,37 @@
 """Every error that metier raises.
 
-```
-MetierError
-├── InvalidInput               what was asked cannot be worked on
-│   ├── EmptyQuestion
-│   ├── UnreadableInput        binary or undecodable text
-│   ├── InvalidPlan            a cycle, a missing step, an unknown expert
-│   ├── InvalidRecipe          a merge that is described wrongly
-│   └── UnreadableWeights      no whole GGUF file
-├── InvalidCard                a domain.toml that cannot be used
-├── InvalidSettings
-├── UnknownExpert
-├── PluginBroken               a plugin that cannot be imported or built
-├── IndexUnavailable           the index cannot be built
-├── ModelError
-│   ├── ModelMissing           not installed on the server
-│   ├── ModelRefused           the server refused the request
-│   ├── ContextOverflow        the prompt is longer than the model's context
-│   └── InvalidOutput          a model's words do not have the shape that was asked for
-├── ModelServerError
-│   ├── ModelServerUnreachable
-│   ├── ModelServerBusy
-│   ├── ModelServerFailed      it answered with an error of its own
-│   └── StreamInterrupted      a reply that ended without its end
-├── DeadlineExceeded
-├── BudgetExceeded
-├── ExpertFailed               a step without a result: it raised, said nothing, …
-├── WeightsUnavailable         a model can be had from nowhere
-└── MergeError
-    ├── MergeUnavailable       the packages that merge are not installed
-    ├── MergeRefused           the models do not fit each other
-    └── MergeFailed            it broke off; there is no half model
-```
+::
+
+    MetierError
+    ├── InvalidInput               what was asked cannot be worked on
+    │   ├── EmptyQuestion
+    │   ├── UnreadableInput        binary or undecodable text
+    │   ├── InvalidPlan            a cycle, a missing step, an unknown expert
+    │   ├── InvalidRecipe          a merge that is described wrongly
+    │   └── UnreadableWeights      no whole GGUF file
+    ├── InvalidCard                a domain.toml that cannot be used
+    ├── InvalidSettings
+    ├── UnknownExpert
+    ├── PluginBroken               a plugin that cannot be imported or built
+    ├── IndexUnavailable           the index cannot be built
+    ├── ModelError
+    │   ├── ModelMissing           not installed on the server
+    │   ├── ModelRefused           the server refused the request
+    │   ├── ContextOverflow        the prompt is longer than the model's context
+    │   └── InvalidOutput          a model's words do not have the shape that was asked for
+    ├── ModelServerError
+    │   ├── ModelServerUnreachable
+    │   ├── ModelServerBusy
+    │   ├── ModelServerFailed      it answered with an error of its own
+    │   └── StreamInterrupted      a reply that ended without its end
+    ├── DeadlineExceeded
+    ├── BudgetExceeded
+    ├── ExpertFailed               a step without a result: it raised, said nothing, …
+    ├── WeightsUnavailable         a model can be had from nowhere
+    └── MergeError
+        ├── MergeUnavailable       the packages that merge are not installed
+        ├── MergeRefused           the models do not fit each other
+        └── MergeFailed            it broke off; there is no half model
 """
 
 from __future__ import annotations

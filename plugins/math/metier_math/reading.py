@@ -1,6 +1,6 @@
 """A calculation that a model wrote as lines of Python: read, and never run.
 
-A small code model reasons better in commented Python than in JSON (docs/results/end_to_end.md).
+A small code model reasons better in commented Python than in JSON (docs/results/end-to-end.md).
 What is read is straight-line code: assignments, and what is printed or returned. A loop, a
 condition or a string is refused, and each expression goes the same way as any other, through
 `expressions`.

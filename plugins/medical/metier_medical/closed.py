@@ -8,7 +8,7 @@ from metier.grading import Choices
 from metier.weighing import weighed
 
 # Below this the likeliest choice of a small model was right little more often than a guess
-# (docs/results/end_to_end.md, other rows than those reported).
+# (docs/results/end-to-end.md, other rows than those reported).
 SURE = 0.4
 
 

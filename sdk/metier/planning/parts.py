@@ -34,6 +34,7 @@ class Asked:
     Attributes:
         clauses: its requests; empty where there is only one.
         phrases: finer pieces; empty where it joins nothing.
+        apart: whether the asker divided the clauses: each is a task of its own.
         follow_up: it together with what was asked before, in a conversation.
         vectors: of `texts`, shape (texts, dimension).
     """
@@ -43,6 +44,7 @@ class Asked:
     phrases: tuple[str, ...]
     follow_up: str | None
     vectors: Vectors
+    apart: bool = False
 
     @property
     def pieces(self) -> tuple[str, ...]:

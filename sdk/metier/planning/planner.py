@@ -18,7 +18,7 @@ from metier.planning.linking import links
 from metier.planning.pairs import Pair, pair_of, phrases
 from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
-from metier.splitting.clauses import clauses
+from metier.splitting.clauses import clauses, set_apart
 from metier.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
@@ -121,13 +121,14 @@ class Planner:
         return self._steps(parts, self._linked(parts))
 
     def _may_be_several(self, asked: Asked) -> bool:
-        if self._needs is None:
+        if self._needs is None or asked.apart:
             return True
         (probability,) = self._needs.predict([asked.question], asked.vectors[:1])
         return bool(probability >= _SEVERAL_FROM)
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
-        requests = tuple(clause.text for clause in clauses(question))
+        apart = set_apart(question)
+        requests = apart or tuple(clause.text for clause in clauses(question))
         requests = requests if len(requests) > 1 else ()
         said = [message.content for message in messages if message.role == "user"]
         follow_up = f"{said[-1]} {question}" if said else None
@@ -138,15 +139,17 @@ class Planner:
             phrases=fine,
             follow_up=follow_up,
             vectors=await self._embedder.embed(texts_of(question, requests, fine, follow_up)),
+            apart=bool(apart),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-        by_clause = merged(
-            [
-                self._part(text, asked.clause_vectors[n : n + 1], experts)
-                for n, text in enumerate(asked.clauses)
-            ]
-        )
+        each = [
+            self._part(text, asked.clause_vectors[n : n + 1], experts)
+            for n, text in enumerate(asked.clauses)
+        ]
+        if asked.apart:
+            return each
+        by_clause = merged(each)
         if len(experts_of(by_clause)) > 2:
             return by_clause
         pull = self._selector.affinity(asked.vectors) if asked.phrases else None

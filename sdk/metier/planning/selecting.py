@@ -22,6 +22,7 @@ from metier.planning.head import KernelHead
 from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
 from metier.planning.words import HashedWords, WordScores, said, shared, telling
 from metier.profiles import Profile
+from metier.splitting.code import brings_code
 
 Array = npt.NDArray[np.float64]
 
@@ -31,6 +32,8 @@ _HEAD_WEIGHT = 1.5
 # For a point of BM25.
 _WORDS_WEIGHT = 0.025
 # A head, and a calibration, are learnt from as many examples.
+# A program in a question is read by an expert whose card takes code, however near another is.
+_CANNOT_READ = 0.5
 _LEARN_AT_LEAST = 40
 _HEAD_ROWS = 4000
 _FIT_AT_MOST = 2000
@@ -226,6 +229,7 @@ class Selector:
     ) -> list[tuple[Candidate, ...]]:
         scores, nearness = field.scores(texts, queries)
         by_expert, contrasts = field.by_expert(scores)
+        by_expert = by_expert - _CANNOT_READ * self._unable(field, texts)
         right = probabilities(by_expert, contrasts, self._profile.right)
         fits = probabilities(by_expert, contrasts, self._profile.fits)
         allowed = np.array(
@@ -252,6 +256,17 @@ class Selector:
                 )
             ranked.append(tuple(found))
         return ranked
+
+    def _unable(self, field: _Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Who cannot read what a text brings, where somebody can; shape (texts, experts)."""
+        takes = np.array(
+            [
+                any("code" in entry.inputs for entry in self._cards[name].capabilities)
+                for name in field.experts
+            ]
+        )
+        brings = np.array([brings_code(text) for text in texts], dtype=np.bool_)
+        return brings[:, None] & ~takes[None, :] & takes.any()
 
 
 class _Field:

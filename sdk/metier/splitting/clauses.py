@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from metier.splitting import wording as words
+from metier.splitting.sections import sections
 
 # A longer text is a document, and no list of requests.
 MAX_CHARS = 10_000
@@ -79,6 +80,8 @@ def clauses(question: str) -> tuple[Clause, ...]:
     """
     if len(question) > MAX_CHARS:
         return (Clause(text=question.strip()),) if question.strip() else ()
+    if apart := set_apart(question):
+        return tuple(Clause(text=text) for text in apart)
     text, kept = masked(question)
     if words.EXAM.search(text):
         return (Clause(text=question.strip()),)
@@ -86,6 +89,18 @@ def clauses(question: str) -> tuple[Clause, ...]:
     if len(grouped) < 2:
         return (Clause(text=question.strip()),) if question.strip() else ()
     return tuple(Clause(text=unmasked(group, kept)) for group in grouped)
+
+
+def set_apart(question: str) -> tuple[str, ...]:
+    """The requests that the asker divided, each whole: see `sections`; none where not two."""
+    return sections(question, asks=_asks) if len(question) <= MAX_CHARS else ()
+
+
+def _asks(text: str) -> bool:
+    text, _ = masked(text)
+    return bool(words.EXAM.search(text)) or any(
+        piece.kind is not Kind.STATEMENT for piece in pieces(text)
+    )
 
 
 def masked(question: str) -> tuple[str, list[str]]:
