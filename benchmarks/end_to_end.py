@@ -39,7 +39,6 @@ from metier.evaluating.asking import BothWays
 from metier.evaluating.estimate import mcnemar
 from metier.evaluating.questions import AnswerQuestion
 from metier.expert import Expert
-from metier.grading import ContainsGold
 from metier.plan import Message
 from metier.registry import Registry
 from metier.settings import Settings
@@ -177,9 +176,9 @@ async def on_compound(asked: Asked, rows: Sequence[Compound]) -> dict[str, Metri
     replies: dict[Arm, list[Reply]] = {"single": [], "single_prompted": [], "council": []}
     right: dict[Arm, list[bool]] = {arm: [] for arm in replies}
     for number, row in enumerate(rows, 1):
-        whole = AnswerQuestion(
-            question=row.question, domain="compound", gold=ContainsGold(value=("",))
-        )
+        # Judged part by part below: what a reply's own verdict says is not looked at.
+        gold = row.parts[0].gold
+        whole = AnswerQuestion(question=row.question, domain="compound", gold=gold)
         replies["single"].append(await asked.alone(whole, row.alone, "single"))
         replies["single_prompted"].append(await asked.alone(whole, row.prompted, "single_prompted"))
         replies["council"].append(await asked.council(whole))
