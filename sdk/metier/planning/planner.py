@@ -19,6 +19,7 @@ from metier.planning.pairs import Pair, pair_of, phrases
 from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
 from metier.splitting.clauses import clauses, set_apart
+from metier.splitting.code import brings_code
 from metier.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
@@ -152,7 +153,9 @@ class Planner:
         by_clause = merged(each)
         if len(experts_of(by_clause)) > 2:
             return by_clause
-        pull = self._selector.affinity(asked.vectors) if asked.phrases else None
+        # Around a program the phrases say little: "give it with its imports" is about the program.
+        finely = asked.phrases and not brings_code(asked.question)
+        pull = self._selector.affinity(asked.vectors) if finely else None
         pair = _pair(pull, asked, experts) if pull is not None else None
         if pull is not None and pair is not None and pair.probability >= pair.threshold:
             by_phrase = self._paired(pair, pull, asked, experts)
