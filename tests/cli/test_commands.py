@@ -198,6 +198,12 @@ def test_the_doctor_ends_every_failing_line_with_what_mends_it() -> None:
     assert all(check["fix"] for check in checks if not check["ok"])
 
 
+def test_the_doctor_names_the_sandboxes_that_work() -> None:
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    (sandbox,) = [check for check in checks if check["name"] == "sandbox"]
+    assert "monty" in sandbox["detail"]
+
+
 def test_a_state_folder_that_cannot_be_written_is_found_by_the_doctor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -159,7 +159,14 @@ def _plugins(council: Council) -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    return Check(name="sandbox", ok=True, detail="none: code is returned and never run")
+    """Where a model's code is run; each that is named has run a program just now."""
+    from metier.sandbox import Sandboxes
+
+    works = run_async(Sandboxes().installed)
+    if works:
+        return Check(name="sandbox", ok=True, detail=", ".join(each.name for each in works))
+    detail = "none works here: code is returned unrun"
+    return Check(name="sandbox", ok=True, detail=detail, fix="pip install 'metier[sandbox]'")
 
 
 def _merges(council: Council, *, reachable: bool) -> Iterator[Check]:
