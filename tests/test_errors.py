@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -39,7 +40,7 @@ def built(kind: type[MetierError]) -> MetierError:
 
 def drawn() -> dict[str, str | None]:
     """The classes in the docstring's tree, each with the one that it hangs on."""
-    tree = (inspect.getdoc(errors) or "").split("```")[1]
+    tree = textwrap.dedent((inspect.getdoc(errors) or "").split("::\n")[1])
     above: list[str] = []
     parents: dict[str, str | None] = {}
     for branch, name in re.findall(r"^([│├└─ ]*)(\w+)", tree, re.MULTILINE):
