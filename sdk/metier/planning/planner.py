@@ -18,7 +18,7 @@ from metier.planning.linking import links
 from metier.planning.pairs import Pair, pair_of, phrases
 from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
-from metier.splitting.clauses import clauses, set_apart
+from metier.splitting.clauses import clauses
 from metier.splitting.code import brings_code
 from metier.splitting.request import request_of
 
@@ -128,9 +128,8 @@ class Planner:
         return bool(probability >= _SEVERAL_FROM)
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
-        apart = set_apart(question)
-        requests = apart or tuple(clause.text for clause in clauses(question))
-        requests = requests if len(requests) > 1 else ()
+        cut = clauses(question)
+        requests = tuple(clause.text for clause in cut) if len(cut) > 1 else ()
         said = [message.content for message in messages if message.role == "user"]
         follow_up = f"{said[-1]} {question}" if said else None
         fine = phrases(question)
@@ -140,7 +139,7 @@ class Planner:
             phrases=fine,
             follow_up=follow_up,
             vectors=await self._embedder.embed(texts_of(question, requests, fine, follow_up)),
-            apart=bool(apart),
+            apart=any(clause.apart for clause in cut),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:

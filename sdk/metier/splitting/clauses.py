@@ -51,9 +51,14 @@ _REQUESTS = (Kind.QUESTION, Kind.ORDER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """A piece of a question that asks for one thing, with the statements that lead to it."""
+    """A piece of a question that asks for one thing, with the statements that lead to it.
+
+    Attributes:
+        apart: whether the asker divided it from the others: it is a task of its own.
+    """
 
     text: str
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def clauses(question: str) -> tuple[Clause, ...]:
     if len(question) > MAX_CHARS:
         return (Clause(text=question.strip()),) if question.strip() else ()
     if apart := set_apart(question):
-        return tuple(Clause(text=text) for text in apart)
+        return tuple(Clause(text=text, apart=True) for text in apart)
     text, kept = masked(question)
     if words.EXAM.search(text):
         return (Clause(text=question.strip()),)
