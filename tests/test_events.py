@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from metier.answer import Answer, Missing, Part, Source, Usage
+from metier.answer import Answer, Missing, Part, Source, Span, Usage, Vote
 from metier.events import (
     Answered,
     CallDone,
@@ -22,6 +22,7 @@ from metier.events import (
     StepFailed,
     StepStarted,
     Token,
+    Voted,
     fold,
     parse_event,
 )
@@ -39,6 +40,7 @@ USAGE = Usage(calls=1, prompt_tokens=10, completion_tokens=3, load_s=0.5, total_
 CALL = CallStarted(
     call_id="c1", model="m:1b", purpose="step", prompt_hash="00ff", digest="ab", seed=7, step_id="1"
 )
+VOTE = Vote(expert="math", model="m:1b", answer="2", weight=0.5, confidence=0.9, chosen=True)
 DONE = StepDone(
     step_id="1",
     expert="math",
@@ -47,6 +49,9 @@ DONE = StepDone(
     models=("m:1b",),
     sources=(BOOK,),
     checked=True,
+    strategy="vote",
+    votes=(VOTE, Vote(expert="math", error="model_missing")),
+    spans=(Span(model="m:1b", text="2"),),
 )
 SAID = StepDone(step_id="2", expert="general", task="say it", text="two", sources=(BOOK,))
 FAILED = StepFailed(step_id="2", expert="general", task="say it", code="model_missing", reason="no")
@@ -59,6 +64,7 @@ EVENTS: list[Event] = [
     CallDone(call_id="c1", model="m:1b", usage=USAGE, done_reason="stop", error="busy"),
     Token(text="2\n", answer=True, step_id="1"),
     Notice(text="Not advice.", answer=True),
+    Voted(vote=VOTE, step_id="1"),
     DONE,
     FAILED,
     Answered(answer=Answer(question="Add, then say it", text="2", usage=USAGE)),
@@ -117,6 +123,9 @@ def test_the_answer_is_folded_from_the_events() -> None:
                 models=("m:1b",),
                 sources=(BOOK,),
                 checked=True,
+                strategy="vote",
+                votes=DONE.votes,
+                spans=DONE.spans,
             ),
         ),
         missing=(

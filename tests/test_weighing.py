@@ -23,7 +23,7 @@ class Chooser(Expert):
     found: Weighed | None = None
 
     async def answer(self, task: Task, context: Context) -> str:
-        self.found = await weighed(self.choices, task, self.card, context, orders=self.orders)
+        self.found = await weighed(self.choices, task, self.card, context.probe, orders=self.orders)
         context.rate(self.found.confidence, abstain=self.found.confidence < 0.5)
         return self.found.text
 

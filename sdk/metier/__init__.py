@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metier.errors import MetierError
     from metier.events import Event
     from metier.expert import Context, Expert, Task
-    from metier.plan import Document, Message, Plan
+    from metier.plan import Combining, Document, Message, Plan
     from metier.registry import Registry
     from metier.settings import Settings
     from metier.skills import skill
@@ -32,6 +32,7 @@ _HOMES = {
     "Limits": "metier.engine.engine",
     "Message": "metier.plan",
     "MetierError": "metier.errors",
+    "Combining": "metier.plan",
     "Plan": "metier.plan",
     "Registry": "metier.registry",
     "Settings": "metier.settings",
@@ -43,6 +44,7 @@ _HOMES = {
 __all__ = [
     "Answer",
     "Card",
+    "Combining",
     "Context",
     "Council",
     "Document",

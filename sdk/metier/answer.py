@@ -45,6 +45,35 @@ class Source(_Frozen):
     quote: str = ""
 
 
+class Vote(_Frozen):
+    """One of the answers from which a step's was made.
+
+    Attributes:
+        model: which gave it; empty where no model was asked.
+        answer: what it answers, in one way to write it; the beginning of a free text. Empty where
+            it gives none.
+        weight: what it counted for.
+        confidence: how sure its expert or its model was, between 0 and 1.
+        chosen: whether the step's answer is this one, or the same.
+        error: the code of what went wrong, where there is no answer.
+    """
+
+    expert: str
+    model: str = ""
+    answer: str = ""
+    weight: float = 1.0
+    confidence: float | None = None
+    chosen: bool = False
+    error: str | None = None
+
+
+class Span(_Frozen):
+    """A piece of an answer that one of several models wrote."""
+
+    model: str
+    text: str
+
+
 class Part(_Frozen):
     """One step's result, as its expert gave it.
 
@@ -53,6 +82,9 @@ class Part(_Frozen):
         confidence: how probable the expert finds it that the answer is right; None where it
             does not say.
         abstained: whether the text only says that the expert is not sure enough to answer.
+        strategy: how several answers became this one.
+        votes: these answers; empty where there was one.
+        spans: who wrote what, where several models wrote one text.
     """
 
     step_id: str
@@ -64,6 +96,9 @@ class Part(_Frozen):
     checked: bool | None = None
     confidence: float | None = None
     abstained: bool = False
+    strategy: str = "single"
+    votes: tuple[Vote, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 class Missing(_Frozen):

@@ -16,7 +16,7 @@ from metier.errors import EmptyQuestion, IndexUnavailable
 from metier.index import CapabilityIndex, index_folder, synchronised
 from metier.models.choosing import ModelChooser
 from metier.models.server import ModelServer
-from metier.plan import Document, Message, Plan
+from metier.plan import Combining, Document, Message, Plan, StrategyName, strategy_named
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
 from metier.profiles import Profile
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Question = str | Sequence[Message]
+How = StrategyName | Combining
 
 
 class Council:
@@ -103,6 +104,7 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
     ) -> Plan:
         """Who would do what; no model is asked, only the embedder.
 
@@ -113,15 +115,19 @@ class Council:
             question: a text, or a conversation that ends with the user's question.
             documents: texts that the question is about.
             experts: the only experts that may be chosen.
+            strategy: how several answers to a step become one: a word such as `vote`, or a
+                `Combining` that also names models and a number of samples.
 
         Raises:
             EmptyQuestion: there is nothing to answer.
             UnknownExpert: `experts` names one that is not there.
+            InvalidPlan: no strategy is called so.
             ModelServerError, ModelMissing: the embedder cannot be asked.
         """
         text, before = _conversation(question)
         planner = await self.planner()
-        return await planner.plan(text, messages=before, documents=documents, experts=experts)
+        plan = await planner.plan(text, messages=before, documents=documents, experts=experts)
+        return plan.combined(_combining(strategy))
 
     async def ask(
         self,
@@ -129,6 +135,7 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
         limits: Limits | None = None,
     ) -> Answer:
         """Plan and run.
@@ -137,7 +144,7 @@ class Council:
             MetierError: nothing could be answered. A partial answer is returned, not raised:
                 see `Answer.missing`.
         """
-        plan = await self.plan(question, documents=documents, experts=experts)
+        plan = await self.plan(question, documents=documents, experts=experts, strategy=strategy)
         return await self.run(plan, limits=limits)
 
     async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
@@ -157,6 +164,7 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
         limits: Limits | None = None,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
@@ -168,7 +176,7 @@ class Council:
 
         plan = question
         if not isinstance(plan, Plan):
-            plan = await self.plan(plan, documents=documents, experts=experts)
+            plan = await self.plan(plan, documents=documents, experts=experts, strategy=strategy)
         run = partial(self._engine.run, plan, limits=limits or self.limits)
         async with aclosing(pumped(run)) as events:
             async for event in events:
@@ -180,11 +188,19 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
         limits: Limits | None = None,
     ) -> Answer:
         """`ask` for code that is not async; also where an event loop runs in this thread."""
         return self._portal.call(
-            partial(self.ask, question, documents=documents, experts=experts, limits=limits)
+            partial(
+                self.ask,
+                question,
+                documents=documents,
+                experts=experts,
+                strategy=strategy,
+                limits=limits,
+            )
         )
 
     def plan_sync(
@@ -193,9 +209,12 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
     ) -> Plan:
         """`plan` for code that is not async."""
-        return self._portal.call(partial(self.plan, question, documents=documents, experts=experts))
+        return self._portal.call(
+            partial(self.plan, question, documents=documents, experts=experts, strategy=strategy)
+        )
 
     def run_sync(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """`run` for code that is not async."""
@@ -207,10 +226,13 @@ class Council:
         *,
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
+        strategy: How = "single",
         limits: Limits | None = None,
     ) -> Generator[Event, None, None]:
         """`stream` for code that is not async. Closing it cancels the run."""
-        events = self.stream(question, documents=documents, experts=experts, limits=limits)
+        events = self.stream(
+            question, documents=documents, experts=experts, strategy=strategy, limits=limits
+        )
 
         async def following() -> Event | None:
             return await anext(events, None)
@@ -234,6 +256,7 @@ class Council:
             self._chooser,
             seed=self.settings.seed,
             find_passages=self.knowledge.search,
+            embedder=self.embedder,
         )
         return Engine(self.registry, self.server, self._chooser, executor=executor)
 
@@ -434,6 +457,10 @@ def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:
     if not messages or messages[-1].role != "user":
         raise EmptyQuestion
     return messages[-1].content, messages[:-1]
+
+
+def _combining(how: How) -> Combining:
+    return how if isinstance(how, Combining) else Combining(strategy=strategy_named(how))
 
 
 def _server(settings: Settings) -> ModelServer:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from metier.answer import Answer, Missing, Part, Source, Usage
+from metier.answer import Answer, Missing, Part, Source, Span, Usage, Vote
 from metier.plan import Plan
 
 Purpose = Literal["step", "compose", "split"]
@@ -102,6 +102,13 @@ class Notice(_Event):
     answer: bool = False
 
 
+class Voted(_Event):
+    """One of several answers to a step has come, or could not be had (`vote.error`)."""
+
+    type: Literal["voted"] = "voted"
+    vote: Vote
+
+
 class StepDone(_Event):
     """An expert's result.
 
@@ -109,6 +116,9 @@ class StepDone(_Event):
         checked: whether the program checked it; None where there is nothing to check.
         confidence: how probable the expert finds it that the answer is right.
         abstained: whether the text only says that the expert is not sure enough to answer.
+        strategy: how several answers became this one.
+        votes: these answers; empty where there was one.
+        spans: who wrote what, where several models wrote one text.
     """
 
     type: Literal["step_done"] = "step_done"
@@ -120,6 +130,9 @@ class StepDone(_Event):
     checked: bool | None = None
     confidence: float | None = None
     abstained: bool = False
+    strategy: str = "single"
+    votes: tuple[Vote, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 class StepFailed(_Event):
@@ -146,6 +159,7 @@ Event = Annotated[
     | CallDone
     | Token
     | Notice
+    | Voted
     | StepDone
     | StepFailed
     | Answered,
@@ -203,7 +217,7 @@ class Folding:
                 self._parts[event.step_id] = _part(event)
             case StepFailed():
                 self._missing[event.step_id] = _missing(event)
-            case StepStarted() | Answered():
+            case StepStarted() | Voted() | Answered():
                 pass
             case _:
                 assert_never(event)
@@ -233,6 +247,9 @@ def _part(event: StepDone) -> Part:
         checked=event.checked,
         confidence=event.confidence,
         abstained=event.abstained,
+        strategy=event.strategy,
+        votes=event.votes,
+        spans=event.spans,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -15,10 +15,39 @@ from pydantic import (
     ValidationError,
 )
 
-from metier.errors import InvalidPlan, UnknownExpert
+from metier.errors import InvalidPlan, UnknownExpert, nearest
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,32}$")]
-StrategyName = Literal["single"]
+StrategyName = Literal[
+    "single",
+    "vote",
+    "weighted",
+    "average",
+    "mux",
+    "rank",
+    "gate",
+    "mixture",
+    "cascade",
+    "defer",
+    "auto",
+]
+
+STRATEGY_NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
+MOST_SAMPLES = 64
+
+
+def strategy_named(name: str) -> StrategyName:
+    """The strategy of this name.
+
+    Raises:
+        InvalidPlan: there is none; the message lists those that there are.
+    """
+    if name not in STRATEGY_NAMES:
+        raise InvalidPlan(
+            f"no strategy is called {name!r}{nearest(name, STRATEGY_NAMES)}",
+            hint=f"There are {', '.join(STRATEGY_NAMES)}",
+        )
+    return next(known for known in STRATEGY_NAMES if known == name)
 
 
 def _each_once(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,6 +93,30 @@ class Candidate(_Frozen):
     words: tuple[str, ...] = ()
 
 
+class Member(_Frozen):
+    """Who answers a step that several answer: an expert on a model.
+
+    Attributes:
+        model: the expert's own choice where it is None.
+    """
+
+    expert: str
+    model: str | None = None
+
+
+class Combining(_Frozen):
+    """How the steps of a plan are answered by several.
+
+    Attributes:
+        models: each step's expert answers on each of these; the strategy decides where empty.
+        samples: how many answers a step may have; the strategy decides where it is None.
+    """
+
+    strategy: StrategyName = "single"
+    models: tuple[str, ...] = ()
+    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
+
+
 class Step(_Frozen):
     """One subtask with its expert.
 
@@ -71,6 +124,9 @@ class Step(_Frozen):
         needs: ids of the steps whose results it is given, each once.
         candidates: who was considered, best first.
         strategy: how several answers to this step become one.
+        members: who gives them, the first of equals first; empty leaves it to the strategy.
+        samples: how many answers are wanted at most, of all members together; None leaves it to
+            the strategy.
         reason: why this expert, where it was not the best candidate.
         chances: probability that each model gets this step right, where outcomes have taught it;
             empty otherwise.
@@ -82,6 +138,8 @@ class Step(_Frozen):
     needs: Annotated[tuple[StepId, ...], AfterValidator(_each_once)] = ()
     candidates: tuple[Candidate, ...] = ()
     strategy: StrategyName = "single"
+    members: tuple[Member, ...] = ()
+    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
     reason: str | None = None
     chances: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
@@ -157,5 +215,20 @@ class Plan(_Frozen):
         """
         self.order()
         for step in self.steps:
-            if step.expert not in experts:
-                raise UnknownExpert(step.expert, experts)
+            for expert in (step.expert, *(member.expert for member in step.members)):
+                if expert not in experts:
+                    raise UnknownExpert(expert, experts)
+
+    def combined(self, how: Combining) -> Self:
+        """The same plan with this strategy in every step."""
+        steps = tuple(
+            step.model_copy(
+                update={
+                    "strategy": how.strategy,
+                    "members": tuple(Member(expert=step.expert, model=name) for name in how.models),
+                    "samples": how.samples,
+                }
+            )
+            for step in self.steps
+        )
+        return self.model_copy(update={"steps": steps})

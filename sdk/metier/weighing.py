@@ -6,13 +6,16 @@ of the options takes the model's liking for a letter out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metier.capability import Card
-from metier.expert import Context, Task, messages_for
+from metier.expert import Task, messages_for
 from metier.grading import Choices
 from metier.plan import Message
+
+# As `Context.probe` does it.
+Probe = Callable[[Sequence[Message], Sequence[str]], Awaitable[Mapping[str, float]]]
 
 _LETTER = "Answer with the letter of the right option only."
 
@@ -41,7 +44,7 @@ class Weighed:
 
 
 async def weighed(
-    choices: Choices, task: Task, card: Card, context: Context, *, orders: int | None = None
+    choices: Choices, task: Task, card: Card, probe: Probe, *, orders: int | None = None
 ) -> Weighed:
     """Ask a model for one token in each order of the options, and average.
 
@@ -51,6 +54,7 @@ async def weighed(
 
     Args:
         task: the question with its documents; its text is replaced by the choices' own.
+        probe: asks the model: `context.probe`.
         orders: how many orders are asked; all of them where not given.
     """
     count = len(choices.options) or 1
@@ -58,7 +62,7 @@ async def weighed(
     totals = [0.0] * len(choices.labels)
     for by in range(0, count, -(-count // asked)):
         rotated = choices.rotated(by)
-        found = await context.probe(_asking(rotated, task, card), choices.labels)
+        found = await probe(_asking(rotated, task, card), choices.labels)
         for place, label in enumerate(choices.labels):
             totals[(place + by) % len(totals)] += found[label]
     return Weighed(choices=choices, probabilities=_shares(totals))

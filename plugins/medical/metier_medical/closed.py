@@ -14,7 +14,7 @@ SURE = 0.4
 
 async def chosen(choices: Choices, task: Task, card: Card, context: Context) -> str:
     """The choice that the model finds likeliest, and how sure it is; below `SURE` no answer."""
-    found = await weighed(choices, task, card, context)
+    found = await weighed(choices, task, card, context.probe)
     sure = found.confidence >= SURE
     context.rate(found.confidence, abstain=not sure)
     if sure:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from metier.cli.session import (
     FAILED,
@@ -23,7 +24,7 @@ from metier.cli.session import (
 if TYPE_CHECKING:
     from metier.cli.render import Form, Screen
     from metier.council import Council
-    from metier.plan import Document, Plan
+    from metier.plan import Combining, Document, Plan, StrategyName
 
 
 def _complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -62,6 +63,59 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class _Strategy(click.ParamType):
+    """A strategy's name. Unlike `click.Choice` it knows the names only when one is given."""
+
+    name = "name"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> StrategyName:
+        from metier.errors import InvalidPlan
+        from metier.plan import strategy_named
+
+        try:
+            return strategy_named(value)
+        except InvalidPlan as exc:
+            self.fail(str(exc), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from metier.plan import STRATEGY_NAMES
+
+        return [CompletionItem(name) for name in STRATEGY_NAMES if name.startswith(incomplete)]
+
+
+def _combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--samples",
+            type=click.IntRange(1, 64),
+            metavar="N",
+            help="Answers of a step, at most.",
+        ),
+        click.option(
+            "--with",
+            "models",
+            multiple=True,
+            metavar="MODEL",
+            shell_complete=_complete_model,
+            help="A model that takes part in each step. Repeatable.",
+        ),
+        click.option(
+            "-s",
+            "--strategy",
+            type=_Strategy(),
+            default="single",
+            help="How several answers to a step become one: single (the default), vote, weighted, "
+            "average, mux, rank, gate, mixture, cascade, defer or auto.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr."),
@@ -84,12 +138,16 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_running_options
 @click.option("--plan", "show_plan", is_flag=True, help="Show the plan on stderr first.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@_combining_options
 @_planning_options
 def ask(
     question: tuple[str, ...],
     experts: tuple[str, ...],
     files: tuple[Path, ...],
+    models: tuple[str, ...],
     *,
+    strategy: StrategyName,
+    samples: int | None,
     dry_run: bool,
     show_plan: bool,
     model: str | None,
@@ -108,7 +166,7 @@ def ask(
         settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
-        make = partial(council.plan, text, documents=documents, experts=experts or None)
+        make = _planning(council, text, documents, experts, _how(strategy, models, samples))
         if dry_run:
             show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
@@ -118,15 +176,23 @@ def ask(
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to edit and run.")
+@_combining_options
 @_planning_options
 def plan(
-    question: tuple[str, ...], experts: tuple[str, ...], files: tuple[Path, ...], *, as_json: bool
+    question: tuple[str, ...],
+    experts: tuple[str, ...],
+    files: tuple[Path, ...],
+    models: tuple[str, ...],
+    *,
+    strategy: StrategyName,
+    samples: int | None,
+    as_json: bool,
 ) -> None:
     """Show who would do what, without asking a model."""
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         council = open_council(load_settings())
-        make = partial(council.plan, text, documents=documents, experts=experts or None)
+        make = _planning(council, text, documents, experts, _how(strategy, models, samples))
         show_plan_of(run_async(make, closing=council), as_json=as_json)
 
 
@@ -157,6 +223,24 @@ def run(
         council = open_council(settings)
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
         sys.exit(run_async(partial(answered, council, given, screen), closing=council))
+
+
+def _how(strategy: StrategyName, models: tuple[str, ...], samples: int | None) -> Combining:
+    from metier.plan import Combining
+
+    if strategy == "single" and (len(models) > 1 or samples):
+        raise click.UsageError("--with and --samples need a --strategy that combines answers")
+    return Combining(strategy=strategy, models=models, samples=samples)
+
+
+def _planning(
+    council: Council,
+    text: str,
+    documents: tuple[Document, ...],
+    experts: tuple[str, ...],
+    how: Combining,
+) -> Callable[[], Coroutine[Any, Any, Plan]]:
+    return partial(council.plan, text, documents=documents, experts=experts or None, strategy=how)
 
 
 async def answered(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:

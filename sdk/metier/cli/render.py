@@ -19,10 +19,11 @@ from metier.events import (
     StepFailed,
     StepStarted,
     Token,
+    Voted,
 )
 
 if TYPE_CHECKING:
-    from metier.answer import Answer
+    from metier.answer import Answer, Vote
 
 Form = Literal["text", "json", "jsonl"]
 
@@ -75,6 +76,8 @@ class Screen:
                 self._trace(f"    {event.purpose}: asking {event.model}")
             case CallDone():
                 self._trace(f"    {_told(event)}")
+            case Voted():
+                self._trace(f"    {_vote(event.vote)}")
             case StepDone():
                 self._trace(_checked(event))
             case StepFailed():
@@ -154,8 +157,27 @@ def _told(event: CallDone) -> str:
     )
 
 
+def _vote(vote: Vote) -> str:
+    who = f"{vote.expert} on {vote.model}" if vote.model else vote.expert
+    said = f"no answer ({vote.error})" if vote.error else repr(vote.answer or "no answer")
+    sure = "" if vote.confidence is None else f", {vote.confidence:.0%} sure"
+    return f"{who}: {said}{sure}"
+
+
 def _checked(event: StepDone) -> str:
     word = {True: "checked", False: "not checked", None: "done"}[event.checked]
     word = "not sure enough to answer" if event.abstained else word
     sure = "" if event.confidence is None else f", {event.confidence:.0%} sure"
-    return f"[{event.step_id}] {event.expert}: {word}{sure}"
+    agreed = sum(vote.chosen for vote in event.votes)
+    votes = f", {event.strategy}: {agreed} of {len(event.votes)} agree" if event.votes else ""
+    spans = f", {event.strategy}: {_shares(event)}" if event.spans else ""
+    return f"[{event.step_id}] {event.expert}: {word}{sure}{votes}{spans}"
+
+
+def _shares(event: StepDone) -> str:
+    """How much of a text each model wrote."""
+    whole = sum(len(span.text) for span in event.spans) or 1
+    written: dict[str, int] = {}
+    for span in event.spans:
+        written[span.model] = written.get(span.model, 0) + len(span.text)
+    return ", ".join(f"{model} wrote {count / whole:.0%}" for model, count in written.items())

@@ -29,6 +29,8 @@ def _step_lines(step: Step) -> list[str]:
     chance = f" {chosen.probability:.2f}" if chosen and step.reason is None else ""
     needs = f"  ← needs {', '.join(step.needs)}" if step.needs else ""
     lines = [f"{step.id} {step.expert}{chance}{needs}", clipped(step.task)]
+    if step.strategy != "single" or step.members:
+        lines.append(_strategy_line(step))
     if step.reason:
         lines.append(step.reason)
     if chosen and chosen.capability and step.reason is None:
@@ -40,6 +42,12 @@ def _step_lines(step: Step) -> list[str]:
     if others:
         lines.append(f"runner-up: {others[0].expert} {others[0].probability:.2f}")
     return lines
+
+
+def _strategy_line(step: Step) -> str:
+    named = ", ".join(f"{each.expert} on {each.model or 'its own model'}" for each in step.members)
+    most = f", at most {step.samples} answers" if step.samples else ""
+    return f"{step.strategy}{f' of {named}' if named else ''}{most}"
 
 
 def clipped(text: str, width: int = _WIDTH) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from metier.combining.strategy import Sampled, Sampler
+from metier.combining.strategy import Options, Sampled, Sampler
 from metier.plan import Step
 
 
 async def single(step: Step, sampler: Sampler) -> Sampled:
-    """One call of the step's expert."""
-    return await sampler.sample(step.expert, live=True)
+    """One call of the step's expert; of its first member, where it names some."""
+    voter = (await sampler.voters("models"))[0] if step.members else sampler.own
+    return await sampler.sample(voter, options=Options(live=True))

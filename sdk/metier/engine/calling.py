@@ -26,6 +26,15 @@ class Caller:
         self._budget = budget
         self._numbers = itertools.count(1)
 
+    @property
+    def calls_left(self) -> int:
+        """How many calls the budget still has."""
+        return self._budget.left
+
+    def slots(self, model: str) -> int:
+        """How many requests to this model the server runs side by side."""
+        return self._server.slots(model)
+
     async def stream(
         self,
         model: InstalledModel,

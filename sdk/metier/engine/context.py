@@ -15,7 +15,7 @@ from metier.engine.calling import Caller
 from metier.errors import InvalidOutput
 from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
-from metier.models.server import InstalledModel, Sampling
+from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
 from metier.skills import Skill
 
@@ -35,6 +35,7 @@ class StepContext:
         find_passages: Callable[[str, str, int], Awaitable[Sequence[Passage]]],
         step_id: str,
         seed: int,
+        logprobs: bool = False,
     ) -> None:
         self._caller = caller
         self._card = card
@@ -43,7 +44,9 @@ class StepContext:
         self._find_passages = find_passages
         self._step_id = step_id
         self._seed = seed
-        self._open: list[AsyncGenerator[str, None]] = []
+        self._logprobs = logprobs
+        self._written: list[float] = []
+        self._open: list[AsyncGenerator[Chunk, None]] = []
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
@@ -57,24 +60,37 @@ class StepContext:
             temperature=self._card.temperature,
             seed=self._seed,
             max_tokens=self._card.max_tokens,
+            logprobs=self._logprobs,
         )
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Of the tokens that were written; None where they were not asked for."""
+        return sum(self._written) / len(self._written) if self._written else None
 
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling | None = None
     ) -> AsyncIterator[str]:
         """The model's reply, piece by piece."""
-        model = await self._choose()
-        self.models[model.name] = None
-        pieces = self._caller.stream(
-            model,
-            messages,
-            sampling or self.sampling,
-            purpose="step",
-            step_id=self._step_id,
-        )
+        pieces = self.chunks(messages, sampling or self.sampling)
         self._open.append(pieces)
         async for piece in pieces:
-            yield piece
+            if piece.text:
+                yield piece.text
+
+    async def chunks(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AsyncGenerator[Chunk, None]:
+        """The model's reply with all that the server says of it."""
+        model = await self._choose()
+        self.models[model.name] = None
+        pieces = self._caller.chunks(
+            model, messages, sampling, purpose="step", step_id=self._step_id
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                self._written += [token.logprob for token in piece.logprobs]
+                yield piece
 
     async def aclose(self) -> None:
         """Close the streams that an expert began and did not read to their end."""
@@ -91,13 +107,8 @@ class StepContext:
         self, messages: Sequence[Message], labels: Sequence[str]
     ) -> Mapping[str, float]:
         """How probable the model finds each label as its next word."""
-        model = await self._choose()
-        self.models[model.name] = None
         sampling = replace(self.sampling, max_tokens=1, top_logprobs=MOST_ALTERNATIVES)
-        pieces = self._caller.chunks(
-            model, messages, sampling, purpose="step", step_id=self._step_id
-        )
-        async with aclosing(pieces):
+        async with aclosing(self.chunks(messages, sampling)) as pieces:
             tokens = [token async for piece in pieces for token in piece.logprobs]
         return label_probabilities(tokens[0] if tokens else None, labels)
 

@@ -216,7 +216,10 @@ class Engine:
             messages=plan.messages,
             documents=plan.documents,
         )
-        job = Job(step=step, task=task, solo=len(plan.steps) == 1)
+        solo = len(plan.steps) == 1
+        open_steps = len(plan.steps) - len(run.done) - len(run.errors)
+        # One call for every other step, and one for composing.
+        job = Job(step=step, task=task, solo=solo, reserve=0 if solo else open_steps)
         try:
             run.done[step.id] = await self._executor.run(job, caller=run.caller, emit=run.recorder)
         except MetierError as exc:

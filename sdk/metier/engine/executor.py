@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import anyio
-
-from metier.capability import GENERAL
-from metier.combining import STRATEGIES, Sampled
+from metier.combining import STRATEGIES
+from metier.embedding.embedder import Embedder
 from metier.engine.calling import Caller
-from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
-from metier.errors import ExpertFailed, MetierError
+from metier.engine.sampling import FindPassages, StepSampler, World
+from metier.errors import ExpertFailed
 from metier.events import StepDone, StepStarted, Token
-from metier.expert import Expert, Task
+from metier.expert import Task
 from metier.knowledge.passages import Passage
-from metier.loading import place_of
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
-from metier.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +26,13 @@ class Job:
 
     Attributes:
         solo: whether it is the only step, so that its words are the answer.
+        reserve: model calls that must be left for later steps and for composing.
     """
 
     step: Step
     task: Task
     solo: bool
+    reserve: int = 0
 
 
 class Executor(Protocol):
@@ -52,9 +47,6 @@ class Executor(Protocol):
         ...
 
 
-FindPassages = Callable[[str, str, int], Awaitable[Sequence[Passage]]]
-
-
 async def no_passages(domain: str, query: str, k: int) -> Sequence[Passage]:
     """What is found where nobody keeps documents."""
     return ()
@@ -65,6 +57,7 @@ class LocalExecutor:
 
     Args:
         find_passages: searches a domain's documents, as `Shelf.search` does.
+        embedder: compares free texts where several answer; without one they count as alike.
     """
 
     def __init__(
@@ -74,17 +67,29 @@ class LocalExecutor:
         *,
         seed: int = 0,
         find_passages: FindPassages = no_passages,
+        embedder: Embedder | None = None,
     ) -> None:
-        self._registry = registry
-        self._chooser = chooser
-        self._seed = seed
-        self._find_passages = find_passages
+        self._world = World(
+            registry=registry,
+            chooser=chooser,
+            find_passages=find_passages,
+            embedder=embedder,
+            seed=seed,
+        )
 
     async def run(self, job: Job, *, caller: Caller, emit: Emit) -> StepDone:
-        """Run the step's strategy over the step's expert."""
+        """Run the step's strategy."""
         step = job.step
         emit(StepStarted(step_id=step.id, expert=step.expert, task=step.task))
-        sampler = _StepSampler(self, job, caller, emit)
+        sampler = StepSampler(
+            step,
+            job.task,
+            self._world,
+            caller=caller,
+            emit=emit,
+            solo=job.solo,
+            reserve=job.reserve,
+        )
         sampled = await STRATEGIES[step.strategy](step, sampler)
         if not sampled.text.strip():
             raise ExpertFailed(f"{step.expert} gave an empty answer")
@@ -100,97 +105,9 @@ class LocalExecutor:
             checked=sampled.checked,
             confidence=sampled.confidence,
             abstained=sampled.abstained,
+            strategy=step.strategy,
+            votes=sampled.votes,
+            spans=sampled.spans,
         )
         emit(done)
         return done
-
-    async def expert(self, name: str) -> Expert:
-        """The expert; importing its plugin may take a while, so it is done in a thread."""
-        return await in_thread(self._registry.expert, name)
-
-    def context(self, expert: Expert, job: Job, caller: Caller) -> StepContext:
-        """What the expert may use in this step."""
-        general = self._registry.cards.get(GENERAL)
-        return StepContext(
-            caller=caller,
-            card=expert.card,
-            choose=lambda: self._chooser.model_for(expert.card, general, chances=job.step.chances),
-            find_skill=self._registry.skill,
-            find_passages=self._find_passages,
-            step_id=job.step.id,
-            seed=self._seed,
-        )
-
-
-class _StepSampler:
-    """The `Sampler` of one job."""
-
-    def __init__(self, executor: LocalExecutor, job: Job, caller: Caller, emit: Emit) -> None:
-        self._executor = executor
-        self._job = job
-        self._caller = caller
-        self._emit = emit
-        self.streamed = False
-
-    async def sample(self, expert: str, *, live: bool = False) -> Sampled:
-        found = await self._executor.expert(expert)
-        context = self._executor.context(found, self._job, self._caller)
-        as_answer = live and self._job.solo and found.card.stream == "direct"
-        pieces: list[str] = []
-        try:
-            async with aclosing(_pieces(found, self._job.task, context)) as stream:
-                async for piece in stream:
-                    pieces.append(piece)
-                    if live:
-                        step_id = self._job.step.id
-                        self._emit(Token(step_id=step_id, text=piece, answer=as_answer))
-                        self.streamed = self.streamed or as_answer
-        except MetierError:
-            raise
-        # An expert's code may raise anything; the step fails, the plan goes on.
-        except (Exception, SystemExit) as exc:
-            raise _crashed(found, exc) from exc
-        finally:
-            with anyio.CancelScope(shield=True):
-                await context.aclose()
-        return Sampled(
-            text="".join(pieces),
-            expert=expert,
-            models=tuple(context.models),
-            sources=tuple(context.sources),
-            checked=context.checked,
-            confidence=context.confidence,
-            abstained=context.abstained,
-        )
-
-
-def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
-    """What an expert's code raised, and where."""
-    place = place_of(exc, type(expert).__module__)
-    folder = Path(place.rpartition(":")[0]).parent
-    hint = f"Mend it there; to see more: metier experts check {folder}" if place else ""
-    where = f" ({place})" if place else ""
-    return ExpertFailed(f"{expert.id} raised {type(exc).__name__}: {exc}{where}", hint=hint)
-
-
-async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncGenerator[str, None]:
-    """The pieces of an answer, whichever way the expert was written."""
-    answering = await _started(expert.answer, task, context)
-    if inspect.isawaitable(answering):
-        answering = await answering
-    if isinstance(answering, str):
-        yield answering
-        return
-    if not isinstance(answering, AsyncIterator):
-        kind = type(answering).__name__
-        raise ExpertFailed(f"{expert.id}.answer returned {kind}, not text or an async iterator")
-    async for piece in answering:
-        yield str(piece)
-
-
-async def _started(answer: Callable[..., object], task: Task, context: StepContext) -> object:
-    """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
-    plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
-    if plain and getattr(answer, "__func__", None) is not Expert.answer:
-        return await in_thread(answer, task, context)
-    return answer(task, context)

@@ -46,6 +46,11 @@ class Budget:
         self.max_calls = max_calls
         self.spent = 0
 
+    @property
+    def left(self) -> int:
+        """How many calls are left."""
+        return self.max_calls - self.spent
+
     def spend(self) -> None:
         """Take one call.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from metier.capability import Card
 from metier.errors import ModelMissing
@@ -53,31 +53,63 @@ class ModelChooser:
             ModelMissing: none of the models is installed.
             ModelServerUnreachable: the server cannot be asked.
         """
-        if not self._installed:
-            listed = await self._server.list()
-            self._installed = {full_name(model.name): model for model in listed}
+        await self._list()
         if card.is_general and self._general_model is not None:
-            return self._named(self._general_model)
-        learnt = chances or {}
-        likeliest = sorted(learnt, key=learnt.__getitem__, reverse=True)
-        wanted = [*card.models]
-        if general is not None and not card.is_general:
-            wanted += [self._general_model] if self._general_model else []
-            wanted += general.models
-        for name in [*likeliest, *wanted]:
-            found = self._installed.get(full_name(name))
-            if found is not None and self._fits(found):
-                return found
+            return await self.named(self._general_model)
+        wanted = self._wanted(card, general, chances or {})
+        if found := self._usable(wanted):
+            return found[0]
         self._installed = {}  # so that a model pulled meanwhile is seen next time
         missing = wanted[-1] if wanted else "qwen2.5-coder:1.5b"
         raise ModelMissing(missing)
 
-    def _named(self, name: str) -> InstalledModel:
+    async def models_for(
+        self,
+        card: Card,
+        general: Card | None,
+        *,
+        chances: Mapping[str, float] | None = None,
+    ) -> list[InstalledModel]:
+        """All models that an expert may run on, the one of `model_for` first, weights once each.
+
+        Raises:
+            ModelMissing, ModelServerUnreachable: as `model_for` does.
+        """
+        first = await self.model_for(card, general, chances=chances)
+        others = self._usable(self._wanted(card, general, chances or {}))
+        return list({model.digest or model.name: model for model in (first, *others)}.values())
+
+    async def named(self, name: str) -> InstalledModel:
+        """The model of this name.
+
+        Raises:
+            ModelMissing: it is not installed.
+            ModelServerUnreachable: the server cannot be asked.
+        """
+        await self._list()
         if (found := self._installed.get(full_name(name))) is None:
             installed = list(self._installed)
             self._installed = {}
             raise ModelMissing(name, installed=installed)
         return found
+
+    async def _list(self) -> None:
+        if not self._installed:
+            listed = await self._server.list()
+            self._installed = {full_name(model.name): model for model in listed}
+
+    def _wanted(self, card: Card, general: Card | None, chances: Mapping[str, float]) -> list[str]:
+        """Names of models, the likeliest to be right first."""
+        wanted = [*sorted(chances, key=chances.__getitem__, reverse=True), *card.models]
+        if general is not None and not card.is_general:
+            wanted += [self._general_model] if self._general_model else []
+            wanted += general.models
+        return wanted
+
+    def _usable(self, names: Sequence[str]) -> list[InstalledModel]:
+        """Those that are installed and fit in memory, in this order."""
+        installed = (self._installed.get(full_name(name)) for name in names)
+        return [model for model in installed if model is not None and self._fits(model)]
 
     def _fits(self, model: InstalledModel) -> bool:
         return self._memory_bytes is None or model.size_bytes * _OVERHEAD < self._memory_bytes

@@ -30,7 +30,9 @@ class Stall:
     text: str = ""
 
 
-Said = str | Stall | Mapping[str, float]
+# Words with their log-probabilities, as a server tells them where it is asked to.
+Words = tuple[tuple[str, float], ...]
+Said = str | Stall | Words | Mapping[str, float]
 Reply = Said | Exception | Callable[[ChatRequest], Said]
 # A function alone replies to every request.
 WholeScript = Callable[[ChatRequest], Said | Exception]
@@ -51,7 +53,8 @@ class ScriptedModels:
     Args:
         replies: for each model its replies; an exception is raised, a function is called with
             the request, a `Stall` never ends. A reply is streamed word by word. A mapping answers
-            a one-token probe: the probability of each label. A function in place of the replies
+            a one-token probe: the probability of each label. Pairs of a word and its
+            log-probability are streamed with it. A function in place of the replies
             is called with every request.
         slots: how many requests it claims to run at once.
 
@@ -197,6 +200,11 @@ def _chunks(reply: Said) -> list[Chunk]:
         return [Chunk(text=word) for word in _words(reply.text)]
     if isinstance(reply, str):
         return [Chunk(text=word) for word in _words(reply)]
+    if isinstance(reply, tuple):
+        return [
+            Chunk(text=word, logprobs=(TokenProbability(token=word, logprob=logprob),))
+            for word, logprob in reply
+        ]
     logprobs = {label: math.log(share) for label, share in reply.items() if share > 0}
     best = max(logprobs, key=logprobs.__getitem__)
     token = TokenProbability(token=best, logprob=logprobs[best], top=tuple(logprobs.items()))

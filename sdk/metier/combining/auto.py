@@ -1,0 +1,97 @@
+"""`auto`: one answer where it is sure, two where they agree, more only where they do not.
+
+For small models picking and voting beat discussing (docs/results/combining.md). So what can be
+compared is sampled until the vote is clear, and what cannot is answered once, and written again
+only where its model was unsure of its own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metier.combining.comparing import kind_of
+from metier.combining.counting import is_settled
+from metier.combining.electing import counted, declared, elected, typical
+from metier.combining.rank import ranked
+from metier.combining.rounds import Ask, Ballot, Poll
+from metier.combining.strategy import Options, Sampled, Sampler, Voter
+from metier.combining.sureness import sure_of
+from metier.combining.vote import TEMPERATURE
+from metier.plan import Step
+
+# Samples of all models together.
+MOST = 8
+# A model that is known to be so much weaker has no say.
+WITHIN = 0.10
+# Chosen on other rows than those reported: docs/results/combining.md.
+SURE = 0.95
+CLEAR = 0.87
+# Free texts, in mean cosine: the most typical one by less is judged.
+_MARGIN = 0.02
+_FREE_SAMPLES = 3
+
+
+async def auto(step: Step, sampler: Sampler) -> Sampled:
+    """The answer that the fewest calls make likely to be right.
+
+    One call where the answer was checked or is surely meant, two where they agree, else up to
+    `step.samples`, or `MOST`.
+    """
+    voters = near_in_skill(await sampler.voters("models"))
+    most = step.samples or MOST
+    poll = Poll(sampler)
+    await poll.ask([Ask(voter=voters[0])])
+    if poll.ballots and (poll.over or most == 1 or _is_sure(poll.ballots[0])):
+        count = await counted(poll.ballots, sampler)
+        return declared(count, count.groups[0], poll, weights=[1.0], share=None)
+    texts = [ballot.sampled.text for ballot in poll.ballots]
+    if poll.ballots and kind_of(sampler.task.text, sampler.output, texts) is None:
+        return await _free(poll, voters, min(most, _FREE_SAMPLES), sampler)
+    return await _voted(poll, voters, most, sampler)
+
+
+def near_in_skill(voters: Sequence[Voter]) -> list[Voter]:
+    """The best voter and those that are known to be about as skilled; the best one first.
+
+    Where skills are not known, only the step's own choice: a second model that is much weaker
+    takes more from a vote than it gives.
+    """
+    known = [voter for voter in voters if voter.skill is not None]
+    if not known:
+        return list(voters[:1])
+    ordered = sorted(known, key=lambda voter: -(voter.skill or 0.0))
+    least = (ordered[0].skill or 0.0) - WITHIN
+    return [voter for voter in ordered if (voter.skill or 0.0) >= least]
+
+
+def _is_sure(ballot: Ballot) -> bool:
+    sure = sure_of(ballot)
+    return sure is not None and sure >= SURE
+
+
+async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
+    """Samples of the voters in turn until one answer is clearly ahead."""
+    for number in range(1, most):
+        count = await counted(poll.ballots, sampler) if poll.ballots else None
+        settled = count is not None and is_settled(count.groups, most - number, sure=CLEAR)
+        if poll.over or settled:
+            break
+        voter = voters[number % len(voters)]
+        draw = Options(draw=number // len(voters) + 1, temperature=TEMPERATURE)
+        await poll.ask([Ask(voter=voter, options=draw)])
+    poll.require()
+    return await elected(await counted(poll.ballots, sampler), sampler, poll)
+
+
+async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
+    """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
+    for number in range(1, most):
+        voter = voters[number % len(voters)]
+        draw = Options(draw=number // len(voters) + 1, temperature=TEMPERATURE)
+        await poll.ask([Ask(voter=voter, options=draw)])
+    count = await counted(poll.ballots, sampler)
+    if len(poll.ballots) > 1 and count.kind is None:
+        near = sorted(await typical(count, sampler, [1.0] * len(count.ballots)))
+        if near[-1] - near[-2] < _MARGIN:
+            return await ranked(poll, sampler)
+    return await elected(count, sampler, poll)

@@ -1,0 +1,57 @@
+"""`weighted`: a vote in which who is more often right, or surer, counts for more.
+
+Weights are the log-odds of measured skills where outcomes have taught them; else a softmax over
+confidences, as in CISC (Taubenfeld et al. 2025, "Confidence Improves Self-Consistency in LLMs").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from metier.combining.counting import log_odds, softmax
+from metier.combining.electing import Count, counted, elected
+from metier.combining.rounds import Ballot, Poll
+from metier.combining.strategy import Sampled, Sampler
+from metier.combining.sureness import sure_of
+from metier.combining.vote import SAMPLES, asks_for
+from metier.grading import Label
+from metier.plan import Step
+
+# Of confidences between 0 and 1: one that is 0.2 higher counts for about 1.5 times as much.
+_TEMPERATURE = 0.5
+
+
+async def weighted(step: Step, sampler: Sampler) -> Sampled:
+    """The answer with the most weight: one of every member, or several of the only one."""
+    voters = await sampler.voters("models")
+    samples = step.samples or (len(voters) if len(voters) > 1 else SAMPLES)
+    poll = Poll(sampler)
+    await poll.ask(asks_for(voters, samples))
+    poll.require()
+    count = await counted(poll.ballots, sampler)
+    weights = by_skill(count) or by_confidence(poll.ballots)
+    return await elected(count, sampler, poll, weights=weights)
+
+
+def by_skill(count: Count) -> list[float] | None:
+    """The log-odds of each ballot's measured skill; None where one is not known, or all are alike.
+
+    Skills that are all at or below chance weigh nothing, and say nothing.
+    """
+    skills = [ballot.voter.skill for ballot in count.ballots]
+    known = [skill for skill in skills if skill is not None]
+    if len(known) < len(skills) or len(set(known)) < 2:
+        return None
+    choices = len(count.kind.labels) if isinstance(count.kind, Label) else 2
+    weights = [log_odds(skill, choices=choices) for skill in known]
+    return weights if any(weights) else None
+
+
+def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
+    """Shares by how sure each ballot is; all alike where nobody says."""
+    sure = [sure_of(ballot) for ballot in ballots]
+    known = [each for each in sure if each is not None]
+    mean = math.fsum(known) / len(known) if known else 0.0
+    shares = softmax([mean if each is None else each for each in sure], temperature=_TEMPERATURE)
+    return [share * len(ballots) for share in shares]

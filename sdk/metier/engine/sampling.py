@@ -1,0 +1,298 @@
+"""The `Sampler` of one step: experts, models, budget and events behind one face."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import numpy as np
+
+from metier.answer import Vote
+from metier.capability import GENERAL, Card
+from metier.combining import Options, Sampled, Voter
+from metier.combining.strategy import AS_THE_CARD_SAYS, Prompt
+from metier.embedding.embedder import Embedder, Vectors
+from metier.engine.calling import Caller
+from metier.engine.context import StepContext
+from metier.engine.recorder import Emit
+from metier.errors import ExpertFailed, MetierError
+from metier.events import Token, Voted
+from metier.expert import Expert, Task
+from metier.knowledge.passages import Passage
+from metier.loading import place_of
+from metier.models.choosing import ModelChooser, full_name
+from metier.models.server import Chunk, InstalledModel
+from metier.plan import Candidate, Member, Step
+from metier.registry import Registry
+from metier.sandbox import Sandbox, Sandboxes
+from metier.threads import in_thread
+
+# A candidate that the planner finds less probable has no say.
+_LIKELY = 0.1
+FindPassages = Callable[[str, str, int], Awaitable[Sequence[Passage]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What all steps share.
+
+    Attributes:
+        embedder: who makes vectors of answers; without one, free texts are all alike.
+    """
+
+    registry: Registry
+    chooser: ModelChooser
+    find_passages: FindPassages
+    embedder: Embedder | None
+    seed: int
+
+    @property
+    def general(self) -> Card | None:
+        """The card of the general expert."""
+        return self.registry.cards.get(GENERAL)
+
+
+class StepSampler:
+    """Asks experts about one step.
+
+    Args:
+        solo: whether the step's words are the answer.
+        reserve: model calls that later steps need.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        task: Task,
+        world: World,
+        *,
+        caller: Caller,
+        emit: Emit,
+        solo: bool,
+        reserve: int,
+    ) -> None:
+        self._step = step
+        self._task = task
+        self._world = world
+        self._caller = caller
+        self._emit = emit
+        self._solo = solo
+        self._reserve = reserve
+        self.streamed = False
+
+    @property
+    def task(self) -> Task:
+        """What is asked."""
+        return self._task
+
+    @property
+    def own(self) -> Voter:
+        """The step's expert on the model of its choice."""
+        return Voter(expert=self._step.expert, fit=self._fit(self._step.expert))
+
+    @property
+    def judge(self) -> Voter:
+        """The general expert; the step's own where there is none."""
+        return Voter(expert=GENERAL) if self._world.general else self.own
+
+    @property
+    def output(self) -> str:
+        """What the capability that was chosen promises; empty where none was."""
+        candidate = self._candidate(self._step.expert)
+        card = self._world.registry.cards[self._step.expert]
+        kinds = {capability.name: capability.output for capability in card.capabilities}
+        return kinds.get(candidate.capability or "", "") if candidate else ""
+
+    @property
+    def calls_left(self) -> int:
+        """What the budget has for this step."""
+        return self._caller.calls_left - self._reserve
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The sandboxes of this machine."""
+        return Sandboxes()
+
+    def card(self, voter: Voter) -> Card:
+        """The card of the voter's expert."""
+        return self._world.registry.cards[voter.expert]
+
+    def slots(self, voter: Voter) -> int:
+        """As the server has."""
+        return self._caller.slots(voter.model)
+
+    def tell(self, vote: Vote) -> None:
+        """Say it in an event."""
+        self._emit(Voted(step_id=self._step.id, vote=vote))
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the planner's embedder."""
+        if self._world.embedder is None:
+            return np.ones((len(texts), 1), dtype=np.float32)
+        return await self._world.embedder.embed(texts)
+
+    async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
+        """The step's members; else models of its expert, or its candidates."""
+        if self._step.members:
+            return [await self._member(member) for member in self._step.members]
+        own = self._step.expert
+        if among == "models":
+            models = await self._world.chooser.models_for(
+                self._world.registry.cards[own], self._world.general, chances=self._step.chances
+            )
+            return [self._voter(own, model) for model in models]
+        others = [
+            candidate.expert
+            for candidate in self._step.candidates
+            if candidate.expert != own
+            and candidate.probability >= _LIKELY
+            and candidate.expert in self._world.registry.cards
+        ]
+        return [await self._member(Member(expert=name)) for name in (own, *others)]
+
+    async def _member(self, member: Member) -> Voter:
+        if member.model is not None:
+            return self._voter(member.expert, await self._world.chooser.named(member.model))
+        return self._voter(member.expert, await self._chosen(member.expert))
+
+    async def _chosen(self, expert: str) -> InstalledModel:
+        card = self._world.registry.cards[expert]
+        chances = self._step.chances
+        return await self._world.chooser.model_for(card, self._world.general, chances=chances)
+
+    def _voter(self, expert: str, model: InstalledModel) -> Voter:
+        chances = {full_name(name): chance for name, chance in self._step.chances.items()}
+        return Voter(
+            expert=expert,
+            model=model.name,
+            skill=chances.get(full_name(model.name)),
+            fit=self._fit(expert),
+            size_bytes=model.size_bytes,
+        )
+
+    def _fit(self, expert: str) -> float:
+        candidate = self._candidate(expert)
+        return candidate.probability if candidate else 1.0
+
+    def _candidate(self, expert: str) -> Candidate | None:
+        return next((each for each in self._step.candidates if each.expert == expert), None)
+
+    async def sample(
+        self, voter: Voter, *, options: Options = AS_THE_CARD_SAYS, prompt: Prompt | None = None
+    ) -> Sampled:
+        """One answer, told piece by piece where it is live."""
+        found = await in_thread(self._world.registry.expert, voter.expert)
+        context = self._context(found, voter, options)
+        pieces: list[str] = []
+        answering = _asked(context, prompt) if prompt else _pieces(found, self._task, context)
+        try:
+            async with aclosing(answering) as stream:
+                async for piece in stream:
+                    pieces.append(piece)
+                    if options.live:
+                        self._say(found, piece)
+        except MetierError:
+            raise
+        # An expert's code may raise anything; the step fails, the plan goes on.
+        except (Exception, SystemExit) as exc:
+            raise _crashed(found, exc) from exc
+        finally:
+            with anyio.CancelScope(shield=True):
+                await context.aclose()
+        return Sampled(
+            text="".join(pieces),
+            expert=voter.expert,
+            models=tuple(context.models),
+            sources=tuple(context.sources),
+            checked=context.checked,
+            confidence=context.confidence,
+            abstained=context.abstained,
+            logprob=context.mean_logprob,
+        )
+
+    def _say(self, expert: Expert, piece: str) -> None:
+        as_answer = self._solo and expert.card.stream == "direct"
+        self._emit(Token(step_id=self._step.id, text=piece, answer=as_answer))
+        self.streamed = self.streamed or as_answer
+
+    async def probe(
+        self, voter: Voter, prompt: Prompt, labels: Sequence[str]
+    ) -> Mapping[str, float]:
+        """One token, and what else it might have been."""
+        expert = await in_thread(self._world.registry.expert, voter.expert)
+        return await self._context(expert, voter, AS_THE_CARD_SAYS).probe(prompt, labels)
+
+    async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        """The model's reply, with log-probabilities."""
+        expert = await in_thread(self._world.registry.expert, voter.expert)
+        context = self._context(expert, voter, AS_THE_CARD_SAYS)
+        async with aclosing(context.chunks(prompt, replace(context.sampling, logprobs=True))) as it:
+            async for chunk in it:
+                yield chunk
+
+    def _context(self, expert: Expert, voter: Voter, options: Options) -> StepContext:
+        """What the expert may use for this sample."""
+        world = self._world
+        wanted = {} if options.temperature is None else {"temperature": options.temperature}
+        choose = world.chooser.named
+        return StepContext(
+            caller=self._caller,
+            card=expert.card.model_copy(update=wanted),
+            choose=lambda: choose(voter.model) if voter.model else self._chosen(voter.expert),
+            find_skill=world.registry.skill,
+            find_passages=world.find_passages,
+            step_id=self._step.id,
+            seed=world.seed + options.draw,
+            logprobs=self._step.strategy != "single",
+        )
+
+
+def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
+    """What an expert's code raised, and where."""
+    place = place_of(exc, type(expert).__module__)
+    folder = Path(place.rpartition(":")[0]).parent
+    hint = f"Mend it there; to see more: metier experts check {folder}" if place else ""
+    where = f" ({place})" if place else ""
+    return ExpertFailed(f"{expert.id} raised {type(exc).__name__}: {exc}{where}", hint=hint)
+
+
+async def _asked(context: StepContext, prompt: Prompt) -> AsyncGenerator[str, None]:
+    """The model's own reply to a prompt."""
+    async for piece in context.stream(prompt):
+        yield piece
+
+
+async def _pieces(expert: Expert, task: Task, context: StepContext) -> AsyncGenerator[str, None]:
+    """The pieces of an answer, whichever way the expert was written."""
+    answering = await _started(expert.answer, task, context)
+    if inspect.isawaitable(answering):
+        answering = await answering
+    if isinstance(answering, str):
+        yield answering
+        return
+    if not isinstance(answering, AsyncIterator):
+        kind = type(answering).__name__
+        raise ExpertFailed(f"{expert.id}.answer returned {kind}, not text or an async iterator")
+    async for piece in answering:
+        yield str(piece)
+
+
+async def _started(answer: Callable[..., object], task: Task, context: StepContext) -> object:
+    """Call `answer`; one that is a plain `def` of the user's runs in a thread."""
+    plain = not (inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer))
+    if plain and getattr(answer, "__func__", None) is not Expert.answer:
+        return await in_thread(answer, task, context)
+    return answer(task, context)
