@@ -68,7 +68,11 @@ class Settings(BaseModel):
     num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
     keep_alive: str = Field("10m", description="how long the server keeps a model loaded")
     max_calls: int = Field(12, ge=1, description="model calls that one question may cost")
-    parallel: int = Field(1, ge=1, description="requests that the server runs at once")
+    parallel: int = Field(
+        1,
+        ge=1,
+        description="requests that the server runs at once; one that metier starts is told so",
+    )
     timeout_s: float = Field(900, gt=0, description="deadline of a whole question, in seconds")
     connect_timeout_s: float = Field(5, gt=0, description="deadline for a connection")
     first_token_timeout_s: float = Field(300, gt=0, description="deadline for the first token")

@@ -63,13 +63,14 @@ class Math(Skills, Expert):
         return explain(program, results)
 
     async def _worked(self, task: Task, context: Context) -> str:
+        """A word problem. One of several samples of the step is one program: they are the vote."""
+        samples = 1 if context.sampling.temperature else self._samples
         try:
-            found = await solution(
-                task, self.card, context, self._calculator, samples=self._samples
-            )
+            found = await solution(task, self.card, context, self._calculator, samples=samples)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
-        context.mark_checked(True)
+        if found.written > 1:
+            context.mark_checked(found.agreeing > 1)
         return explain_solution(found, unit=asked_unit(task.text))
 
     async def _with_plain_numbers(

@@ -75,7 +75,7 @@ async def solution(
     for number in range(samples):
         try:
             reply = await context.complete(
-                _asking(card, task), sampling=_sampling(context.sampling, number)
+                asking(card, task), sampling=_sampling(context.sampling, number)
             )
             found.append(await _computed(reply, calculator))
         except InvalidInput as exc:
@@ -89,7 +89,8 @@ async def solution(
     return _best(found)
 
 
-def _asking(card: Card, task: Task) -> tuple[Message, ...]:
+def asking(card: Card, task: Task) -> tuple[Message, ...]:
+    """What the model is asked: a program instead of a sum in its head."""
     plain = card.model_copy(update={"prompt": ""})
     return messages_for(plain, task, extra=_ORDER)
 

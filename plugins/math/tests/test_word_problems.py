@@ -6,6 +6,7 @@ import pytest
 from scripted_context import CARD, Script
 
 from metier.expert import Task
+from metier.models.server import Sampling
 from metier_math import Math
 from metier_math.calculator import Calculator
 from metier_math.word_problems import TEMPERATURE, is_word_problem
@@ -66,9 +67,20 @@ async def test_most_programs_decide(calculator: Calculator) -> None:
 
 
 async def test_where_none_agree_the_answer_says_so(calculator: Calculator) -> None:
-    text = await answered(script(RIGHT, WRONG, OTHER), calculator)
+    given = script(RIGHT, WRONG, OTHER)
+    text = await answered(given, calculator)
+    assert given.checked is False
     assert "**Result: 35**" in text
     assert text.endswith("Not certain: 3 calculations gave 3 results.")
+
+
+async def test_one_of_several_samples_of_a_step_is_one_program(calculator: Calculator) -> None:
+    given = script(RIGHT, SAME)
+    given.sampling = Sampling(temperature=0.7)
+    text = await answered(given, calculator)
+    assert len(given.calls) == 1
+    assert given.checked is None
+    assert text.endswith("**Result: 35**")
 
 
 async def test_a_program_that_cannot_be_read_does_not_count(calculator: Calculator) -> None:

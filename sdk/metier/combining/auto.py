@@ -77,7 +77,7 @@ async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sample
         if poll.over or settled:
             break
         voter = voters[number % len(voters)]
-        draw = Options(draw=number // len(voters) + 1, temperature=TEMPERATURE)
+        draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
         await poll.ask([Ask(voter=voter, options=draw)])
     poll.require()
     return await elected(await counted(poll.ballots, sampler), sampler, poll)
@@ -87,7 +87,7 @@ async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler
     """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
     for number in range(1, most):
         voter = voters[number % len(voters)]
-        draw = Options(draw=number // len(voters) + 1, temperature=TEMPERATURE)
+        draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
         await poll.ask([Ask(voter=voter, options=draw)])
     count = await counted(poll.ballots, sampler)
     if len(poll.ballots) > 1 and count.kind is None:

@@ -64,6 +64,9 @@ def is_listening(host: str, *, timeout_s: float = 1.0) -> bool:
 def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -> Started:
     """Start the local server and wait until it listens.
 
+    It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
+    says otherwise.
+
     Raises:
         ModelServerUnreachable: the address is another machine's, there is no program, or the
             program ended; the log's last line is named.
@@ -74,6 +77,7 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     log = _log_file(settings)
     variables = dict(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
+    variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
             [program, "serve"],
