@@ -280,10 +280,15 @@ def figures(replies: Sequence[Replied], wanted: Sequence[str]) -> dict[str, Metr
     return {
         "sk.select.called": share_of([reply.called == name for reply, name in pairs]),
         "sk.select.called_some": share_of([reply.called is not None for reply, _ in pairs]),
-        "sk.select.named": share_of([reply.named == name for reply, name in pairs]),
+        "sk.select.named": share_of([_bare(reply.named) == _bare(name) for reply, name in pairs]),
         "sk.select.prompt_tokens": median_of([reply.prompt_tokens for reply in replies]),
         "sk.select.seconds": median_of([reply.seconds for reply in replies]),
     }
+
+
+def _bare(name: str | None) -> str | None:
+    """Without its plugin, which is the same for all of them."""
+    return name and name.removeprefix(f"{PLUGIN}-")
 
 
 def main() -> None:

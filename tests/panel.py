@@ -12,7 +12,7 @@ import numpy as np
 from metier.answer import Vote
 from metier.capability import Card
 from metier.combining import Options, Sampled, Voter
-from metier.combining.strategy import AS_THE_CARD_SAYS, Prompt
+from metier.combining.strategy import Prompt
 from metier.embedding.embedder import Vectors
 from metier.errors import BudgetExceeded, MetierError, ModelMissing
 from metier.expert import Task
@@ -80,7 +80,7 @@ class Panel:
         return list(self.replies)
 
     async def sample(
-        self, voter: Voter, *, options: Options = AS_THE_CARD_SAYS, prompt: Prompt | None = None
+        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
     ) -> Sampled:
         self._spend()
         self.asked.append((voter.model, options))

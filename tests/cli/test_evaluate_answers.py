@@ -105,6 +105,22 @@ def test_both_sides_are_asked_and_counted(script: Script, data: Path) -> None:
     ]
 
 
+def test_the_council_may_vote_and_the_log_tells_the_ways_apart(
+    script: Script, data: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    one = ["--data", data, "--domain", "math", "--limit", "1", "--log", log]
+    vote = ["--strategy", "vote", "--samples", "3"]
+    with script(ALONE[:1], ["Result: 3", "Result: 2", "Result: 2"]):
+        done = run(*one, *vote)
+    assert done.exit_code == 0, done.stderr
+    assert ["council", "1", "of", "1"] in [row.split()[:4] for row in done.stdout.splitlines()]
+    with script(ALONE[:1], ["Result: 3"]):
+        assert run(*one).exit_code == 0
+    with script([], []):
+        assert run(*one, *vote).exit_code == 0
+
+
 def test_progress_goes_to_stderr(script: Script, data: Path) -> None:
     with script(ALONE[:1], EXPERTS[:1]):
         done = run("--data", data, "--domain", "math", "--limit", "1")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metier.cli.ask import combining_of, combining_options
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 from metier.cli.text import as_json as dumped
 from metier.cli.text import clipped
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from metier.council import Council
     from metier.evaluating.answers import AnswersReport, Pair
     from metier.evaluating.questions import AnswerQuestion
+    from metier.plan import Combining, StrategyName
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class _Run:
     metavar="FILE",
     help="Add each answer to this file at once; what stands there is not asked again.",
 )
+@combining_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every wrong answer, and why.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every answer.")
@@ -70,6 +73,9 @@ def answers(
     limit: int | None,
     single_model: str | None,
     log: Path | None,
+    strategy: StrategyName,
+    models: tuple[str, ...],
+    samples: int | None,
     verbose: bool,
     markdown: bool,
     as_json: bool,
@@ -81,11 +87,14 @@ def answers(
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
+    combining = combining_of(strategy, models, samples)
     run = _Run()
     with errors_for_people(as_json=as_json):
         council = open_council(load_settings())
         choose = partial(_questions, council, data, domains=domains, limit=limit)
-        ask = partial(_ask, council, choose, run, single_model=single_model, log=log)
+        ask = partial(
+            _ask, council, choose, run, single_model=single_model, log=log, combining=combining
+        )
         try:
             run_async(ask, closing=council)
         finally:
@@ -110,6 +119,7 @@ async def _ask(
     *,
     single_model: str | None,
     log: Path | None,
+    combining: Combining,
 ) -> None:
     """Ask every question both ways, and keep in `run` what came."""
     from contextlib import aclosing
@@ -118,10 +128,10 @@ async def _ask(
     from metier.evaluating.asking import BothWays
 
     questions = choose()
-    both = await BothWays.of(council, model=single_model)
+    both = await BothWays.of(council, model=single_model, combining=combining)
     await both.check(questions)
     run.model, run.planned = both.model.name, len(questions)
-    kept = AnswerLog(log, model=both.model.name)
+    kept = AnswerLog(log, model=both.model.name, combining=combining)
     with _progress(len(questions)) as tell:
         async with aclosing(both.pairs(questions, log=kept)) as pairs:
             async for pair in pairs:

@@ -87,7 +87,8 @@ class _Strategy(click.ParamType):
         return [CompletionItem(name) for name in STRATEGY_NAMES if name.startswith(incomplete)]
 
 
-def _combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which strategy, of which models, with how many samples."""
     for option in (
         click.option(
             "--samples",
@@ -138,7 +139,7 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_running_options
 @click.option("--plan", "show_plan", is_flag=True, help="Show the plan on stderr first.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@_combining_options
+@combining_options
 @_planning_options
 def ask(
     question: tuple[str, ...],
@@ -166,7 +167,7 @@ def ask(
         settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
-        make = _planning(council, text, documents, experts, _how(strategy, models, samples))
+        make = _planning(council, text, documents, experts, combining_of(strategy, models, samples))
         if dry_run:
             show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
@@ -176,7 +177,7 @@ def ask(
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to edit and run.")
-@_combining_options
+@combining_options
 @_planning_options
 def plan(
     question: tuple[str, ...],
@@ -192,7 +193,7 @@ def plan(
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         council = open_council(load_settings())
-        make = _planning(council, text, documents, experts, _how(strategy, models, samples))
+        make = _planning(council, text, documents, experts, combining_of(strategy, models, samples))
         show_plan_of(run_async(make, closing=council), as_json=as_json)
 
 
@@ -225,7 +226,8 @@ def run(
         sys.exit(run_async(partial(answered, council, given, screen), closing=council))
 
 
-def _how(strategy: StrategyName, models: tuple[str, ...], samples: int | None) -> Combining:
+def combining_of(strategy: StrategyName, models: tuple[str, ...], samples: int | None) -> Combining:
+    """What these options say together."""
     from metier.plan import Combining
 
     if strategy == "single" and (len(models) > 1 or samples):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import anyio
@@ -23,7 +23,7 @@ class Ask:
     """One sample that is wanted."""
 
     voter: Voter
-    options: Options = field(default_factory=Options)
+    options: Options = Options()
     prompt: Prompt | None = None
 
 

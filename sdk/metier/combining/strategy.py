@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from metier.answer import Source, Span, Vote
 from metier.capability import Card
@@ -50,9 +50,6 @@ class Options:
     draw: int = 0
     temperature: float | None = None
     live: bool = False
-
-
-AS_THE_CARD_SAYS: Final = Options()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +128,7 @@ class Sampler(Protocol):
         ...
 
     async def sample(
-        self, voter: Voter, *, options: Options = AS_THE_CARD_SAYS, prompt: Prompt | None = None
+        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
     ) -> Sampled:
         """One answer.
 

@@ -23,7 +23,7 @@ import numpy as np
 from metier.answer import Vote
 from metier.capability import GENERAL, Card
 from metier.combining import Options, Sampled, Voter
-from metier.combining.strategy import AS_THE_CARD_SAYS, Prompt
+from metier.combining.strategy import Prompt
 from metier.embedding.embedder import Embedder, Vectors
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
@@ -191,7 +191,7 @@ class StepSampler:
         return next((each for each in self._step.candidates if each.expert == expert), None)
 
     async def sample(
-        self, voter: Voter, *, options: Options = AS_THE_CARD_SAYS, prompt: Prompt | None = None
+        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
     ) -> Sampled:
         """One answer, told piece by piece where it is live."""
         found = await in_thread(self._world.registry.expert, voter.expert)
@@ -233,12 +233,12 @@ class StepSampler:
     ) -> Mapping[str, float]:
         """One token, and what else it might have been."""
         expert = await in_thread(self._world.registry.expert, voter.expert)
-        return await self._context(expert, voter, AS_THE_CARD_SAYS).probe(prompt, labels)
+        return await self._context(expert, voter, Options()).probe(prompt, labels)
 
     async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """The model's reply, with log-probabilities."""
         expert = await in_thread(self._world.registry.expert, voter.expert)
-        context = self._context(expert, voter, AS_THE_CARD_SAYS)
+        context = self._context(expert, voter, Options())
         async with aclosing(context.chunks(prompt, replace(context.sampling, logprobs=True))) as it:
             async for chunk in it:
                 yield chunk

@@ -7,6 +7,7 @@ from pathlib import Path
 from metier.errors import InvalidInput
 from metier.evaluating.answers import Pair
 from metier.evaluating.questions import rows
+from metier.plan import Combining
 
 
 class AnswerLog:
@@ -15,18 +16,21 @@ class AnswerLog:
     Args:
         file: it is made where it is missing; None keeps nothing.
         model: the one that is asked alone: what another one answered is left out.
+        combining: how the council makes one answer of several: other ways are left out.
 
     Raises:
         InvalidInput: a line that is no answered question.
         UnreadableInput: it is there and cannot be read.
     """
 
-    def __init__(self, file: Path | None, *, model: str) -> None:
+    def __init__(
+        self, file: Path | None, *, model: str, combining: Combining = Combining()
+    ) -> None:
         self._file = file
         self._known: dict[str, Pair] = {}
         if file is not None and file.exists() and file.stat().st_size:
             for _, pair in rows(file, Pair.model_validate_json, example=_EXAMPLE):
-                if pair.model == model:
+                if (pair.model, pair.combining) == (model, combining):
                     self._known[pair.question] = pair
 
     def known(self, question: str) -> Pair | None:

@@ -10,6 +10,7 @@ import numpy as np
 from metier.answer import Usage
 from metier.evaluating.estimate import Estimate, Finding, mcnemar
 from metier.grading import Verdict
+from metier.plan import Combining
 
 
 class Reply(Finding):
@@ -38,11 +39,13 @@ class Pair(Finding):
 
     Attributes:
         model: the one that was asked alone.
+        combining: how the council made one answer of several.
     """
 
     question: str
     domain: str
     model: str
+    combining: Combining = Combining()
     single: Reply
     council: Reply
 

@@ -25,7 +25,7 @@ from metier.expert import Task, messages_for
 from metier.grading import CodeGold, Gold, is_right
 from metier.models.choosing import full_name
 from metier.models.server import InstalledModel, Sampling
-from metier.plan import Message
+from metier.plan import Combining, Message
 from metier.sandbox import Sandboxes
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ class BothWays:
     Attributes:
         card: whose prompt and sampling the model alone is asked with.
         sandboxes: where code is run that is an answer.
+        combining: how the council makes one answer of several.
     """
 
     council: Council
     model: InstalledModel
     card: Card
     sandboxes: Sandboxes
+    combining: Combining = Combining()
 
     @classmethod
     async def of(
@@ -61,11 +63,13 @@ class BothWays:
         *,
         model: str | None = None,
         sandboxes: Sandboxes | None = None,
+        combining: Combining = Combining(),
     ) -> Self:
         """See that both can be asked; what can only fail fails here, before the first question.
 
         Args:
             model: the one to ask alone; that of the general expert where not given.
+            combining: how the council makes one answer of several.
 
         Raises:
             InvalidInput: there is no general expert, and no model was given.
@@ -84,6 +88,7 @@ class BothWays:
             model=await _installed(council, model or await council.model_of(card)),
             card=card,
             sandboxes=sandboxes or Sandboxes(),
+            combining=combining,
         )
 
     async def check(self, questions: Sequence[AnswerQuestion]) -> None:
@@ -123,6 +128,7 @@ class BothWays:
             question=question.question,
             domain=question.domain,
             model=self.model.name,
+            combining=self.combining,
             single=await self.alone(question),
             council=await self.together(question),
         )
@@ -199,7 +205,9 @@ class BothWays:
         folding = Folding()
         error = ""
         try:
-            stream = self.council.stream(question.question, documents=question.documents)
+            stream = self.council.stream(
+                question.question, documents=question.documents, strategy=self.combining
+            )
             async with aclosing(stream) as events:
                 async for event in events:
                     folding.add(event)
