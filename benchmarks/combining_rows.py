@@ -7,40 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.data import Row, rows
+from metier.capability import Card
+from metier.expert import Task
 from metier.grading import Choices, Gold, LabelGold, NumberGold
 from metier.plan import Message
+from metier_math.word_problems import asking
 
 GSM8K, MMLU_PRO = "gsm8k/test.jsonl", "mmlu_pro/questions.jsonl.gz"
 MEDMCQA = "medical/medmcqa_dev.jsonl.gz"
 FILES = (GSM8K, MMLU_PRO, MEDMCQA)
 
 _LETTER = "Answer with the letter of the right option only."
-_SHORT = "Solve the problem in short steps. End with a line 'Answer: ' and the number."
-# Written for this prompt; they stand in no set.
-_SHOWN = (
-    (
-        "A baker makes 6 trays of 12 rolls. She sells 50 rolls at $0.40 each and gives the rest "
-        "away. How many rolls does she give away, and what does she earn? Say only the number of "
-        "rolls that she gives away.",
-        "She makes 6 * 12 = 72 rolls.\nShe gives away 72 - 50 = 22 rolls.\nAnswer: 22",
-    ),
-    (
-        "Ana is 4 years older than Ben. In 6 years Ben will be 20. How old is Ana now?",
-        "Ben is 20 - 6 = 14 now.\nAna is 14 + 4 = 18 now.\nAnswer: 18",
-    ),
-    (
-        "A tank holds 240 litres. A pump fills 25% of it in the first hour and 30 litres in each "
-        "hour after that. How many hours does it take to fill the tank?",
-        "The first hour fills 0.25 * 240 = 60 litres.\n240 - 60 = 180 litres are left.\n"
-        "They take 180 / 30 = 6 hours.\nIn total that is 1 + 6 = 7 hours.\nAnswer: 7",
-    ),
-    (
-        "A shop sells pens in packs of 5 for $3. Lea needs 35 pens and has a coupon for $4 off. "
-        "How much does she pay?",
-        "She needs 35 / 5 = 7 packs.\nThey cost 7 * 3 = $21.\nWith the coupon that is "
-        "21 - 4 = $17.\nAnswer: 17",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +36,13 @@ class Asked:
 
 
 def gsm8k(folder: Path, *, limit: int, skip: int = 0) -> list[Asked]:
-    """Word problems, answered in short steps as four examples show."""
-    shown = [
-        Message(role=role, content=text)
-        for question, answer in _SHOWN
-        for role, text in (("user", f"{question}\n\n{_SHORT}"), ("assistant", answer))
-    ]
+    """Word problems, each answered by a program that metier computes, as the math expert does."""
+    card = Card(id="math", description="mathematics")
     return [
         Asked(
             question=row["question"],
             gold=NumberGold(value=str(row["final"]).replace(",", "")),
-            messages=(*shown, Message(role="user", content=f"{row['question']}\n\n{_SHORT}")),
+            messages=asking(card, Task(text=row["question"])),
         )
         for row in _ordered(folder, GSM8K)[skip : skip + limit]
     ]

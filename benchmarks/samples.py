@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from metier.models.ollama import OllamaServer
 from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
-from metier.models.server import ChatRequest, Sampling
+from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import Message
 
 
@@ -91,6 +91,10 @@ class Samples:
             seconds = time.perf_counter() - started
             self._keep([kept.model_copy(update={"seconds": seconds})])
         return self._kept[_key(messages), model, draw.temperature, draw.seed]
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """A reply that is not kept."""
+        return self._server.chat(request)
 
     def has(self, model: str, messages: Sequence[Message], draw: Draw) -> bool:
         """Whether the sample is kept already."""

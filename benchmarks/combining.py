@@ -1,0 +1,445 @@
+"""Ways of combining models, all on the same samples: what each gains, and what it costs.
+
+For gsm8k, mmlu_pro and medmcqa (`SET`): `SET.best_single` (% right of the model that was best on
+other rows), and for each strategy `SET.STRATEGY` (% right), `.gain` over the best single model on
+the same rows, `.calls`, `.tokens`, `.seconds` (of all its calls, one after the other) and
+`.gain_per_call` (points for each further call). `gsm8k.vote_gain`, `gsm8k.vote_gain_low` and
+`gsm8k.vote_calls` are about vote or mux, whichever was better on the other rows.
+`defer.requests_per_answer`, `defer.most_requests`, `defer.requests_per_deferral`.
+
+Word problems are answered by programs that metier computes, as the math expert does; choices by
+one token, whose probabilities are all there is to sample from. Samples are kept in a file, so a
+run that is stopped goes on where it was, and a further strategy takes only what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import numpy as np
+
+from benchmarks.combining_rows import FILES, Asked, gsm8k, medmcqa, mmlu_pro
+from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
+from benchmarks.data import arguments, require
+from benchmarks.samples import Draw, Kept, Samples, sampling
+from benchmarks.server import BIG, HALF, SMALL, serving
+from metier.answer import Vote
+from metier.capability import Card
+from metier.combining import STRATEGIES, Options, Sampled, Voter
+from metier.combining.strategy import Prompt
+from metier.embedding.embedder import Vectors
+from metier.errors import ExpertFailed, MetierError
+from metier.expert import Task
+from metier.grading import is_right
+from metier.models.server import ChatRequest, Chunk, Sampling
+from metier.plan import Step, StrategyName
+from metier.sandbox import Sandbox, Sandboxes
+from metier.settings import Settings
+from metier_math.calculator import Calculator
+from metier_math.reading import worked
+
+# At which every sample is taken: a strategy that asks for another temperature above 0 gets these.
+TEMPERATURE = 0.7
+MAX_TOKENS = 500
+# Strategies that ask what cannot be kept by question: on the first rows only.
+SLOW: tuple[StrategyName, ...] = ("rank", "mixture", "defer")
+N_SLOW = 50
+N_OTHER = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A set with its models and strategies.
+
+    Attributes:
+        models: the one that was best on other rows need not be the first.
+        skip: where the rows begin on which skills and choices are made.
+    """
+
+    name: str
+    load: Callable[..., list[Asked]]
+    models: tuple[str, ...]
+    strategies: tuple[StrategyName, ...]
+    n: int
+    skip: int
+
+
+FIELDS = (
+    Field(
+        name="gsm8k",
+        load=gsm8k,
+        models=(BIG, HALF),
+        strategies=("vote", "mux", "weighted", "cascade", "auto", *SLOW),
+        n=300,
+        skip=620,
+    ),
+    Field(
+        name="mmlu_pro",
+        load=mmlu_pro,
+        models=(BIG, HALF, SMALL),
+        strategies=("vote", "mux", "weighted", "average", "cascade", "auto"),
+        n=200,
+        skip=1000,
+    ),
+    Field(
+        name="medmcqa",
+        load=medmcqa,
+        models=(BIG, HALF, SMALL),
+        strategies=("vote", "mux", "weighted", "average", "cascade", "auto"),
+        n=200,
+        skip=1000,
+    ),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """A `Sampler` for one question on kept samples.
+
+    Attributes:
+        skills: accuracy of each model on other rows.
+    """
+
+    row: Asked
+    models: Sequence[str]
+    skills: Mapping[str, float]
+    samples: Samples
+    calculator: Calculator
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    requests: int = 0
+    told: list[Vote] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        text = self.row.choices.text() if self.row.choices else self.row.question
+        return Task(text=text, question=text)
+
+    @property
+    def output(self) -> str:
+        return "text" if self.row.choices else "number"
+
+    @property
+    def own(self) -> Voter:
+        return self._voters()[0]
+
+    @property
+    def judge(self) -> Voter:
+        return self.own
+
+    @property
+    def calls_left(self) -> int:
+        return 100
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return Sandboxes()
+
+    def _voters(self) -> list[Voter]:
+        sizes = {model: size for size, model in enumerate((SMALL, HALF, BIG))}
+        return [
+            Voter(
+                expert="general",
+                model=model,
+                skill=self.skills.get(model),
+                size_bytes=sizes[model],
+            )
+            for model in self.models
+        ]
+
+    async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
+        return self._voters()
+
+    def slots(self, voter: Voter) -> int:
+        return 1
+
+    def card(self, voter: Voter) -> Card:
+        return Card(id=voter.expert, description="Exam questions and word problems")
+
+    def tell(self, vote: Vote) -> None:
+        self.told.append(vote)
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        return np.ones((len(texts), 1), dtype=np.float32)
+
+    async def sample(
+        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+    ) -> Sampled:
+        if self.row.choices and prompt is None:
+            return await self._letter(voter, options)
+        draw = Draw()
+        if options.temperature:
+            draw = Draw(seed=options.draw + 1, temperature=TEMPERATURE)
+        messages = self.row.messages if prompt is None else prompt
+        (kept,) = await self.samples.take(voter.model, messages, [draw], max_tokens=MAX_TOKENS)
+        self._paid(kept)
+        text = kept.text if prompt is not None else await self._computed(kept.text)
+        return Sampled(text=text, expert="general", models=(voter.model,), logprob=kept.logprob)
+
+    async def _computed(self, reply: str) -> str:
+        """A program with its result."""
+        calculation = worked(reply)
+        results = await self.calculator.run(calculation.program)
+        if not results:
+            raise ExpertFailed("the program has no result")
+        return f"{reply}\n\nAnswer: {results[-1].text}"
+
+    async def _letter(self, voter: Voter, options: Options) -> Sampled:
+        """One token, the likeliest or drawn from its probabilities."""
+        assert self.row.choices is not None
+        kept = await self.samples.probe(voter.model, self.row.messages, self.row.choices.labels)
+        self._paid(kept)
+        shares = kept.probabilities
+        letter = max(shares, key=shares.__getitem__)
+        if options.temperature:
+            seed = hashlib.sha256(f"{kept.key} {voter.model} {options.draw}".encode()).digest()
+            heated = [share ** (1 / TEMPERATURE) for share in shares.values()]
+            (letter,) = random.Random(seed).choices(list(shares), heated)  # no secret
+        return Sampled(
+            text=f"Answer: {letter}",
+            expert="general",
+            models=(voter.model,),
+            confidence=shares[letter],
+        )
+
+    async def probe(
+        self, voter: Voter, prompt: Prompt, labels: Sequence[str]
+    ) -> Mapping[str, float]:
+        kept = await self.samples.probe(voter.model, prompt, labels)
+        self._paid(kept)
+        return kept.probabilities
+
+    async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        self.calls += 1
+        started = time.perf_counter()
+        request = ChatRequest(
+            model=voter.model,
+            messages=tuple(prompt),
+            sampling=Sampling(max_tokens=MAX_TOKENS, logprobs=True),
+        )
+        try:
+            async with aclosing(self.samples.chat(request)) as chunks:
+                async for chunk in chunks:
+                    self.tokens += len(chunk.logprobs)
+                    yield chunk
+        finally:
+            self.seconds += time.perf_counter() - started
+
+    def _paid(self, kept: Kept) -> None:
+        self.calls += 1
+        self.tokens += kept.tokens
+        self.seconds += kept.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a strategy made of one question."""
+
+    right: bool
+    calls: int
+    tokens: int
+    seconds: float
+    deferrals: int = 0
+
+
+async def run(name: StrategyName, bench: Bench, *, samples: int | None = None) -> Run:
+    """One question by one strategy; no answer is a wrong one."""
+    step = Step(id="1", task=bench.task.text, expert="general", strategy=name, samples=samples)
+    right, deferrals = False, 0
+    try:
+        sampled = await STRATEGIES[name](step, bench)
+        right = (await is_right(sampled.text, bench.row.gold)).is_right
+        deferrals = sum(span.model == bench.models[0] for span in sampled.spans)
+    except MetierError as exc:
+        say(f"{name}: {exc.code}")
+    return Run(
+        right=right,
+        calls=bench.calls,
+        tokens=bench.tokens,
+        seconds=bench.seconds,
+        deferrals=deferrals,
+    )
+
+
+class Measuring:
+    """One set: skills and the choice on other rows, then every strategy on the reported ones."""
+
+    def __init__(self, given: Field, samples: Samples, calculator: Calculator) -> None:
+        self._field = given
+        self._samples = samples
+        self._calculator = calculator
+        self._skills: dict[str, float] = {}
+
+    def _bench(self, row: Asked, models: Sequence[str]) -> Bench:
+        return Bench(
+            row=row,
+            models=models,
+            skills=self._skills,
+            samples=self._samples,
+            calculator=self._calculator,
+        )
+
+    async def learn(self, rows: Sequence[Asked]) -> StrategyName:
+        """Each model's accuracy on these rows, and which of vote and mux is better on them."""
+        for model in self._field.models:
+            runs = [await run("single", self._bench(row, [model])) for row in rows]
+            self._skills[model] = sum(each.right for each in runs) / len(runs)
+            say(f"{self._field.name}, other rows: {model} {self._skills[model]:.2f}")
+        candidates: tuple[StrategyName, ...] = ("vote", "mux")
+        found = {name: await self._runs(name, rows) for name in candidates}
+        for name, runs in found.items():
+            say(f"{self._field.name}, other rows: {name} {sum(each.right for each in runs)}")
+        return max(candidates, key=lambda name: sum(each.right for each in found[name]))
+
+    async def _runs(self, name: StrategyName, rows: Sequence[Asked]) -> list[Run]:
+        runs: list[Run] = []
+        for number, row in enumerate(rows, 1):
+            runs.append(await run(name, self._bench(row, self._field.models)))
+            if number % 20 == 0 or number == len(rows):
+                right = sum(each.right for each in runs)
+                say(f"{self._field.name} {name} {number}/{len(rows)}: {right} right")
+        return runs
+
+    async def report(self, rows: Sequence[Asked], chosen: StrategyName) -> dict[str, Metric]:
+        """Every strategy on these rows."""
+        name = self._field.name
+        best = max(self._field.models, key=lambda model: self._skills[model])
+        single = [await run("single", self._bench(row, [best])) for row in rows]
+        metrics = {f"{name}.best_single": share_of([each.right for each in single])}
+        for model in self._field.models:
+            alone = [await run("single", self._bench(row, [model])) for row in rows]
+            metrics[f"{name}.{model}"] = share_of([each.right for each in alone])
+        found: dict[StrategyName, list[Run]] = {}
+        for strategy in self._field.strategies:
+            some = rows[:N_SLOW] if strategy in SLOW else rows
+            found[strategy] = await self._runs(strategy, some)
+            metrics |= told(name, strategy, found[strategy], single[: len(some)])
+        if name == "gsm8k":
+            metrics |= chosen_gain(found[chosen], single)
+        if "defer" in found:
+            metrics |= deferring(found["defer"])
+        return metrics
+
+
+def told(name: str, strategy: str, runs: Sequence[Run], single: Sequence[Run]) -> dict[str, Metric]:
+    """A strategy's figures beside those of the best single model on the same rows."""
+    gain = _gain(runs, single)
+    calls = float(np.mean([each.calls for each in runs]))
+    key = f"{name}.{strategy}"
+    found = {
+        key: share_of([each.right for each in runs]),
+        f"{key}.gain": gain,
+        f"{key}.calls": mean_of([float(each.calls) for each in runs]),
+        f"{key}.tokens": mean_of([float(each.tokens) for each in runs]),
+        f"{key}.seconds": mean_of([each.seconds for each in runs]),
+    }
+    if calls > 1:
+        low, high = gain["ci95"]
+        extra = calls - 1
+        found[f"{key}.gain_per_call"] = {
+            "value": round(gain["value"] / extra, 3),
+            "n": gain["n"],
+            "ci95": [round(low / extra, 3), round(high / extra, 3)],
+        }
+    return found
+
+
+def chosen_gain(runs: Sequence[Run], single: Sequence[Run]) -> dict[str, Metric]:
+    """The gain of the strategy that was chosen on other rows."""
+    gain = _gain(runs, single)
+    return {
+        "gsm8k.vote_gain": gain,
+        "gsm8k.vote_gain_low": exactly(gain["ci95"][0], n=gain["n"]),
+        "gsm8k.vote_calls": mean_of([float(each.calls) for each in runs]),
+    }
+
+
+def deferring(runs: Sequence[Run]) -> dict[str, Metric]:
+    """How many requests an answer and a deferral cost."""
+    deferrals = sum(each.deferrals for each in runs)
+    extra = sum(each.calls - 1 for each in runs)
+    return {
+        "defer.requests_per_answer": mean_of([float(each.calls) for each in runs]),
+        "defer.most_requests": exactly(max(each.calls for each in runs), n=len(runs)),
+        "defer.requests_per_deferral": exactly(round(extra / max(1, deferrals), 3), n=deferrals),
+    }
+
+
+def _gain(runs: Sequence[Run], single: Sequence[Run]) -> Metric:
+    pairs = zip(runs, single, strict=True)
+    return mean_of([100.0 * (mine.right - theirs.right) for mine, theirs in pairs])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--sets", default=",".join(each.name for each in FIELDS))
+    parser.add_argument("--strategies", help="only these, where the set has them")
+    parser.add_argument("--samples", type=Path, help="the file in which samples are kept")
+    return parser
+
+
+async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
+    """Every set that is asked for."""
+    metrics: dict[str, Metric] = {}
+    calculator = Calculator()
+    try:
+        async with sampling(host, options.samples) as samples:
+            for each in FIELDS:
+                if each.name not in options.sets.split(","):
+                    continue
+                n = min(each.n, options.limit or each.n)
+                others = each.load(options.data, limit=min(n, N_OTHER), skip=each.skip)
+                measuring = Measuring(_only(each, options.strategies), samples, calculator)
+                chosen = await measuring.learn(others)
+                say(f"{each.name}: {chosen} was chosen on other rows")
+                metrics |= await measuring.report(each.load(options.data, limit=n), chosen)
+    finally:
+        await calculator.aclose()
+    return metrics
+
+
+def _only(given: Field, names: str | None) -> Field:
+    wanted = names.split(",") if names else given.strategies
+    kept = tuple(name for name in given.strategies if name in wanted)
+    return Field(
+        name=given.name,
+        load=given.load,
+        models=given.models,
+        strategies=kept,
+        n=given.n,
+        skip=given.skip,
+    )
+
+
+def main() -> None:
+    started = time.perf_counter()
+    options = _parser().parse_args()
+    require(options.data, FILES)
+    if options.samples is None:
+        options.samples = Settings.load().cache_dir / "benchmarks" / "samples.jsonl"
+    with serving([BIG, HALF, SMALL]) as host:
+        metrics = anyio.run(partial(measure, options, host))
+    report(
+        "combining",
+        metrics,
+        baselines={"best single": {k: v for k, v in metrics.items() if k.endswith("best_single")}},
+        embedder="none",
+        fitted_on="skills, thresholds and the choice between vote and mux: other rows of the same "
+        "sets in the order by hash",
+        started=started,
+    )
+
+
+if __name__ == "__main__":
+    main()
