@@ -31,7 +31,11 @@ _DOMAINS = re.compile(
     r"\d\s*[-+*/×÷=^]\s*\d|\b(?:code|python|java\w*|c\+\+|sql|html|css|script|program\w*|function|"
     r"algorithm|regex|leetcode|api|software|debug|equation|math\w*|calculat\w*|solve|sum|average|"
     r"percent\w*|probability|integral|derivative|geometry|health|medic\w*|doctor|symptom\w*|"
-    r"disease|drug|pain|patient|therapy|diet|vitamin\w*|sleep|blood|cancer|virus|vaccin\w*)\b",
+    r"disease|drug|pain|patient|therapy|diet|vitamin\w*|sleep|blood|cancer|virus|vaccin\w*|"
+    r"numbers?|convert|measurements?|game theory|healthcare|covid\S*|infect\w*|bacteri\w*|"
+    r"mental|depress\w*|anxiety|allerg\w*|pregnan\w*|surger\w*|antibiotic\w*|pyplot|plot a|latex|"
+    r"web ?(?:app|site|page)s?|captcha|authentication|spam filter|neural|machine learning|database|"
+    r"excel|linux|terminal|server)\b",
     re.IGNORECASE,
 )
 _GENERAL = ("history", "law", "philosophy")
