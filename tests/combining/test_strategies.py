@@ -386,6 +386,12 @@ class TestAuto:
         assert (await STRATEGIES["auto"](STEP, them)).text == sure.text
         assert len(them.asked) == 1
 
+    async def test_members_that_are_named_all_take_part(self) -> None:
+        them = panel(numbers(1), numbers(7), numbers(7))
+        result = await STRATEGIES["auto"](SEVERAL.model_copy(update={"samples": 3}), them)
+        assert result.text.endswith("7")
+        assert [model for model, _ in them.asked] == ["small", "large", "middle"]
+
     def test_a_much_weaker_model_has_no_say(self) -> None:
         voters = [_skilled(SMALL, 0.45), _skilled(LARGE, 0.8), _skilled(MIDDLE, 0.75)]
         assert [voter.model for voter in near_in_skill(voters)] == ["large", "middle"]
