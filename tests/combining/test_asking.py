@@ -11,7 +11,7 @@ from metier import Card, Combining, Council, Expert, Plan, Settings
 from metier.capability import Capability
 from metier.engine.engine import Limits
 from metier.errors import InvalidPlan, ModelMissing, UnknownExpert
-from metier.events import Voted
+from metier.events import Notice, Voted
 from metier.plan import Candidate, Member, Step, StrategyName
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -79,6 +79,17 @@ async def test_votes_are_told_as_they_come(tmp_path: Path) -> None:
         ("two", "", "model_missing"),
     ]
     assert events[-1].type == "answered"
+
+
+async def test_a_vote_without_a_majority_is_no_secret(tmp_path: Path) -> None:
+    how = Combining(strategy="vote", samples=3)
+    with ScriptedModels({"one": ["Answer: 1", "Answer: 2", "Answer: 3"], "two": []}) as models:
+        events = [event async for event in council(models, tmp_path).stream(HOW_MANY, strategy=how)]
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert notice == "vote: most answers differ from this one: '1', '2', '3'"
+    with ScriptedModels({"one": ["Answer: 1", "Answer: 2", "Answer: 2"], "two": []}) as models:
+        events = [event async for event in council(models, tmp_path).stream(HOW_MANY, strategy=how)]
+    assert not [event for event in events if isinstance(event, Notice)]
 
 
 async def test_a_vote_ends_with_the_budget(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ async def elected(
     whole = math.fsum(totals.values())
     is_vote = count.kind is not None and chosen is not None and whole > 0
     share = totals[chosen] / whole if is_vote and chosen is not None else None
-    return declared(count, chosen, poll, weights=given, share=share)
+    result = declared(count, chosen, poll, weights=given, share=share)
+    return replace(result, agreement=share)
 
 
 def declared(

@@ -8,6 +8,7 @@ tells how often it is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from metier.combining.counting import tally
 from metier.combining.electing import Count, counted, declared, elected
@@ -44,7 +45,8 @@ async def mux(step: Step, sampler: Sampler) -> Sampled:
         return declared(count, None, poll, weights=weights, share=None)
     best = max(sure, key=lambda voter: (sure[voter][1], voter.skill or 0.0))
     chosen, share = sure[best]
-    return declared(count, chosen, poll, weights=weights, share=share)
+    result = declared(count, chosen, poll, weights=weights, share=share)
+    return replace(result, agreement=share)
 
 
 def consistency(count: Count, voters: Sequence[Voter]) -> dict[Voter, tuple[int, float]]:

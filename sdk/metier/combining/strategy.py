@@ -63,6 +63,7 @@ class Sampled:
         logprob: mean log-probability of the tokens that its models wrote; None where no server
             told.
         votes: the answers that it was made of; empty where there was one.
+        agreement: the share of the votes' weight that it has; None where nothing was counted.
         spans: who wrote what, where several models wrote one text.
     """
 
@@ -75,6 +76,7 @@ class Sampled:
     abstained: bool = False
     logprob: float | None = None
     votes: tuple[Vote, ...] = ()
+    agreement: float | None = None
     spans: tuple[Span, ...] = ()
 
 

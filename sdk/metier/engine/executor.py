@@ -12,12 +12,14 @@ from metier.engine.calling import Caller
 from metier.engine.recorder import Emit
 from metier.engine.sampling import FindPassages, StepSampler, World
 from metier.errors import ExpertFailed
-from metier.events import StepDone, StepStarted, Token
+from metier.events import Notice, StepDone, StepStarted, Token
 from metier.expert import Task
 from metier.knowledge.passages import Passage
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
+
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,4 +112,12 @@ class LocalExecutor:
             spans=sampled.spans,
         )
         emit(done)
+        if sampled.agreement is not None and sampled.agreement < _HALF:
+            emit(Notice(step_id=step.id, text=_disagree(done)))
         return done
+
+
+def _disagree(done: StepDone) -> str:
+    """That a vote has no majority, with what else was said."""
+    answers = dict.fromkeys(repr(vote.answer) for vote in done.votes if vote.answer)
+    return f"{done.strategy}: most answers differ from this one: {', '.join(answers)}"
