@@ -20,7 +20,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -53,6 +53,8 @@ TEMPERATURE = 0.7
 MAX_TOKENS = 500
 # Strategies that ask what cannot be kept by question: on the first rows only.
 SLOW: tuple[StrategyName, ...] = ("rank", "mixture", "defer")
+# For questions with choices.
+CLOSED: tuple[StrategyName, ...] = ("vote", "mux", "weighted", "average", "cascade", "auto")
 N_SLOW = 50
 N_OTHER = 40
 
@@ -87,7 +89,7 @@ FIELDS = (
         name="mmlu_pro",
         load=mmlu_pro,
         models=(BIG, HALF, SMALL),
-        strategies=("vote", "mux", "weighted", "average", "cascade", "auto"),
+        strategies=CLOSED,
         n=200,
         skip=1000,
     ),
@@ -95,7 +97,7 @@ FIELDS = (
         name="medmcqa",
         load=medmcqa,
         models=(BIG, HALF, SMALL),
-        strategies=("vote", "mux", "weighted", "average", "cascade", "auto"),
+        strategies=CLOSED,
         n=200,
         skip=1000,
     ),
@@ -118,8 +120,6 @@ class Bench:
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    requests: int = 0
-    told: list[Vote] = field(default_factory=list)
 
     @property
     def task(self) -> Task:
@@ -168,7 +168,7 @@ class Bench:
         return Card(id=voter.expert, description="Exam questions and word problems")
 
     def tell(self, vote: Vote) -> None:
-        self.told.append(vote)
+        """Nobody listens."""
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         return np.ones((len(texts), 1), dtype=np.float32)
@@ -412,14 +412,7 @@ async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
 def _only(given: Field, names: str | None) -> Field:
     wanted = names.split(",") if names else given.strategies
     kept = tuple(name for name in given.strategies if name in wanted)
-    return Field(
-        name=given.name,
-        load=given.load,
-        models=given.models,
-        strategies=kept,
-        n=given.n,
-        skip=given.skip,
-    )
+    return replace(given, strategies=kept)
 
 
 def main() -> None:

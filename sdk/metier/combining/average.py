@@ -12,6 +12,7 @@ from functools import partial
 
 from metier.answer import Vote
 from metier.combining.counting import pooled
+from metier.combining.rounds import lost_vote
 from metier.combining.strategy import Sampled, Sampler, Voter
 from metier.combining.weighted import weighted
 from metier.errors import DeadlineExceeded, MetierError
@@ -62,7 +63,7 @@ async def averaged(
             found = await _asked(choices, voter, sampler)
         except MetierError as exc:
             first = first if lost else exc
-            lost.append(Vote(expert=voter.expert, model=voter.model, weight=0.0, error=exc.code))
+            lost.append(lost_vote(voter, exc))
             sampler.tell(lost[-1])
             continue
         opinions.append(_Opinion(voter=voter, found=found, weight=weight))

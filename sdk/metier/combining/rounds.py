@@ -88,7 +88,7 @@ class Poll:
             sampled = await self._sampler.sample(ask.voter, options=ask.options, prompt=ask.prompt)
         except MetierError as exc:
             self.failed.append((ask.voter, exc))
-            self._sampler.tell(_lost(ask.voter, exc))
+            self._sampler.tell(lost_vote(ask.voter, exc))
             return
         ballot = Ballot(voter=ask.voter, sampled=sampled)
         came[number] = ballot
@@ -109,7 +109,7 @@ class Poll:
 
     def lost(self) -> tuple[Vote, ...]:
         """Those who could not answer."""
-        return tuple(_lost(voter, exc) for voter, exc in self.failed)
+        return tuple(lost_vote(voter, exc) for voter, exc in self.failed)
 
 
 def vote_of(
@@ -133,5 +133,6 @@ def _by_model(asks: Sequence[Ask]) -> list[tuple[int, Ask]]:
     return sorted(enumerate(asks), key=lambda pair: order.index(pair[1].voter.model))
 
 
-def _lost(voter: Voter, exc: MetierError) -> Vote:
+def lost_vote(voter: Voter, exc: MetierError) -> Vote:
+    """One who could not answer, as it is told."""
     return Vote(expert=voter.expert, model=voter.model, weight=0.0, error=exc.code)
