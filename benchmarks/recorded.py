@@ -9,12 +9,11 @@ by one baseline only, which is named so.
 
 - `best_single`: the model that was most often right on the rows learnt from.
 - `vote`: the letter that most chose; of equals, that of the model that was right most often.
-- `weighted`: each vote counts log(p (k - 1) / (1 - p)), p the predicted skill, k the number of
-  options, as the strategy `weighted` counts.
+- `weighted`: as the strategy `weighted` counts where past votes have taught it: the likeliest
+  answer of `metier.learning.voting`, fitted on the rows learnt from, whose skills are predicted by
+  three folds among them.
 - `gate`: the five with the highest predicted skill vote by their share of a softmax; the others
   where none of these gave a letter.
-- `learnt`: `metier.learning.voting`, fitted on the rows learnt from, whose skills are predicted by
-  three folds among them.
 - `X_gain`: X less `best_single`, paired, in points.
 
 `routellm_SET.cascade_share95`: a question goes to the weak or to the strong model before anybody
@@ -150,7 +149,9 @@ def vote(labelled: Votes, asked: Votes) -> Rows:
 
 
 def weighted(labelled: Votes, asked: Votes) -> Rows:
-    return _elected(labelled, asked, _log_odds(asked.skills, asked.options))
+    model = _vote_model(labelled)
+    probabilities = model.predict(asked.chosen, asked.skills, options=asked.options)
+    return _chosen_by(asked, probabilities.argmax(axis=1))
 
 
 def gate(labelled: Votes, asked: Votes) -> Rows:
@@ -160,14 +161,13 @@ def gate(labelled: Votes, asked: Votes) -> Rows:
     return _elected(labelled, asked, np.maximum(shares, _LAST))
 
 
-def learnt(labelled: Votes, asked: Votes) -> Rows:
-    model = _vote_model(labelled)
-    probabilities = model.predict(asked.chosen, asked.skills, options=asked.options)
-    return _chosen_by(asked, probabilities.argmax(axis=1))
+def independent(labelled: Votes, asked: Votes) -> Rows:
+    """As `weighted` counts where no votes have taught it."""
+    return _elected(labelled, asked, _log_odds(asked.skills, asked.options))
 
 
 def log_odds_of_mistakes(labelled: Votes, asked: Votes) -> Rows:
-    """`weighted` with as many choices as the mistakes seem to be drawn from."""
+    """The same with as many choices as the mistakes seem to be drawn from."""
     choices = np.full(len(asked.options), _vote_model(labelled).choices)
     return _elected(labelled, asked, _log_odds(asked.skills, choices))
 
@@ -204,11 +204,11 @@ WAYS: dict[str, Way] = {
     "vote": vote,
     "weighted": weighted,
     "gate": gate,
-    "learnt": learnt,
 }
 BASELINES: dict[str, Way] = {
     "most skilled alone": most_skilled,
     "log-odds of overall skill": overall,
+    "log-odds of predicted skill": independent,
     "log-odds of predicted skill, choices of the mistakes": log_odds_of_mistakes,
     "told the category: log-odds of skill in it": true_category,
     "bound: hindsight": any_of_them,
@@ -217,7 +217,11 @@ BASELINES: dict[str, Way] = {
 
 def _vote_model(labelled: Votes) -> VoteModel:
     return VoteModel.fit(
-        labelled.chosen, labelled.skills, right=labelled.answers, options=labelled.options
+        labelled.chosen,
+        labelled.skills,
+        right=labelled.answers,
+        options=labelled.options,
+        voters=SEVEN,
     )
 
 

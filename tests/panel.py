@@ -16,6 +16,7 @@ from metier.combining.strategy import Prompt
 from metier.embedding.embedder import Vectors
 from metier.errors import BudgetExceeded, MetierError, ModelMissing
 from metier.expert import Task
+from metier.learning.voting import VoteModel
 from metier.models.server import Chunk
 from metier.plan import Step
 from metier.sandbox import Sandbox, Sandboxes
@@ -45,6 +46,7 @@ class Panel:
     judging: Judge | None = None
     vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     output: str = ""
+    learnt: VoteModel | None = None
     asked: list[tuple[str, Options]] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     told: list[Vote] = field(default_factory=list)
@@ -69,6 +71,10 @@ class Panel:
     @property
     def sandbox(self) -> Sandbox:
         return Sandboxes()
+
+    @property
+    def voting(self) -> VoteModel | None:
+        return self.learnt
 
     def card(self, voter: Voter) -> Card:
         return Card(id=voter.expert, description="What it knows", prompt="Be brief.")

@@ -27,7 +27,7 @@ FLOORS: dict[str, tuple[list[str], dict[str, float]]] = {
     "taskbench_kind": (["--limit", "60"], {"untrained.accuracy": 78}),
     "strong_weak": (["--limit", "300"], {"gsm8k.apgr_cv": 0.5}),
     "pool": (["--limit", "300"], {"llmrouter6.accuracy": 45}),
-    "recorded": (["--limit", "300"], {"mmlu_pro7.learnt": 40}),
+    "recorded": (["--limit", "300"], {"mmlu_pro7.weighted": 40}),
     "planner_scale": (["--limit", "1000"], {"recall_at_10_1000": 0.95}),
 }
 

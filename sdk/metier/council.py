@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from metier.learning.chains import ChainModel
     from metier.learning.needs import SeveralNeeds
     from metier.learning.outcomes import OutcomeModel
+    from metier.learning.voting import VoteModel
     from metier.planning.asking import Asker
     from metier.portal import Portal
 
@@ -257,6 +258,7 @@ class Council:
             seed=self.settings.seed,
             find_passages=self.knowledge.search,
             embedder=self.embedder,
+            voting=self._voting,
         )
         return Engine(self.registry, self.server, self._chooser, executor=executor)
 
@@ -336,6 +338,11 @@ class Council:
         return self.index_folder / "outcomes.npz"
 
     @property
+    def voting_file(self) -> Path:
+        """Where it is kept how the answers of several models add up."""
+        return self.index_folder / "voting.json"
+
+    @property
     def needs_file(self) -> Path:
         """Where it is kept what tells one step from several."""
         return self.index_folder / "needs.npz"
@@ -363,13 +370,20 @@ class Council:
         """
         self._keep(partial(profile.save, self.profile_file))
 
-    def keep_outcomes(self, outcomes: OutcomeModel) -> None:
+    def keep_outcomes(self, outcomes: OutcomeModel, voting: VoteModel | None = None) -> None:
         """Save which model gets what right, and plan by it from now on.
+
+        Args:
+            voting: how their answers add up, by which `weighted` counts from now on.
 
         Raises:
             IndexUnavailable: the file cannot be written.
         """
         self._keep(partial(outcomes.save, self.outcomes_file, embedder_id=self.embedder.id))
+        if voting is None:
+            self.voting_file.unlink(missing_ok=True)
+        else:
+            self._keep(partial(voting.save, self.voting_file, embedder_id=self.embedder.id))
 
     def keep_needs(self, needs: SeveralNeeds) -> None:
         """Save what tells one step from several, and plan by it from now on.
@@ -398,6 +412,13 @@ class Council:
         from metier.learning.outcomes import OutcomeModel
 
         return OutcomeModel.load(self.outcomes_file, embedder_id=self.embedder.id)
+
+    def _voting(self) -> VoteModel | None:
+        if not self.voting_file.exists():
+            return None
+        from metier.learning.voting import VoteModel
+
+        return VoteModel.load(self.voting_file, embedder_id=self.embedder.id)
 
     def _needs(self) -> SeveralNeeds | None:
         if not self.needs_file.exists():

@@ -219,6 +219,18 @@ def test_what_models_learnt_is_applied_and_said(outcomes: Path) -> None:
     assert chances["large"] > chances["small"]
 
 
+def test_what_models_answered_teaches_the_weighted_vote(outcomes: Path) -> None:
+    rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    for row in rows:
+        right = row["right"]
+        row["answers"] = {name: "A" if right[name] else "B" for name in right}
+    done = run("evaluate", "models", "--apply", "--data", written(outcomes, rows))
+    assert done.exit_code == 0, done.stderr
+    assert "all asked, answers weighed*" in done.stdout
+    assert "--strategy weighted goes by these votes" in done.stderr
+    assert files().voting_file.exists()
+
+
 def test_a_model_that_is_best_alone_is_not_routed_around(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"question": f"question {n}", "right": {"small": n % 2 == 0, "large": True}}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from metier.errors import (
     ModelMissing,
     StreamInterrupted,
 )
+from metier.learning.voting import VoteModel
 from metier.plan import STRATEGY_NAMES, Member, Step, StrategyName
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,22 @@ def numbers(*values: float) -> list[Reply]:
 
 def panel(*replies: list[Reply], voters: Sequence[Voter] = THREE, **more: Any) -> Panel:
     return Panel(dict(zip(voters, replies, strict=False)), **more)
+
+
+def split() -> tuple[list[Reply], ...]:
+    return numbers(7), numbers(4), numbers(4)
+
+
+def echoing(*names: str) -> VoteModel:
+    """Of past votes in which all but the first voter always gave the same answer."""
+    draw = np.random.default_rng(0)
+    right = draw.integers(0, 9, 600)
+    own = np.where(
+        draw.random((600, 2)) < (0.75, 0.6), right[:, None], draw.integers(9, 99, (600, 2))
+    )
+    votes = np.column_stack([own[:, :1], *([own[:, 1:]] * (len(names) - 1))])
+    skills = np.tile([0.75, *([0.6] * (len(names) - 1))], (600, 1))
+    return VoteModel.fit(votes, skills, right=right, options=np.zeros(600, dtype=int), voters=names)
 
 
 def first_is_better(_: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:
@@ -189,6 +207,40 @@ class TestWeighted:
         result = await STRATEGIES["weighted"](SEVERAL, them)
         assert result.text.endswith("7")
         assert result.votes[0].weight == pytest.approx(2.197225)
+
+    async def test_two_that_always_said_the_same_have_one_say(self) -> None:
+        voters = [
+            _skilled(voter, skill) for voter, skill in zip(THREE, (0.75, 0.6, 0.6), strict=True)
+        ]
+        asked = {"voters": voters, "learnt": echoing("small", "large", "middle:latest")}
+        result = await STRATEGIES["weighted"](SEVERAL, panel(*split(), **asked))
+        assert result.text.endswith("7")
+        weights = [vote.weight for vote in result.votes]
+        assert sum(weights) <= 1
+        assert weights[1] == weights[2]
+
+    @pytest.mark.parametrize(
+        ("names", "skill"), [(("small", "large", "another"), 0.6), (("small", "large"), None)]
+    )
+    async def test_past_votes_say_nothing_of_a_model_that_is_not_known(
+        self, names: tuple[str, ...], skill: float | None
+    ) -> None:
+        voters = [
+            _skilled(SMALL, 0.65),
+            _skilled(LARGE, 0.6),
+            Voter(expert="math", model="middle", skill=skill),
+        ]
+        asked = {"voters": voters, "learnt": echoing(*names)}
+        result = await STRATEGIES["weighted"](SEVERAL, panel(*split(), **asked))
+        assert result.text.endswith("4")
+
+    async def test_past_votes_count_where_one_of_the_models_fails(self) -> None:
+        voters = [_skilled(voter, 0.6) for voter in THREE]
+        asked = {"voters": voters, "learnt": echoing("small", "large", "middle")}
+        them = panel(numbers(7), [ModelMissing("large")], numbers(7), **asked)
+        result = await STRATEGIES["weighted"](SEVERAL, them)
+        assert result.text.endswith("7")
+        assert 0.6 < sum(vote.weight for vote in result.votes if vote.chosen) < 1
 
     async def test_confidence_weighs_where_no_skill_is_known(self) -> None:
         sure = said("Answer: 7", confidence=0.99)

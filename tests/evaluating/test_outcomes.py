@@ -13,6 +13,7 @@ from metier.capability import Capability
 from metier.errors import InvalidInput
 from metier.evaluating.outcomes import Outcomes, OutcomesReport
 from metier.evaluating.questions import OutcomeQuestion
+from metier.plan import Combining
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +126,65 @@ async def test_there_is_no_price_of_the_better_of_equal_or_of_three_models() -> 
 async def test_too_few_outcomes_are_refused(rights: list[Right], complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
         await reported(rights)
+
+
+def voted(count: int) -> list[OutcomeQuestion]:
+    """The two that are worse know when they are right: they agree on nothing else."""
+    draw = np.random.default_rng(7)
+    hits = draw.random((count, 3)) < (0.6, 0.6, 0.65)
+    return [
+        OutcomeQuestion(
+            question=f"{text} {draw.integers(10**9)}",
+            right=dict(zip(MODELS, map(float, hit), strict=True)),
+            answers={
+                name: "Four " if is_right else f"no, {name}"
+                for name, is_right in zip(MODELS, hit, strict=True)
+            },
+        )
+        for text, hit in zip(texts(count), hits.tolist(), strict=True)
+    ]
+
+
+MODELS = ("a", "b", "c")
+
+
+async def test_answers_that_are_weighed_beat_the_best_model_alone() -> None:
+    outcomes = await Outcomes.of(voted(300), FixedEmbedder())
+    report = outcomes.report()
+    assert report.voted is not None
+    assert report.voted_gain is not None
+    # Independent mistakes: the three together know most of what any two know.
+    assert report.voted.value > 0.65
+    assert report.voted_gain.low > 0
+    voting = outcomes.voting()
+    assert voting is not None
+    assert voting.voters == MODELS
+    assert voting.fitted_on == 300
+
+
+async def test_without_answers_there_is_no_vote_to_learn() -> None:
+    few = [*voted(19), *rows([dict.fromkeys(MODELS, 1.0)] * 40)]
+    for questions in (few, rows(BY_SUBJECT)):
+        outcomes = await Outcomes.of(questions, FixedEmbedder())
+        assert outcomes.voting() is None
+        assert outcomes.report().voted is None
+
+
+async def test_what_votes_taught_is_kept_and_forgotten_with_the_outcomes(tmp_path: Path) -> None:
+    said = {name: [f"Answer: {4 if name == 'c' else 5}"] * 2 for name in MODELS}
+    with ScriptedModels(said) as models:
+        made = council(tmp_path, models)
+        outcomes = await Outcomes.of(voted(60), made.embedder)
+        made.keep_outcomes(outcomes.learnt(), outcomes.voting())
+        voters = Combining(strategy="weighted", models=MODELS)
+        learnt = await made.ask("compute the sum of 2 and 3", strategy=voters)
+        made.keep_outcomes(outcomes.learnt())
+        assert not made.voting_file.exists()
+        plain = await made.ask("compute the sum of 2 and 3", strategy=voters)
+    assert sum(vote.weight for vote in learnt.parts[0].votes) <= 1
+    assert sum(vote.weight for vote in plain.parts[0].votes) != pytest.approx(
+        sum(vote.weight for vote in learnt.parts[0].votes)
+    )
 
 
 def council(folder: Path, models: ScriptedModels, embedder: FixedEmbedder | None = None) -> Council:

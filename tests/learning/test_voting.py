@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metier.errors import IndexUnavailable
 from metier.learning.voting import VoteModel
 
 Array = npt.NDArray[np.float64]
@@ -28,11 +31,18 @@ def election(
 
 def fitted(skills: list[float], count: int = 400, *, copies: int = 0) -> VoteModel:
     votes, known, right, options = election(skills, count, copies=copies)
-    return VoteModel.fit(votes, known, right=right, options=options)
+    return learnt(votes, known, right=right, options=options)
+
+
+def learnt(
+    votes: npt.ArrayLike, known: npt.ArrayLike, *, right: npt.ArrayLike, options: npt.ArrayLike
+) -> VoteModel:
+    names = [f"voter {n}" for n in range(np.asarray(known).shape[-1])]
+    return VoteModel.fit(votes, known, right=right, options=options, voters=names)
 
 
 def test_one_label_is_enough_for_the_vote_of_independent_voters() -> None:
-    model = VoteModel.fit([[0, 0, 1]], [[0.6, 0.6, 0.6]], right=[0], options=[OPTIONS])
+    model = learnt([[0, 0, 1]], [[0.6, 0.6, 0.6]], right=[0], options=[OPTIONS])
     two, one = [0.6, 0.6, 0.6], [0.4, 0.4, 0.95]
     first, _, third = model.predict([[0, 0, 1], [0, 0, 1]], [two, one], options=[OPTIONS] * 2).T
     assert first[0] > third[0]
@@ -53,7 +63,7 @@ def test_a_voter_who_is_worse_than_predicted_loses_weight() -> None:
     votes, known, right, options = election([0.6, 0.6, 0.2], 1000)
     promised = known.copy()
     promised[:, 2] = 0.9
-    model = VoteModel.fit(votes, promised, right=right, options=options)
+    model = learnt(votes, promised, right=right, options=options)
     alone, trusted = model.predict([[-1, -1, 0], [0, -1, -1]], promised[:2], options=options[:2])
     assert alone[2] < 0.5 < trusted[0]
 
@@ -73,20 +83,20 @@ def test_mistakes_that_agree_tell_how_few_answers_they_are_drawn_from() -> None:
     assert fitted([0.4] * 4, 2000).choices == pytest.approx(OPTIONS, abs=0.3)
     votes, known, right, options = election([0.4] * 4, 2000)
     tempting = np.where(votes == right[:, None], votes, (right[:, None] + 1) % OPTIONS)
-    model = VoteModel.fit(tempting, known, right=right, options=options)
+    model = learnt(tempting, known, right=right, options=options)
     assert model.choices == pytest.approx(2, abs=0.1)
 
 
 def test_an_open_question_has_votes_too() -> None:
     votes, known, right, _ = election([0.7, 0.5, 0.5], 400)
-    model = VoteModel.fit(votes, known, right=right, options=np.zeros(400, dtype=np.int64))
+    model = learnt(votes, known, right=right, options=np.zeros(400, dtype=np.int64))
     agreed, alone = model.predict([[7, 7, -1], [7, -1, -1]], known[:2], options=[0, 0])
     assert agreed[0] == agreed[1] > alone[0]
 
 
 def test_a_lone_voter_is_weighed_by_its_skill() -> None:
     votes, known, right, options = election([0.6], 400)
-    model = VoteModel.fit(votes, known, right=right, options=options)
+    model = learnt(votes, known, right=right, options=options)
     weak, strong = model.predict([[0], [0]], [[0.3], [0.8]], options=[OPTIONS] * 2)
     assert weak[0] < strong[0]
 
@@ -99,10 +109,54 @@ def test_nobody_is_right_where_nobody_votes() -> None:
 def test_a_right_answer_that_nobody_gave_lowers_the_others() -> None:
     votes, known, right, options = election([0.6, 0.5], 400)
     nobody = np.where(np.arange(400) % 2 == 0, right, OPTIONS + 1)
-    doubtful = VoteModel.fit(votes, known, right=nobody, options=options)
+    doubtful = learnt(votes, known, right=nobody, options=options)
     asked = ([[0, 1]], [[0.6, 0.5]])
     sure = fitted([0.6, 0.5]).predict(*asked, options=[OPTIONS])
     assert doubtful.predict(*asked, options=[OPTIONS]).sum() < sure.sum() - 0.1
+
+
+def test_what_is_not_known_of_a_silent_voter_changes_nothing_where_it_was_average() -> None:
+    model = fitted([0.7, 0.5, 0.4])
+    votes, whole = [[0, 1, -1]], [[0.7, 0.5, 0.4]]
+    partly = model.predict(votes, [[0.7, 0.5, np.nan]], options=[OPTIONS])
+    assert partly == pytest.approx(model.predict(votes, whole, options=[OPTIONS]))
+
+
+def test_what_was_saved_predicts_the_same(tmp_path: Path) -> None:
+    model, file = fitted([0.7, 0.5, 0.4]), tmp_path / "voting.json"
+    model.save(file, embedder_id="made up")
+    loaded = VoteModel.load(file, embedder_id="made up")
+    assert loaded is not None
+    assert (loaded.voters, loaded.fitted_on) == (model.voters, model.fitted_on)
+    asked = ([[0, 1, 1]], [[0.7, 0.5, 0.4]])
+    assert (
+        loaded.predict(*asked, options=[0]).tolist() == model.predict(*asked, options=[0]).tolist()
+    )
+
+
+def test_a_missing_damaged_or_foreign_file_is_no_model(tmp_path: Path) -> None:
+    file = tmp_path / "voting.json"
+    assert VoteModel.load(file) is None
+    fitted([0.7, 0.5]).save(file)
+    whole = file.read_text()
+    assert VoteModel.load(file, embedder_id="another") is None
+    for damaged in (
+        "",
+        "[]",
+        whole[: len(whole) // 2],
+        whole.replace('"version":1', '"version":2'),
+        whole.replace('["voter 0","voter 1"]', '["voter 0"]'),
+        whole.replace('"choices":', '"choices":-'),
+        whole.replace('"weights":[', '"weights":[NaN,'),
+    ):
+        assert damaged != whole
+        file.write_text(damaged)
+        assert VoteModel.load(file) is None
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnavailable, match="cannot be written"):
+        fitted([0.7, 0.5]).save(tmp_path / "nowhere" / "voting.json")
 
 
 ballots = st.lists(st.integers(-1, OPTIONS - 1), min_size=3, max_size=3)
@@ -150,9 +204,9 @@ def test_what_does_not_belong_together_is_refused(
     message: str,
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        VoteModel.fit(np.array(groups), np.array(skills), right=right, options=options)
+        learnt(np.array(groups), np.array(skills), right=right, options=options)
 
 
 def test_other_voters_than_those_learnt_from_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 voters, learnt from 2"):
+    with pytest.raises(ValueError, match="3 where there are 2 voters"):
         fitted([0.6, 0.5]).predict([[0, 1, 1]], [[0.5] * 3], options=[OPTIONS])

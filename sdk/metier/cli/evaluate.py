@@ -100,7 +100,8 @@ def models(*, data: Path, apply: bool, as_json: bool) -> None:
 
     No model is asked, only the embedder: the file says which models got which question right.
     With --apply each step runs on the model that is likeliest to get it right, unless one model
-    alone is as good.
+    alone is as good. Where the lines also say what each model answered ("answers": {"MODEL": "B"}),
+    --strategy weighted learns how far to trust whom.
     """
     _run(partial(_models, data=data), apply=apply, as_json=as_json)
 
@@ -216,7 +217,7 @@ async def _models(council: Council, *, data: Path) -> _Evaluated:
     report = outcomes.report()
 
     def keep() -> str:
-        council.keep_outcomes(outcomes.learnt())
+        council.keep_outcomes(outcomes.learnt(), outcomes.voting())
         return outcomes_applied(report, council.outcomes_file)
 
     return _Evaluated(report=report, shown=outcomes_report(report), keep=keep)

@@ -136,6 +136,7 @@ def outcomes_report(report: OutcomesReport) -> str:
             (f"always {report.single}", _percent(best.accuracy, digits=1)),
             ("chosen by the question*", interval(report.routed)),
             ("gain in points", points(gain)),
+            *_voted(report),
             ("always the best for the question", _percent(report.oracle, digits=1)),
         ],
         header=("", "right, 95 %"),
@@ -149,11 +150,21 @@ def outcomes_report(report: OutcomesReport) -> str:
     return "\n\n".join([*parts, *([_pair(report.pair)] if report.pair else [])])
 
 
+def _voted(report: OutcomesReport) -> list[tuple[str, str]]:
+    if report.voted is None or report.voted_gain is None:
+        return []
+    return [
+        ("all asked, answers weighed*", interval(report.voted)),
+        ("gain in points", points(report.voted_gain)),
+    ]
+
+
 def outcomes_applied(report: OutcomesReport, file: Path) -> str:
     """What is different from now on."""
+    weighed = "" if report.voted is None else "; --strategy weighted goes by these votes"
     return (
         f"each step runs on the likeliest of {', '.join(m.model for m in report.models)} "
-        f"that is installed\nsaved {file}; without it, models are chosen by the cards"
+        f"that is installed{weighed}\nsaved {file}; without it, models are chosen by the cards"
     )
 
 

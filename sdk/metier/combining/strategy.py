@@ -10,6 +10,7 @@ from metier.answer import Source, Span, Vote
 from metier.capability import Card
 from metier.embedding.embedder import Vectors
 from metier.expert import Task
+from metier.learning.voting import VoteModel
 from metier.models.server import Chunk
 from metier.plan import Message, Step
 from metier.sandbox import Sandbox
@@ -111,6 +112,11 @@ class Sampler(Protocol):
     @property
     def sandbox(self) -> Sandbox:
         """Where programs that are compared are run, and nowhere else."""
+        ...
+
+    @property
+    def voting(self) -> VoteModel | None:
+        """How the answers of several models add up, where past votes have taught it."""
         ...
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:

@@ -1,13 +1,17 @@
 """`weighted`: a vote in which who is more often right, or surer, counts for more.
 
-Weights are the log-odds of measured skills where outcomes have taught them; else a softmax over
-confidences, as in CISC (Taubenfeld et al. 2025, "Confidence Improves Self-Consistency in LLMs").
+Where past votes have taught how the models' answers add up, each answer weighs as much as it is
+likely to be right (`metier.learning.voting`). Else weights are the log-odds of measured skills
+where outcomes have taught them; else a softmax over confidences, as in CISC (Taubenfeld et al.
+2025, "Confidence Improves Self-Consistency in LLMs").
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from metier.combining.counting import log_odds, softmax
 from metier.combining.electing import Count, counted, elected
@@ -16,6 +20,8 @@ from metier.combining.strategy import Sampled, Sampler
 from metier.combining.sureness import sure_of
 from metier.combining.vote import SAMPLES, asks_for
 from metier.grading import Label
+from metier.learning.voting import VoteModel
+from metier.models.choosing import full_name
 from metier.plan import Step
 
 # Of confidences between 0 and 1: one that is 0.2 higher counts for about 1.5 times as much.
@@ -30,8 +36,35 @@ async def weighted(step: Step, sampler: Sampler) -> Sampled:
     await poll.ask(asks_for(voters, samples))
     poll.require()
     count = await counted(poll.ballots, sampler)
-    weights = by_skill(count) or by_confidence(poll.ballots)
+    learnt = None if sampler.voting is None else by_votes(count, sampler.voting)
+    weights = learnt or by_skill(count) or by_confidence(poll.ballots)
     return await elected(count, sampler, poll, weights=weights)
+
+
+def by_votes(count: Count, voting: VoteModel) -> list[float] | None:
+    """How probable each ballot's answer is, shared among those who gave it.
+
+    None where it says nothing: of free texts, of an expert or a model that it has not met, or of
+    one that answered twice.
+    """
+    ballots = count.ballots
+    names = [full_name(ballot.voter.model) for ballot in ballots]
+    columns = {full_name(name): n for n, name in enumerate(voting.voters)}
+    skills = {name: ballot.voter.skill for name, ballot in zip(names, ballots, strict=True)}
+    known = {name: skill for name, skill in skills.items() if skill is not None}
+    if count.kind is None or len(known) < len(names) or not known.keys() <= columns.keys():
+        return None
+    votes = np.full((1, len(columns)), -1)
+    beliefs = np.full((1, len(columns)), np.nan)
+    for name, group in zip(names, count.groups, strict=True):
+        votes[0, columns[name]] = -1 if group is None else group
+        beliefs[0, columns[name]] = known[name]
+    options = len(count.kind.labels) if isinstance(count.kind, Label) else 0
+    (shares,) = voting.predict(votes, beliefs, options=[options])
+    return [
+        float(shares[columns[name]]) / max(1, count.groups.count(group))
+        for name, group in zip(names, count.groups, strict=True)
+    ]
 
 
 def by_skill(count: Count) -> list[float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from metier.errors import ExpertFailed
 from metier.events import Notice, StepDone, StepStarted, Token
 from metier.expert import Task
 from metier.knowledge.passages import Passage
+from metier.learning.voting import VoteModel
 from metier.models.choosing import ModelChooser
 from metier.plan import Step
 from metier.registry import Registry
@@ -60,6 +61,7 @@ class LocalExecutor:
     Args:
         find_passages: searches a domain's documents, as `Shelf.search` does.
         embedder: compares free texts where several answer; without one they count as alike.
+        voting: what past votes taught, as it stands when a step begins.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class LocalExecutor:
         seed: int = 0,
         find_passages: FindPassages = no_passages,
         embedder: Embedder | None = None,
+        voting: Callable[[], VoteModel | None] = lambda: None,
     ) -> None:
         self._world = World(
             registry=registry,
             chooser=chooser,
             find_passages=find_passages,
             embedder=embedder,
+            voting=voting,
             seed=seed,
         )
 

@@ -32,6 +32,7 @@ from metier.errors import ExpertFailed, MetierError
 from metier.events import Token, Voted
 from metier.expert import Expert, Task
 from metier.knowledge.passages import Passage
+from metier.learning.voting import VoteModel
 from metier.loading import place_of
 from metier.models.choosing import ModelChooser, full_name
 from metier.models.server import Chunk, InstalledModel
@@ -51,12 +52,14 @@ class World:
 
     Attributes:
         embedder: who makes vectors of answers; without one, free texts are all alike.
+        voting: what past votes taught.
     """
 
     registry: Registry
     chooser: ModelChooser
     find_passages: FindPassages
     embedder: Embedder | None
+    voting: Callable[[], VoteModel | None]
     seed: int
 
     @property
@@ -129,6 +132,11 @@ class StepSampler:
     def card(self, voter: Voter) -> Card:
         """The card of the voter's expert."""
         return self._world.registry.cards[voter.expert]
+
+    @cached_property
+    def voting(self) -> VoteModel | None:
+        """What past votes taught."""
+        return self._world.voting()
 
     def slots(self, voter: Voter) -> int:
         """As the server has."""

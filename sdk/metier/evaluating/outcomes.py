@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,8 +14,14 @@ from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import OutcomeQuestion
 from metier.learning.outcomes import OutcomeModel
+from metier.learning.voting import VoteModel
 
 Array = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+# Of answers, as `VoteModel` takes them.
+_NONE, _RIGHT = -1, 0
+_HALF = 0.5
 
 # Fewer questions tell chance.
 _JUDGE_AT_LEAST = 20
@@ -69,6 +75,9 @@ class OutcomesReport(Finding):
         gain: of that over the best single model, question by question.
         oracle: mean outcome where the best model for each question is known.
         pair: of exactly two models, how many questions the better one must be given.
+        voted: mean outcome where all models are asked, and their answers weighed by what was
+            learnt from the other questions; None where too few answers are known.
+        voted_gain: of that over the best single model, question by question.
     """
 
     n: int
@@ -80,6 +89,8 @@ class OutcomesReport(Finding):
     gain: Estimate
     oracle: float
     pair: TwoModels | None
+    voted: Estimate | None = None
+    voted_gain: Estimate | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -99,12 +110,16 @@ class Outcomes:
     Attributes:
         vectors: of the texts, shape (len(texts), dimension).
         right: outcomes between 0 and 1, NaN where unknown; shape (len(texts), len(models)).
+        answers: a number each, the same one for the same answer to a question; like `right`.
+        options: how many there are to choose from, 0 for an open question; shape (len(texts),).
     """
 
     texts: Sequence[str]
     vectors: Vectors
     models: Sequence[str]
     right: Array
+    answers: Numbers
+    options: Numbers
     embedder_id: str
 
     @classmethod
@@ -126,12 +141,29 @@ class Outcomes:
             vectors=await embedder.embed(texts),
             models=models,
             right=np.array(right, dtype=np.float64),
+            answers=np.array([_numbered(question, models) for question in questions]),
+            options=np.array([question.options for question in questions]),
             embedder_id=embedder.id,
         )
 
     def learnt(self) -> OutcomeModel:
         """What all the questions teach, for `Council.keep_outcomes`."""
-        return self._learnt_from(np.arange(len(self.texts)))
+        return OutcomeModel.fit(self.texts, self.vectors, self.right, models=self.models)
+
+    def voting(self) -> VoteModel | None:
+        """How the models' answers add up, for `Council.keep_outcomes`.
+
+        None where fewer than 20 questions have answers of two models.
+        """
+        if ((self.answers != _NONE).sum(axis=1) > 1).sum() < _JUDGE_AT_LEAST:
+            return None
+        return VoteModel.fit(
+            self.answers,
+            self._crossfitted(),
+            right=np.full(len(self.texts), _RIGHT),
+            options=self.options,
+            voters=self.models,
+        )
 
     def report(self) -> OutcomesReport:
         """What it brings to choose the model by the question.
@@ -140,11 +172,12 @@ class Outcomes:
             InvalidInput: fewer than two models, or too few questions with an outcome of each.
         """
         complete = self._complete()
-        actual, predicted = self.right[complete], self._crossfitted(complete)[complete]
+        actual, predicted = self.right[complete], self._crossfitted()[complete]
         given = predicted.argmax(axis=1)
         chosen = actual[np.arange(len(actual)), given]
         means = actual.mean(axis=0)
         best = int(means.argmax())
+        voted = self._voted()
         return OutcomesReport(
             n=len(self.texts),
             judged=len(actual),
@@ -163,6 +196,10 @@ class Outcomes:
             gain=Estimate.mean(chosen - actual[:, best]),
             oracle=float(actual.max(axis=1).mean()),
             pair=_pair(self.models, predicted, actual) if len(self.models) == 2 else None,
+            voted=None if voted is None else Estimate.mean(voted[complete]),
+            voted_gain=(
+                None if voted is None else Estimate.mean(voted[complete] - actual[:, best])
+            ),
         )
 
     def _complete(self) -> npt.NDArray[np.bool_]:
@@ -178,20 +215,55 @@ class Outcomes:
             )
         return complete
 
-    def _crossfitted(self, complete: npt.NDArray[np.bool_]) -> Array:
+    def _crossfitted(self) -> Array:
         """What is predicted for each question from the others."""
         predicted = np.empty(self.right.shape)
-        fold_of = folds(self.texts, complete.astype(np.int64))
-        for fold in np.unique(fold_of):
-            held = np.flatnonzero(fold_of == fold)
-            model = self._learnt_from(np.flatnonzero(fold_of != fold))
-            texts = [self.texts[n] for n in held.tolist()]
-            predicted[held] = model.predict(texts, self.vectors[held])
+        for held, others in self._folds():
+            predicted[held] = others.learnt().predict(*self._asked(held))
         return predicted
 
-    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> OutcomeModel:
-        texts = [self.texts[n] for n in rows.tolist()]
-        return OutcomeModel.fit(texts, self.vectors[rows], self.right[rows], models=self.models)
+    def _voted(self) -> Array | None:
+        """Whether the answer with the most weight is right, each judged by the others."""
+        right = np.zeros(len(self.texts))
+        for held, others in self._folds():
+            if (voting := others.voting()) is None:
+                return None
+            skills = others.learnt().predict(*self._asked(held))
+            shares = voting.predict(self.answers[held], skills, options=self.options[held])
+            elected = self.answers[held, shares.argmax(axis=1)]
+            right[held] = elected == _RIGHT
+        return right
+
+    def _folds(self) -> Iterator[tuple[Numbers, Outcomes]]:
+        """Questions that are held back, and the others; each once."""
+        complete = np.asarray(~np.isnan(self.right).any(axis=1))
+        fold_of = folds(self.texts, complete.astype(np.int64))
+        for fold in np.unique(fold_of):
+            yield np.flatnonzero(fold_of == fold), self._only(np.flatnonzero(fold_of != fold))
+
+    def _only(self, rows: Numbers) -> Outcomes:
+        return replace(
+            self,
+            texts=[self.texts[n] for n in rows.tolist()],
+            vectors=self.vectors[rows],
+            right=self.right[rows],
+            answers=self.answers[rows],
+            options=self.options[rows],
+        )
+
+    def _asked(self, rows: Numbers) -> tuple[list[str], Vectors]:
+        return [self.texts[n] for n in rows.tolist()], self.vectors[rows]
+
+
+def _numbered(question: OutcomeQuestion, models: Sequence[str]) -> list[int]:
+    """Which model gave which answer: the right one is 0, however it is spelt."""
+    words = {model: " ".join(text.split()).casefold() for model, text in question.answers.items()}
+    others = {word: n for n, word in enumerate(dict.fromkeys(words.values()), 1)}
+    right = {model for model, outcome in question.right.items() if (outcome or 0) > _HALF}
+    return [
+        _RIGHT if model in words and model in right else others.get(words.get(model, ""), _NONE)
+        for model in models
+    ]
 
 
 def _pair(models: Sequence[str], predicted: Array, actual: Array) -> TwoModels | None:

@@ -60,12 +60,17 @@ class OutcomeQuestion(BaseModel):
     Attributes:
         right: for each model 1 or true, 0 or false, or a share between them; a model whose
             outcome is not known is left out, or null.
+        answers: what each model answered, in a word such as `B` or `42`; the same word is the
+            same answer. A model that gave none is left out.
+        options: how many answers there are to choose from; 0 for an open question.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     question: Text
     right: dict[Text, Annotated[float, Field(ge=0, le=1)] | None] = Field(min_length=1)
+    answers: dict[Text, Text] = Field(default_factory=dict)
+    options: Annotated[int, Field(ge=0)] = 0
 
 
 class SplittingQuestion(BaseModel):

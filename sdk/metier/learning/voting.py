@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metier.errors import IndexUnavailable
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -18,6 +23,28 @@ _SURE = 0.02
 _RIDGE = 20.0
 _STEPS = 40
 _CONVERGED = 1e-4
+
+
+class _File(BaseModel):
+    """What is saved. Another version where a ballot's features change, too."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
+
+    version: Literal[1] = 1
+    embedder_id: str
+    voters: tuple[str, ...] = Field(min_length=1)
+    fitted_on: int = Field(ge=1)
+    choices: float = Field(ge=2)
+    weights: tuple[float, ...]
+    skills: tuple[float, ...]
+    options: float
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        count = len(self.voters)
+        if len(self.skills) != count or len(self.weights) != _features(count):
+            raise ValueError(f"{len(self.weights)} weights of {count} voters")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,12 +62,12 @@ class VoteModel:
     second, third, … vote for the same answer still adds.
 
     Attributes:
-        voters: how many there are.
+        voters: their names, in the order of the columns.
         fitted_on: number of questions on which somebody voted.
         choices: k, the answers that mistakes are drawn from.
     """
 
-    voters: int
+    voters: tuple[str, ...]
     fitted_on: int
     choices: float
     _weights: Array
@@ -55,6 +82,7 @@ class VoteModel:
         *,
         right: npt.ArrayLike,
         options: npt.ArrayLike,
+        voters: Sequence[str],
     ) -> Self:
         """Learn from votes.
 
@@ -63,15 +91,17 @@ class VoteModel:
                 the same answer to a question; -1 for none; shape (questions, voters).
             skills: predicted probability that each voter is right if it answers. To be predicted
                 for questions that the predictor was not fitted on, or they seem better than they
-                will be; same shape.
+                will be; NaN where it is not known, which only that of a voter without an answer
+                may be; same shape.
             right: the group of the right answer, given or not; shape (questions,).
             options: how many answers there are to choose from, 0 for an open question; shape
                 (questions,).
+            voters: their names.
 
         Raises:
             ValueError: shapes that do not belong together, a skill outside 0 to 1, or no vote.
         """
-        votes, known, number = _checked(groups, skills, options)
+        votes, known, number = _checked(groups, skills, options, voters)
         gold = np.asarray(right, dtype=np.int64)
         if gold.shape != number.shape:
             raise ValueError(f"{gold.shape} right answers of {number.shape} questions")
@@ -80,11 +110,11 @@ class VoteModel:
             raise ValueError("nobody voted")
         votes, known, number, gold = votes[used], known[used], number[used], gold[used]
         start = cls(
-            voters=votes.shape[1],
+            voters=tuple(voters),
             fitted_on=len(votes),
             choices=_drawn_from(votes, gold, number),
-            _weights=np.zeros(6 * votes.shape[1] - 2),
-            _skills=_logit(known).mean(axis=0),
+            _weights=np.zeros(_features(len(voters))),
+            _skills=np.nanmean(_logit(known), axis=0),
             _options=float(np.log(number[number > 0]).mean()) if number.any() else 0.0,
         )
         ballot = start._ballot(votes, known, number)
@@ -102,13 +132,52 @@ class VoteModel:
             ValueError: shapes that do not belong together, other voters than those learnt from,
                 or a skill outside 0 to 1.
         """
-        votes, known, number = _checked(groups, skills, options)
-        if votes.shape[1] != self.voters:
-            raise ValueError(f"{votes.shape[1]} voters, learnt from {self.voters}")
+        votes, known, number = _checked(groups, skills, options, self.voters)
         ballot = self._ballot(votes, known, number)
         shares = ballot.shares(self._weights)[0]
         same = (votes[:, :, None] == votes[:, None, :]) & (votes >= 0)[:, :, None]
         return (same * shares[:, None, :]).sum(axis=2)
+
+    def save(self, file: Path, *, embedder_id: str = "") -> None:
+        """Write it as JSON.
+
+        Args:
+            embedder_id: who made the vectors by which skills are predicted; it holds for no other.
+
+        Raises:
+            IndexUnavailable: the file cannot be written.
+        """
+        saved = _File(
+            embedder_id=embedder_id,
+            voters=self.voters,
+            fitted_on=self.fitted_on,
+            choices=self.choices,
+            weights=tuple(self._weights.tolist()),
+            skills=tuple(self._skills.tolist()),
+            options=self._options,
+        )
+        try:
+            file.write_text(saved.model_dump_json())
+        except OSError as exc:
+            raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc
+
+    @classmethod
+    def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:
+        """What was saved for this embedder, or None where there is nothing that can be used."""
+        try:
+            saved = _File.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        if saved.embedder_id != embedder_id:
+            return None
+        return cls(
+            voters=saved.voters,
+            fitted_on=saved.fitted_on,
+            choices=saved.choices,
+            _weights=np.array(saved.weights),
+            _skills=np.array(saved.skills),
+            _options=saved.options,
+        )
 
     def _ballot(self, votes: Groups, skills: Array, options: Groups) -> _Ballot:
         cast = votes >= 0
@@ -119,10 +188,12 @@ class VoteModel:
         counts = backed.sum(axis=2)
         closed = options > 0
         choices = np.where(closed, np.clip(options, 2, self.choices), self.choices)
-        own = _logit(skills)
+        own = np.where(np.isnan(skills), self._skills, _logit(skills))
         many = np.where(closed, np.log(np.maximum(options, 1)) - self._options, 0.0)[:, None, None]
-        ease = (own.mean(axis=1) - self._skills.mean())[:, None, None]
-        least = counts[:, :, None] >= np.arange(2, self.voters + 1)
+        # Of the voters whose skill is known: a question is as easy for the others.
+        told = np.maximum((~np.isnan(skills)).sum(axis=1), 1)
+        ease = ((own - self._skills).sum(axis=1) / told)[:, None, None]
+        least = counts[:, :, None] >= np.arange(2, len(self.voters) + 1)
         return _Ballot(
             features=np.concatenate(
                 [
@@ -210,15 +281,23 @@ def _logit(skills: Array) -> Array:
     return np.log(bounded / (1 - bounded))
 
 
+def _features(voters: int) -> int:
+    """Weights of a model: four of each voter, two of each further vote for the same answer."""
+    return 6 * voters - 2
+
+
 def _checked(
-    groups: npt.ArrayLike, skills: npt.ArrayLike, options: npt.ArrayLike
+    groups: npt.ArrayLike, skills: npt.ArrayLike, options: npt.ArrayLike, voters: Sequence[str]
 ) -> tuple[Groups, Array, Groups]:
     votes, number = np.asarray(groups, dtype=np.int64), np.asarray(options, dtype=np.int64)
     known = np.asarray(skills, dtype=np.float64)
     if votes.ndim != 2 or not votes.shape[1] or known.shape != votes.shape:
         raise ValueError(f"votes {votes.shape} and skills {known.shape}")
+    if votes.shape[1] != len(voters):
+        raise ValueError(f"votes of {votes.shape[1]} where there are {len(voters)} voters")
     if number.shape != votes.shape[:1] or (number < 0).any():
         raise ValueError(f"options {number.shape} of {len(votes)} questions")
-    if not ((known >= 0) & (known <= 1)).all():
+    unknown = np.isnan(known) & (votes < 0)
+    if not (((known >= 0) & (known <= 1)) | unknown).all():
         raise ValueError("a skill is between 0 and 1")
     return votes, known, number
