@@ -23,6 +23,8 @@ from metier_math.reading import Worked, worked
 MAX_TOKENS = 500
 TEMPERATURE = 0.7
 SAMPLES = 3
+# The end of a fenced block: what a model says after its program is not read.
+STOP = ("\n```\n",)
 
 _FEWEST_WORDS = 25
 _SENTENCE_END = re.compile(r"[.?!](?:\s|$)")
@@ -98,7 +100,13 @@ def asking(card: Card, task: Task) -> tuple[Message, ...]:
 def _sampling(given: Sampling, number: int) -> Sampling:
     """The first is the model's likeliest, the others are drawn."""
     temperature = TEMPERATURE if number else given.temperature
-    return replace(given, seed=given.seed + number, temperature=temperature, max_tokens=MAX_TOKENS)
+    return replace(
+        given,
+        seed=given.seed + number,
+        temperature=temperature,
+        max_tokens=MAX_TOKENS,
+        stop=STOP,
+    )
 
 
 async def _computed(reply: str, calculator: Calculator) -> Solution:
