@@ -14,6 +14,7 @@ from metier.expert import messages_for
 from metier.grading import choices_in
 from metier_medical import icd10
 from metier_medical.closed import chosen
+from metier_medical.dosing import SKILL, TITLE, computed, dosing_in
 from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
@@ -34,7 +35,7 @@ class Medical(Expert):
         """
         if signs := red_flags(task.text):
             yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
-        notes = await _notes_for(task.text)
+        notes = [*await _arithmetic(task, context), *await _notes_for(task.text)]
         documents = tuple(Document(name=source.name, text=text) for source, text in notes)
         grounded = replace(task, documents=(*task.documents, *documents))
         if choices := choices_in(task.text):
@@ -64,6 +65,16 @@ class Medical(Expert):
     def icd10(self, text: Annotated[str, "a code such as E11.9, or a diagnosis in words"]) -> str:
         """ICD-10-CM entries by code or by words; empty where none is known."""
         return icd10.listing(icd10.looked_up(text))
+
+
+async def _arithmetic(task: Task, context: Context) -> list[tuple[Source, str]]:
+    """What the math expert computes of a dose by weight, where it is installed."""
+    dosing = dosing_in(task.text, *(document.text for document in task.documents))
+    evaluate = context.skill(SKILL)
+    if dosing is None or evaluate is None:
+        return []
+    text = await computed(dosing, evaluate)
+    return [(Source(name=TITLE, place=SKILL), text)] if text else []
 
 
 async def _notes_for(text: str) -> list[tuple[Source, str]]:

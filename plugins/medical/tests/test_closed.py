@@ -45,8 +45,8 @@ def test_what_the_model_only_guesses_is_no_answer(tmp_path: Path) -> None:
     assert answer.parts[0].abstained
 
 
-def test_yes_or_no_is_one_probe(tmp_path: Path) -> None:
-    with ScriptedModels({"small": [{"no": 0.9, "yes": 0.1}]}) as models:
+def test_yes_or_no_is_asked_both_ways_round(tmp_path: Path) -> None:
+    with ScriptedModels({"small": [{"A": 0.1, "B": 0.9}, {"A": 0.8, "B": 0.2}]}) as models:
         answer = ask("Is iron a vitamin? Answer yes or no.", models, tmp_path)
     assert answer.text.startswith("**no**")
 
