@@ -70,11 +70,14 @@ async def test_fewer_orders_cost_fewer_calls() -> None:
     assert found.text == "B) zinc"
 
 
-async def test_words_are_asked_for_once() -> None:
-    with ScriptedModels({"small": [{"no": 0.7, "yes": 0.3}]}) as models:
+async def test_words_get_letters_in_every_order() -> None:
+    with ScriptedModels({"small": [{"A": 0.7, "B": 0.3}, {"A": 0.6, "B": 0.4}]}) as models:
         found, _ = await asked(models, YES_NO)
-    assert (found.text, found.confidence) == ("no", pytest.approx(0.7))
-    assert models.requests[0].messages[-1].content.endswith("Answer yes or no only.")
+    # A was yes first, then no.
+    assert (found.text, found.confidence) == ("yes", pytest.approx(0.55))
+    asked_last = models.requests[1].messages[-1].content
+    assert "Is it so?\nA) no\nB) yes" in asked_last
+    assert asked_last.endswith("Answer with the letter of the right option only.")
 
 
 async def test_a_probe_is_one_token_and_shows_the_documents_first() -> None:

@@ -1,7 +1,9 @@
 """Closed questions: how probable a model finds each of the choices.
 
 A letter costs one token, its probabilities say how sure the model is, and asking in every order
-of the options takes the model's liking for a letter out.
+of the options takes the model's liking for a letter out. Choices that are words, such as yes and
+no, get letters too: a small model says yes to nearly everything, and less so to a letter
+(docs/results/end-to-end.md).
 """
 
 from __future__ import annotations
@@ -57,25 +59,21 @@ async def weighed(
         probe: asks the model: `context.probe`.
         orders: how many orders are asked; all of them where not given.
     """
-    count = len(choices.options) or 1
+    lettered = choices.lettered()
+    count = len(lettered.options)
     asked = min(count, orders or count)
-    totals = [0.0] * len(choices.labels)
+    totals = [0.0] * count
     for by in range(0, count, -(-count // asked)):
-        rotated = choices.rotated(by)
-        found = await probe(_asking(rotated, task, card), choices.labels)
-        for place, label in enumerate(choices.labels):
-            totals[(place + by) % len(totals)] += found[label]
+        rotated = lettered.rotated(by)
+        found = await probe(_asking(rotated, task, card), lettered.labels)
+        for place, label in enumerate(lettered.labels):
+            totals[(place + by) % count] += found[label]
     return Weighed(choices=choices, probabilities=_shares(totals))
 
 
 def _asking(choices: Choices, task: Task, card: Card) -> tuple[Message, ...]:
-    order = _LETTER if choices.options else f"Answer {_listed(choices.labels)} only."
     brief = card.model_copy(update={"prompt": f"You are an expert in: {card.description}."})
-    return messages_for(brief, replace(task, text=choices.text()), extra=order)
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return f"{', '.join(labels[:-1])} or {labels[-1]}"
+    return messages_for(brief, replace(task, text=choices.text()), extra=_LETTER)
 
 
 def _shares(totals: Sequence[float]) -> tuple[float, ...]:

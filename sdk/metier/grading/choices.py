@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from string import ascii_uppercase
 
 from metier.grading.kinds import Label
 
@@ -41,6 +42,13 @@ class Choices:
     def kind(self) -> Label:
         """How an answer to it is found in a text."""
         return Label(labels=self.labels, options=self.options)
+
+    def lettered(self) -> Choices:
+        """The same with letters for labels, in the same order."""
+        if self.options:
+            return self
+        letters = tuple(ascii_uppercase[: len(self.labels)])
+        return Choices(stem=self.stem, labels=letters, options=self.labels)
 
     def rotated(self, by: int) -> Choices:
         """The same options under other labels: the one at `by` comes first.
