@@ -9,7 +9,9 @@ the same rows, `.calls`, `.tokens`, `.seconds` (of all its calls, one after the 
 
 Word problems are answered by programs that metier computes, as the math expert does; choices by
 one token, whose probabilities are all there is to sample from. Samples are kept in a file, so a
-run that is stopped goes on where it was, and a further strategy takes only what is missing.
+run that is stopped goes on where it was, and a further strategy takes only what is missing. What
+was made of them is kept in docs/results/combining-samples.jsonl: a run that finds all of it there
+asks no model.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from metier.embedding.embedder import Vectors
 from metier.errors import ExpertFailed, MetierError
 from metier.expert import Task
 from metier.grading import is_right
+from metier.learning.voting import VoteModel
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import Step, StrategyName
 from metier.sandbox import Sandbox, Sandboxes
@@ -57,6 +60,10 @@ SLOW: tuple[StrategyName, ...] = ("rank", "mixture", "defer")
 CLOSED: tuple[StrategyName, ...] = ("vote", "mux", "weighted", "average", "cascade", "auto")
 N_SLOW = 50
 N_OTHER = 40
+# At most so many samples in a vote.
+N_VOTES = 8
+# What was made of the samples, so that another machine need not take them again.
+PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "combining-samples.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +117,7 @@ class Bench:
 
     Attributes:
         skills: accuracy of each model on other rows.
+        whole: whether the texts are needed, and not only what was made of them.
     """
 
     row: Asked
@@ -117,6 +125,7 @@ class Bench:
     skills: Mapping[str, float]
     samples: Samples
     calculator: Calculator
+    whole: bool = False
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -145,6 +154,10 @@ class Bench:
     @property
     def sandbox(self) -> Sandbox:
         return Sandboxes()
+
+    @property
+    def voting(self) -> VoteModel | None:
+        return None
 
     def _voters(self) -> list[Voter]:
         sizes = {model: size for size, model in enumerate((SMALL, HALF, BIG))}
@@ -181,19 +194,35 @@ class Bench:
         draw = Draw()
         if options.temperature:
             draw = Draw(seed=options.draw + 1, temperature=TEMPERATURE)
-        messages = self.row.messages if prompt is None else prompt
-        (kept,) = await self.samples.take(voter.model, messages, [draw], max_tokens=MAX_TOKENS)
+        kept = await self.samples.take(
+            voter.model,
+            self.row.messages if prompt is None else prompt,
+            draw,
+            max_tokens=MAX_TOKENS,
+            stop=self.row.stop if prompt is None else (),
+            whole=self.whole or prompt is not None,
+        )
         self._paid(kept)
-        text = kept.text if prompt is not None else await self._computed(kept.text)
+        text = kept.text if prompt is not None else await self._computed(kept)
         return Sampled(text=text, expert="general", models=(voter.model,), logprob=kept.logprob)
 
-    async def _computed(self, reply: str) -> str:
+    async def _computed(self, kept: Kept) -> str:
         """A program with its result."""
-        calculation = worked(reply)
-        results = await self.calculator.run(calculation.program)
-        if not results:
+        answer = kept.answer
+        if answer is None:
+            answer = await self._result(kept.text)
+            self.samples.judged(kept, answer)
+        if not answer:
             raise ExpertFailed("the program has no result")
-        return f"{reply}\n\nAnswer: {results[-1].text}"
+        return f"{kept.text}\n\nAnswer: {answer}"
+
+    async def _result(self, reply: str) -> str:
+        """What a program computes; nothing where it cannot be."""
+        try:
+            results = await self.calculator.run(worked(reply).program)
+        except MetierError:
+            return ""
+        return results[-1].text if results else ""
 
     async def _letter(self, voter: Voter, options: Options) -> Sampled:
         """One token, the likeliest or drawn from its probabilities."""
@@ -253,8 +282,9 @@ class Run:
     deferrals: int = 0
 
 
-async def run(name: StrategyName, bench: Bench, *, samples: int | None = None) -> Run:
+async def run(name: StrategyName, bench: Bench) -> Run:
     """One question by one strategy; no answer is a wrong one."""
+    samples = N_VOTES if name == "vote" else None
     step = Step(id="1", task=bench.task.text, expert="general", strategy=name, samples=samples)
     right, deferrals = False, 0
     try:
@@ -281,13 +311,14 @@ class Measuring:
         self._calculator = calculator
         self._skills: dict[str, float] = {}
 
-    def _bench(self, row: Asked, models: Sequence[str]) -> Bench:
+    def _bench(self, row: Asked, models: Sequence[str], *, whole: bool = False) -> Bench:
         return Bench(
             row=row,
             models=models,
             skills=self._skills,
             samples=self._samples,
             calculator=self._calculator,
+            whole=whole,
         )
 
     async def learn(self, rows: Sequence[Asked]) -> StrategyName:
@@ -305,7 +336,8 @@ class Measuring:
     async def _runs(self, name: StrategyName, rows: Sequence[Asked]) -> list[Run]:
         runs: list[Run] = []
         for number, row in enumerate(rows, 1):
-            runs.append(await run(name, self._bench(row, self._field.models)))
+            bench = self._bench(row, self._field.models, whole=name in SLOW)
+            runs.append(await run(name, bench))
             if number % 20 == 0 or number == len(rows):
                 right = sum(each.right for each in runs)
                 say(f"{self._field.name} {name} {number}/{len(rows)}: {right} right")
@@ -385,7 +417,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = arguments(__doc__ or "")
     parser.add_argument("--sets", default=",".join(each.name for each in FIELDS))
     parser.add_argument("--strategies", help="only these, where the set has them")
-    parser.add_argument("--samples", type=Path, help="the file in which samples are kept")
+    parser.add_argument("--samples", type=Path, help="the file in which replies are kept")
     return parser
 
 
@@ -394,7 +426,7 @@ async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     calculator = Calculator()
     try:
-        async with sampling(host, options.samples) as samples:
+        async with sampling(host, options.samples, PUBLISHED) as samples:
             for each in FIELDS:
                 if each.name not in options.sets.split(","):
                     continue

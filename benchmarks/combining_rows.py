@@ -11,7 +11,7 @@ from metier.capability import Card
 from metier.expert import Task
 from metier.grading import Choices, Gold, LabelGold, NumberGold
 from metier.plan import Message
-from metier_math.word_problems import asking
+from metier_math.word_problems import STOP, asking
 
 GSM8K, MMLU_PRO = "gsm8k/test.jsonl", "mmlu_pro/questions.jsonl.gz"
 MEDMCQA = "medical/medmcqa_dev.jsonl.gz"
@@ -26,12 +26,14 @@ class Asked:
 
     Attributes:
         messages: what a model is asked.
+        stop: what ends its reply.
         choices: the options, where it is a closed one.
     """
 
     question: str
     gold: Gold
     messages: tuple[Message, ...]
+    stop: tuple[str, ...] = ()
     choices: Choices | None = None
 
 
@@ -43,6 +45,7 @@ def gsm8k(folder: Path, *, limit: int, skip: int = 0) -> list[Asked]:
             question=row["question"],
             gold=NumberGold(value=str(row["final"]).replace(",", "")),
             messages=asking(card, Task(text=row["question"])),
+            stop=STOP,
         )
         for row in _ordered(folder, GSM8K)[skip : skip + limit]
     ]

@@ -8,8 +8,9 @@ were answered) with their `.coverage`. `compound.single`, `compound.single_promp
 `compound.time_ratio` against the better of the two. `general.kept`: % of questions for no expert
 that the general expert answers alone, in one call.
 
-Every answer is kept in a file at once: a run that is stopped goes on where it was. Answers of
-another state of the code are asked anew, unless `--keep`.
+Every answer is kept in a file at once: a run that is stopped goes on where it was. What came of it,
+without its text, is kept in docs/results/end-to-end-answers.jsonl: a run that finds all of it there
+asks nobody. The council's answers of another state of the code are asked anew, unless `--keep`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,14 +35,17 @@ from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
 from benchmarks.gold import FILES, Item, general, items
 from benchmarks.server import BIG, EMBED, serving
+from metier.capability import GENERAL
 from metier.council import Council
 from metier.evaluating.answers import Reply
 from metier.evaluating.asking import BothWays
 from metier.evaluating.estimate import mcnemar
 from metier.evaluating.questions import AnswerQuestion
 from metier.expert import Expert
+from metier.grading import TextGold
 from metier.plan import Message
 from metier.registry import Registry
+from metier.sandbox import Sandboxes
 from metier.settings import Settings
 
 Arm = Literal["single", "single_prompted", "council"]
@@ -51,22 +56,41 @@ N_GENERAL = 200
 ALONE_TOKENS = 1024
 # Enough to see who answers: what it says is not judged.
 GENERAL_TOKENS = 32
+PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "end-to-end-answers.jsonl"
 
 
-class Kept(BaseModel):
-    """One answer in the file."""
+class Result(BaseModel):
+    """What came of one question.
 
-    arm: str
+    Attributes:
+        key: a hash over all that was asked.
+        revision: the state of the code.
+        right: whether all that was asked is.
+        text: the answer; left out where results are published.
+    """
+
+    arm: Arm
     key: str
     model: str
     revision: str
-    reply: Reply
+    right: bool
+    abstained: bool = False
+    experts: tuple[str, ...] = ()
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    text: str = ""
+
+
+Judge = Callable[[Reply], Awaitable[bool]]
 
 
 class Asked:
-    """Asks, and keeps every answer in a file.
+    """Asks, and keeps every result in a file at once.
 
     Args:
+        file: with the texts of the answers.
         any_revision: answers of another state of the code count, too.
     """
 
@@ -74,41 +98,68 @@ class Asked:
         self._ways = ways
         self._file = file
         self._revision = revision()
-        self._kept: dict[tuple[str, str], Kept] = {}
+        self._kept: dict[tuple[str, str], Result] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
-        for line in file.read_text().splitlines() if file.exists() else ():
-            kept = Kept.model_validate_json(line)
-            same = kept.arm != "council" or any_revision or kept.revision == self._revision
-            if same and kept.model == ways.model.name:
-                self._kept[kept.arm, kept.key] = kept
+        for each in (PUBLISHED, file):
+            for line in each.read_text().splitlines() if each.exists() else ():
+                kept = Result.model_validate_json(line)
+                same = kept.arm != "council" or any_revision or kept.revision == self._revision
+                if same and kept.model == ways.model.name:
+                    self._kept[kept.arm, kept.key] = kept
 
     @property
     def ways(self) -> BothWays:
         """Who is asked."""
         return self._ways
 
-    async def alone(self, asked: AnswerQuestion, messages: Sequence[Message], arm: Arm) -> Reply:
+    async def alone(
+        self,
+        asked: AnswerQuestion,
+        messages: Sequence[Message],
+        arm: Arm,
+        *,
+        judge: Judge | None = None,
+    ) -> Result:
         """The model's own answer."""
         key = _key(asked, *(message.content for message in messages))
         if (arm, key) not in self._kept:
             reply = await self._ways.alone(asked, messages=messages)
-            self._keep(arm, key, reply)
-        return self._kept[arm, key].reply
+            await self._keep(arm, key, reply, judge)
+        return self._kept[arm, key]
 
-    async def council(self, asked: AnswerQuestion) -> Reply:
+    async def council(self, asked: AnswerQuestion, *, judge: Judge | None = None) -> Result:
         """The council's answer."""
         key = _key(asked)
         if ("council", key) not in self._kept:
-            self._keep("council", key, await self._ways.together(asked))
-        return self._kept["council", key].reply
+            await self._keep("council", key, await self._ways.together(asked), judge)
+        return self._kept["council", key]
 
-    def _keep(self, arm: Arm, key: str, reply: Reply) -> None:
-        kept = Kept(
-            arm=arm, key=key, model=self._ways.model.name, revision=self._revision, reply=reply
+    async def _keep(self, arm: Arm, key: str, reply: Reply, judge: Judge | None) -> None:
+        result = Result(
+            arm=arm,
+            key=key,
+            model=self._ways.model.name,
+            revision=self._revision,
+            right=reply.verdict.is_right if judge is None else await judge(reply),
+            abstained=reply.abstained,
+            experts=reply.experts,
+            calls=reply.usage.calls,
+            tokens=reply.usage.completion_tokens,
+            seconds=round(reply.seconds, 2),
+            error=reply.error,
+            text=reply.text,
         )
-        self._kept[arm, key] = kept
+        self._kept[arm, key] = result
         with self._file.open("a") as file:
-            file.write(f"{kept.model_dump_json()}\n")
+            file.write(f"{result.model_dump_json()}\n")
+
+    def publish(self) -> None:
+        """Write what came of every question, without the answers."""
+        lines = sorted(
+            kept.model_copy(update={"text": ""}).model_dump_json(exclude_defaults=True)
+            for kept in self._kept.values()
+        )
+        PUBLISHED.write_text("".join(f"{line}\n" for line in lines))
 
 
 def revision() -> str:
@@ -134,8 +185,8 @@ def _key(asked: AnswerQuestion, *more: str) -> str:
 
 async def on_set(asked: Asked, name: str, rows: Sequence[Item]) -> dict[str, Metric]:
     """One set, both ways, row by row."""
-    single: list[Reply] = []
-    council: list[Reply] = []
+    single: list[Result] = []
+    council: list[Result] = []
     for number, row in enumerate(rows, 1):
         single.append(await asked.alone(row.asked, row.alone, "single"))
         council.append(await asked.council(row.asked))
@@ -143,7 +194,7 @@ async def on_set(asked: Asked, name: str, rows: Sequence[Item]) -> dict[str, Met
     return {**_compared(name, single, council), **_selective(name, council)}
 
 
-def _compared(name: str, single: Sequence[Reply], council: Sequence[Reply]) -> dict[str, Metric]:
+def _compared(name: str, single: Sequence[Result], council: Sequence[Result]) -> dict[str, Metric]:
     before, after = _right(single), _right(council)
     gain = mean_of([float(x) for x in 100 * (after - before)])
     p = mcnemar(int((after > before).sum()), int((before > after).sum()))
@@ -153,80 +204,86 @@ def _compared(name: str, single: Sequence[Reply], council: Sequence[Reply]) -> d
         f"{name}.gain": gain,
         f"{name}.gain_low": exactly(gain["ci95"][0], n=gain["n"]),
         f"{name}.p": exactly(round(p, 6), n=len(single)),
-        f"{name}.calls": mean_of([float(reply.usage.calls) for reply in council]),
-        f"{name}.tokens": mean_of([float(reply.usage.completion_tokens) for reply in council]),
+        f"{name}.calls": mean_of([float(reply.calls) for reply in council]),
+        f"{name}.tokens": mean_of([float(reply.tokens) for reply in council]),
         f"{name}.single_seconds": mean_of([reply.seconds for reply in single]),
         f"{name}.council_seconds": mean_of([reply.seconds for reply in council]),
         f"{name}.time_ratio": _ratio(_seconds(council), _seconds(single)),
     }
 
 
-def _selective(name: str, council: Sequence[Reply]) -> dict[str, Metric]:
+def _selective(name: str, council: Sequence[Result]) -> dict[str, Metric]:
     answered = [reply for reply in council if not reply.abstained]
     if not answered or name not in ("medqa", "pubmedqa"):
         return {}
     return {
-        f"{name}.selective": share_of([reply.verdict.is_right for reply in answered]),
+        f"{name}.selective": share_of([reply.right for reply in answered]),
         f"{name}.coverage": share_of([not reply.abstained for reply in council]),
     }
 
 
 async def on_compound(asked: Asked, rows: Sequence[Compound]) -> dict[str, Metric]:
     """Joined questions, three ways; a row counts where all of its parts are right."""
-    replies: dict[Arm, list[Reply]] = {"single": [], "single_prompted": [], "council": []}
-    right: dict[Arm, list[bool]] = {arm: [] for arm in replies}
+    replies: dict[Arm, list[Result]] = {"single": [], "single_prompted": [], "council": []}
     for number, row in enumerate(rows, 1):
-        # Judged part by part below: what a reply's own verdict says is not looked at.
+        judge = partial(_all_right, parts=row.parts, sandboxes=asked.ways.sandboxes)
+        # Judged part by part: this gold is not looked at.
         gold = row.parts[0].gold
         whole = AnswerQuestion(question=row.question, domain="compound", gold=gold)
-        replies["single"].append(await asked.alone(whole, row.alone, "single"))
-        replies["single_prompted"].append(await asked.alone(whole, row.prompted, "single_prompted"))
-        replies["council"].append(await asked.council(whole))
-        for arm, given in replies.items():
-            text = given[-1].text
-            right[arm].append(await all_right(text, row.parts, sandboxes=asked.ways.sandboxes))
-        shown = ", ".join(f"{arm} {sum(each)}" for arm, each in right.items())
-        say(f"compound {number}/{len(rows)}: {shown}")
-    return _compound_metrics(replies, right)
+        for arm, messages in (("single", row.alone), ("single_prompted", row.prompted)):
+            replies[arm].append(await asked.alone(whole, messages, arm, judge=judge))
+        replies["council"].append(await asked.council(whole, judge=judge))
+        _progress("compound", number, len(rows), **replies)
+    return _compound_metrics(replies)
 
 
-def _compound_metrics(
-    replies: dict[Arm, list[Reply]], right: dict[Arm, list[bool]]
-) -> dict[str, Metric]:
+async def _all_right(
+    reply: Reply, *, parts: Sequence[AnswerQuestion], sandboxes: Sandboxes
+) -> bool:
+    return await all_right(reply.text, parts, sandboxes=sandboxes)
+
+
+def _compound_metrics(replies: dict[Arm, list[Result]]) -> dict[str, Metric]:
     alone: tuple[Arm, Arm] = ("single", "single_prompted")
-    better = max(alone, key=lambda arm: sum(right[arm]))
-    before = np.asarray(right[better], dtype=np.float64)
-    after = np.asarray(right["council"], dtype=np.float64)
+    better = max(alone, key=lambda arm: _right(replies[arm]).sum())
+    before, after = _right(replies[better]), _right(replies["council"])
     p = mcnemar(int((after > before).sum()), int((before > after).sum()))
-    metrics: dict[str, Metric] = {f"compound.{arm}": share_of(each) for arm, each in right.items()}
+    metrics: dict[str, Metric] = {
+        f"compound.{arm}": share_of([reply.right for reply in each])
+        for arm, each in replies.items()
+    }
     return {
         **metrics,
         "compound.ratio": _ratio(after, before),
         "compound.p": exactly(round(p, 6), n=len(after)),
-        "compound.calls": mean_of([float(r.usage.calls) for r in replies["council"]]),
+        "compound.calls": mean_of([float(r.calls) for r in replies["council"]]),
         "compound.seconds": mean_of([r.seconds for r in replies["council"]]),
         "compound.time_ratio": _ratio(_seconds(replies["council"]), _seconds(replies[better])),
     }
 
 
-async def kept_by_general(council: Council, questions: Sequence[str]) -> dict[str, Metric]:
+async def kept_by_general(asked: Asked, questions: Sequence[str]) -> dict[str, Metric]:
     """The share that the general expert answers alone, in one generating call."""
-    kept: list[bool] = []
+    kept: list[Result] = []
     for number, question in enumerate(questions, 1):
-        answer = await council.ask(question)
-        alone = [part.expert for part in answer.parts] == ["general"]
-        kept.append(alone and answer.usage.calls == 1)
-        if not kept[-1]:
+        # Who answers is judged, and not what.
+        whole = AnswerQuestion(question=question, domain="general", gold=TextGold(value="-"))
+        kept.append(await asked.council(whole, judge=_by_general))
+        if not kept[-1].right:
             say(f"general: not kept: {question[:80]!r}")
-        say(f"general {number}/{len(questions)}: {sum(kept)} kept")
-    return {"general.kept": share_of(kept)}
+        _progress("general", number, len(questions), council=kept)
+    return {"general.kept": share_of([reply.right for reply in kept])}
 
 
-def _right(replies: Sequence[Reply]) -> np.ndarray:
-    return np.asarray([reply.verdict.is_right for reply in replies], dtype=np.float64)
+async def _by_general(reply: Reply) -> bool:
+    return reply.experts == (GENERAL,) and reply.usage.calls == 1
 
 
-def _seconds(replies: Sequence[Reply]) -> np.ndarray:
+def _right(replies: Sequence[Result]) -> np.ndarray:
+    return np.asarray([reply.right for reply in replies], dtype=np.float64)
+
+
+def _seconds(replies: Sequence[Result]) -> np.ndarray:
     return np.asarray([reply.seconds for reply in replies], dtype=np.float64)
 
 
@@ -241,9 +298,9 @@ def _ratio(above: np.ndarray, below: np.ndarray, *, seed: int = 0) -> Metric:
     return {"value": round(value, 3), "n": n, "ci95": [round(low, 3), round(high, 3)]}
 
 
-def _progress(name: str, number: int, of: int, **arms: Sequence[Reply]) -> None:
+def _progress(name: str, number: int, of: int, **arms: Sequence[Result]) -> None:
     shown = ", ".join(
-        f"{arm} {sum(reply.verdict.is_right for reply in replies)} ({replies[-1].seconds:.0f} s)"
+        f"{arm} {sum(reply.right for reply in replies)} ({replies[-1].seconds:.0f} s)"
         for arm, replies in arms.items()
     )
     say(f"{name} {number}/{of}: {shown}")
@@ -281,10 +338,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Metric]:
     sets = options.sets.split(",")
     n = options.limit or 10**9
     metrics: dict[str, Metric] = {}
-    async with _council(options) as council:
-        ways = await BothWays.of(council, model=None if options.preferred else options.model)
-        ways = _with_tokens(ways)
-        asked = Asked(ways, options.answers, any_revision=options.keep)
+    async with _asking(options) as asked:
         for name in SETS:
             if name in sets:
                 rows = items(options.data, name, limit=min(n, N))
@@ -293,10 +347,23 @@ async def measure(options: argparse.Namespace) -> dict[str, Metric]:
             joined = compounds(options.data, limit=min(n, N_COMPOUND), seed=options.seed, skip=N)
             metrics |= await on_compound(asked, joined)
     if "general" in sets:
-        async with _council(options, max_tokens=GENERAL_TOKENS) as council:
+        async with _asking(options, max_tokens=GENERAL_TOKENS) as asked:
             questions = general(options.data, limit=min(n, N_GENERAL))
-            metrics |= await kept_by_general(council, questions)
+            metrics |= await kept_by_general(asked, questions)
     return metrics
+
+
+@asynccontextmanager
+async def _asking(
+    options: argparse.Namespace, *, max_tokens: int | None = None
+) -> AsyncIterator[Asked]:
+    async with _council(options, max_tokens=max_tokens) as council:
+        ways = await BothWays.of(council, model=None if options.preferred else options.model)
+        asked = Asked(_with_tokens(ways), options.answers, any_revision=options.keep)
+        try:
+            yield asked
+        finally:
+            asked.publish()
 
 
 def _with_tokens(ways: BothWays) -> BothWays:

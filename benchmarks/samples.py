@@ -9,7 +9,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 from pydantic import BaseModel
 
 from metier.models.ollama import OllamaServer
@@ -23,16 +22,18 @@ class Kept(BaseModel):
 
     Attributes:
         key: a hash over the messages.
+        answer: what was made of the text, "" where nothing could be; None where nobody tried.
         logprob: mean over the tokens.
         probabilities: of the labels, where it was a probe.
-        seconds: from the request to its end; of samples taken side by side, its share of theirs.
+        seconds: from the request to its end.
     """
 
     key: str
     model: str
     temperature: float
     seed: int
-    text: str
+    text: str = ""
+    answer: str | None = None
     logprob: float | None = None
     probabilities: dict[str, float] = {}
     prompt_tokens: int = 0
@@ -49,47 +50,68 @@ class Draw:
 
 
 class Samples:
-    """Takes samples, and keeps each in a file at once; what is kept is not taken again."""
+    """Takes samples, and keeps each in a file at once; what is kept is not taken again.
 
-    def __init__(self, server: OllamaServer, file: Path) -> None:
+    Args:
+        file: the replies as they came.
+        published: what was made of earlier ones; it holds no text, so no row of a set.
+    """
+
+    def __init__(self, server: OllamaServer, file: Path, published: Path) -> None:
         self._server = server
         self._file = file
+        self._published = published
         self._kept: dict[tuple[str, str, float, int], Kept] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
-        for line in file.read_text().splitlines() if file.exists() else ():
-            self._remember(Kept.model_validate_json(line))
+        for each in (published, file):
+            for line in each.read_text().splitlines() if each.exists() else ():
+                self._remember(Kept.model_validate_json(line))
+
+    def publish(self) -> None:
+        """Write what was made of every sample, without its text."""
+        lines = sorted(
+            kept.model_copy(
+                update={
+                    "text": "",
+                    "logprob": None if kept.logprob is None else round(kept.logprob, 4),
+                    "seconds": round(kept.seconds, 2),
+                    "probabilities": {k: round(v, 5) for k, v in kept.probabilities.items()},
+                }
+            ).model_dump_json(exclude_defaults=True)
+            for kept in self._kept.values()
+            if kept.answer is not None or kept.probabilities
+        )
+        self._published.write_text("".join(f"{line}\n" for line in lines))
+
+    def judged(self, kept: Kept, answer: str) -> None:
+        """Remember what was made of a reply."""
+        if kept.answer != answer:
+            self._keep([kept.model_copy(update={"answer": answer})])
 
     def _remember(self, kept: Kept) -> None:
         self._kept[kept.key, kept.model, kept.temperature, kept.seed] = kept
 
     async def take(
-        self, model: str, messages: Sequence[Message], draws: Sequence[Draw], *, max_tokens: int
-    ) -> list[Kept]:
-        """One reply a draw; those that are not kept yet are taken side by side."""
-        key = _key(messages)
-        wanted = [draw for draw in draws if not self.has(model, messages, draw)]
-        if wanted:
-            started = time.perf_counter()
-            taken: list[Kept] = []
-
-            async def one(draw: Draw) -> None:
-                taken.append(await self._one(model, messages, draw, max_tokens))
-
-            async with anyio.create_task_group() as group:
-                for draw in wanted:
-                    group.start_soon(one, draw)
-            share = (time.perf_counter() - started) / len(taken)
-            self._keep([kept.model_copy(update={"seconds": share}) for kept in taken])
-        return [self._kept[key, model, draw.temperature, draw.seed] for draw in draws]
+        self,
+        model: str,
+        messages: Sequence[Message],
+        draw: Draw,
+        *,
+        max_tokens: int,
+        stop: tuple[str, ...] = (),
+        whole: bool = False,
+    ) -> Kept:
+        """A reply; with its text where it is to be `whole`."""
+        place = _key(messages), model, draw.temperature, draw.seed
+        if place not in self._kept or (whole and not self._kept[place].text):
+            self._keep([await self._one(model, messages, draw, max_tokens, stop=stop)])
+        return self._kept[place]
 
     async def probe(self, model: str, messages: Sequence[Message], labels: Sequence[str]) -> Kept:
         """The probabilities of the labels as the next word."""
         draw = Draw(seed=-1)
         if not self.has(model, messages, draw):
-            started = time.perf_counter()
-            kept = await self._one(model, messages, draw, 1, labels=labels)
-            seconds = time.perf_counter() - started
-            self._keep([kept.model_copy(update={"seconds": seconds})])
+            self._keep([await self._one(model, messages, draw, 1, labels=labels)])
         return self._kept[_key(messages), model, draw.temperature, draw.seed]
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -108,11 +130,14 @@ class Samples:
         max_tokens: int,
         *,
         labels: Sequence[str] = (),
+        stop: tuple[str, ...] = (),
     ) -> Kept:
+        started = time.perf_counter()
         sampling = Sampling(
             temperature=draw.temperature,
             seed=draw.seed,
             max_tokens=max_tokens,
+            stop=stop,
             logprobs=True,
             top_logprobs=MOST_ALTERNATIVES if labels else 0,
         )
@@ -132,6 +157,7 @@ class Samples:
             probabilities=dict(found),
             prompt_tokens=chunks[-1].usage.prompt_tokens,
             tokens=chunks[-1].usage.completion_tokens,
+            seconds=time.perf_counter() - started,
         )
 
     def _keep(self, taken: Sequence[Kept]) -> None:
@@ -142,10 +168,14 @@ class Samples:
 
 
 @asynccontextmanager
-async def sampling(host: str, file: Path) -> AsyncIterator[Samples]:
-    """Samples of a server's models, kept in a file."""
+async def sampling(host: str, file: Path, published: Path) -> AsyncIterator[Samples]:
+    """Samples of a server's models, kept in a file and published at the end."""
     async with aclosing(OllamaServer(host)) as server:
-        yield Samples(server, file)
+        samples = Samples(server, file, published)
+        try:
+            yield samples
+        finally:
+            samples.publish()
 
 
 def _key(messages: Sequence[Message]) -> str:
