@@ -49,10 +49,18 @@ async def asked(
 
 
 async def test_a_liking_for_a_letter_falls_out() -> None:
-    likes_a = {"A": 0.8, "B": 0.1, "C": 0.1}
-    with ScriptedModels({"small": [likes_a] * 3}) as models:
+    """What is thought of the options comes out, whatever it is multiplied by for each letter."""
+    thought, liking = (0.5, 0.3, 0.2), {"A": 8.0, "B": 1.0, "C": 2.0}
+    replies = []
+    for by in range(3):
+        raw = {
+            label: thought[(place + by) % 3] * factor
+            for place, (label, factor) in enumerate(liking.items())
+        }
+        replies.append({label: value / sum(raw.values()) for label, value in raw.items()})
+    with ScriptedModels({"small": replies}) as models:
         found, _ = await asked(models)
-    assert found.probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert found.probabilities == pytest.approx(thought, abs=0.01)
 
 
 async def test_the_same_option_under_every_letter_is_the_answer() -> None:
@@ -60,7 +68,9 @@ async def test_the_same_option_under_every_letter_is_the_answer() -> None:
     with ScriptedModels({"small": replies}) as models:
         found, _ = await asked(models)
     assert found.text == "B) zinc"
-    assert found.confidence == pytest.approx((0.7 + 0.6 + 0.9) / 3)
+    iron, zinc, tin = (0.2 * 0.1 * 0.1, 0.7 * 0.6 * 0.9, 0.1 * 0.2 * 1e-4)
+    roots = [product ** (1 / 3) for product in (iron, zinc, tin)]
+    assert found.confidence == pytest.approx(roots[1] / sum(roots), abs=0.01)
     assert sum(found.probabilities) == pytest.approx(1)
 
 
@@ -74,7 +84,7 @@ async def test_words_get_letters_in_every_order() -> None:
     with ScriptedModels({"small": [{"A": 0.7, "B": 0.3}, {"A": 0.6, "B": 0.4}]}) as models:
         found, _ = await asked(models, YES_NO)
     # A was yes first, then no.
-    assert (found.text, found.confidence) == ("yes", pytest.approx(0.55))
+    assert (found.text, found.confidence) == ("yes", pytest.approx(0.555, abs=0.001))
     asked_last = models.requests[1].messages[-1].content
     assert "Is it so?\nA) no\nB) yes" in asked_last
     assert asked_last.endswith("Answer with the letter of the right option only.")

@@ -19,6 +19,8 @@ from metier.plan import Message
 # As `Context.probe` does it.
 Probe = Callable[[Sequence[Message], Sequence[str]], Awaitable[Mapping[str, float]]]
 
+# What is less probable was not among the alternatives that a server reports.
+_LEAST = 1e-4
 _LETTER = "Answer with the letter of the right option only."
 
 
@@ -48,11 +50,13 @@ class Weighed:
 async def weighed(
     choices: Choices, task: Task, card: Card, probe: Probe, *, orders: int | None = None
 ) -> Weighed:
-    """Ask a model for one token in each order of the options, and average.
+    """Ask a model for one token in each order of the options, and take the geometric mean.
 
     The orders are the cyclic permutations (Zheng et al. 2024, "Large Language Models Are Not
-    Robust Multiple Choice Selectors", section 4.1). The question's text stands before the options
-    and is the same in each, so that a server reads it once.
+    Robust Multiple Choice Selectors", section 4.1). A model's liking for a letter multiplies what
+    it finds of the option behind it (there, section 4), and each option is once behind each
+    letter: in the mean of logarithms the likings cancel out. The question's text stands before the
+    options and is the same in each, so that a server reads it once.
 
     Args:
         task: the question with its documents; its text is replaced by the choices' own.
@@ -61,20 +65,17 @@ async def weighed(
     """
     lettered = choices.lettered()
     count = len(lettered.options)
-    asked = min(count, orders or count)
-    totals = [0.0] * count
-    for by in range(0, count, -(-count // asked)):
+    asked = range(0, count, -(-count // min(count, orders or count)))
+    shares = [1.0] * count
+    for by in asked:
         rotated = lettered.rotated(by)
         found = await probe(_asking(rotated, task, card), lettered.labels)
         for place, label in enumerate(lettered.labels):
-            totals[(place + by) % count] += found[label]
-    return Weighed(choices=choices, probabilities=_shares(totals))
+            shares[(place + by) % count] *= max(found[label], _LEAST) ** (1 / len(asked))
+    whole = sum(shares)
+    return Weighed(choices=choices, probabilities=tuple(share / whole for share in shares))
 
 
 def _asking(choices: Choices, task: Task, card: Card) -> tuple[Message, ...]:
     brief = card.model_copy(update={"prompt": f"You are an expert in: {card.description}."})
     return messages_for(brief, replace(task, text=choices.text()), extra=_LETTER)
-
-
-def _shares(totals: Sequence[float]) -> tuple[float, ...]:
-    return tuple(total / sum(totals) for total in totals)

@@ -29,7 +29,11 @@ def ask(question: str, models: ScriptedModels, folder: Path) -> Answer:
 
 
 def test_the_likeliest_choice_is_the_answer(tmp_path: Path) -> None:
-    replies = [{"A": 0.9, "B": 0.1}, {"C": 0.8, "A": 0.2}, {"B": 0.7, "A": 0.3}]
+    replies = [
+        {"A": 0.8, "B": 0.1, "C": 0.1},
+        {"C": 0.8, "A": 0.1, "B": 0.1},
+        {"B": 0.8, "A": 0.1, "C": 0.1},
+    ]
     with ScriptedModels({"small": replies}) as models:
         answer = ask(METALS, models, tmp_path)
     assert answer.text.startswith("**A) iron**\n\nThe model is 80% sure of it.")
