@@ -2,7 +2,7 @@
 
 A letter costs one token, its probabilities say how sure the model is, and asking in every order
 of the options takes the model's liking for a letter out. Choices that are words, such as yes and
-no, get letters too: a small model says yes to nearly everything, and less so to a letter
+no, get letters too, which order the questions better than the model's liking for a word does
 (docs/results/end-to-end.md).
 """
 
