@@ -427,6 +427,16 @@ class TestAuto:
         assert result.text.endswith("7")
         assert len(them.asked) == 2
 
+    async def test_the_first_two_that_agree_are_enough_of_numbers(self) -> None:
+        them = panel(numbers(1, 2, 3, 2, 5), voters=(SMALL,))
+        assert (await STRATEGIES["auto"](STEP, them)).text.endswith("2")
+        assert len(them.asked) == 4
+
+    async def test_of_choices_one_has_to_be_clearly_ahead(self) -> None:
+        them = panel([*letters("ABBBB")], question=CLOSED, voters=(SMALL,))
+        assert (await STRATEGIES["auto"](STEP, them)).text.endswith("B")
+        assert len(them.asked) == 5
+
     async def test_more_where_they_differ_and_never_more_than_the_most(self) -> None:
         them = panel(numbers(1, 2, 3, 4, 5, 6, 7, 8), voters=(SMALL,))
         await STRATEGIES["auto"](STEP, them)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from metier import Context, Expert, Task, skill
 from metier.capability import Card
 from metier.errors import BudgetExceeded
 from metier.expert import messages_for
+from metier.models.server import Sampling
 from metier.plan import Message
 from metier.sandbox import Sandboxes, checked
 from metier_code.examples import asserts, concerns, defines, examples
 from metier_code.fences import blocks, fenced, is_python
 from metier_code.trying import Attempt, Origin
 
-REPAIRS = 2
+# A small model writes the same mistake again when it is shown what failed, and another program when
+# it is asked anew (docs/decisions/0018-code-that-fails-is-written-anew.md).
+MORE_TRIES = 2
+TEMPERATURE = 0.8
 
 _TESTS = (
     "Write three assert statements that test this code with values that the question implies, one "
     "per line, in one fenced block. Do not repeat the code."
-)
-_REPAIR = (
-    "I ran it. This failed:\n{complaint}\n\nReturn the whole corrected code in ONE fenced block."
 )
 
 
@@ -47,7 +49,7 @@ class Code(Expert):
         self._write_tests = write_tests
 
     async def answer(self, task: Task, context: Context) -> str:
-        """One model call, two more for repairs at most, and one for tests where they are wished.
+        """One model call, two more at most where it fails, and one for tests where they are wished.
 
         Code that no sandbox can run is returned unrun, and the answer says so.
         """
@@ -63,18 +65,16 @@ class Code(Expert):
         return f"{attempt.text}\n\n{attempt.told()}"
 
     async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:
-        """The best of the answer and its repairs."""
+        """The first answer that nothing fails in, else the best."""
         origin, tests = await self._tests(task, text, context)
         best = await self._tried(text, origin, tests)
-        last = best
-        for _ in range(REPAIRS):
+        for number in range(1, MORE_TRIES + 1):
             if best.is_well:
                 break
-            repaired = await self._repaired(task, last, context)
-            if not repaired:
-                break
-            last = await self._tried(repaired, origin, tests)
-            best = max(best, last, key=lambda attempt: attempt.score)
+            another = await self._another(task, context, number)
+            if _python(another) and _parses(another):
+                attempt = await self._tried(another, origin, tests)
+                best = max(best, attempt, key=lambda each: each.score)
         return best
 
     async def _tests(
@@ -96,12 +96,15 @@ class Code(Expert):
         checks = await checked(self._sandboxes, _code(text), tests)
         return Attempt(text=text, checks=checks, origin=origin)
 
-    async def _repaired(self, task: Task, attempt: Attempt, context: Context) -> str:
-        """The model's next try, or ``""`` where it is no Python that parses."""
-        complaint = _asked(_REPAIR.format(complaint=attempt.complaint()))
-        asked = (*messages_for(self.card, task), _said(attempt.text), complaint)
-        text = fenced(await _completed(asked, context))
-        return text if _python(text) and _parses(text) else ""
+    async def _another(self, task: Task, context: Context, number: int) -> str:
+        """Another answer to the same question, independent of those before."""
+        given = context.sampling
+        sampling = replace(
+            given,
+            seed=given.seed + number,
+            temperature=max(given.temperature, TEMPERATURE),
+        )
+        return fenced(await _completed(messages_for(self.card, task), context, sampling=sampling))
 
     @skill
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:
@@ -126,10 +129,12 @@ def _parses(text: str) -> bool:
     return all(is_python(code) for code in _python(text))
 
 
-async def _completed(messages: tuple[Message, ...], context: Context) -> str:
+async def _completed(
+    messages: tuple[Message, ...], context: Context, *, sampling: Sampling | None = None
+) -> str:
     """The reply; ``""`` where the question may cost no call more."""
     try:
-        return await context.complete(messages)
+        return await context.complete(messages, sampling=sampling)
     except BudgetExceeded:
         return ""
 

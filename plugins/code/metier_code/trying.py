@@ -48,10 +48,6 @@ class Attempt:
         lines += [f"- not run: {_shown(check)}" for check in self.checks.unrun]
         return "\n".join(lines)
 
-    def complaint(self) -> str:
-        """What failed, for the model."""
-        return "\n".join(_shown(check) for check in self.checks.failed)
-
     def _counted(self) -> str:
         if self.origin == "none":
             return "Run: it ends without an error." if self.is_well else "Run: it does not work."

@@ -12,6 +12,7 @@ from metier.sandbox import Sandboxes
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier_code import Code
 from metier_code.examples import examples
+from metier_code.expert import TEMPERATURE
 from metier_code.fences import blocks, fenced, is_python
 
 CARD = Card(id="code", description="code", models=("small",), stream="checked")
@@ -61,14 +62,29 @@ def test_without_the_wish_no_tests_are_written(tmp_path: Path) -> None:
     assert answer.text.endswith("Run: it ends without an error.")
 
 
-def test_code_that_fails_is_repaired(tmp_path: Path) -> None:
+def test_code_that_fails_is_written_anew(tmp_path: Path) -> None:
     wrong = block("def double(x):\n    return x")
-    answer = ask(wrong, block(FUNCTION), folder=tmp_path, task="Write it: double(2) == 4")
+    task = "Write it: double(2) == 4"
+    step = Step(id="1", task=task, expert="code")
+    with (
+        ScriptedModels({"small": [wrong, block(FUNCTION)]}) as models,
+        Council.of(
+            [Code(CARD)],
+            settings=Settings(cache_dir=tmp_path),
+            server=models,
+            embedder=FixedEmbedder(),
+        ) as council,
+    ):
+        answer = council.run_sync(Plan(question=task, steps=(step,)))
     assert answer.parts[0].checked
     assert FUNCTION in answer.text
+    first, second = models.requests
+    assert first.messages == second.messages
+    assert (first.sampling.temperature, second.sampling.temperature) == (0.0, TEMPERATURE)
+    assert first.sampling.seed != second.sampling.seed
 
 
-def test_after_two_repairs_the_best_is_shown_with_what_fails(tmp_path: Path) -> None:
+def test_of_three_that_fail_the_best_is_shown_with_what_fails(tmp_path: Path) -> None:
     never = block("def double(x):\n    return None")
     half = block("def double(x):\n    return x * x")
     task = "Write it: double(2) == 4, double(3) == 6"
@@ -79,9 +95,12 @@ def test_after_two_repairs_the_best_is_shown_with_what_fails(tmp_path: Path) -> 
     assert "- failed: `assert double(3) == 6`: AssertionError" in answer.text
 
 
-def test_a_repair_that_is_no_python_ends_the_repairs(tmp_path: Path) -> None:
+def test_a_try_that_is_no_python_is_passed_over(tmp_path: Path) -> None:
     wrong = block("def double(x):\n    return x")
-    answer = ask(wrong, "I cannot.", folder=tmp_path, task="Write it: double(2) == 4")
+    task = "Write it: double(2) == 4"
+    answer = ask(wrong, "I cannot.", block(FUNCTION), folder=tmp_path, task=task)
+    assert "Run: 1 of 1 passed" in answer.text
+    answer = ask(wrong, "I cannot.", block("def (:"), folder=tmp_path, task=task)
     assert "Run: 0 of 1 passed" in answer.text
 
 

@@ -2,7 +2,8 @@
 
 One program of a small model is wrong too often, and two that were written independently rarely
 agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
-2023, with the early stop of Adaptive-Consistency, Aggarwal et al. 2023), three at most.
+2023), five at most: where three differ, a fourth or fifth still meets one of them often enough
+(docs/results/combining.md).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from metier_math.reading import Worked, worked
 
 MAX_TOKENS = 500
 TEMPERATURE = 0.7
-SAMPLES = 3
+SAMPLES = 5
 # The end of a fenced block: what a model says after its program is not read.
 STOP = ("\n```\n",)
 

@@ -10,22 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier.combining.comparing import kind_of
-from metier.combining.counting import is_settled
-from metier.combining.electing import counted, declared, elected, typical
+from metier.combining.counting import is_settled, tally
+from metier.combining.electing import Count, counted, declared, elected, typical
 from metier.combining.rank import ranked
 from metier.combining.rounds import Ask, Ballot, Poll
 from metier.combining.strategy import Options, Sampled, Sampler, Voter
 from metier.combining.sureness import sure_of
 from metier.combining.vote import TEMPERATURE
+from metier.grading import Label
 from metier.plan import Step
 
 # Samples of all models together.
 MOST = 8
 # A model that is known to be so much weaker has no say.
 WITHIN = 0.10
-# Not measured yet: of an answer that is taken alone, and of a vote (two that agree are 0.875).
+# Not measured yet: of an answer that is taken alone, and of a vote among choices (two that agree
+# are 0.875).
 SURE = 0.95
 CLEAR = 0.87
+# So many that agree are enough where there are no choices: mistakes are seldom the same
+# (docs/results/combining.md).
+ENOUGH = 2
 # Free texts, in mean cosine: the most typical one by less is judged.
 _MARGIN = 0.02
 _FREE_SAMPLES = 3
@@ -35,7 +40,7 @@ async def auto(step: Step, sampler: Sampler) -> Sampled:
     """The answer that the fewest calls make likely to be right.
 
     One call where the answer was checked or is surely meant, two where they agree, else up to
-    `step.samples`, or `MOST`.
+    `step.samples`, or `MOST`: until two agree, or among choices until one is clearly ahead.
     """
     voters = await sampler.voters("models")
     if not step.members:
@@ -75,14 +80,20 @@ async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sample
     """Samples of the voters in turn until one answer is clearly ahead."""
     for number in range(1, most):
         count = await counted(poll.ballots, sampler) if poll.ballots else None
-        settled = count is not None and is_settled(count.groups, most - number, sure=CLEAR)
-        if poll.over or settled:
+        if poll.over or (count is not None and _is_clear(count, left=most - number)):
             break
         voter = voters[number % len(voters)]
         draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
         await poll.ask([Ask(voter=voter, options=draw)])
     poll.require()
     return await elected(await counted(poll.ballots, sampler), sampler, poll)
+
+
+def _is_clear(count: Count, *, left: int) -> bool:
+    """Whether one answer is ahead by enough."""
+    if isinstance(count.kind, Label):
+        return is_settled(count.groups, left, sure=CLEAR)
+    return max(tally(count.groups, [1.0] * len(count.groups)).values(), default=0) >= ENOUGH
 
 
 async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:

@@ -153,9 +153,10 @@ class Outcomes:
     def voting(self) -> VoteModel | None:
         """How the models' answers add up, for `Council.keep_outcomes`.
 
-        None where fewer than 20 questions have answers of two models.
+        None where fewer than 20 questions have an outcome of every model and answers of two.
         """
-        if ((self.answers != _NONE).sum(axis=1) > 1).sum() < _JUDGE_AT_LEAST:
+        voted = (self.answers != _NONE).sum(axis=1) > 1
+        if (voted & self._is_complete).sum() < _JUDGE_AT_LEAST:
             return None
         return VoteModel.fit(
             self.answers,
@@ -202,11 +203,15 @@ class Outcomes:
             ),
         )
 
+    @property
+    def _is_complete(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(~np.isnan(self.right).any(axis=1))
+
     def _complete(self) -> npt.NDArray[np.bool_]:
         """Which questions have an outcome of every model."""
         if len(self.models) < 2:
             raise InvalidInput(f"there is only one model to choose from: {self.models[0]!r}")
-        complete = np.asarray(~np.isnan(self.right).any(axis=1))
+        complete = self._is_complete
         if complete.sum() < _JUDGE_AT_LEAST:
             raise InvalidInput(
                 f"{complete.sum()} questions have an outcome of every model "
@@ -236,8 +241,7 @@ class Outcomes:
 
     def _folds(self) -> Iterator[tuple[Numbers, Outcomes]]:
         """Questions that are held back, and the others; each once."""
-        complete = np.asarray(~np.isnan(self.right).any(axis=1))
-        fold_of = folds(self.texts, complete.astype(np.int64))
+        fold_of = folds(self.texts, self._is_complete.astype(np.int64))
         for fold in np.unique(fold_of):
             yield np.flatnonzero(fold_of == fold), self._only(np.flatnonzero(fold_of != fold))
 
