@@ -214,7 +214,9 @@ class Bench:
             self.samples.judged(kept, answer)
         if not answer:
             raise ExpertFailed("the program has no result")
-        return f"{kept.text}\n\nAnswer: {answer}"
+        # Its end was the stop of the reply.
+        end = "\n```" if kept.text.count("```") % 2 else ""
+        return f"{kept.text}{end}\n\nAnswer: {answer}"
 
     async def _result(self, reply: str) -> str:
         """What a program computes; nothing where it cannot be."""
