@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from io import BufferedRandom
 from pathlib import Path
 
+from metier.errors import IndexUnavailable
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BufferedRandom]:
@@ -38,3 +40,18 @@ def write(path: Path, data: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(data)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Put what was learnt in the place of what was there; see `replacing`.
+
+    Raises:
+        IndexUnavailable: it cannot be written.
+    """
+    try:
+        write(path, data)
+    except OSError as exc:
+        raise IndexUnavailable(
+            f"{path} cannot be written: {exc.strerror}",
+            hint="Set METIER_CACHE_DIR to a folder that can be written",
+        ) from exc

@@ -8,8 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from metier.errors import IndexUnavailable
-from metier.files import write
+from metier.files import save
 
 
 class Calibration(BaseModel):
@@ -72,7 +71,4 @@ class Profile(BaseModel):
         Raises:
             IndexUnavailable: the file cannot be written.
         """
-        try:
-            write(file, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
-        except OSError as exc:
-            raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc
+        save(file, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.embedding.embedder import Vectors
-from metier.errors import IndexUnavailable, InvalidInput
-from metier.files import write
+from metier.errors import InvalidInput
+from metier.files import save
 from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.splitting.clauses import Kind, clauses, masked, pieces
 from metier.splitting.wording import pattern
@@ -160,10 +160,7 @@ class SeveralNeeds:
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         packed = io.BytesIO()
         np.savez(packed, version=_VERSION, embedder_id=embedder_id, allow_pickle=False, **arrays)
-        try:
-            write(file, packed.getvalue())
-        except OSError as exc:
-            raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc
+        save(file, packed.getvalue())
 
     @classmethod
     def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:

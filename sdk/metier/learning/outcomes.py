@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.embedding.embedder import Vectors
-from metier.errors import IndexUnavailable
+from metier.files import save
 from metier.learning.likeness import Likeness
 
 Array = npt.NDArray[np.float64]
@@ -150,10 +150,7 @@ class OutcomeModel:
             allow_pickle=False,
             **self._likeness.arrays(),
         )
-        try:
-            file.write_bytes(buffer.getvalue())
-        except OSError as exc:
-            raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc
+        save(file, buffer.getvalue())
 
     @classmethod
     def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:

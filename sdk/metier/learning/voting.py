@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metier.errors import IndexUnavailable
+from metier.files import save
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -156,10 +156,7 @@ class VoteModel:
             skills=tuple(self._skills.tolist()),
             options=self._options,
         )
-        try:
-            file.write_text(saved.model_dump_json())
-        except OSError as exc:
-            raise IndexUnavailable(f"{file} cannot be written: {exc.strerror}") from exc
+        save(file, saved.model_dump_json().encode())
 
     @classmethod
     def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:
