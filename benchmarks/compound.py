@@ -18,6 +18,8 @@ from metier.grading import CodeGold, NumberGold, is_right
 from metier.plan import Message
 from metier.sandbox import Sandbox
 
+# Rows of a set to draw from, whatever the limit: a short run is how the whole one begins.
+POOL = 100
 MIXES = (
     ("gsm8k", "humaneval"),
     ("gsm8k", "medqa"),
@@ -72,9 +74,9 @@ def compounds(folder: Path, *, limit: int, seed: int, skip: int) -> list[Compoun
     """
     draw = random.Random(seed)
     pools = {
-        "gsm8k": items(folder, "gsm8k", limit=limit, skip=skip),
+        "gsm8k": items(folder, "gsm8k", limit=POOL, skip=skip),
         "humaneval": items(folder, "humaneval", limit=10**9),
-        "medqa": items(folder, "medqa", limit=limit, skip=skip),
+        "medqa": items(folder, "medqa", limit=POOL, skip=skip),
     }
     return [_joined(pools, MIXES[n % len(MIXES)], draw) for n in range(limit)]
 

@@ -288,13 +288,15 @@ def _seconds(replies: Sequence[Result]) -> np.ndarray:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray, *, seed: int = 0) -> Metric:
-    """The ratio of two paired means with a bootstrap interval (2,000 resamples of the pairs)."""
+    """The ratio of two paired means with a bootstrap interval (2,000 resamples of the pairs).
+
+    Where nothing stands below, half of one row counts, so that there is a ratio.
+    """
     n = len(above)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=2000)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (counts @ above) / (counts @ below)
-        value = float(above.sum() / below.sum())
-    low, high = np.nanpercentile(ratios, [2.5, 97.5])
+    ratios = (counts @ above) / np.maximum(counts @ below, 0.5)
+    value = float(above.sum() / max(below.sum(), 0.5))
+    low, high = np.percentile(ratios, [2.5, 97.5])
     return {"value": round(value, 3), "n": n, "ci95": [round(low, 3), round(high, 3)]}
 
 

@@ -152,6 +152,17 @@ def test_the_composer_is_told_a_language_that_its_example_does_not_show(
     assert f"\n\n{said} {{{{step:1}}}}" in composition(plan, RESULTS, seed=0).messages[-1].content
 
 
+def test_the_composer_sees_what_was_asked_and_no_result() -> None:
+    task = f"Work out the dose of {'a very rare drug, ' * 40}for 70 kg."
+    results = (RESULTS[0].model_copy(update={"task": task}), RESULTS[1])
+    plan = Plan(question=QUESTION, steps=(Step(id="1", task=task, expert="math"),))
+    shown = composition(plan, results, seed=0).messages[-1].content
+    assert "Work out the dose" in shown
+    assert "for 70 kg." in shown
+    assert len(shown) < len(task)
+    assert not any(result.text in shown for result in results)
+
+
 PIECES = (
     "{{step:1}}", "{{step:2}}", "The dose", " for 70 kg", " is 1050 mg", " is 1051", " 3.5", ". ",
     ":\n", "\n", "```python\nx = 1\n```", "`dose`", "`doses(kg)`", '"', "“15 * kg”", '"kg dose"',

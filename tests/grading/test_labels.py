@@ -47,6 +47,8 @@ LISTED = "A. iron\nB. zinc\nC. zinc oxide"
         ("Final answer: **no** - it is dangerous", YES, "no"),
         ("Yes or no?\nNo.", YES, "no"),
         ("Maybe.", YES, "maybe"),
+        ("I am not sure enough: the likeliest choice is no, with 42%.", YES, "no"),
+        ("The most likely answer is C.", LETTERS, "C"),
         ("The sentiment is positive.", MOOD, "positive"),
         ("It is not positive. It is negative.", MOOD, "negative"),
         ("It is negative, not positive.", MOOD, "negative"),

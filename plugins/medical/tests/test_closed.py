@@ -8,6 +8,7 @@ import pytest
 
 from metier import Card, Council, Settings
 from metier.answer import Answer
+from metier.grading import Label, extracted
 from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier_medical import Medical
@@ -47,6 +48,23 @@ def test_what_the_model_only_guesses_is_no_answer(tmp_path: Path) -> None:
         answer = ask(METALS, models, tmp_path)
     assert answer.text.startswith("I am not sure enough to answer this: the likeliest choice is")
     assert answer.parts[0].abstained
+
+
+@pytest.mark.parametrize("likeliest", ["yes", "no", "maybe"])
+def test_who_has_to_choose_reads_the_likeliest_choice(likeliest: str, tmp_path: Path) -> None:
+    kind = Label(labels=("yes", "no", "maybe"))
+    orders = (("yes", "no", "maybe"), ("no", "maybe", "yes"), ("maybe", "yes", "no"))
+    replies = [
+        {
+            letter: 0.4 if word == likeliest else 0.3
+            for letter, word in zip("ABC", order, strict=True)
+        }
+        for order in orders
+    ]
+    with ScriptedModels({"small": replies}) as models:
+        answer = ask("Is iron a vitamin? Answer yes, no or maybe only.", models, tmp_path)
+    assert answer.parts[0].abstained
+    assert extracted(answer.parts[0].text, kind) == likeliest
 
 
 def test_yes_or_no_is_asked_both_ways_round(tmp_path: Path) -> None:

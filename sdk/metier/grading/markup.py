@@ -43,7 +43,8 @@ _HASHES = re.compile(r"^[ \t]*####[ \t]+(.+)$", re.MULTILINE)
 _LONE_VALUE = re.compile(r"\W{0,3}(?:\d[\d.,/ ]*\W{0,2}[\w/%^]{0,12}|\w)\W{0,3}")
 
 _WORDS = (
-    r"(?:(?:final|correct|right|best|overall|exact)\s+)*(?:answer|result|solution|choice|option)"
+    r"(?:(?:final|correct|right|best|overall|exact|likeliest|most\s+(?:likely|probable))\s+)*"
+    r"(?:answer|result|solution|choice|option)"
 )
 _FOREIGN = r"ergebnis|antwort|lösung|résultat|réponse|respuesta|resultado|risposta|risultato"
 _ANNOUNCED = re.compile(
