@@ -45,6 +45,32 @@ def test_a_noun_points_to_the_step_that_brought_it() -> None:
     assert needs(*tasks)[2] == [0]
 
 
+STORY = (
+    "A man of 54 is brought to the clinic by his wife because of pain in his chest. He has smoked "
+    "for 30 years, and the dose of his medicine was doubled. What should be given to him first?"
+)
+PROGRAM = (
+    "Complete this function with its imports.\n```python\ndef f(dose): # the dose, as it is\n```"
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "needed"),
+    [
+        (STORY, []),
+        (PROGRAM, []),
+        (f"With the result of the calculation: {STORY}", [0]),
+        (f"Explain it to this patient. {STORY}", [0]),
+        (f"Is the dose safe here? {STORY}", [0]),
+        (f"Then check the output with this.\n{PROGRAM}", [0]),
+    ],
+)
+def test_what_a_story_or_a_program_says_of_its_own_things_points_nowhere(
+    second: str, needed: list[int]
+) -> None:
+    assert needs("What is one dose in mg for 70 kg?", second) == [[], needed]
+
+
 def test_links_only_go_back() -> None:
     tasks = ("it and the dose", "it and the dose", "it and the dose")
     assert all(m < n for n, found in enumerate(needs(*tasks)) for m in found)

@@ -11,7 +11,7 @@ from metier.learning.past import CapabilityKey
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
-    r"the (?:result|results|answer|output|above|previous|former|latter|same)|so obtained)\b",
+    r"the (?:above|previous|former|latter|same)|so obtained)\b",
     re.IGNORECASE,
 )
 _COMES_AFTER = re.compile(
@@ -19,6 +19,8 @@ _COMES_AFTER = re.compile(
     r"|\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b",
     re.IGNORECASE,
 )
+# These point back wherever they stand; the vague words only where the task does not explain them.
+_NAMES_A_RESULT = re.compile(r"\bthe (?:result|answer|output)s?\b", re.IGNORECASE)
 # `that` as a conjunction or relative pronoun points nowhere.
 _NOT_POINTING = re.compile(
     r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
@@ -59,6 +61,12 @@ _RETURNED = {
     )
     for kind, nouns in _NOUNS.items()
 }
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_SENTENCE_END = re.compile(r"[.?!](?=\s)|\n")
+# A task of so many words, or with a program of its own, is a story that explains its `he` and its
+# `the list` itself. Only how it begins may point to another task.
+_STORY_WORDS = 25
+_OPENING_WORDS = 4
 # Past plans overrule a pronoun below the first, and the absence of words from the second on.
 _NEVER_BELOW = 0.1
 _ALWAYS_FROM = 0.75
@@ -75,7 +83,8 @@ def links(
 
     A task needs every earlier one that it names: by a noun it takes up with an article (`the
     dose`), by the kind of what that one returns (`the function`), by number (`the first result`,
-    `both results`). Where it points back vaguely (`that`, `it`, `then`) it needs the last one
+    `both results`). What a long task or a program says behind its opening is its own: its `she` is
+    the one of its story. Where it points back vaguely (`that`, `it`, `then`) it needs the last one
     whose result it can use, and of several rather one that a card says to lead to it, unless past
     plans say that such a link never was. Without any words it needs the one that it nearly always
     needed in past plans. A link is dropped where the capability cannot use the kind that the
@@ -146,13 +155,14 @@ def _named(
 ) -> set[int]:
     """The earlier tasks that the words point to one by one."""
     count = len(earlier)
-    found = {m for m in range(count) if _takes_up(task, earlier[m])}
-    found |= {number for number in _numbers(task) if number < count}
-    if count > 1 and _ALL_EARLIER.search(task):
+    prose, beginning = _FENCED.sub(" ", task), _beginning(task)
+    found = {m for m in range(count) if _takes_up(beginning, earlier[m])}
+    found |= {number for number in _numbers(prose) if number < count}
+    if count > 1 and _ALL_EARLIER.search(prose):
         found |= set(range(count))
     for kind, pattern in _RETURNED.items():
         returning = [m for m, c in enumerate(capabilities) if c is not None and c.output == kind]
-        if returning and pattern.search(task):
+        if returning and pattern.search(beginning):
             found.add(returning[-1])
     return found
 
@@ -165,8 +175,23 @@ def _numbers(task: str) -> set[int]:
 
 
 def _points_back(task: str) -> bool:
-    plain = _NOT_POINTING.sub("", task)
-    return any(pattern.search(plain) for pattern in (_POINTS_BACK, _COMES_AFTER))
+    prose, beginning = _FENCED.sub(" ", task), _beginning(task)
+    if beginning != task:
+        beginning = " ".join(beginning.split()[:_OPENING_WORDS])
+    patterns = (_POINTS_BACK, beginning), (_COMES_AFTER, prose), (_NAMES_A_RESULT, prose)
+    return any(pattern.search(_NOT_POINTING.sub("", text)) for pattern, text in patterns)
+
+
+def _beginning(task: str) -> str:
+    """What may point to another task by `it` or `the list`.
+
+    All of a short task, the first sentence of a story, nothing of one that brings a program.
+    """
+    if _FENCED.search(task):
+        return ""
+    if len(task.split()) < _STORY_WORDS:
+        return task
+    return _SENTENCE_END.split(task.strip(), maxsplit=1)[0]
 
 
 def _takes_up(task: str, earlier: str) -> bool:
