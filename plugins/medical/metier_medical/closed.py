@@ -7,18 +7,16 @@ from metier.expert import Context, Task
 from metier.grading import Choices
 from metier.weighing import weighed
 
-# How many times as probable as a guess the likeliest choice has to be for an answer. Two thirds of
-# the questions are, and those were right more often (docs/results/end-to-end.md, other rows than
-# those reported): of lettered options, and of words such as yes, no and maybe.
-SURE_OF_OPTIONS = 1.19
-SURE_OF_WORDS = 1.42
+# How many times as probable as a guess the likeliest choice has to be for an answer. Two thirds to
+# three quarters of the questions are, and those were right more often, of letters and of words such
+# as yes, no and maybe (docs/results/end-to-end.md, other rows than those reported).
+SURE = 1.19
 
 
 async def chosen(choices: Choices, task: Task, card: Card, context: Context) -> str:
     """The choice that the model finds likeliest, and how sure it is; no answer where it is not."""
     found = await weighed(choices, task, card, context.probe)
-    least = SURE_OF_OPTIONS if choices.options else SURE_OF_WORDS
-    sure = found.confidence >= least / len(choices.labels)
+    sure = found.confidence >= SURE / len(choices.labels)
     context.rate(found.confidence, abstain=not sure)
     if sure:
         return f"**{found.text}**\n\nThe model is {found.confidence:.0%} sure of it."
