@@ -44,7 +44,7 @@ def test_the_likeliest_choice_is_the_answer(tmp_path: Path) -> None:
 
 
 def test_what_the_model_only_guesses_is_no_answer(tmp_path: Path) -> None:
-    with ScriptedModels({"small": [{"A": 0.4, "B": 0.3, "C": 0.3}] * 3}) as models:
+    with ScriptedModels({"small": [{"A": 0.36, "B": 0.32, "C": 0.32}] * 3}) as models:
         answer = ask(METALS, models, tmp_path)
     assert answer.text.startswith("I am not sure enough to answer this: the likeliest choice is")
     assert answer.parts[0].abstained
@@ -56,7 +56,7 @@ def test_who_has_to_choose_reads_the_likeliest_choice(likeliest: str, tmp_path: 
     orders = (("yes", "no", "maybe"), ("no", "maybe", "yes"), ("maybe", "yes", "no"))
     replies = [
         {
-            letter: 0.4 if word == likeliest else 0.3
+            letter: 0.36 if word == likeliest else 0.32
             for letter, word in zip("ABC", order, strict=True)
         }
         for order in orders
