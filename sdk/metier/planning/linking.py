@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from metier.capability import Capability, Kind
 from metier.learning.graph import CapabilityGraph
 from metier.learning.past import CapabilityKey
+from metier.splitting.code import FENCED
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
     r"the (?:above|previous|former|latter|same)|so obtained)\b",
     re.IGNORECASE,
 )
+# These point back wherever they stand; the vague words only where the task does not explain them.
 _COMES_AFTER = re.compile(
     r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b"
-    r"|\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b",
+    r"|\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
+    r"|\bthe (?:result|answer|output)s?\b",
     re.IGNORECASE,
 )
-# These point back wherever they stand; the vague words only where the task does not explain them.
-_NAMES_A_RESULT = re.compile(r"\bthe (?:result|answer|output)s?\b", re.IGNORECASE)
 # `that` as a conjunction or relative pronoun points nowhere.
 _NOT_POINTING = re.compile(
     r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
@@ -61,7 +62,6 @@ _RETURNED = {
     )
     for kind, nouns in _NOUNS.items()
 }
-_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.?!](?=\s)|\n")
 # A task of so many words, or with a program of its own, is a story that explains its `he` and its
 # `the list` itself. Only how it begins may point to another task.
@@ -155,7 +155,7 @@ def _named(
 ) -> set[int]:
     """The earlier tasks that the words point to one by one."""
     count = len(earlier)
-    prose, beginning = _FENCED.sub(" ", task), _beginning(task)
+    prose, beginning = FENCED.sub(" ", task), _beginning(task)
     found = {m for m in range(count) if _takes_up(beginning, earlier[m])}
     found |= {number for number in _numbers(prose) if number < count}
     if count > 1 and _ALL_EARLIER.search(prose):
@@ -175,11 +175,11 @@ def _numbers(task: str) -> set[int]:
 
 
 def _points_back(task: str) -> bool:
-    prose, beginning = _FENCED.sub(" ", task), _beginning(task)
+    prose, beginning = FENCED.sub(" ", task), _beginning(task)
     if beginning != task:
         beginning = " ".join(beginning.split()[:_OPENING_WORDS])
-    patterns = (_POINTS_BACK, beginning), (_COMES_AFTER, prose), (_NAMES_A_RESULT, prose)
-    return any(pattern.search(_NOT_POINTING.sub("", text)) for pattern, text in patterns)
+    vague, plain = _NOT_POINTING.sub("", beginning), _NOT_POINTING.sub("", prose)
+    return bool(_POINTS_BACK.search(vague) or _COMES_AFTER.search(plain))
 
 
 def _beginning(task: str) -> str:
@@ -187,7 +187,7 @@ def _beginning(task: str) -> str:
 
     All of a short task, the first sentence of a story, nothing of one that brings a program.
     """
-    if _FENCED.search(task):
+    if FENCED.search(task):
         return ""
     if len(task.split()) < _STORY_WORDS:
         return task

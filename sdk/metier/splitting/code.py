@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# A fenced block whatever is in it; one that is not closed goes on to the end.
+FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.M | re.S)
 _PROSE = frozenset({"text", "txt", "plain", "plaintext", "email", "mail", "markdown", "md", "math"})
 _LINE = re.compile(

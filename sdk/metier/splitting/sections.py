@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+from metier.splitting.code import FENCED
+
 _NAMED = r"(?:question|part|task|problem|point)"
 _ORDINAL = re.compile(
     rf"\(?(\d)[.):]+\s+|{_NAMED}\s+(\d)\s*[.):]+\s*|(?:the\s+)?(first|second|third|fourth|fifth)"
@@ -33,7 +34,7 @@ def sections(question: str, *, asks: Callable[[str], bool]) -> tuple[str, ...]:
     Args:
         asks: whether a text asks for something; parts without numbers have to.
     """
-    hidden = _FENCED.sub(lambda code: "\ue000" * len(code[0]), question)
+    hidden = FENCED.sub(lambda code: "\ue000" * len(code[0]), question)
     starts = list(_starts(hidden))
     if not starts:
         return ()
