@@ -33,6 +33,7 @@ import numpy as np
 from benchmarks.combining_rows import FILES, Asked, gsm8k, medmcqa, mmlu_pro
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
+from benchmarks.plotting import accuracy_over_calls
 from benchmarks.samples import Draw, Kept, Samples, sampling
 from benchmarks.server import BIG, HALF, SMALL, serving
 from metier.answer import Vote
@@ -420,6 +421,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sets", default=",".join(each.name for each in FIELDS))
     parser.add_argument("--strategies", help="only these, where the set has them")
     parser.add_argument("--samples", type=Path, help="the file in which replies are kept")
+    parser.add_argument("--plot", type=Path, help="draw accuracy over calls into this file")
     return parser
 
 
@@ -457,6 +459,8 @@ def main() -> None:
         options.samples = Settings.load().cache_dir / "benchmarks" / "samples.jsonl"
     with serving([BIG, HALF, SMALL]) as host:
         metrics = anyio.run(partial(measure, options, host))
+    if options.plot is not None:
+        accuracy_over_calls(metrics, options.sets.split(","), options.plot)
     report(
         "combining",
         metrics,

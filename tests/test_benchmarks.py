@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.contract import mean_of, median_of, share_of
+from benchmarks.contract import exactly, mean_of, median_of, share_of
 from benchmarks.data import DEFAULT
+from benchmarks.plotting import accuracy_over_calls
 from world import KEPT
 
 ROOT = Path(__file__).parent.parent
@@ -78,3 +79,22 @@ def test_intervals_hold_their_value() -> None:
     for metric in (mean_of([0.0, 1.0, 1.0, 0.0]), median_of([1.0, 2.0, 9.0])):
         low, high = metric["ci95"]
         assert low <= metric["value"] <= high
+
+
+def test_a_plot_names_its_sets_and_strategies_and_is_the_same_twice(tmp_path: Path) -> None:
+    metrics = {
+        "gsm8k.best_single": share_of([True, False]),
+        "gsm8k.vote": share_of([True, True]),
+        "gsm8k.vote.calls": mean_of([3.0, 4.0]),
+        "gsm8k.vote_calls": exactly(3.5),
+        "medmcqa.best_single": share_of([True, False, False]),
+        "medmcqa.average": share_of([True, True, False]),
+        "medmcqa.average.calls": mean_of([1.0, 1.0, 1.0]),
+    }
+    first, second = tmp_path / "first.svg", tmp_path / "second.svg"
+    for file in (first, second):
+        accuracy_over_calls(metrics, ["gsm8k", "medmcqa"], file)
+    assert first.read_bytes() == second.read_bytes()
+    text = first.read_text()
+    for each in ("gsm8k, n 2", "medmcqa, n 3", "best single", ">vote<", ">average<"):
+        assert each in text
