@@ -1,9 +1,9 @@
 """A calculation that a model wrote as lines of Python: read, and never run.
 
 A small code model reasons better in commented Python than in JSON (docs/results/end-to-end.md).
-What is read is straight-line code: assignments, and what is printed or returned. A loop, a
-condition or a string is refused, and each expression goes the same way as any other, through
-`expressions`.
+What is read is straight-line code: assignments, and what is printed or returned; functions are
+made that by `inlining`. A loop, a condition or a string is refused, and each expression goes the
+same way as any other, through `expressions`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metier.errors import InvalidInput
+from metier_math.inlining import straightened
 from metier_math.program import MAX_READ_STEPS, Assignment, Program
 
 MAX_CHARS = 8000
@@ -49,7 +50,7 @@ def worked(reply: str) -> Worked:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
         raise InvalidInput("it is not Python") from exc
     comments = _comments(source)
-    lines = list(_lines(tree.body))
+    lines = [line for node in straightened(tree) for line in _line(node)]
     if not lines or len(lines) > MAX_READ_STEPS:
         raise InvalidInput(f"it has {len(lines)} steps, where 1 to {MAX_READ_STEPS} are read")
     steps = tuple(Assignment(name=name, expression=term) for name, term, _ in _ending(lines))
@@ -91,27 +92,31 @@ def _ending(lines: list[_Line]) -> list[_Line]:
     return before if before and term == before[-1][0] else lines
 
 
-def _lines(body: list[ast.stmt]) -> Iterator[_Line]:
-    for node in body:
-        yield from _line(node)
-
-
 def _line(node: ast.stmt) -> Iterator[_Line]:
     match node:
-        case ast.FunctionDef(body=body, args=ast.arguments(args=[])):
-            yield from _lines(body)
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
             for name, value in _assigned(node):
                 yield name.lower(), _term(value), node.lineno
         case ast.Return(value=ast.expr() as value):
-            yield _RESULT, _term(value), node.lineno
-        case ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[*_, shown])):
-            if (value := _printed(shown)) is not None:
-                yield _RESULT, _term(value), node.lineno
+            yield from _result([value], node.lineno)
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[*_, _] as shown)):
+            yield from _result(shown, node.lineno)
         case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Pass():
             return
         case _:
             raise _refused(node)
+
+
+def _result(shown: list[ast.expr], at: int) -> Iterator[_Line]:
+    """The last number of what is shown, if any is."""
+    for value in reversed(shown):
+        parts = value.values if isinstance(value, ast.JoinedStr) else [value]
+        for part in reversed(parts):
+            number = part.value if isinstance(part, ast.FormattedValue) else part
+            if not (isinstance(number, ast.Constant) and isinstance(number.value, str)):
+                # Of a function's result: where the function says it.
+                yield _RESULT, _term(number), getattr(number, "lineno", at)
+                return
 
 
 def _assigned(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[tuple[str, ast.expr]]:
@@ -133,17 +138,6 @@ def _refused(node: ast.stmt) -> InvalidInput:
     return InvalidInput(f"a calculation in lines has no {type(node).__name__}")
 
 
-def _printed(shown: ast.expr) -> ast.expr | None:
-    """The number that a `print` shows: of an f-string its last one, of a function's call none."""
-    if isinstance(shown, ast.JoinedStr):
-        numbers = [part.value for part in shown.values if isinstance(part, ast.FormattedValue)]
-        shown = numbers[-1] if numbers else ast.Constant(value="")
-    if isinstance(shown, ast.Constant) and isinstance(shown.value, str):
-        return None
-    calls_itself = isinstance(shown, ast.Call) and not shown.args
-    return None if calls_itself else shown
-
-
 def _term(node: ast.expr) -> str:
     return ast.unparse(ast.fix_missing_locations(_AsWritten().visit(node)))
 
@@ -161,6 +155,8 @@ class _AsWritten(ast.NodeTransformer):
                     return self.visit(ast.Call(func=ast.Name(id=name), args=args, keywords=[]))
             case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _SAME:
                 return self._number(argument)
+            case ast.Call(func=ast.Name(id="Fraction" | "Rational"), args=[above, below]):
+                return self.visit(ast.BinOp(left=above, op=ast.Div(), right=below))
             case ast.Call(func=ast.Name(id="int"), args=[argument]):
                 return _truncated(self._number(argument))
             case ast.Call(func=ast.Name(id="len"), args=[ast.List(elts=elements)]):
