@@ -46,11 +46,12 @@ def worked(reply: str) -> Worked:
     """
     source = _source(reply)
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+        lines = [line for node in straightened(ast.parse(source)) for line in _line(node)]
+    except RecursionError as exc:
+        raise InvalidInput("it is nested too deeply to be read") from exc
+    except (SyntaxError, ValueError, MemoryError) as exc:
         raise InvalidInput("it is not Python") from exc
     comments = _comments(source)
-    lines = [line for node in straightened(tree) for line in _line(node)]
     if not lines or len(lines) > MAX_READ_STEPS:
         raise InvalidInput(f"it has {len(lines)} steps, where 1 to {MAX_READ_STEPS} are read")
     steps = tuple(Assignment(name=name, expression=term) for name, term, _ in _ending(lines))

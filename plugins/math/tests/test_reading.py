@@ -88,6 +88,9 @@ def test_what_python_calls_otherwise_is_read(code: str, last: tuple[str, str]) -
         "assert True",
         "\n".join(f"a{n} = {n}" for n in range(MAX_READ_STEPS + 1)),
         "a = " + "1 + " * 3000 + "1",
+        "a = " + "1 + " * 1200 + "1",
+        "a = " + "-" * 1200 + "1",
+        "def f(x):\n    return x" + " + 1" * 1200 + "\nprint(f(2))",
         "(" * 500,
     ],
 )
