@@ -33,7 +33,6 @@ import numpy as np
 from benchmarks.combining_rows import FILES, Asked, gsm8k, medmcqa, mmlu_pro
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
-from benchmarks.plotting import accuracy_over_calls
 from benchmarks.samples import Draw, Kept, Samples, sampling
 from benchmarks.server import BIG, HALF, SMALL, serving
 from metier.answer import Vote
@@ -460,6 +459,9 @@ def main() -> None:
     with serving([BIG, HALF, SMALL]) as host:
         metrics = anyio.run(partial(measure, options, host))
     if options.plot is not None:
+        # A second to import, and only for those who have the tools of development.
+        from benchmarks.plotting import accuracy_over_calls
+
         accuracy_over_calls(metrics, options.sets.split(","), options.plot)
     report(
         "combining",

@@ -30,8 +30,7 @@ def straightened(module: ast.Module) -> list[ast.stmt]:
         inlining.add(node)
     if not inlining.calls and (last := _last([*functions.values()])) is not None:
         call = ast.Call(func=ast.Name(id=last.name), args=[], keywords=[])
-        value = next((node.value for node in ast.walk(last) if isinstance(node, ast.Return)), None)
-        end = ast.Expr(value=call) if value is None else ast.Return(value=call)
+        end = ast.Return(value=call) if _gives(last) else ast.Expr(value=call)
         inlining.add(ast.copy_location(end, last))
     return inlining.lines
 
@@ -51,10 +50,14 @@ def _script(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _last(functions: Sequence[ast.FunctionDef]) -> ast.FunctionDef | None:
     for function in reversed(functions):
         needed = len(function.args.args) - len(function.args.defaults)
-        gives = any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
-        if needed == 0 and (gives or _prints(function)):
+        if needed == 0 and (_gives(function) or _prints(function)):
             return function
     return None
+
+
+def _gives(function: ast.FunctionDef) -> bool:
+    """Whether it returns something."""
+    return any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
 
 
 def _prints(function: ast.FunctionDef) -> bool:
