@@ -2,9 +2,10 @@
 
 For gsm8k, mmlu_pro and medmcqa (`SET`): `SET.best_single` (% right of the model that was best on
 other rows), and for each strategy `SET.STRATEGY` (% right), `.gain` over the best single model on
-the same rows, `.calls`, `.tokens`, `.seconds` (of all its calls, one after the other) and
-`.gain_per_call` (points for each further call). `gsm8k.vote_gain`, `gsm8k.vote_gain_low` and
-`gsm8k.vote_calls` are about vote or mux, whichever was better on the other rows.
+the same rows, `.calls`, `.tokens`, `.seconds` (of all its calls, one after the other, where nothing
+ran beside them) and `.gain_per_call` (points for each further call). `gsm8k.vote_gain`,
+`gsm8k.vote_gain_low` and `gsm8k.vote_calls` are about vote or mux, whichever was better on the
+other rows.
 `defer.requests_per_answer`, `defer.most_requests`, `defer.requests_per_deferral`.
 
 Word problems are answered by programs that metier computes, as the math expert does; choices by
@@ -118,6 +119,7 @@ class Bench:
     Attributes:
         skills: accuracy of each model on other rows.
         whole: whether the texts are needed, and not only what was made of them.
+        seconds: None once a sample counts whose time is not known.
     """
 
     row: Asked
@@ -128,7 +130,7 @@ class Bench:
     whole: bool = False
     calls: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    seconds: float | None = 0.0
 
     @property
     def task(self) -> Task:
@@ -265,12 +267,16 @@ class Bench:
                     self.tokens += len(chunk.logprobs)
                     yield chunk
         finally:
-            self.seconds += time.perf_counter() - started
+            self._took(time.perf_counter() - started)
 
     def _paid(self, kept: Kept) -> None:
         self.calls += 1
         self.tokens += kept.tokens
-        self.seconds += kept.seconds
+        self._took(kept.seconds)
+
+    def _took(self, seconds: float | None) -> None:
+        if self.seconds is not None:
+            self.seconds = None if seconds is None else self.seconds + seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +286,7 @@ class Run:
     right: bool
     calls: int
     tokens: int
-    seconds: float
+    seconds: float | None
     deferrals: int = 0
 
 
@@ -376,8 +382,9 @@ def told(name: str, strategy: str, runs: Sequence[Run], single: Sequence[Run]) -
         f"{key}.gain": gain,
         f"{key}.calls": mean_of([float(each.calls) for each in runs]),
         f"{key}.tokens": mean_of([float(each.tokens) for each in runs]),
-        f"{key}.seconds": mean_of([each.seconds for each in runs]),
     }
+    if timed := [each.seconds for each in runs if each.seconds is not None]:
+        found[f"{key}.seconds"] = mean_of(timed)
     if calls > 1:
         low, high = gain["ci95"]
         extra = calls - 1
@@ -420,6 +427,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sets", default=",".join(each.name for each in FIELDS))
     parser.add_argument("--strategies", help="only these, where the set has them")
     parser.add_argument("--samples", type=Path, help="the file in which replies are kept")
+    parser.add_argument(
+        "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
+    )
     parser.add_argument("--plot", type=Path, help="draw accuracy over calls into this file")
     return parser
 
@@ -429,7 +439,8 @@ async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     calculator = Calculator()
     try:
-        async with sampling(host, options.samples, PUBLISHED) as samples:
+        kept = sampling(host, options.samples, PUBLISHED, timed=not options.untimed)
+        async with kept as samples:
             for each in FIELDS:
                 if each.name not in options.sets.split(","):
                     continue

@@ -2,7 +2,8 @@
 
 For gsm8k, humaneval, medqa, pubmedqa (`SET`): `SET.single` and `SET.council` (% right), `SET.gain`
 and `SET.gain_low` (points, and the lower end of their interval), `SET.p` (McNemar), `SET.calls`,
-`SET.tokens`, `SET.time_ratio`; `medqa.selective` and `pubmedqa.selective` (% right of those that
+`SET.tokens`, `SET.time_ratio` (of the questions that were asked with nothing beside them);
+`medqa.selective` and `pubmedqa.selective` (% right of those that
 were answered) with their `.coverage`. `compound.single`, `compound.single_prompted`,
 `compound.council` (% with all parts right), `compound.ratio`, `compound.p` and
 `compound.time_ratio` against the better of the two. `general.kept`: % of questions for no expert
@@ -66,6 +67,7 @@ class Result(BaseModel):
         key: a hash over all that was asked.
         revision: the state of the code.
         right: whether all that was asked is.
+        seconds: from the question to the answer; None where other work ran beside it.
         text: the answer; left out where results are published.
     """
 
@@ -78,7 +80,7 @@ class Result(BaseModel):
     experts: tuple[str, ...] = ()
     calls: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    seconds: float | None = None
     error: str = ""
     text: str = ""
 
@@ -92,11 +94,15 @@ class Asked:
     Args:
         file: with the texts of the answers.
         any_revision: answers of another state of the code count, too.
+        timed: nothing else runs, so that seconds mean something.
     """
 
-    def __init__(self, ways: BothWays, file: Path, *, any_revision: bool) -> None:
+    def __init__(
+        self, ways: BothWays, file: Path, *, any_revision: bool, timed: bool = True
+    ) -> None:
         self._ways = ways
         self._file = file
+        self._timed = timed
         self._revision = revision()
         self._kept: dict[tuple[str, str], Result] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +151,7 @@ class Asked:
             experts=reply.experts,
             calls=reply.usage.calls,
             tokens=reply.usage.completion_tokens,
-            seconds=round(reply.seconds, 2),
+            seconds=round(reply.seconds, 2) if self._timed else None,
             error=reply.error,
             text=reply.text,
         )
@@ -206,9 +212,7 @@ def _compared(name: str, single: Sequence[Result], council: Sequence[Result]) ->
         f"{name}.p": exactly(round(p, 6), n=len(single)),
         f"{name}.calls": mean_of([float(reply.calls) for reply in council]),
         f"{name}.tokens": mean_of([float(reply.tokens) for reply in council]),
-        f"{name}.single_seconds": mean_of([reply.seconds for reply in single]),
-        f"{name}.council_seconds": mean_of([reply.seconds for reply in council]),
-        f"{name}.time_ratio": _ratio(_seconds(council), _seconds(single)),
+        **_times(name, council, single),
     }
 
 
@@ -257,8 +261,7 @@ def _compound_metrics(replies: dict[Arm, list[Result]]) -> dict[str, Metric]:
         "compound.ratio": _ratio(after, before),
         "compound.p": exactly(round(p, 6), n=len(after)),
         "compound.calls": mean_of([float(r.calls) for r in replies["council"]]),
-        "compound.seconds": mean_of([r.seconds for r in replies["council"]]),
-        "compound.time_ratio": _ratio(_seconds(replies["council"]), _seconds(replies[better])),
+        **_times("compound", replies["council"], replies[better]),
     }
 
 
@@ -283,8 +286,21 @@ def _right(replies: Sequence[Result]) -> np.ndarray:
     return np.asarray([reply.right for reply in replies], dtype=np.float64)
 
 
-def _seconds(replies: Sequence[Result]) -> np.ndarray:
-    return np.asarray([reply.seconds for reply in replies], dtype=np.float64)
+def _times(name: str, council: Sequence[Result], single: Sequence[Result]) -> dict[str, Metric]:
+    """What the questions took that were asked both ways with nothing beside them."""
+    pairs = [
+        (after.seconds, before.seconds)
+        for after, before in zip(council, single, strict=True)
+        if after.seconds is not None and before.seconds is not None
+    ]
+    if not pairs:
+        return {}
+    after, before = np.asarray(pairs, dtype=np.float64).T
+    return {
+        f"{name}.single_seconds": mean_of(before.tolist()),
+        f"{name}.council_seconds": mean_of(after.tolist()),
+        f"{name}.time_ratio": _ratio(after, before),
+    }
 
 
 def _ratio(above: np.ndarray, below: np.ndarray, *, seed: int = 0) -> Metric:
@@ -302,7 +318,7 @@ def _ratio(above: np.ndarray, below: np.ndarray, *, seed: int = 0) -> Metric:
 
 def _progress(name: str, number: int, of: int, **arms: Sequence[Result]) -> None:
     shown = ", ".join(
-        f"{arm} {sum(reply.right for reply in replies)} ({replies[-1].seconds:.0f} s)"
+        f"{arm} {sum(reply.right for reply in replies)} ({replies[-1].seconds or 0:.0f} s)"
         for arm, replies in arms.items()
     )
     say(f"{name} {number}/{of}: {shown}")
@@ -317,6 +333,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sets", default=f"{','.join(SETS)},compound,general")
     parser.add_argument("--answers", type=Path, help="the file in which the answers are kept")
     parser.add_argument("--keep", action="store_true", help="answers of other code count, too")
+    parser.add_argument(
+        "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
+    )
     return parser
 
 
@@ -361,7 +380,12 @@ async def _asking(
 ) -> AsyncIterator[Asked]:
     async with _council(options, max_tokens=max_tokens) as council:
         ways = await BothWays.of(council, model=None if options.preferred else options.model)
-        asked = Asked(_with_tokens(ways), options.answers, any_revision=options.keep)
+        asked = Asked(
+            _with_tokens(ways),
+            options.answers,
+            any_revision=options.keep,
+            timed=not options.untimed,
+        )
         try:
             yield asked
         finally:

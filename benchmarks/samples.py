@@ -25,7 +25,7 @@ class Kept(BaseModel):
         answer: what was made of the text, "" where nothing could be; None where nobody tried.
         logprob: mean over the tokens.
         probabilities: of the labels, where it was a probe.
-        seconds: from the request to its end.
+        seconds: from the request to its end; None where other work ran beside it.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Kept(BaseModel):
     probabilities: dict[str, float] = {}
     prompt_tokens: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +55,14 @@ class Samples:
     Args:
         file: the replies as they came.
         published: what was made of earlier ones; it holds no text, so no row of a set.
+        timed: nothing else runs, so that seconds mean something.
     """
 
-    def __init__(self, server: OllamaServer, file: Path, published: Path) -> None:
+    def __init__(
+        self, server: OllamaServer, file: Path, published: Path, *, timed: bool = True
+    ) -> None:
         self._server = server
+        self._timed = timed
         self._file = file
         self._published = published
         self._kept: dict[tuple[str, str, float, int], Kept] = {}
@@ -74,7 +78,7 @@ class Samples:
                 update={
                     "text": "",
                     "logprob": None if kept.logprob is None else round(kept.logprob, 4),
-                    "seconds": round(kept.seconds, 2),
+                    "seconds": None if kept.seconds is None else round(kept.seconds, 2),
                     "probabilities": {k: round(v, 5) for k, v in kept.probabilities.items()},
                 }
             ).model_dump_json(exclude_defaults=True)
@@ -157,7 +161,7 @@ class Samples:
             probabilities=dict(found),
             prompt_tokens=chunks[-1].usage.prompt_tokens,
             tokens=chunks[-1].usage.completion_tokens,
-            seconds=time.perf_counter() - started,
+            seconds=time.perf_counter() - started if self._timed else None,
         )
 
     def _keep(self, taken: Sequence[Kept]) -> None:
@@ -168,10 +172,12 @@ class Samples:
 
 
 @asynccontextmanager
-async def sampling(host: str, file: Path, published: Path) -> AsyncIterator[Samples]:
+async def sampling(
+    host: str, file: Path, published: Path, *, timed: bool = True
+) -> AsyncIterator[Samples]:
     """Samples of a server's models, kept in a file and published at the end."""
     async with aclosing(OllamaServer(host)) as server:
-        samples = Samples(server, file, published)
+        samples = Samples(server, file, published, timed=timed)
         try:
             yield samples
         finally:
