@@ -11,8 +11,9 @@ other rows.
 Word problems are answered by programs that metier computes, as the math expert does; choices by
 one token, whose probabilities are all there is to sample from. Samples are kept in a file, so a
 run that is stopped goes on where it was, and a further strategy takes only what is missing. What
-was made of them is kept in docs/results/combining-samples.jsonl: a run that finds all of it there
-asks no model.
+was made of them is kept in docs/results/combining-samples.jsonl, and what came of the strategies
+that ask what no other does in combining-runs.jsonl beside it: a run that finds all of it there asks
+no model. Such runs of another state of the code are made anew, unless `--keep`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import argparse
 import hashlib
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,12 @@ from typing import Literal
 
 import anyio
 import numpy as np
+from pydantic import BaseModel
 
 from benchmarks.combining_rows import FILES, Asked, gsm8k, medmcqa, mmlu_pro
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
+from benchmarks.keeping import Keeping, revision
 from benchmarks.samples import Draw, Kept, Samples, sampling
 from benchmarks.server import BIG, HALF, SMALL, serving
 from metier.answer import Vote
@@ -63,8 +66,11 @@ N_SLOW = 50
 N_OTHER = 40
 # At most so many samples in a vote.
 N_VOTES = 8
+REVISION = revision()
+_RESULTS = Path(__file__).parents[1] / "docs" / "results"
 # What was made of the samples, so that another machine need not take them again.
-PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "combining-samples.jsonl"
+PUBLISHED = _RESULTS / "combining-samples.jsonl"
+PUBLISHED_RUNS = _RESULTS / "combining-runs.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +273,7 @@ class Bench:
                     self.tokens += len(chunk.logprobs)
                     yield chunk
         finally:
-            self._took(time.perf_counter() - started)
+            self._took(time.perf_counter() - started if self.samples.timed else None)
 
     def _paid(self, kept: Kept) -> None:
         self.calls += 1
@@ -279,14 +285,23 @@ class Bench:
             self.seconds = None if seconds is None else self.seconds + seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What a strategy made of one question."""
+class Run(BaseModel):
+    """What a strategy made of one question.
 
+    Attributes:
+        key: a hash over the question and the models.
+        revision: the state of the code.
+        seconds: of all calls; None where other work ran beside one of them.
+        deferrals: spans that the other model wrote.
+    """
+
+    key: str
+    strategy: StrategyName
+    revision: str
     right: bool
     calls: int
     tokens: int
-    seconds: float | None
+    seconds: float | None = None
     deferrals: int = 0
 
 
@@ -302,6 +317,9 @@ async def run(name: StrategyName, bench: Bench) -> Run:
     except MetierError as exc:
         say(f"{name}: {exc.code}")
     return Run(
+        key=_key(bench),
+        strategy=name,
+        revision=REVISION,
         right=right,
         calls=bench.calls,
         tokens=bench.tokens,
@@ -310,12 +328,39 @@ async def run(name: StrategyName, bench: Bench) -> Run:
     )
 
 
+def _key(bench: Bench) -> str:
+    texts = "\x00".join((*bench.models, bench.task.text))
+    return hashlib.sha256(texts.encode()).hexdigest()[:24]
+
+
+def _shown(kept: Run) -> Run:
+    seconds = None if kept.seconds is None else round(kept.seconds, 2)
+    return kept.model_copy(update={"seconds": seconds})
+
+
+@contextmanager
+def keeping(file: Path, *, any_revision: bool) -> Iterator[Keeping[Run]]:
+    """Runs of the strategies that ask what no other does; published at the end."""
+
+    def place(kept: Run) -> tuple[str, str] | None:
+        return (kept.strategy, kept.key) if any_revision or kept.revision == REVISION else None
+
+    runs = Keeping(Run, file, PUBLISHED_RUNS, place=place)
+    try:
+        yield runs
+    finally:
+        runs.publish(_shown)
+
+
 class Measuring:
     """One set: skills and the choice on other rows, then every strategy on the reported ones."""
 
-    def __init__(self, given: Field, samples: Samples, calculator: Calculator) -> None:
+    def __init__(
+        self, given: Field, samples: Samples, runs: Keeping[Run], calculator: Calculator
+    ) -> None:
         self._field = given
         self._samples = samples
+        self._kept = runs
         self._calculator = calculator
         self._skills: dict[str, float] = {}
 
@@ -344,12 +389,18 @@ class Measuring:
     async def _runs(self, name: StrategyName, rows: Sequence[Asked]) -> list[Run]:
         runs: list[Run] = []
         for number, row in enumerate(rows, 1):
-            bench = self._bench(row, self._field.models, whole=name in SLOW)
-            runs.append(await run(name, bench))
+            runs.append(await self._run(name, row))
             if number % 20 == 0 or number == len(rows):
                 right = sum(each.right for each in runs)
                 say(f"{self._field.name} {name} {number}/{len(rows)}: {right} right")
         return runs
+
+    async def _run(self, name: StrategyName, row: Asked) -> Run:
+        if name not in SLOW:
+            return await run(name, self._bench(row, self._field.models))
+        bench = self._bench(row, self._field.models, whole=True)
+        kept = self._kept.get((name, _key(bench)))
+        return kept or self._kept.add(await run(name, bench))
 
     async def report(self, rows: Sequence[Asked], chosen: StrategyName) -> dict[str, Metric]:
         """Every strategy on these rows."""
@@ -427,6 +478,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sets", default=",".join(each.name for each in FIELDS))
     parser.add_argument("--strategies", help="only these, where the set has them")
     parser.add_argument("--samples", type=Path, help="the file in which replies are kept")
+    parser.add_argument("--keep", action="store_true", help="runs of other code count, too")
     parser.add_argument(
         "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
     )
@@ -438,21 +490,28 @@ async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
     """Every set that is asked for."""
     metrics: dict[str, Metric] = {}
     calculator = Calculator()
+    file = options.samples.with_name("runs.jsonl")
     try:
-        kept = sampling(host, options.samples, PUBLISHED, timed=not options.untimed)
-        async with kept as samples:
-            for each in FIELDS:
-                if each.name not in options.sets.split(","):
-                    continue
-                n = min(each.n, options.limit or each.n)
-                others = each.load(options.data, limit=min(n, N_OTHER), skip=each.skip)
-                measuring = Measuring(_only(each, options.strategies), samples, calculator)
-                chosen = await measuring.learn(others)
-                say(f"{each.name}: {chosen} was chosen on other rows")
-                metrics |= await measuring.report(each.load(options.data, limit=n), chosen)
+        async with sampling(host, options.samples, PUBLISHED, timed=not options.untimed) as samples:
+            with keeping(file, any_revision=options.keep) as runs:
+                for each in FIELDS:
+                    if each.name in options.sets.split(","):
+                        given = _only(each, options.strategies)
+                        measuring = Measuring(given, samples, runs, calculator)
+                        metrics |= await _on_field(given, measuring, options)
     finally:
         await calculator.aclose()
     return metrics
+
+
+async def _on_field(
+    given: Field, measuring: Measuring, options: argparse.Namespace
+) -> dict[str, Metric]:
+    n = min(given.n, options.limit or given.n)
+    others = given.load(options.data, limit=min(n, N_OTHER), skip=given.skip)
+    chosen = await measuring.learn(others)
+    say(f"{given.name}: {chosen} was chosen on other rows")
+    return await measuring.report(given.load(options.data, limit=n), chosen)
 
 
 def _only(given: Field, names: str | None) -> Field:

@@ -30,11 +30,11 @@ import anyio
 import numpy as np
 from pydantic import BaseModel
 
-import metier
 from benchmarks.compound import Compound, all_right, compounds
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
 from benchmarks.gold import FILES, Item, general, items
+from benchmarks.keeping import Keeping, revision
 from benchmarks.server import BIG, EMBED, serving
 from metier.capability import GENERAL
 from metier.council import Council
@@ -101,17 +101,14 @@ class Asked:
         self, ways: BothWays, file: Path, *, any_revision: bool, timed: bool = True
     ) -> None:
         self._ways = ways
-        self._file = file
         self._timed = timed
         self._revision = revision()
-        self._kept: dict[tuple[str, str], Result] = {}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for each in (PUBLISHED, file):
-            for line in each.read_text().splitlines() if each.exists() else ():
-                kept = Result.model_validate_json(line)
-                same = kept.arm != "council" or any_revision or kept.revision == self._revision
-                if same and kept.model == ways.model.name:
-                    self._kept[kept.arm, kept.key] = kept
+
+        def place(kept: Result) -> tuple[str, str] | None:
+            same = kept.arm != "council" or any_revision or kept.revision == self._revision
+            return (kept.arm, kept.key) if same and kept.model == ways.model.name else None
+
+        self._kept = Keeping(Result, file, PUBLISHED, place=place)
 
     @property
     def ways(self) -> BothWays:
@@ -128,19 +125,19 @@ class Asked:
     ) -> Result:
         """The model's own answer."""
         key = _key(asked, *(message.content for message in messages))
-        if (arm, key) not in self._kept:
-            reply = await self._ways.alone(asked, messages=messages)
-            await self._keep(arm, key, reply, judge)
-        return self._kept[arm, key]
+        if (kept := self._kept.get((arm, key))) is not None:
+            return kept
+        reply = await self._ways.alone(asked, messages=messages)
+        return await self._keep(arm, key, reply, judge)
 
     async def council(self, asked: AnswerQuestion, *, judge: Judge | None = None) -> Result:
         """The council's answer."""
         key = _key(asked)
-        if ("council", key) not in self._kept:
-            await self._keep("council", key, await self._ways.together(asked), judge)
-        return self._kept["council", key]
+        if (kept := self._kept.get(("council", key))) is not None:
+            return kept
+        return await self._keep("council", key, await self._ways.together(asked), judge)
 
-    async def _keep(self, arm: Arm, key: str, reply: Reply, judge: Judge | None) -> None:
+    async def _keep(self, arm: Arm, key: str, reply: Reply, judge: Judge | None) -> Result:
         result = Result(
             arm=arm,
             key=key,
@@ -155,33 +152,11 @@ class Asked:
             error=reply.error,
             text=reply.text,
         )
-        self._kept[arm, key] = result
-        with self._file.open("a") as file:
-            file.write(f"{result.model_dump_json()}\n")
+        return self._kept.add(result)
 
     def publish(self) -> None:
         """Write what came of every question, without the answers."""
-        lines = sorted(
-            kept.model_copy(update={"text": ""}).model_dump_json(exclude_defaults=True)
-            for kept in self._kept.values()
-        )
-        PUBLISHED.write_text("".join(f"{line}\n" for line in lines))
-
-
-def revision() -> str:
-    """A hash over the code and the cards of metier and of its plugins."""
-    root = Path(metier.__file__).parents[2]
-    files = [
-        file
-        for folder in ("sdk", "plugins", "domains")
-        for kind in ("*.py", "*.toml")
-        for file in (root / folder).rglob(kind)
-        if "tests" not in file.parts
-    ]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+        self._kept.publish(lambda kept: kept.model_copy(update={"text": ""}))
 
 
 def _key(asked: AnswerQuestion, *more: str) -> str:

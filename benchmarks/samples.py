@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from benchmarks.keeping import Keeping
 from metier.models.ollama import OllamaServer
 from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import ChatRequest, Chunk, Sampling
@@ -62,38 +63,19 @@ class Samples:
         self, server: OllamaServer, file: Path, published: Path, *, timed: bool = True
     ) -> None:
         self._server = server
-        self._timed = timed
-        self._file = file
-        self._published = published
-        self._kept: dict[tuple[str, str, float, int], Kept] = {}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for each in (published, file):
-            for line in each.read_text().splitlines() if each.exists() else ():
-                self._remember(Kept.model_validate_json(line))
+        self.timed = timed
+        self._kept = Keeping(
+            Kept, file, published, place=lambda kept: _place(kept.key, kept.model, kept)
+        )
 
     def publish(self) -> None:
         """Write what was made of every sample, without its text."""
-        lines = sorted(
-            kept.model_copy(
-                update={
-                    "text": "",
-                    "logprob": None if kept.logprob is None else round(kept.logprob, 4),
-                    "seconds": None if kept.seconds is None else round(kept.seconds, 2),
-                    "probabilities": {k: round(v, 5) for k, v in kept.probabilities.items()},
-                }
-            ).model_dump_json(exclude_defaults=True)
-            for kept in self._kept.values()
-            if kept.answer is not None or kept.probabilities
-        )
-        self._published.write_text("".join(f"{line}\n" for line in lines))
+        self._kept.publish(_shown)
 
     def judged(self, kept: Kept, answer: str) -> None:
         """Remember what was made of a reply."""
         if kept.answer != answer:
-            self._keep([kept.model_copy(update={"answer": answer})])
-
-    def _remember(self, kept: Kept) -> None:
-        self._kept[kept.key, kept.model, kept.temperature, kept.seed] = kept
+            self._kept.add(kept.model_copy(update={"answer": answer}))
 
     async def take(
         self,
@@ -106,25 +88,22 @@ class Samples:
         whole: bool = False,
     ) -> Kept:
         """A reply; with its text where it is to be `whole`."""
-        place = _key(messages), model, draw.temperature, draw.seed
-        if place not in self._kept or (whole and not self._kept[place].text):
-            self._keep([await self._one(model, messages, draw, max_tokens, stop=stop)])
-        return self._kept[place]
+        kept = self._kept.get(_place(_key(messages), model, draw))
+        if kept is None or (whole and not kept.text):
+            kept = self._kept.add(await self._one(model, messages, draw, max_tokens, stop=stop))
+        return kept
 
     async def probe(self, model: str, messages: Sequence[Message], labels: Sequence[str]) -> Kept:
         """The probabilities of the labels as the next word."""
         draw = Draw(seed=-1)
-        if not self.has(model, messages, draw):
-            self._keep([await self._one(model, messages, draw, 1, labels=labels)])
-        return self._kept[_key(messages), model, draw.temperature, draw.seed]
+        kept = self._kept.get(_place(_key(messages), model, draw))
+        if kept is None:
+            kept = self._kept.add(await self._one(model, messages, draw, 1, labels=labels))
+        return kept
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """A reply that is not kept."""
         return self._server.chat(request)
-
-    def has(self, model: str, messages: Sequence[Message], draw: Draw) -> bool:
-        """Whether the sample is kept already."""
-        return (_key(messages), model, draw.temperature, draw.seed) in self._kept
 
     async def _one(
         self,
@@ -161,14 +140,8 @@ class Samples:
             probabilities=dict(found),
             prompt_tokens=chunks[-1].usage.prompt_tokens,
             tokens=chunks[-1].usage.completion_tokens,
-            seconds=time.perf_counter() - started if self._timed else None,
+            seconds=time.perf_counter() - started if self.timed else None,
         )
-
-    def _keep(self, taken: Sequence[Kept]) -> None:
-        with self._file.open("a") as file:
-            for kept in taken:
-                self._remember(kept)
-                file.write(f"{kept.model_dump_json()}\n")
 
 
 @asynccontextmanager
@@ -182,6 +155,24 @@ async def sampling(
             yield samples
         finally:
             samples.publish()
+
+
+def _shown(kept: Kept) -> Kept | None:
+    """Without its text, and rounded; None where nothing was made of it yet."""
+    if kept.answer is None and not kept.probabilities:
+        return None
+    return kept.model_copy(
+        update={
+            "text": "",
+            "logprob": None if kept.logprob is None else round(kept.logprob, 4),
+            "seconds": None if kept.seconds is None else round(kept.seconds, 2),
+            "probabilities": {k: round(v, 5) for k, v in kept.probabilities.items()},
+        }
+    )
+
+
+def _place(key: str, model: str, draw: Draw | Kept) -> tuple[str, str, float, int]:
+    return key, model, draw.temperature, draw.seed
 
 
 def _key(messages: Sequence[Message]) -> str:
