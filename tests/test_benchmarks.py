@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from benchmarks.contract import exactly, mean_of, median_of, share_of
 from benchmarks.data import DEFAULT
+from benchmarks.keeping import Keeping
 from benchmarks.plotting import accuracy_over_calls
+from pydantic import BaseModel
 from world import KEPT
 
 ROOT = Path(__file__).parent.parent
@@ -98,3 +100,37 @@ def test_a_plot_names_its_sets_and_strategies_and_is_the_same_twice(tmp_path: Pa
     text = first.read_text()
     for each in ("gsm8k, n 2", "medmcqa, n 3", "best single", ">vote<", ">average<"):
         assert each in text
+
+
+class Reply(BaseModel):
+    """Something to keep."""
+
+    name: str
+    text: str = ""
+
+
+def replies(folder: Path, *, skip: str = "") -> Keeping[Reply]:
+    def place(kept: Reply) -> str | None:
+        return None if kept.name == skip else kept.name
+
+    return Keeping(Reply, folder / "kept.jsonl", folder / "published.jsonl", place=place)
+
+
+def test_what_is_kept_is_there_again_at_once_and_the_last_of_a_place_counts(tmp_path: Path) -> None:
+    first = replies(tmp_path)
+    first.add(Reply(name="a", text="one"))
+    first.add(Reply(name="a", text="two"))
+    assert replies(tmp_path).get("a") == Reply(name="a", text="two")
+    assert replies(tmp_path, skip="a").get("a") is None
+
+
+def test_results_are_published_as_they_are_shown_and_read_again(tmp_path: Path) -> None:
+    first = replies(tmp_path)
+    for name in ("b", "a", "secret"):
+        first.add(Reply(name=name, text="a row of a set"))
+    first.publish(lambda kept: None if kept.name == "secret" else Reply(name=kept.name))
+    published = (tmp_path / "published.jsonl").read_text()
+    assert published == '{"name":"a"}\n{"name":"b"}\n'
+    (tmp_path / "kept.jsonl").unlink()
+    assert replies(tmp_path).get("b") == Reply(name="b")
+    assert replies(tmp_path).get("secret") is None
