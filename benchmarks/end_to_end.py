@@ -67,6 +67,7 @@ class Result(BaseModel):
         key: a hash over all that was asked.
         revision: the state of the code.
         right: whether all that was asked is.
+        confidence: of the least sure expert, where each says how sure it is.
         seconds: from the question to the answer; None where other work ran beside it.
         text: the answer; left out where results are published.
     """
@@ -77,6 +78,7 @@ class Result(BaseModel):
     revision: str
     right: bool
     abstained: bool = False
+    confidence: float | None = None
     experts: tuple[str, ...] = ()
     calls: int = 0
     tokens: int = 0
@@ -145,6 +147,7 @@ class Asked:
             revision=self._revision,
             right=reply.verdict.is_right if judge is None else await judge(reply),
             abstained=reply.abstained,
+            confidence=None if reply.confidence is None else round(reply.confidence, 4),
             experts=reply.experts,
             calls=reply.usage.calls,
             tokens=reply.usage.completion_tokens,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import anyio
 import pytest
 
-from metier import Card, Council, Expert, Settings
+from metier import Card, Context, Council, Expert, Settings, Task
 from metier.capability import Capability
 from metier.errors import InvalidInput, ModelMissing
 from metier.evaluating.answers import AnswersReport
@@ -73,6 +73,35 @@ async def test_what_failed_is_told_and_the_rest_is_judged() -> None:
         pair = await (await BothWays.of(council(server))).ask(TWO)
     assert pair.council.error == "code: code gave an empty answer"
     assert (pair.council.text, pair.council.verdict.outcome) == ("2", "right")
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"), [((0.8, 0.4), 0.4), ((0.8, None), None), ((None, None), None)]
+)
+async def test_an_answer_is_as_sure_as_the_least_sure_of_its_experts(
+    rates: tuple[float | None, float | None], expected: float | None
+) -> None:
+    class Rating(Expert):
+        async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
+            rate = rates[self.card.id == "code"]
+            if rate is not None:
+                context.rate(rate, abstain=rate < 0.5)
+            yield "2"
+
+    with models(general=["2", "{{step:1}}"]) as server:
+        asked = council(server)
+        experts = [
+            Rating(card) if card.id != "general" else Expert(card)
+            for card in asked.registry.cards.values()
+        ]
+        rated = Council.of(
+            experts, settings=asked.settings, server=server, embedder=FixedEmbedder()
+        )
+        pair = await (await BothWays.of(rated)).ask(TWO)
+    assert pair.council.experts == ("math", "code")
+    assert pair.council.confidence == expected
+    assert pair.council.abstained == (expected == 0.4)
+    assert pair.single.confidence is None
 
 
 async def test_the_model_alone_has_one_call_with_the_general_prompt_and_nothing_else() -> None:

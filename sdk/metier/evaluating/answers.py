@@ -21,6 +21,7 @@ class Reply(Finding):
         experts: who answered; none where the model was asked alone.
         abstained: whether an expert said that it is not sure enough; the verdict is then of the
             answer that it finds likeliest, where it names one.
+        confidence: that of the least sure of its experts; None where one does not say.
         error: what went wrong; empty where nothing did.
         seconds: from question to answer, less the time in which the server loaded models.
     """
@@ -29,6 +30,7 @@ class Reply(Finding):
     text: str
     experts: tuple[str, ...] = ()
     abstained: bool = False
+    confidence: float | None = None
     error: str = ""
     usage: Usage = Usage()
     seconds: float = 0.0

@@ -171,6 +171,7 @@ class BothWays:
             text=text,
             experts=tuple(part.expert for part in said.answer.parts),
             abstained=any(part.abstained for part in said.answer.parts),
+            confidence=_least([part.confidence for part in said.answer.parts]),
             error=said.error,
             usage=usage,
             seconds=max(0.0, seconds - usage.load_s),
@@ -224,6 +225,11 @@ def without_additions(answer: Answer) -> str:
     for notice in answer.notices:
         text = text.replace(f"\n\n{notice}", "")
     return text.partition(f"\n\n{attribution(())}")[0].partition("\n\nNot answered: ")[0]
+
+
+def _least(confidences: Sequence[float | None]) -> float | None:
+    known = [confidence for confidence in confidences if confidence is not None]
+    return min(known) if known and len(known) == len(confidences) else None
 
 
 async def _installed(council: Council, name: str) -> InstalledModel:
