@@ -29,25 +29,34 @@ from metier.settings import Settings
 MODELS = {"big": BIG, "half": HALF}
 TOKENS = 100
 SLOTS = 4
+# Of this a small model, too, writes more than 100 tokens.
+_TASK = "Write a Python class for a bank account with ten methods, each with a docstring."
 _LONG = " ".join(f"The {n}th box holds {n * 7} apples and a letter." for n in range(60))
 
 
 async def sample(server: OllamaServer, model: str, text: str, *, max_tokens: int = TOKENS) -> Usage:
-    """One reply, drawn; what the server counted."""
+    """One reply, drawn; what the server counted.
+
+    Raises:
+        ValueError: the model ended before it had written as much as it may.
+    """
     request = ChatRequest(
         model=model,
-        messages=(Message(role="user", content=f"{time.time_ns()}. {text}"),),
+        messages=(Message(role="user", content=f"Request {time.time_ns()}.\n\n{text}"),),
         sampling=Sampling(max_tokens=max_tokens, temperature=0.7, seed=1),
     )
-    return [chunk async for chunk in server.chat(request)][-1].usage
+    usage = [chunk async for chunk in server.chat(request)][-1].usage
+    if usage.completion_tokens < max_tokens:
+        raise ValueError(f"{model} wrote {usage.completion_tokens} tokens of {max_tokens}")
+    return usage
 
 
 async def at_once(server: OllamaServer, model: str, count: int) -> float:
     """Seconds until all are there."""
     started = time.perf_counter()
     async with anyio.create_task_group() as tasks:
-        for number in range(count):
-            tasks.start_soon(sample, server, model, f"Write a long story about ship {number}.")
+        for number in range(1, count + 1):
+            tasks.start_soon(sample, server, model, f"{_TASK} Call it Box{number}.")
     return time.perf_counter() - started
 
 
@@ -63,7 +72,7 @@ async def of_model(server: OllamaServer, name: str, runs: int) -> dict[str, Metr
         found["ratio"].append(found["four"][-1] / found["one"][-1])
         read = await sample(server, model, _LONG, max_tokens=1)
         found["read"].append(read.prompt_tokens / read.prompt_s)
-        written = await sample(server, model, "Write a long story about a train.")
+        written = await sample(server, model, _TASK)
         found["written"].append(written.completion_tokens / written.decode_s)
         say(f"{name} {run + 1}/{runs}: " + ", ".join(f"{k} {v[-1]:.2f}" for k, v in found.items()))
     return {f"{name}.{key}": median_of(values) for key, values in found.items()}

@@ -65,8 +65,7 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     """Start the local server and wait until it listens.
 
     It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
-    says otherwise, and keeps the weights in huge pages where Linux has some, unless GLIBC_TUNABLES
-    says otherwise: prompts are read faster (docs/results/combining.md).
+    says otherwise.
 
     Raises:
         ModelServerUnreachable: the address is another machine's, there is no program, or the
@@ -79,7 +78,6 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     variables = dict(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
     variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
-    variables.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
             [program, "serve"],
