@@ -36,7 +36,7 @@ from pydantic import BaseModel
 from benchmarks.combining_rows import FILES, Asked, gsm8k, medmcqa, mmlu_pro
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
-from benchmarks.keeping import Keeping, revision
+from benchmarks.keeping import Keeping, key_of, revision
 from benchmarks.samples import Draw, Kept, Samples, sampling
 from benchmarks.server import BIG, HALF, SMALL, serving
 from metier.answer import Vote
@@ -66,7 +66,6 @@ N_SLOW = 50
 N_OTHER = 40
 # At most so many samples in a vote.
 N_VOTES = 8
-REVISION = revision()
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 # What was made of the samples, so that another machine need not take them again.
 PUBLISHED = _RESULTS / "combining-samples.jsonl"
@@ -319,7 +318,7 @@ async def run(name: StrategyName, bench: Bench) -> Run:
     return Run(
         key=_key(bench),
         strategy=name,
-        revision=REVISION,
+        revision=revision(),
         right=right,
         calls=bench.calls,
         tokens=bench.tokens,
@@ -329,8 +328,7 @@ async def run(name: StrategyName, bench: Bench) -> Run:
 
 
 def _key(bench: Bench) -> str:
-    texts = "\x00".join((*bench.models, bench.task.text))
-    return hashlib.sha256(texts.encode()).hexdigest()[:24]
+    return key_of(*bench.models, bench.task.text)
 
 
 def _shown(kept: Run) -> Run:
@@ -343,7 +341,7 @@ def keeping(file: Path, *, any_revision: bool) -> Iterator[Keeping[Run]]:
     """Runs of the strategies that ask what no other does; published at the end."""
 
     def place(kept: Run) -> tuple[str, str] | None:
-        return (kept.strategy, kept.key) if any_revision or kept.revision == REVISION else None
+        return (kept.strategy, kept.key) if any_revision or kept.revision == revision() else None
 
     runs = Keeping(Run, file, PUBLISHED_RUNS, place=place)
     try:

@@ -17,7 +17,6 @@ asks nobody. The council's answers of another state of the code are asked anew, 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +33,7 @@ from benchmarks.compound import Compound, all_right, compounds
 from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
 from benchmarks.data import arguments, require
 from benchmarks.gold import FILES, Item, general, items
-from benchmarks.keeping import Keeping, revision
+from benchmarks.keeping import Keeping, key_of, revision
 from benchmarks.server import BIG, EMBED, serving
 from metier.capability import GENERAL
 from metier.council import Council
@@ -104,10 +103,9 @@ class Asked:
     ) -> None:
         self._ways = ways
         self._timed = timed
-        self._revision = revision()
 
         def place(kept: Result) -> tuple[str, str] | None:
-            same = kept.arm != "council" or any_revision or kept.revision == self._revision
+            same = kept.arm != "council" or any_revision or kept.revision == revision()
             return (kept.arm, kept.key) if same and kept.model == ways.model.name else None
 
         self._kept = Keeping(Result, file, PUBLISHED, place=place)
@@ -144,7 +142,7 @@ class Asked:
             arm=arm,
             key=key,
             model=self._ways.model.name,
-            revision=self._revision,
+            revision=revision(),
             right=reply.verdict.is_right if judge is None else await judge(reply),
             abstained=reply.abstained,
             confidence=None if reply.confidence is None else round(reply.confidence, 4),
@@ -163,8 +161,7 @@ class Asked:
 
 
 def _key(asked: AnswerQuestion, *more: str) -> str:
-    texts = (asked.question, *(document.text for document in asked.documents), *more)
-    return hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:24]
+    return key_of(asked.question, *(document.text for document in asked.documents), *more)
 
 
 async def on_set(asked: Asked, name: str, rows: Sequence[Item]) -> dict[str, Metric]:

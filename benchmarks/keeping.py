@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -63,6 +64,12 @@ class Keeping(Generic[Item]):
             self._items[place] = item
 
 
+def key_of(*texts: str) -> str:
+    """A hash over texts, by which what was asked is found again."""
+    return hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:24]
+
+
+@cache
 def revision() -> str:
     """A hash over the code and the cards of metier and of its plugins."""
     root = Path(metier.__file__).parents[2]

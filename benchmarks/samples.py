@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from benchmarks.keeping import Keeping
+from benchmarks.keeping import Keeping, key_of
 from metier.models.ollama import OllamaServer
 from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import ChatRequest, Chunk, Sampling
@@ -176,5 +175,4 @@ def _place(key: str, model: str, draw: Draw | Kept) -> tuple[str, str, float, in
 
 
 def _key(messages: Sequence[Message]) -> str:
-    texts = "\x00".join(f"{message.role}\x01{message.content}" for message in messages)
-    return hashlib.sha256(texts.encode()).hexdigest()[:24]
+    return key_of(*(f"{message.role}\x01{message.content}" for message in messages))
