@@ -29,11 +29,15 @@ class Chooser(Expert):
 
 
 async def asked(
-    models: ScriptedModels, choices: Choices = METALS, *, orders: int | None = None
+    models: ScriptedModels,
+    choices: Choices = METALS,
+    *,
+    orders: int | None = None,
+    max_calls: int = 12,
 ) -> tuple[Weighed, Plan]:
     expert = Chooser(Card(id="chooser", description="choices", models=("small",)))
     expert.choices, expert.orders = choices, orders
-    settings = Settings()
+    settings = Settings(max_calls=max_calls)
     step = Step(id="1", task="Which?", expert="chooser")
     document = Document(name="note", text="Zinc it is.")
     plan = Plan(question="Which?", steps=(step,), documents=(document,))
@@ -78,6 +82,14 @@ async def test_fewer_orders_cost_fewer_calls() -> None:
     with ScriptedModels({"small": [{"B": 0.9, "A": 0.1}]}) as models:
         found, _ = await asked(models, orders=1)
     assert found.text == "B) zinc"
+
+
+async def test_where_the_budget_ends_the_orders_that_were_asked_count() -> None:
+    replies = [{"A": 0.2, "B": 0.7, "C": 0.1}, {"A": 0.6, "B": 0.2, "C": 0.2}]
+    with ScriptedModels({"small": replies}) as models:
+        found, _ = await asked(models, max_calls=2)
+    roots = [product**0.5 for product in (0.2 * 0.2, 0.7 * 0.6, 0.1 * 0.2)]
+    assert found.probabilities == pytest.approx([root / sum(roots) for root in roots], abs=0.01)
 
 
 async def test_words_get_letters_in_every_order() -> None:

@@ -268,9 +268,10 @@ class BudgetExceeded(MetierError):
 
     code = "budget_exceeded"
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, *, kept: int = 0) -> None:
+        rest = f"the {kept} left are for its other parts" if kept else "they are used up"
         super().__init__(
-            f"the question may cost {max_calls} model calls, and they are used up",
+            f"the question may cost {max_calls} model calls, and {rest}",
             hint="Raise it: metier config set max_calls 24",
         )
 

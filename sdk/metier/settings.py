@@ -67,7 +67,7 @@ class Settings(BaseModel):
     )
     num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
     keep_alive: str = Field("10m", description="how long the server keeps a model loaded")
-    max_calls: int = Field(12, ge=1, description="model calls that one question may cost")
+    max_calls: int = Field(16, ge=1, description="model calls that one question may cost")
     parallel: int = Field(
         1,
         ge=1,

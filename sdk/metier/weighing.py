@@ -8,10 +8,12 @@ no, get letters too, which order the questions better than the model's liking fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metier.capability import Card
+from metier.errors import BudgetExceeded
 from metier.expert import Task, messages_for
 from metier.grading import Choices
 from metier.plan import Message
@@ -61,17 +63,27 @@ async def weighed(
     Args:
         task: the question with its documents; its text is replaced by the choices' own.
         probe: asks the model: `context.probe`.
-        orders: how many orders are asked; all of them where not given.
+        orders: how many orders are asked; all of them where not given. Where the budget ends,
+            those count that were.
+
+    Raises:
+        BudgetExceeded: there was no call at all.
     """
     lettered = choices.lettered()
     count = len(lettered.options)
-    asked = range(0, count, -(-count // min(count, orders or count)))
-    shares = [1.0] * count
-    for by in asked:
-        rotated = lettered.rotated(by)
-        found = await probe(_asking(rotated, task, card), lettered.labels)
-        for place, label in enumerate(lettered.labels):
-            shares[(place + by) % count] *= max(found[label], _LEAST) ** (1 / len(asked))
+    found: list[list[float]] = []
+    for by in range(0, count, -(-count // min(count, orders or count))):
+        try:
+            told = await probe(_asking(lettered.rotated(by), task, card), lettered.labels)
+        except BudgetExceeded:
+            if not found:
+                raise
+            break
+        found.append([told[lettered.labels[(at - by) % count]] for at in range(count)])
+    shares = [
+        math.prod(max(share, _LEAST) ** (1 / len(found)) for share in option)
+        for option in zip(*found, strict=True)
+    ]
     whole = sum(shares)
     return Weighed(choices=choices, probabilities=tuple(share / whole for share in shares))
 

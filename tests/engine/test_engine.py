@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -19,6 +20,7 @@ from metier.errors import (
     UnknownExpert,
 )
 from metier.events import Answered, fold
+from metier.expert import messages_for
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -165,6 +167,38 @@ async def test_no_more_calls_are_made_than_the_budget_has(tmp_path: Path) -> Non
         )
     assert [missing.code for missing in answer.missing] == [BudgetExceeded.code]
     assert answer.usage.calls == 1
+
+
+class Greedy(Expert):
+    """Asks for as long as it may."""
+
+    async def answer(self, task: Task, context: Context) -> str:
+        said = []
+        with suppress(BudgetExceeded):
+            while True:
+                said.append(await context.complete(messages_for(self.card, task)))
+        return f"asked {len(said)} times"
+
+
+async def test_a_step_leaves_a_call_to_each_other_step_and_to_composing(tmp_path: Path) -> None:
+    experts = (Expert(card("general")), Greedy(card("math")), Greedy(card("code")))
+    with ScriptedModels({"small": ["so"] * 5 + ["{{step:1}} {{step:2}}"]}) as models:
+        answer = await council(models, *experts, tmp_path=tmp_path).run(
+            plan(MATH, CODE), limits=Limits(max_calls=6)
+        )
+    assert answer.complete
+    assert [part.text for part in answer.parts] == ["asked 4 times", "asked 1 times"]
+    assert answer.composed
+    assert answer.usage.calls == 6
+
+
+async def test_the_first_call_of_a_step_is_not_refused_for_later_ones(tmp_path: Path) -> None:
+    experts = (Expert(card("general")), Greedy(card("math")), Expert(card("code")))
+    with ScriptedModels({"small": ["4", "4"]}) as models:
+        answer = await council(models, *experts, tmp_path=tmp_path).run(
+            plan(MATH, CODE), limits=Limits(max_calls=2)
+        )
+    assert [part.text for part in answer.parts] == ["asked 1 times", "4"]
 
 
 class Slow(Expert):

@@ -2,7 +2,7 @@
 
 One program of a small model is wrong too often, and two that were written independently rarely
 agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
-2023), five at most: where three differ, a fourth or fifth still meets one of them often enough
+2023), eight at most: where three differ, a later one still meets one of them often enough
 (docs/results/combining.md).
 """
 
@@ -23,7 +23,9 @@ from metier_math.reading import Worked, worked
 
 MAX_TOKENS = 500
 TEMPERATURE = 0.7
-SAMPLES = 5
+SAMPLES = 8
+# After so many of which none could be read, the question needs more than lines.
+MOST_UNREAD = 5
 # The end of a fenced block: what a model says after its program is not read.
 STOP = ("\n```\n",)
 
@@ -85,7 +87,7 @@ async def solution(
             reason = exc
         except BudgetExceeded:
             break
-        if _decided(found):
+        if _decided(found) or (not found and number + 1 >= MOST_UNREAD):
             break
     if not found:
         raise reason

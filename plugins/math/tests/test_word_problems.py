@@ -9,7 +9,7 @@ from metier.expert import Task
 from metier.models.server import Sampling
 from metier_math import Math
 from metier_math.calculator import Calculator
-from metier_math.word_problems import TEMPERATURE, is_word_problem
+from metier_math.word_problems import MOST_UNREAD, SAMPLES, TEMPERATURE, is_word_problem
 
 pytestmark = pytest.mark.anyio
 STORY = (
@@ -86,6 +86,21 @@ async def test_one_of_several_samples_of_a_step_is_one_program(calculator: Calcu
 async def test_a_program_that_cannot_be_read_does_not_count(calculator: Calculator) -> None:
     given = script(UNREADABLE, RIGHT, SAME)
     assert (await answered(given, calculator)).endswith("**Result: 35**")
+
+
+async def test_a_later_program_may_still_agree(calculator: Calculator) -> None:
+    wrong = [f"```python\nanswer = 3 * 12 + {n}\n```" for n in range(6)]
+    given = script(RIGHT, *wrong, SAME)
+    assert (await answered(given, calculator, samples=SAMPLES)).endswith("**Result: 35**")
+    assert len(given.calls) == SAMPLES
+
+
+async def test_programs_that_cannot_be_read_are_not_written_forever(
+    calculator: Calculator,
+) -> None:
+    given = script(UNREADABLE)
+    await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == MOST_UNREAD + 1
 
 
 async def test_where_none_can_be_read_the_model_answers_in_its_words(

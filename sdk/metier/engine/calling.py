@@ -63,14 +63,18 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
+        keep: int = 0,
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
 
+        Args:
+            keep: calls that are for other steps.
+
         Raises:
-            BudgetExceeded: the question has no call left.
+            BudgetExceeded: the question has no call left, or only those.
             ModelError, ModelServerError, DeadlineExceeded: as the server raises them.
         """
-        self._budget.spend()
+        self._budget.spend(keep=keep)
         request = ChatRequest(model=model.name, messages=tuple(messages), sampling=sampling)
         call_id = str(next(self._numbers))
         self._emit(

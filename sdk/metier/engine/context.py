@@ -23,7 +23,11 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class StepContext:
-    """The `Context` of one sample of one step."""
+    """The `Context` of one sample of one step.
+
+    Args:
+        reserve: model calls that other steps need; the first call is never refused for them.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class StepContext:
         find_passages: Callable[[str, str, int], Awaitable[Sequence[Passage]]],
         step_id: str,
         seed: int,
+        reserve: int = 0,
         logprobs: bool = False,
     ) -> None:
         self._caller = caller
@@ -44,6 +49,7 @@ class StepContext:
         self._find_passages = find_passages
         self._step_id = step_id
         self._seed = seed
+        self._reserve = reserve
         self._logprobs = logprobs
         self._written: list[float] = []
         self._open: list[AsyncGenerator[Chunk, None]] = []
@@ -83,9 +89,10 @@ class StepContext:
     ) -> AsyncGenerator[Chunk, None]:
         """The model's reply with all that the server says of it."""
         model = await self._choose()
+        keep = self._reserve if self.models else 0
         self.models[model.name] = None
         pieces = self._caller.chunks(
-            model, messages, sampling, purpose="step", step_id=self._step_id
+            model, messages, sampling, purpose="step", step_id=self._step_id, keep=keep
         )
         async with aclosing(pieces):
             async for piece in pieces:

@@ -35,7 +35,7 @@ class Limits:
     """
 
     timeout_s: float = 900.0
-    max_calls: int = 12
+    max_calls: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

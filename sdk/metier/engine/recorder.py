@@ -51,12 +51,15 @@ class Budget:
         """How many calls are left."""
         return self.max_calls - self.spent
 
-    def spend(self) -> None:
+    def spend(self, *, keep: int = 0) -> None:
         """Take one call.
 
+        Args:
+            keep: calls that are for others.
+
         Raises:
-            BudgetExceeded: there is none left.
+            BudgetExceeded: there is none left, or only those.
         """
-        if self.spent >= self.max_calls:
-            raise BudgetExceeded(self.max_calls)
+        if self.left <= keep:
+            raise BudgetExceeded(self.max_calls, kept=max(0, self.left))
         self.spent += 1

@@ -264,6 +264,7 @@ class StepSampler:
             find_passages=world.find_passages,
             step_id=self._step.id,
             seed=world.seed + options.draw,
+            reserve=self._reserve,
             logprobs=self._step.strategy != "single",
         )
 
