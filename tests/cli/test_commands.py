@@ -151,7 +151,7 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, message: str
 
 def test_all_settings_are_shown_with_what_they_mean() -> None:
     assert "context window of every model" in run("config", "get").stdout
-    assert json.loads(run("config", "get", "--json").stdout)["max_calls"] == 12
+    assert json.loads(run("config", "get", "--json").stdout)["max_calls"] == 16
 
 
 def test_experts_are_listed_and_shown() -> None:
