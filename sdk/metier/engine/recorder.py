@@ -61,5 +61,5 @@ class Budget:
             BudgetExceeded: there is none left, or only those.
         """
         if self.left <= keep:
-            raise BudgetExceeded(self.max_calls, kept=max(0, self.left))
+            raise BudgetExceeded(self.max_calls, kept=self.left)
         self.spent += 1
