@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
 from metier.answer import Usage
@@ -18,18 +18,43 @@ from metier.plan import Message
 
 
 class Caller:
-    """Makes the model calls of one run."""
+    """Makes the model calls of one run.
 
-    def __init__(self, server: ModelServer, *, emit: Emit, budget: Budget) -> None:
+    Args:
+        reserve: calls of the budget that other steps need; the first is never refused for them.
+        numbers: of the calls.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        *,
+        emit: Emit,
+        budget: Budget,
+        reserve: int = 0,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
         self._server = server
         self._emit = emit
         self._budget = budget
-        self._numbers = itertools.count(1)
+        self._reserve = reserve
+        self._numbers = numbers or itertools.count(1)
+        self._made = 0
+
+    def leaving(self, calls: int) -> Caller:
+        """For one step of the run, which leaves so many calls to the others."""
+        return Caller(
+            self._server,
+            emit=self._emit,
+            budget=self._budget,
+            reserve=calls,
+            numbers=self._numbers,
+        )
 
     @property
     def calls_left(self) -> int:
-        """How many calls the budget still has."""
-        return self._budget.left
+        """How many calls the budget still has for this step."""
+        return self._budget.left - self._reserve
 
     def slots(self, model: str) -> int:
         """How many requests to this model the server runs side by side."""
@@ -63,18 +88,15 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
-        keep: int = 0,
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
 
-        Args:
-            keep: calls that are for other steps.
-
         Raises:
-            BudgetExceeded: the question has no call left, or only those.
+            BudgetExceeded: the question has no call left, or only those that others need.
             ModelError, ModelServerError, DeadlineExceeded: as the server raises them.
         """
-        self._budget.spend(keep=keep)
+        self._budget.spend(keep=self._reserve if self._made else 0)
+        self._made += 1
         request = ChatRequest(model=model.name, messages=tuple(messages), sampling=sampling)
         call_id = str(next(self._numbers))
         self._emit(

@@ -23,11 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class StepContext:
-    """The `Context` of one sample of one step.
-
-    Args:
-        reserve: model calls that other steps need; the first call is never refused for them.
-    """
+    """The `Context` of one sample of one step."""
 
     def __init__(
         self,
@@ -39,7 +35,6 @@ class StepContext:
         find_passages: Callable[[str, str, int], Awaitable[Sequence[Passage]]],
         step_id: str,
         seed: int,
-        reserve: int = 0,
         logprobs: bool = False,
     ) -> None:
         self._caller = caller
@@ -49,7 +44,6 @@ class StepContext:
         self._find_passages = find_passages
         self._step_id = step_id
         self._seed = seed
-        self._reserve = reserve
         self._logprobs = logprobs
         self._written: list[float] = []
         self._open: list[AsyncGenerator[Chunk, None]] = []
@@ -89,10 +83,9 @@ class StepContext:
     ) -> AsyncGenerator[Chunk, None]:
         """The model's reply with all that the server says of it."""
         model = await self._choose()
-        keep = self._reserve if self.models else 0
         self.models[model.name] = None
         pieces = self._caller.chunks(
-            model, messages, sampling, purpose="step", step_id=self._step_id, keep=keep
+            model, messages, sampling, purpose="step", step_id=self._step_id
         )
         async with aclosing(pieces):
             async for piece in pieces:

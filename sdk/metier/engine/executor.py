@@ -91,10 +91,9 @@ class LocalExecutor:
             step,
             job.task,
             self._world,
-            caller=caller,
+            caller=caller.leaving(job.reserve),
             emit=emit,
             solo=job.solo,
-            reserve=job.reserve,
         )
         sampled = await STRATEGIES[step.strategy](step, sampler)
         if not sampled.text.strip():

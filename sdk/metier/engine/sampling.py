@@ -73,7 +73,6 @@ class StepSampler:
 
     Args:
         solo: whether the step's words are the answer.
-        reserve: model calls that later steps need.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class StepSampler:
         caller: Caller,
         emit: Emit,
         solo: bool,
-        reserve: int,
     ) -> None:
         self._step = step
         self._task = task
@@ -93,7 +91,6 @@ class StepSampler:
         self._caller = caller
         self._emit = emit
         self._solo = solo
-        self._reserve = reserve
         self.streamed = False
 
     @property
@@ -122,7 +119,7 @@ class StepSampler:
     @property
     def calls_left(self) -> int:
         """What the budget has for this step."""
-        return self._caller.calls_left - self._reserve
+        return self._caller.calls_left
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -264,7 +261,6 @@ class StepSampler:
             find_passages=world.find_passages,
             step_id=self._step.id,
             seed=world.seed + options.draw,
-            reserve=self._reserve,
             logprobs=self._step.strategy != "single",
         )
 
