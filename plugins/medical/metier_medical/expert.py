@@ -19,6 +19,9 @@ from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
 _MAX_NOTES = 3
+# How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
+# wherever nothing else speaks for its words.
+UNCHECKED = "Not checked: this is what the model remembers, and no document or note bears it out."
 
 
 class Medical(Expert):
@@ -30,8 +33,9 @@ class Medical(Expert):
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         """One model call, and then the notes and codes: no model shortens them.
 
-        From the user's own documents where they have something on it, with checked quotes. Where
-        the question gives choices, the one that the model finds likeliest, or none.
+        From the user's own documents where they have something on it, with checked quotes; where
+        there is no document and no note, the answer says that it was not checked. Where the
+        question gives choices, the one that the model finds likeliest, or none.
         """
         if signs := red_flags(task.text):
             yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
@@ -47,6 +51,8 @@ class Medical(Expert):
         else:
             async for piece in context.stream(messages_for(self.card, grounded)):
                 yield piece
+            if not grounded.documents:
+                yield f"\n\n{UNCHECKED}"
         for source, text in notes:
             context.cite(source)
             yield f"\n\n{text}"

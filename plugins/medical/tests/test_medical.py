@@ -10,6 +10,7 @@ from metier import Card, Council, Settings
 from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier_medical import Medical, icd10
+from metier_medical.expert import UNCHECKED
 from metier_medical.notes import all_notes, notes_on
 from metier_medical.red_flags import red_flags
 
@@ -52,11 +53,18 @@ def test_an_ordinary_question_raises_no_alarm(text: str) -> None:
     assert red_flags(text) == []
 
 
+def test_an_answer_with_a_note_does_not_say_that_nothing_bears_it_out(tmp_path: Path) -> None:
+    with ScriptedModels({"small": ["Yes."]}) as models:
+        text = ask("May ibuprofen be taken with a stomach ulcer?", models, tmp_path)
+    assert "Safety notes on ibuprofen" in text
+    assert UNCHECKED not in text
+
+
 def test_the_program_names_an_urgent_sign_before_the_model_speaks(tmp_path: Path) -> None:
     with ScriptedModels({"small": ["Rest."]}) as models:
         text = ask("I have crushing pain in my chest", models, tmp_path)
     assert text.startswith("Urgent: possible heart attack. If this is happening now, call")
-    assert text.endswith("Rest.")
+    assert text.endswith(f"Rest.\n\n{UNCHECKED}")
 
 
 def test_the_notes_on_a_medicine_are_given_to_the_model_and_to_the_reader(tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_codes_stand_under_the_answer_whatever_the_model_says(tmp_path: Path) ->
 def test_a_question_that_asks_for_no_code_loads_no_list(tmp_path: Path) -> None:
     icd10._entries.cache_clear()
     with ScriptedModels({"small": ["Gout is painful."]}) as models:
-        assert ask("What is gout?", models, tmp_path) == "Gout is painful."
+        assert ask("What is gout?", models, tmp_path) == f"Gout is painful.\n\n{UNCHECKED}"
     assert icd10._entries.cache_info().misses == 0
 
 
