@@ -34,7 +34,8 @@ class Code(Expert):
         card: what the expert says of itself.
         sandboxes: where code is run; those of this machine where not given.
         write_tests: have the model write tests where the question has no examples, which costs a
-            call; a small model writes wrong ones, too.
+            short call. A small model writes wrong ones, too, so nothing is written anew for them
+            (docs/decisions/0018-code-that-fails-is-written-anew.md).
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class Code(Expert):
         card: Card | None = None,
         *,
         sandboxes: Sandboxes | None = None,
-        write_tests: bool = False,
+        write_tests: bool = True,
     ) -> None:
         super().__init__(card)
         self._sandboxes = sandboxes or Sandboxes()
         self._write_tests = write_tests
 
     async def answer(self, task: Task, context: Context) -> str:
-        """One model call, two more at most where it fails, and one for tests where they are wished.
+        """One model call, two more at most where it fails, and one for tests without examples.
 
         Code that no sandbox can run is returned unrun, and the answer says so.
         """
@@ -66,7 +67,10 @@ class Code(Expert):
 
     async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:
         """The first answer that nothing fails in, else the best."""
-        origin, tests = await self._tests(task, text, context)
+        names = defines(_code(text))
+        given = tuple(test for test in examples(task.text) if concerns(test, names))
+        origin: Origin = "question" if given else "none"
+        tests = given or ("",)
         best = await self._tried(text, origin, tests)
         for number in range(1, MORE_TRIES + 1):
             if best.is_well:
@@ -75,22 +79,18 @@ class Code(Expert):
             if _python(another) and _parses(another):
                 attempt = await self._tried(another, origin, tests)
                 best = max(best, attempt, key=lambda each: each.score)
+        if self._write_tests and not given and best.ran and best.is_well:
+            return await self._tested(task, best, context)
         return best
 
-    async def _tests(
-        self, task: Task, text: str, context: Context
-    ) -> tuple[Origin, tuple[str, ...]]:
-        names = defines(_code(text))
-        given = tuple(test for test in examples(task.text) if concerns(test, names))
-        if given:
-            return "question", given
-        if self._write_tests and names and await self._sandboxes.installed():
-            asked = (*messages_for(self.card, task), _said(text), _asked(_TESTS))
-            written = await _completed(asked, context)
-            tests = tuple(test for test in asserts(written) if concerns(test, names))
-            if tests:
-                return "model", tests
-        return "none", ("",)
+    async def _tested(self, task: Task, attempt: Attempt, context: Context) -> Attempt:
+        """The same answer against tests that the model writes; as it was where it writes none."""
+        code = _code(attempt.text)
+        names = defines(code)
+        asked = (*messages_for(self.card, task), _said(attempt.text), _asked(_TESTS))
+        written = await _completed(asked, context) if names else ""
+        tests = tuple(test for test in asserts(written) if concerns(test, names))
+        return await self._tried(attempt.text, "model", tests) if tests else attempt
 
     async def _tried(self, text: str, origin: Origin, tests: tuple[str, ...]) -> Attempt:
         checks = await checked(self._sandboxes, _code(text), tests)

@@ -24,7 +24,7 @@ def ask(
     folder: Path,
     task: str = "Write it.",
     sandboxes: Sandboxes | None = None,
-    write_tests: bool = False,
+    write_tests: bool = True,
 ) -> Answer:
     step = Step(id="1", task=task, expert="code")
     with (
@@ -51,13 +51,35 @@ def test_code_is_run_against_the_examples_of_the_question(tmp_path: Path) -> Non
 
 def test_without_examples_the_model_writes_tests(tmp_path: Path) -> None:
     tests = block("assert double(1) == 2\nassert double(3) == 6\nassert other(1)\nassert (")
-    answer = ask(block(FUNCTION), tests, folder=tmp_path, write_tests=True)
+    answer = ask(block(FUNCTION), tests, folder=tmp_path)
     assert answer.parts[0].checked
     assert answer.text.endswith("Run: 2 of 2 passed (tests that the model wrote).")
 
 
-def test_without_the_wish_no_tests_are_written(tmp_path: Path) -> None:
-    answer = ask(block(FUNCTION), folder=tmp_path)
+def test_nothing_is_written_anew_for_a_test_that_the_model_wrote(tmp_path: Path) -> None:
+    wrong = block("assert double(1) == 2\nassert double(3) == 9")
+    answer = ask(block(FUNCTION), wrong, folder=tmp_path)
+    assert answer.usage.calls == 2
+    assert answer.parts[0].checked is False
+    assert FUNCTION in answer.text
+    assert "Run: 1 of 2 passed (tests that the model wrote)." in answer.text
+
+
+def test_no_tests_are_written_for_a_program_that_does_not_run(tmp_path: Path) -> None:
+    broken = block("def double(x):\n    return x\n\ndouble()")
+    answer = ask(broken, broken, broken, folder=tmp_path)
+    assert answer.usage.calls == 3
+    assert "Run: it does not work." in answer.text
+
+
+def test_a_model_that_writes_no_tests_leaves_the_program_run(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), "I cannot.", folder=tmp_path)
+    assert answer.text.endswith("Run: it ends without an error.")
+
+
+def test_tests_need_not_be_written(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), folder=tmp_path, write_tests=False)
+    assert answer.usage.calls == 1
     assert answer.usage.calls == 1
     assert answer.text.endswith("Run: it ends without an error.")
 
