@@ -44,7 +44,8 @@ class Attempt:
         if not self.ran:
             return f"Not run: {self.checks.checks[0].outcome.missing}."
         lines = [self._counted()]
-        lines += [f"- failed: {_shown(check)}" for check in self.checks.failed]
+        failed = "failed, or the test is wrong" if self.origin == "model" else "failed"
+        lines += [f"- {failed}: {_shown(check)}" for check in self.checks.failed]
         lines += [f"- not run: {_shown(check)}" for check in self.checks.unrun]
         return "\n".join(lines)
 

@@ -63,6 +63,7 @@ def test_nothing_is_written_anew_for_a_test_that_the_model_wrote(tmp_path: Path)
     assert answer.parts[0].checked is False
     assert FUNCTION in answer.text
     assert "Run: 1 of 2 passed (tests that the model wrote)." in answer.text
+    assert "- failed, or the test is wrong: `assert double(3) == 9`" in answer.text
 
 
 def test_no_tests_are_written_for_a_program_that_does_not_run(tmp_path: Path) -> None:
