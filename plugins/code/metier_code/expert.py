@@ -34,7 +34,7 @@ class Code(Expert):
         card: what the expert says of itself.
         sandboxes: where code is run; those of this machine where not given.
         write_tests: have the model write tests where the question has no examples, which costs a
-            short call. A small model writes wrong ones, too, so nothing is written anew for them
+            call. A small model writes wrong ones, too, so nothing is written anew for them
             (docs/decisions/0018-code-that-fails-is-written-anew.md).
     """
 
@@ -43,14 +43,14 @@ class Code(Expert):
         card: Card | None = None,
         *,
         sandboxes: Sandboxes | None = None,
-        write_tests: bool = True,
+        write_tests: bool = False,
     ) -> None:
         super().__init__(card)
         self._sandboxes = sandboxes or Sandboxes()
         self._write_tests = write_tests
 
     async def answer(self, task: Task, context: Context) -> str:
-        """One model call, two more at most where it fails, and one for tests without examples.
+        """One model call, two more at most where it fails, and one for tests where they are wished.
 
         Code that no sandbox can run is returned unrun, and the answer says so.
         """

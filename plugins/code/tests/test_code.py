@@ -24,7 +24,7 @@ def ask(
     folder: Path,
     task: str = "Write it.",
     sandboxes: Sandboxes | None = None,
-    write_tests: bool = True,
+    write_tests: bool = False,
 ) -> Answer:
     step = Step(id="1", task=task, expert="code")
     with (
@@ -49,16 +49,16 @@ def test_code_is_run_against_the_examples_of_the_question(tmp_path: Path) -> Non
     assert answer.text == f"{block(FUNCTION)}\n\nRun: 2 of 2 passed (the question's examples)."
 
 
-def test_without_examples_the_model_writes_tests(tmp_path: Path) -> None:
+def test_where_it_is_wished_the_model_writes_tests(tmp_path: Path) -> None:
     tests = block("assert double(1) == 2\nassert double(3) == 6\nassert other(1)\nassert (")
-    answer = ask(block(FUNCTION), tests, folder=tmp_path)
+    answer = ask(block(FUNCTION), tests, folder=tmp_path, write_tests=True)
     assert answer.parts[0].checked
     assert answer.text.endswith("Run: 2 of 2 passed (tests that the model wrote).")
 
 
 def test_nothing_is_written_anew_for_a_test_that_the_model_wrote(tmp_path: Path) -> None:
     wrong = block("assert double(1) == 2\nassert double(3) == 9")
-    answer = ask(block(FUNCTION), wrong, folder=tmp_path)
+    answer = ask(block(FUNCTION), wrong, folder=tmp_path, write_tests=True)
     assert answer.usage.calls == 2
     assert answer.parts[0].checked is False
     assert FUNCTION in answer.text
@@ -68,19 +68,18 @@ def test_nothing_is_written_anew_for_a_test_that_the_model_wrote(tmp_path: Path)
 
 def test_no_tests_are_written_for_a_program_that_does_not_run(tmp_path: Path) -> None:
     broken = block("def double(x):\n    return x\n\ndouble()")
-    answer = ask(broken, broken, broken, folder=tmp_path)
+    answer = ask(broken, broken, broken, folder=tmp_path, write_tests=True)
     assert answer.usage.calls == 3
     assert "Run: it does not work." in answer.text
 
 
 def test_a_model_that_writes_no_tests_leaves_the_program_run(tmp_path: Path) -> None:
-    answer = ask(block(FUNCTION), "I cannot.", folder=tmp_path)
+    answer = ask(block(FUNCTION), "I cannot.", folder=tmp_path, write_tests=True)
     assert answer.text.endswith("Run: it ends without an error.")
 
 
-def test_tests_need_not_be_written(tmp_path: Path) -> None:
-    answer = ask(block(FUNCTION), folder=tmp_path, write_tests=False)
-    assert answer.usage.calls == 1
+def test_without_the_wish_no_tests_are_written(tmp_path: Path) -> None:
+    answer = ask(block(FUNCTION), folder=tmp_path)
     assert answer.usage.calls == 1
     assert answer.text.endswith("Run: it ends without an error.")
 
