@@ -85,8 +85,7 @@ class Code(Expert):
 
     async def _tested(self, task: Task, attempt: Attempt, context: Context) -> Attempt:
         """The same answer against tests that the model writes; as it was where it writes none."""
-        code = _code(attempt.text)
-        names = defines(code)
+        names = defines(_code(attempt.text))
         asked = (*messages_for(self.card, task), _said(attempt.text), _asked(_TESTS))
         written = await _completed(asked, context) if names else ""
         tests = tuple(test for test in asserts(written) if concerns(test, names))
