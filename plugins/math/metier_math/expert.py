@@ -37,7 +37,7 @@ class Math(Skills, Expert):
         self._samples = samples
 
     async def answer(self, task: Task, context: Context) -> str:
-        """Answer with what the model's program computes: a word problem's is written twice.
+        """Answer with what the model's program computes: a word problem's is written several times.
 
         Where that fails, the model answers in its own words, and the answer says so.
         """
@@ -69,8 +69,8 @@ class Math(Skills, Expert):
             found = await solution(task, self.card, context, self._calculator, samples=samples)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
-        if found.written > 1:
-            context.mark_checked(found.agreeing > 1)
+        if found.written > 1 or found.doubts:
+            context.mark_checked(found.agreeing > 1 and not found.doubts)
         return explain_solution(found, unit=asked_unit(task.text))
 
     async def _with_plain_numbers(

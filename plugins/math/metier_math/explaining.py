@@ -36,13 +36,14 @@ def explain_solution(solution: Solution, *, unit: str = "") -> str:
         lines += [f"{note}:"] if note else []
         lines.append(_step(step, result))
     result = f"{solution.results[-1].text} {unit}".strip()
-    return "\n".join([*lines, "", f"**Result: {result}**", *_agreement(solution)])
+    return "\n".join([*lines, "", f"**Result: {result}**", *_reservations(solution)])
 
 
-def _agreement(solution: Solution) -> list[str]:
-    if solution.agreeing > 1 or solution.written < 2:
-        return []
-    return ["", f"Not certain: {solution.written} calculations gave {solution.written} results."]
+def _reservations(solution: Solution) -> list[str]:
+    said = list(solution.doubts)
+    if solution.agreeing < 2 <= solution.written:
+        said.append(f"only one of {solution.written} calculations gives this")
+    return ["", f"Not certain: {'; '.join(said)}."] if said else []
 
 
 def unchecked(text: str, reason: str) -> str:

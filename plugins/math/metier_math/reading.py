@@ -32,10 +32,12 @@ class Worked:
 
     Attributes:
         notes: the comment above each step; empty where it has none.
+        source: the code as it was written, with its comments.
     """
 
     program: Program
     notes: tuple[str, ...]
+    source: str
 
 
 def worked(reply: str) -> Worked:
@@ -56,7 +58,8 @@ def worked(reply: str) -> Worked:
         raise InvalidInput(f"it has {len(lines)} steps, where 1 to {MAX_READ_STEPS} are read")
     steps = tuple(Assignment(name=name, expression=term) for name, term, _ in _ending(lines))
     notes = tuple(comments.get(at, "") for _, _, at in _ending(lines))
-    return Worked(program=Program(operation="evaluate", steps=steps), notes=notes)
+    program = Program(operation="evaluate", steps=steps)
+    return Worked(program=program, notes=notes, source=source)
 
 
 _Line = tuple[str, str, int]

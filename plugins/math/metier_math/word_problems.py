@@ -1,9 +1,9 @@
 """Word problems: the model writes its reasoning as lines of Python, and they are computed.
 
-One program of a small model is wrong too often, and two that were written independently rarely
-agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
-2023), eight at most: where three differ, a later one still meets one of them often enough
-(docs/results/combining.md).
+One program of a small model is wrong too often, and some that were written independently rarely
+agree on a wrong number. So programs are written until one result leads by two (self-consistency,
+Wang et al. 2023), eight at most. One that something speaks against (`doubts`) has no vote where
+another has (docs/results/end-to-end.md).
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from metier.expert import Context, Task, messages_for
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.calculator import Calculator
+from metier_math.doubts import doubts
 from metier_math.program import Computed
 from metier_math.reading import Worked, worked
 
 MAX_TOKENS = 500
 TEMPERATURE = 0.7
 SAMPLES = 8
+# Among programs that nothing speaks against.
+LEAD = 2
+# So many that agree are enough, whatever speaks against them: stories have idle numbers, too.
+ENOUGH = 4
 # After so many of which none could be read, the question needs more than lines.
 MOST_UNREAD = 5
 # The end of a fenced block: what a model says after its program is not read.
@@ -49,12 +54,14 @@ class Solution:
     """A calculation with its results.
 
     Attributes:
+        doubts: what speaks against it.
         agreeing: how many of the programs that were written give this result.
         written: how many could be computed.
     """
 
     worked: Worked
     results: tuple[Computed, ...]
+    doubts: tuple[str, ...] = ()
     agreeing: int = 1
     written: int = 1
 
@@ -69,7 +76,7 @@ def is_word_problem(text: str) -> bool:
 async def solution(
     task: Task, card: Card, context: Context, calculator: Calculator, *, samples: int = SAMPLES
 ) -> Solution:
-    """The result that most of the programs give, the first of them where none agree.
+    """The result that most of the programs give, those in doubt aside; the first of equals.
 
     Raises:
         InvalidInput: none of them can be computed; the message says why of the last.
@@ -82,7 +89,7 @@ async def solution(
             reply = await context.complete(
                 asking(card, task), sampling=_sampling(context.sampling, number)
             )
-            found.append(await _computed(reply, calculator))
+            found.append(await _computed(reply, task.text, calculator))
         except InvalidInput as exc:
             reason = exc
         except BudgetExceeded:
@@ -112,18 +119,33 @@ def _sampling(given: Sampling, number: int) -> Sampling:
     )
 
 
-async def _computed(reply: str, calculator: Calculator) -> Solution:
-    calculation = worked(reply)
-    return Solution(worked=calculation, results=await calculator.run(calculation.program))
+async def _computed(reply: str, question: str, calculator: Calculator) -> Solution:
+    working = worked(reply)
+    results = await calculator.run(working.program)
+    return Solution(worked=working, results=results, doubts=doubts(question, working, results[-1]))
 
 
 def _decided(found: Sequence[Solution]) -> bool:
-    return any(len(alike) > 1 for alike in _groups(found))
+    groups = _ranked(found)
+    if any(len(alike) >= ENOUGH for alike in groups):
+        return True
+    first, second = [*map(_undoubted, groups), 0, 0][:2]
+    return first - second >= LEAD
 
 
 def _best(found: Sequence[Solution]) -> Solution:
-    alike = max(_groups(found), key=len)
-    return replace(alike[0], agreeing=len(alike), written=len(found))
+    alike = _ranked(found)[0]
+    clearest = min(alike, key=lambda each: len(each.doubts))
+    return replace(clearest, agreeing=len(alike), written=len(found))
+
+
+def _ranked(found: Sequence[Solution]) -> list[list[Solution]]:
+    """The solutions with the same result, those that most say without a doubt first."""
+    return sorted(_groups(found), key=lambda alike: (-_undoubted(alike), -len(alike)))
+
+
+def _undoubted(alike: Sequence[Solution]) -> int:
+    return sum(not each.doubts for each in alike)
 
 
 def _groups(found: Sequence[Solution]) -> list[list[Solution]]:

@@ -1,4 +1,4 @@
-"""Word problems: programs are written until two agree."""
+"""Word problems: programs are written until one result leads by two."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ STORY = (
     "another 4 pens in the shop. How many pens does she have now?"
 )
 RIGHT = "```python\n# 3 boxes of 12\npens = 3 * 12\nanswer = pens - 5 + 4\nprint(answer)\n```"
-SAME = "```python\nstart = 36\nleft = start - 5\nreturn left + 4\n```"
-WRONG = "```python\nanswer = 3 * 12 - 5\n```"
-OTHER = "```python\nanswer = 3 + 12\n```"
+SAME = "```python\nstart = 12 * 3\nleft = start - 5\nreturn left + 4\n```"
+WRONG = "```python\nanswer = 3 * 12 - 5 - 4\n```"
+OTHER = "```python\nanswer = 3 + 12 + 5 + 4\n```"
+SHORT = "```python\nanswer = 3 * 12 - 5\n```"
 UNREADABLE = "```python\nfor pen in pens:\n    count(pen)\n```"
 
 
@@ -66,12 +67,35 @@ async def test_most_programs_decide(calculator: Calculator) -> None:
     assert (await answered(given, calculator)).endswith("**Result: 35**")
 
 
+async def test_two_that_agree_are_not_enough_against_another(calculator: Calculator) -> None:
+    given = script(WRONG, RIGHT, SAME, RIGHT, "never asked for")
+    assert (await answered(given, calculator, samples=SAMPLES)).endswith("**Result: 35**")
+    assert len(given.calls) == 4
+
+
+async def test_a_program_in_doubt_has_no_vote_where_another_has(calculator: Calculator) -> None:
+    given = script(SHORT, SHORT, RIGHT)
+    text = await answered(given, calculator)
+    assert text.endswith("**Result: 35**\n\nNot certain: only one of 3 calculations gives this.")
+    assert given.checked is False
+
+
+async def test_four_that_agree_are_enough_whatever_speaks_against_them(
+    calculator: Calculator,
+) -> None:
+    given = script(SHORT)
+    text = await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == 4
+    assert text.endswith("**Result: 31**\n\nNot certain: 4 is left out.")
+    assert given.checked is False
+
+
 async def test_where_none_agree_the_answer_says_so(calculator: Calculator) -> None:
     given = script(RIGHT, WRONG, OTHER)
     text = await answered(given, calculator)
     assert given.checked is False
     assert "**Result: 35**" in text
-    assert text.endswith("Not certain: 3 calculations gave 3 results.")
+    assert text.endswith("Not certain: only one of 3 calculations gives this.")
 
 
 async def test_one_of_several_samples_of_a_step_is_one_program(calculator: Calculator) -> None:
