@@ -8,60 +8,62 @@ programs were right in one of six, the others in two of three (docs/results/end-
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from metier.grading.choices import choices_in
 from metier_math.program import Assignment, Computed
 from metier_math.reading import Worked
 
 _NUMBER = re.compile(r"(?<!\w)(?:\d+(?:[,_]\d{3})*(?:\.\d+)?|\.\d+)")
-_WORD = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"[^\W\d]\w*")
 _MAY_BE_NEGATIVE = re.compile(
     r"(?<!\w)[-−]\s?\d|\bbelow\b|\bnegative\b|\bdegrees?\b|°", re.IGNORECASE
 )
 _ROUNDING = 1e-9
 
 
-def doubts(question: str, working: Worked, result: Computed) -> tuple[str, ...]:
-    """Each reason to doubt it in a few words; none says that it is right.
+def numbers_used(question: str, working: Worked) -> frozenset[str]:
+    """The numbers of the question from which the result follows.
 
-    A number counts as used where the code or its comments hold it, as it is or as a percentage:
-    20 is in `0.2`, `0.8` and `1.2`, too.
+    One counts where a step or its comment holds it, as it is or as a percentage: 20 is in `0.2`,
+    `0.8` and `1.2`, too. The options of a question are not looked at.
     """
+    choices = choices_in(question)
+    asked = _NUMBER.findall(choices.stem if choices else question)
+    steps = working.program.steps
+    said = [f"{steps[n].term} {working.notes[n]}" for n in _leading(steps)]
+    held = [_value(number) for number in _NUMBER.findall(" ".join(said))]
+    return frozenset(number for number in asked if _is_among(_value(number), held))
+
+
+def doubts(question: str, working: Worked, result: Computed) -> tuple[str, ...]:
+    """Each reason to doubt a program in a few words; where there is none it may still be wrong."""
+    steps = working.program.steps
+    idle = sorted(set(range(len(steps))) - set(_leading(steps)))
+    forgotten = [steps[n].name for n in idle if _NAME.search(steps[n].term)]
     return (
-        *(f"{number} is left out" for number in _left_out(question, working.source)),
-        *(f"{name} is not used" for name in _unused(working.program.steps)),
+        *(f"{name} is not used" for name in forgotten),
         *(("the result is negative",) if _is_oddly_negative(question, result) else ()),
     )
 
 
-def _left_out(question: str, source: str) -> list[str]:
-    choices = choices_in(question)
-    asked = dict.fromkeys(_NUMBER.findall(choices.stem if choices else question))
-    used = [_value(number) for number in _NUMBER.findall(source)]
-    return [number for number in asked if not _is_among(_value(number), used)]
+def _leading(steps: tuple[Assignment, ...]) -> Iterator[int]:
+    """The steps from which the last one follows, itself the first."""
+    needed = {steps[-1].name}
+    for number in range(len(steps) - 1, -1, -1):
+        if steps[number].name in needed:
+            needed = needed - {steps[number].name} | set(_NAME.findall(steps[number].term))
+            yield number
 
 
 def _value(number: str) -> float:
     return float(number.replace(",", "").replace("_", ""))
 
 
-def _is_among(value: float, used: list[float]) -> bool:
+def _is_among(value: float, held: list[float]) -> bool:
     share = value / 100
     meant = (value, share, 1 - share, 1 + share)
-    return any(abs(each - known) < _ROUNDING for each in meant for known in used)
-
-
-def _unused(steps: tuple[Assignment, ...]) -> list[str]:
-    """The steps from which the last one does not follow."""
-    *before, last = steps
-    needed = set(_WORD.findall(last.term))
-    unused: list[str] = []
-    for step in reversed(before):
-        if step.name in needed:
-            needed = needed - {step.name} | set(_WORD.findall(step.term))
-        else:
-            unused.append(step.name)
-    return unused[::-1]
+    return any(abs(each - known) < _ROUNDING for each in meant for known in held)
 
 
 def _is_oddly_negative(question: str, result: Computed) -> bool:

@@ -32,12 +32,10 @@ class Worked:
 
     Attributes:
         notes: the comment above each step; empty where it has none.
-        source: the code as it was written, with its comments.
     """
 
     program: Program
     notes: tuple[str, ...]
-    source: str
 
 
 def worked(reply: str) -> Worked:
@@ -58,8 +56,7 @@ def worked(reply: str) -> Worked:
         raise InvalidInput(f"it has {len(lines)} steps, where 1 to {MAX_READ_STEPS} are read")
     steps = tuple(Assignment(name=name, expression=term) for name, term, _ in _ending(lines))
     notes = tuple(comments.get(at, "") for _, _, at in _ending(lines))
-    program = Program(operation="evaluate", steps=steps)
-    return Worked(program=program, notes=notes, source=source)
+    return Worked(program=Program(operation="evaluate", steps=steps), notes=notes)
 
 
 _Line = tuple[str, str, int]

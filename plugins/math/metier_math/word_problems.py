@@ -18,7 +18,7 @@ from metier.expert import Context, Task, messages_for
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.calculator import Calculator
-from metier_math.doubts import doubts
+from metier_math.doubts import doubts, numbers_used
 from metier_math.program import Computed
 from metier_math.reading import Worked, worked
 
@@ -27,7 +27,7 @@ TEMPERATURE = 0.7
 SAMPLES = 8
 # Among programs that nothing speaks against.
 LEAD = 2
-# So many that agree are enough, whatever speaks against them: stories have idle numbers, too.
+# So many that agree are enough, whatever speaks against them.
 ENOUGH = 4
 # After so many of which none could be read, the question needs more than lines.
 MOST_UNREAD = 5
@@ -54,6 +54,7 @@ class Solution:
     """A calculation with its results.
 
     Attributes:
+        uses: the numbers of the question from which the result follows.
         doubts: what speaks against it.
         agreeing: how many of the programs that were written give this result.
         written: how many could be computed.
@@ -61,6 +62,7 @@ class Solution:
 
     worked: Worked
     results: tuple[Computed, ...]
+    uses: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
     agreeing: int = 1
     written: int = 1
@@ -122,7 +124,12 @@ def _sampling(given: Sampling, number: int) -> Sampling:
 async def _computed(reply: str, question: str, calculator: Calculator) -> Solution:
     working = worked(reply)
     results = await calculator.run(working.program)
-    return Solution(worked=working, results=results, doubts=doubts(question, working, results[-1]))
+    return Solution(
+        worked=working,
+        results=results,
+        uses=numbers_used(question, working),
+        doubts=doubts(question, working, results[-1]),
+    )
 
 
 def _decided(found: Sequence[Solution]) -> bool:
@@ -140,20 +147,29 @@ def _best(found: Sequence[Solution]) -> Solution:
 
 
 def _ranked(found: Sequence[Solution]) -> list[list[Solution]]:
-    """The solutions with the same result, those that most say without a doubt first."""
-    return sorted(_groups(found), key=lambda alike: (-_undoubted(alike), -len(alike)))
+    """The solutions with the same result together, first those that most give without a doubt."""
+    groups: dict[str, list[Solution]] = {}
+    for each in _compared(found):
+        groups.setdefault(_value(each.results[-1]), []).append(each)
+    return sorted(groups.values(), key=lambda alike: (-_undoubted(alike), -len(alike)))
+
+
+def _compared(found: Sequence[Solution]) -> list[Solution]:
+    """The same with a further doubt: a number that another one uses, and this one does not.
+
+    One that none of them uses is idle, as stories have some.
+    """
+    used = frozenset[str]().union(*(each.uses for each in found))
+    return [
+        replace(
+            each, doubts=(*(f"{n} is left out" for n in sorted(used - each.uses)), *each.doubts)
+        )
+        for each in found
+    ]
 
 
 def _undoubted(alike: Sequence[Solution]) -> int:
     return sum(not each.doubts for each in alike)
-
-
-def _groups(found: Sequence[Solution]) -> list[list[Solution]]:
-    """The solutions with the same result, in the order of the first of each."""
-    groups: dict[str, list[Solution]] = {}
-    for each in found:
-        groups.setdefault(_value(each.results[-1]), []).append(each)
-    return list(groups.values())
 
 
 def _value(result: Computed) -> str:

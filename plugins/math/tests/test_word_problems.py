@@ -74,19 +74,35 @@ async def test_two_that_agree_are_not_enough_against_another(calculator: Calcula
 
 
 async def test_a_program_in_doubt_has_no_vote_where_another_has(calculator: Calculator) -> None:
-    given = script(SHORT, SHORT, RIGHT)
+    given = script(SHORT, RIGHT, SHORT)
     text = await answered(given, calculator)
     assert text.endswith("**Result: 35**\n\nNot certain: only one of 3 calculations gives this.")
     assert given.checked is False
 
 
+async def test_a_number_that_no_program_uses_is_idle(calculator: Calculator) -> None:
+    given = script(SHORT)
+    text = await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == 2
+    assert text.endswith("**Result: 31**")
+
+
 async def test_four_that_agree_are_enough_whatever_speaks_against_them(
     calculator: Calculator,
 ) -> None:
-    given = script(SHORT)
+    given = script(RIGHT, SHORT)
+    text = await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == 5
+    assert text.endswith("**Result: 35**\n\nNot certain: only one of 5 calculations gives this.")
+    assert given.checked is False
+
+
+async def test_an_answer_that_rests_on_a_program_in_doubt_says_why(calculator: Calculator) -> None:
+    below = "```python\nleft = 3 * 12 - 5\nbought = left + 4\nanswer = 12 - 36\n```"
+    given = script(below)
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 4
-    assert text.endswith("**Result: 31**\n\nNot certain: 4 is left out.")
+    assert text.endswith("Not certain: bought is not used; the result is negative.")
     assert given.checked is False
 
 
