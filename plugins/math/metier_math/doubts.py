@@ -2,7 +2,7 @@
 
 A small model that misreads a story leaves one of its numbers out, works out an amount and then
 forgets it, or takes away what was to be added. On word problems that were kept for choosing, such
-programs were right in one of six, the others in two of three (docs/results/end-to-end.md).
+programs were right in 6 of 64, the others in 182 of 276 (docs/decisions/0019).
 """
 
 from __future__ import annotations

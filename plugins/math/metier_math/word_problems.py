@@ -3,7 +3,7 @@
 One program of a small model is wrong too often, and some that were written independently rarely
 agree on a wrong number. So programs are written until one result leads by two (self-consistency,
 Wang et al. 2023), eight at most. One that something speaks against (`doubts`) has no vote where
-another has (docs/results/end-to-end.md).
+another has (docs/decisions/0019).
 """
 
 from __future__ import annotations
