@@ -53,6 +53,7 @@ from metier.plan import Step, StrategyName
 from metier.sandbox import Sandbox, Sandboxes
 from metier.settings import Settings
 from metier_math.calculator import Calculator
+from metier_math.doubts import doubts
 from metier_math.reading import worked
 
 # At which every sample is taken: a strategy that asks for another temperature above 0 gets these.
@@ -210,28 +211,34 @@ class Bench:
             whole=self.whole or prompt is not None,
         )
         self._paid(kept)
-        text = kept.text if prompt is not None else await self._computed(kept)
-        return Sampled(text=text, expert="general", models=(voter.model,), logprob=kept.logprob)
+        sampled = Sampled(
+            text=kept.text, expert="general", models=(voter.model,), logprob=kept.logprob
+        )
+        return sampled if prompt is not None else await self._computed(sampled, kept)
 
-    async def _computed(self, kept: Kept) -> str:
-        """A program with its result."""
-        answer = kept.answer
-        if answer is None:
-            answer = await self._result(kept.text)
-            self.samples.judged(kept, answer)
-        if not answer:
+    async def _computed(self, sampled: Sampled, kept: Kept) -> Sampled:
+        """A program with its result, and marked as the math expert marks it."""
+        if kept.answer is None or (kept.doubted is None and kept.text):
+            kept = await self._judged(kept)
+        if not kept.answer:
             raise ExpertFailed("the program has no result")
         # Its end was the stop of the reply.
         end = "\n```" if kept.text.count("```") % 2 else ""
-        return f"{kept.text}{end}\n\nAnswer: {answer}"
+        return replace(
+            sampled,
+            text=f"{kept.text}{end}\n\nAnswer: {kept.answer}",
+            checked=False if kept.doubted else None,
+        )
 
-    async def _result(self, reply: str) -> str:
-        """What a program computes; nothing where it cannot be."""
+    async def _judged(self, kept: Kept) -> Kept:
+        """What a program computes, nothing where it cannot be, and what speaks against it."""
         try:
-            results = await self.calculator.run(worked(reply).program)
+            working = worked(kept.text)
+            *_, result = await self.calculator.run(working.program)
         except MetierError:
-            return ""
-        return results[-1].text if results else ""
+            return self.samples.judged(kept, "", doubted=False)
+        doubted = bool(doubts(self.row.question, working, result))
+        return self.samples.judged(kept, result.text, doubted=doubted)
 
     async def _letter(self, voter: Voter, options: Options) -> Sampled:
         """One token, the likeliest or drawn from its probabilities."""

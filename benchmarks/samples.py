@@ -23,6 +23,7 @@ class Kept(BaseModel):
     Attributes:
         key: a hash over the messages.
         answer: what was made of the text, "" where nothing could be; None where nobody tried.
+        doubted: whether something speaks against the program; None where nobody looked.
         logprob: mean over the tokens.
         probabilities: of the labels, where it was a probe.
         seconds: from the request to its end; None where other work ran beside it.
@@ -34,6 +35,7 @@ class Kept(BaseModel):
     seed: int
     text: str = ""
     answer: str | None = None
+    doubted: bool | None = None
     logprob: float | None = None
     probabilities: dict[str, float] = {}
     prompt_tokens: int = 0
@@ -71,10 +73,9 @@ class Samples:
         """Write what was made of every sample, without its text."""
         self._kept.publish(_shown)
 
-    def judged(self, kept: Kept, answer: str) -> None:
+    def judged(self, kept: Kept, answer: str, *, doubted: bool) -> Kept:
         """Remember what was made of a reply."""
-        if kept.answer != answer:
-            self._kept.add(kept.model_copy(update={"answer": answer}))
+        return self._kept.add(kept.model_copy(update={"answer": answer, "doubted": doubted}))
 
     async def take(
         self,

@@ -129,6 +129,18 @@ class TestVote:
         assert result.text.endswith("7")
         assert [vote.answer for vote in result.votes] == ["", "7", ""]
 
+    async def test_what_failed_its_check_has_no_vote_where_another_did_not(self) -> None:
+        failed = said("By the tool: 4", checked=False)
+        them = panel([failed], numbers(7), [failed])
+        result = await STRATEGIES["vote"](SEVERAL, them)
+        assert result.text.endswith("7")
+        assert [vote.answer for vote in result.votes] == ["4", "7", "4"]
+
+    async def test_where_all_failed_their_check_all_have_a_vote(self) -> None:
+        four, seven = (said(f"By the tool: {n}", checked=False) for n in (4, 7))
+        result = await STRATEGIES["vote"](SEVERAL, panel([four], [seven], [four]))
+        assert result.text.endswith("4")
+
     async def test_a_checked_wording_of_the_answer_is_printed(self) -> None:
         checked = said("By the tool: 7", LARGE, checked=True)
         them = panel(numbers(7), [checked], numbers(4))
@@ -391,6 +403,18 @@ class TestCascade:
         assert result.text.endswith("4")
         assert [vote.chosen for vote in result.votes] == [False, True]
 
+    async def test_one_that_failed_its_check_is_not_sure(self) -> None:
+        failed = said("Answer: 7", checked=False, logprob=-0.01)
+        them = panel([failed], numbers(4), voters=(SMALL, LARGE))
+        assert (await STRATEGIES["cascade"](STEP, them)).text.endswith("4")
+
+    async def test_a_dearer_one_that_failed_its_check_is_not_taken(self) -> None:
+        failed = said("Answer: 4", LARGE, checked=False)
+        them = panel([said("Answer: 7", logprob=-0.9)], [failed], voters=(SMALL, LARGE))
+        result = await STRATEGIES["cascade"](STEP, them)
+        assert result.text.endswith("7")
+        assert [vote.weight for vote in result.votes] == [1.0, 0.0]
+
     async def test_the_cheapest_is_asked_first_in_whatever_order_they_come(self) -> None:
         them = panel(numbers(4), [said("Answer: 7", checked=True)], voters=(LARGE, SMALL))
         await STRATEGIES["cascade"](STEP, them)
@@ -427,10 +451,10 @@ class TestAuto:
         assert result.text.endswith("7")
         assert len(them.asked) == 2
 
-    async def test_the_first_two_that_agree_are_enough_of_numbers(self) -> None:
-        them = panel(numbers(1, 2, 3, 2, 5), voters=(SMALL,))
+    async def test_a_lead_of_two_is_enough_of_numbers(self) -> None:
+        them = panel(numbers(1, 2, 3, 2, 2, 5), voters=(SMALL,))
         assert (await STRATEGIES["auto"](STEP, them)).text.endswith("2")
-        assert len(them.asked) == 4
+        assert len(them.asked) == 5
 
     async def test_of_choices_one_has_to_be_clearly_ahead(self) -> None:
         them = panel([*letters("ABBBB")], question=CLOSED, voters=(SMALL,))

@@ -28,9 +28,9 @@ WITHIN = 0.10
 # are 0.875).
 SURE = 0.95
 CLEAR = 0.87
-# So many that agree are enough where there are no choices: mistakes are seldom the same
+# Where there are no choices an answer is clear that leads by so many: mistakes are seldom the same
 # (docs/results/combining.md).
-ENOUGH = 2
+LEAD = 2
 # Free texts, in mean cosine: the most typical one by less is judged.
 _MARGIN = 0.02
 _FREE_SAMPLES = 3
@@ -40,7 +40,7 @@ async def auto(step: Step, sampler: Sampler) -> Sampled:
     """The answer that the fewest calls make likely to be right.
 
     One call where the answer was checked or is surely meant, two where they agree, else up to
-    `step.samples`, or `MOST`: until two agree, or among choices until one is clearly ahead.
+    `step.samples`, or `MOST`: until one leads by two, or among choices until one is clearly ahead.
     """
     voters = await sampler.voters("models")
     if not step.members:
@@ -93,7 +93,8 @@ def _is_clear(count: Count, *, left: int) -> bool:
     """Whether one answer is ahead by enough."""
     if isinstance(count.kind, Label):
         return is_settled(count.groups, left, sure=CLEAR)
-    return max(tally(count.groups, [1.0] * len(count.groups)).values(), default=0) >= ENOUGH
+    first, second = [*tally(count.groups, [1.0] * len(count.groups)).values(), 0, 0][:2]
+    return first - second >= LEAD
 
 
 async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:

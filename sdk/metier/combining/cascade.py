@@ -39,9 +39,10 @@ async def cascade(
             break
     poll.require()
     count = await counted(poll.ballots, sampler)
-    answered = [group for group in count.groups if group is not None]
-    weights = [0.0] * (len(count.ballots) - 1) + [1.0]
-    return declared(count, answered[-1] if answered else None, poll, weights=weights, share=None)
+    answered = [n for n, group in enumerate(count.groups) if group is not None]
+    taken = answered[-1] if answered else len(count.groups) - 1
+    weights = [float(n == taken) for n in range(len(count.groups))]
+    return declared(count, count.groups[taken], poll, weights=weights, share=None)
 
 
 def routed(voters: Sequence[Voter]) -> list[Voter]:

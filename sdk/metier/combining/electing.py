@@ -29,11 +29,20 @@ class Count:
 
 
 async def counted(ballots: Sequence[Ballot], sampler: Sampler) -> Count:
-    """Which ballots answer the same; one that abstains answers nothing."""
+    """Which ballots answer the same; one that abstains answers nothing.
+
+    Nor does one that failed its expert's own check, where another did not.
+    """
     texts = ["" if each.sampled.abstained else each.sampled.text for each in ballots]
     question = sampler.task.text
     kind = kind_of(question, sampler.output, texts)
     groups = await grouped(texts, kind, question, sampler.sandbox)
+    standing = [
+        None if each.sampled.checked is False else group
+        for each, group in zip(ballots, groups, strict=True)
+    ]
+    if any(group is not None for group in standing):
+        groups = standing
     return Count(ballots=tuple(ballots), kind=kind, groups=tuple(groups))
 
 

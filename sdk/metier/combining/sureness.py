@@ -17,16 +17,16 @@ _VERIFY = (
 
 
 def sure_of(ballot: Ballot) -> float | None:
-    """What the expert says of its own answer, else how likely its model found its own words.
+    """What the expert's check or the expert says of its answer, else how likely its words were.
 
-    The second is the geometric mean of the probabilities of its tokens. None where neither is
+    The last is the geometric mean of the probabilities of its tokens. None where neither is
     known. It asks nobody.
     """
     sampled = ballot.sampled
     if sampled.abstained:
         return 0.0
-    if sampled.checked:
-        return 1.0
+    if sampled.checked is not None:
+        return float(sampled.checked)
     if sampled.confidence is not None:
         return sampled.confidence
     return None if sampled.logprob is None else math.exp(sampled.logprob)
