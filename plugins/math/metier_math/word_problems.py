@@ -1,9 +1,9 @@
 """Word problems: the model writes its reasoning as lines of Python, and they are computed.
 
-One program of a small model is wrong too often, and some that were written independently rarely
-agree on a wrong number. So programs are written until one result leads by two (self-consistency,
-Wang et al. 2023), eight at most. One that something speaks against (`doubts`) has no vote where
-another has (docs/decisions/0019).
+One program of a small model is wrong too often, and two that were written independently rarely
+agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
+2023), eight at most. One that something speaks against (`doubts`) has no vote where another has
+(docs/decisions/0019).
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from metier_math.reading import Worked, worked
 MAX_TOKENS = 500
 TEMPERATURE = 0.7
 SAMPLES = 8
-# Among programs that nothing speaks against.
-LEAD = 2
-# So many that agree are enough, whatever speaks against them.
-ENOUGH = 4
+# So many that agree are enough, if nothing speaks against them; and so many in any case.
+AGREEING = 2
+IN_DOUBT = 4
 # After so many of which none could be read, the question needs more than lines.
 MOST_UNREAD = 5
 # The end of a fenced block: what a model says after its program is not read.
@@ -133,11 +132,7 @@ async def _computed(reply: str, question: str, calculator: Calculator) -> Soluti
 
 
 def _decided(found: Sequence[Solution]) -> bool:
-    groups = _ranked(found)
-    if any(len(alike) >= ENOUGH for alike in groups):
-        return True
-    first, second = [*map(_undoubted, groups), 0, 0][:2]
-    return first - second >= LEAD
+    return any(_undoubted(alike) >= AGREEING or len(alike) >= IN_DOUBT for alike in _ranked(found))
 
 
 def _best(found: Sequence[Solution]) -> Solution:
