@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier.combining.comparing import kind_of
-from metier.combining.counting import is_settled, tally
+from metier.combining.counting import is_settled, top_two
 from metier.combining.electing import Count, counted, declared, elected, typical
 from metier.combining.rank import ranked
 from metier.combining.rounds import Ask, Ballot, Poll
@@ -93,7 +93,7 @@ def _is_clear(count: Count, *, left: int) -> bool:
     """Whether one answer is ahead by enough."""
     if isinstance(count.kind, Label):
         return is_settled(count.groups, left, sure=CLEAR)
-    first, second = [*tally(count.groups, [1.0] * len(count.groups)).values(), 0, 0][:2]
+    first, second = top_two(count.groups)
     return first - second >= LEAD
 
 

@@ -45,6 +45,12 @@ def lead_is_real(first: int, second: int) -> float:
     return sum(math.comb(count, k) for k in range(first + 1)) / 2**count
 
 
+def top_two(groups: Sequence[int | None]) -> tuple[int, int]:
+    """How many votes the leading answer and the next one have; 0 where there is none."""
+    first, second, *_ = *tally(groups, [1.0] * len(groups)).values(), 0, 0
+    return int(first), int(second)
+
+
 def is_settled(groups: Sequence[int | None], left: int, *, sure: float = SETTLED) -> bool:
     """Whether more votes are not worth their price.
 
@@ -54,8 +60,7 @@ def is_settled(groups: Sequence[int | None], left: int, *, sure: float = SETTLED
     Args:
         left: how many votes may still come.
     """
-    counts = [*tally(groups, [1.0] * len(groups)).values(), 0, 0]
-    first, second = int(counts[0]), int(counts[1])
+    first, second = top_two(groups)
     return first > second + left or lead_is_real(first, second) >= sure
 
 
