@@ -311,6 +311,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
     )
+    parser.add_argument(
+        "--slots", type=int, default=4, help="replies that the server is to write side by side"
+    )
     return parser
 
 
@@ -379,7 +382,7 @@ def main() -> None:
     if options.answers is None:
         cache = Settings.load().cache_dir / "benchmarks"
         options.answers = cache / "end_to_end.jsonl"
-    with serving([EMBED, options.model]):
+    with serving([EMBED, options.model], slots=options.slots):
         metrics = anyio.run(partial(measure, options))
     report(
         "end_to_end",

@@ -24,19 +24,25 @@ SMALL = "smollm2:135m"
 
 
 @contextmanager
-def serving(models: Sequence[str]) -> Iterator[str]:
-    """A server with these models, whose address is in the environment while it is used."""
+def serving(models: Sequence[str], *, slots: int = 1) -> Iterator[str]:
+    """A server with these models, whose address is in the environment while it is used.
+
+    Args:
+        slots: how many requests it is to run side by side, where it is started here; one at
+            OLLAMA_HOST is believed to.
+    """
     kept = Settings.load(file=Path(os.devnull)).cache_dir
     with tempfile.TemporaryDirectory() as scratch:
         own = {
             "METIER_CONFIG": f"{scratch}/config.toml",
             "METIER_CACHE_DIR": f"{scratch}/cache",
             "METIER_STATE_DIR": scratch,
+            "METIER_PARALLEL": str(slots),
         }
         before = dict(os.environ)
         started = None
         if "OLLAMA_HOST" not in os.environ:
-            started = _start(kept, Path(scratch))
+            started = _start(kept, Path(scratch), slots)
         os.environ.update(own)
         host = Settings.load().host
         try:
@@ -49,11 +55,13 @@ def serving(models: Sequence[str]) -> Iterator[str]:
                 started.stop()
 
 
-def _start(kept: Path, scratch: Path) -> local.Started:
+def _start(kept: Path, scratch: Path, slots: int) -> local.Started:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = Settings(host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch)
+    settings = Settings(
+        host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch, parallel=slots
+    )
     models = {"OLLAMA_MODELS": str(kept / "test-models")}
     started = local.start(settings, environment=os.environ | models)
     os.environ["OLLAMA_HOST"] = settings.host

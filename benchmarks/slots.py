@@ -12,7 +12,6 @@ figures are of that one, with the slots that it has.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 
@@ -97,8 +96,7 @@ def main() -> None:
     options = parser.parse_args()
     names = options.models.split(",")
     started = time.perf_counter()
-    os.environ.setdefault("OLLAMA_NUM_PARALLEL", str(SLOTS))
-    with serving([MODELS[name] for name in names]):
+    with serving([MODELS[name] for name in names], slots=SLOTS):
         metrics = anyio.run(measured, options.limit, names)
     report("slots", metrics, baselines={}, embedder="none", started=started)
 

@@ -87,6 +87,19 @@ class Context(Protocol):
         """The model's reply as a whole."""
         ...
 
+    def replies(
+        self, messages: Sequence[Message], samplings: Sequence[Sampling]
+    ) -> AsyncIterator[Sequence[str]]:
+        """Several replies to the same messages, one for each sampling, in rounds.
+
+        A round has as many as the server writes side by side (the setting `parallel`), or as
+        there are calls left. Who has enough stops reading, and no further round is asked for.
+
+        Raises:
+            BudgetExceeded: no call is left for the next round.
+        """
+        ...
+
     async def probe(
         self, messages: Sequence[Message], labels: Sequence[str]
     ) -> Mapping[str, float]:

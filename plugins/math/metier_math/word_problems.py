@@ -2,14 +2,15 @@
 
 One program of a small model is wrong too often, and two that were written independently rarely
 agree on a wrong number. So programs are written until two agree (self-consistency, Wang et al.
-2023), eight at most. One that something speaks against (`doubts`) has no vote where another has
-(docs/decisions/0019).
+2023), eight at most; where the server writes several side by side, until one result leads by two.
+One that something speaks against (`doubts`) has no vote where another has (docs/decisions/0019).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from metier.capability import Card
@@ -28,6 +29,8 @@ SAMPLES = 8
 # So many that agree are enough, if nothing speaks against them; and so many in any case.
 AGREEING = 2
 IN_DOUBT = 4
+# Of programs that were written side by side, a result is enough that leads by so many.
+LEAD = 2
 # After so many of which none could be read, the question needs more than lines.
 MOST_UNREAD = 5
 # The end of a fenced block: what a model says after its program is not read.
@@ -84,19 +87,21 @@ async def solution(
         DeadlineExceeded, ExpertFailed: as `Calculator.run` raises them.
     """
     found: list[Solution] = []
+    written = 0
     reason = InvalidInput("no program was written")
-    for number in range(samples):
-        try:
-            reply = await context.complete(
-                asking(card, task), sampling=_sampling(context.sampling, number)
-            )
-            found.append(await _computed(reply, task.text, calculator))
-        except InvalidInput as exc:
-            reason = exc
-        except BudgetExceeded:
-            break
-        if _decided(found) or (not found and number + 1 >= MOST_UNREAD):
-            break
+    samplings = [_sampling(context.sampling, number) for number in range(samples)]
+    with suppress(BudgetExceeded):
+        async for replies in context.replies(asking(card, task), samplings):
+            for reply in replies:
+                try:
+                    found.append(await _computed(reply, task.text, calculator))
+                except InvalidInput as exc:
+                    reason = exc
+            written += len(replies)
+            if _decided(found, side_by_side=len(replies) > 1):
+                break
+            if not found and written >= MOST_UNREAD:
+                break
     if not found:
         raise reason
     return _best(found)
@@ -131,8 +136,11 @@ async def _computed(reply: str, question: str, calculator: Calculator) -> Soluti
     )
 
 
-def _decided(found: Sequence[Solution]) -> bool:
-    return any(_undoubted(alike) >= AGREEING or len(alike) >= IN_DOUBT for alike in _ranked(found))
+def _decided(found: Sequence[Solution], *, side_by_side: bool) -> bool:
+    groups = _ranked(found)
+    votes = [*map(_undoubted, groups), 0, 0]
+    settled = votes[0] - votes[1] >= LEAD if side_by_side else votes[0] >= AGREEING
+    return settled or any(len(alike) >= IN_DOUBT for alike in groups)
 
 
 def _best(found: Sequence[Solution]) -> Solution:

@@ -23,7 +23,8 @@ CARD = Card(id="math", description="Mathematics", prompt="You solve problems.")
 class Script:
     """A context whose model writes one program, and these words where it is asked for words.
 
-    Of several words, each is said once, in their order; the last goes on.
+    Of several words, each is said once, in their order; the last goes on. In a round of replies
+    are as many as it has room for.
     """
 
     program: dict[str, Any] | Exception
@@ -34,6 +35,7 @@ class Script:
     asked_with: Sampling | None = None
     checked: bool | None = None
     temperatures: list[float | None] = field(default_factory=list)
+    room: int = 1
 
     async def stream(
         self, messages: Sequence[Message], *, sampling: Sampling | None = None
@@ -49,6 +51,13 @@ class Script:
         if isinstance(self.words, str):
             return self.words
         return self.words.pop(0) if len(self.words) > 1 else self.words[0]
+
+    async def replies(
+        self, messages: Sequence[Message], samplings: Sequence[Sampling]
+    ) -> AsyncIterator[Sequence[str]]:
+        for start in range(0, len(samplings), self.room):
+            some = samplings[start : start + self.room]
+            yield [await self.complete(messages, sampling=each) for each in some]
 
     async def structured(
         self, messages: Sequence[Message], shape: type[M], *, sampling: Sampling | None = None

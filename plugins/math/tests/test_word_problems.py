@@ -56,6 +56,35 @@ async def test_two_programs_that_agree_are_enough(calculator: Calculator) -> Non
     assert given.checked is True
 
 
+async def test_of_programs_written_side_by_side_one_result_has_to_lead_by_two(
+    calculator: Calculator,
+) -> None:
+    given = script(RIGHT, WRONG, OTHER, SAME, SAME, RIGHT, WRONG, OTHER)
+    given.room = 4
+    text = await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == 8
+    assert text.endswith("**Result: 35**")
+    assert given.checked is True
+
+
+@pytest.mark.parametrize(
+    ("first_round", "rounds"),
+    [
+        ((RIGHT, SAME, WRONG, RIGHT), 1),
+        ((RIGHT, SAME, WRONG, WRONG), 2),
+        ((SHORT, SHORT, SHORT, RIGHT), 2),
+        ((SHORT, SHORT, SHORT, SHORT), 1),
+    ],
+)
+async def test_no_further_round_is_asked_for_once_it_leads(
+    first_round: tuple[str, ...], rounds: int, calculator: Calculator
+) -> None:
+    given = script(*first_round, RIGHT)
+    given.room = 4
+    await answered(given, calculator, samples=SAMPLES)
+    assert len(given.calls) == 4 * rounds
+
+
 async def test_the_first_is_the_likeliest_and_the_others_are_drawn(calculator: Calculator) -> None:
     given = script(RIGHT, WRONG, SAME)
     await answered(given, calculator)

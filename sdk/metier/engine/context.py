@@ -7,12 +7,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import anyio
 from pydantic import BaseModel, ValidationError
 
 from metier.answer import Source
 from metier.capability import Card
 from metier.engine.calling import Caller
-from metier.errors import InvalidOutput
+from metier.errors import InvalidOutput, MetierError
 from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import Chunk, InstalledModel, Sampling
@@ -46,7 +47,7 @@ class StepContext:
         self._seed = seed
         self._logprobs = logprobs
         self._written: list[float] = []
-        self._open: list[AsyncGenerator[Chunk, None]] = []
+        self._open: list[AsyncGenerator[object, None]] = []
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
@@ -102,6 +103,43 @@ class StepContext:
     ) -> str:
         """The model's reply as a whole."""
         return "".join([piece async for piece in self.stream(messages, sampling=sampling)])
+
+    def replies(
+        self, messages: Sequence[Message], samplings: Sequence[Sampling]
+    ) -> AsyncIterator[Sequence[str]]:
+        """Several replies to the same messages, in rounds of those that are written at once."""
+        rounds = self._rounds(messages, list(samplings))
+        self._open.append(rounds)
+        return rounds
+
+    async def _rounds(
+        self, messages: Sequence[Message], waiting: list[Sampling]
+    ) -> AsyncGenerator[Sequence[str], None]:
+        room = self._caller.slots((await self._choose()).name)
+        while waiting:
+            size = max(1, min(room, self._caller.calls_left))
+            yield await self._round(messages, waiting[:size])
+            del waiting[:size]
+
+    async def _round(
+        self, messages: Sequence[Message], samplings: Sequence[Sampling]
+    ) -> Sequence[str]:
+        """These replies, in their order; one that fails is left out where another came."""
+        came: dict[int, str] = {}
+        failed: list[MetierError] = []
+
+        async def one(number: int, sampling: Sampling) -> None:
+            try:
+                came[number] = await self.complete(messages, sampling=sampling)
+            except MetierError as exc:
+                failed.append(exc)
+
+        async with anyio.create_task_group() as group:
+            for number, sampling in enumerate(samplings):
+                group.start_soon(one, number, sampling)
+        if not came:
+            raise failed[0]
+        return [came[number] for number in sorted(came)]
 
     async def probe(
         self, messages: Sequence[Message], labels: Sequence[str]
