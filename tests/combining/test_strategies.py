@@ -456,10 +456,15 @@ class TestAuto:
         assert (await STRATEGIES["auto"](STEP, them)).text.endswith("2")
         assert len(them.asked) == 5
 
-    async def test_of_choices_one_has_to_be_clearly_ahead(self) -> None:
-        them = panel([*letters("ABBBB")], question=CLOSED, voters=(SMALL,))
-        assert (await STRATEGIES["auto"](STEP, them)).text.endswith("B")
-        assert len(them.asked) == 5
+    async def test_choices_are_put_to_each_model_once(self) -> None:
+        them = panel([*letters("AB")], question=CLOSED, voters=(SMALL,))
+        result = await STRATEGIES["auto"](STEP, them)
+        assert result.text.endswith("A")
+        assert result.confidence is None
+        assert len(them.asked) == 1
+        them = panel(*map(letters, "ABB"), question=CLOSED)
+        assert (await STRATEGIES["auto"](SEVERAL, them)).text.endswith("B")
+        assert [model for model, _ in them.asked] == ["small", "large", "middle"]
 
     async def test_more_where_they_differ_and_never_more_than_the_most(self) -> None:
         them = panel(numbers(1, 2, 3, 4, 5, 6, 7, 8), voters=(SMALL,))

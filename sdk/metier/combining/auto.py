@@ -2,7 +2,8 @@
 
 For small models picking and voting beat discussing (SLM-MUX, arXiv 2510.05077, table 1). So what
 can be compared is sampled until the vote is clear, and what cannot is answered once, and written
-again only where its model was unsure of its own words.
+again only where its model was unsure of its own words. To sample a letter again brings nothing
+(docs/results/combining.md), so choices are put to each model once.
 """
 
 from __future__ import annotations
@@ -10,25 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier.combining.comparing import kind_of
-from metier.combining.counting import is_settled, top_two
+from metier.combining.counting import top_two
 from metier.combining.electing import Count, counted, declared, elected, typical
 from metier.combining.rank import ranked
 from metier.combining.rounds import Ask, Ballot, Poll
 from metier.combining.strategy import Options, Sampled, Sampler, Voter
 from metier.combining.sureness import sure_of
 from metier.combining.vote import TEMPERATURE
-from metier.grading import Label
+from metier.grading import choices_in
 from metier.plan import Step
 
 # Samples of all models together.
 MOST = 8
 # A model that is known to be so much weaker has no say.
 WITHIN = 0.10
-# Not measured yet: of an answer that is taken alone, and of a vote among choices (two that agree
-# are 0.875).
+# Of an answer that is taken alone; not measured.
 SURE = 0.95
-CLEAR = 0.87
-# Where there are no choices an answer is clear that leads by so many: mistakes are seldom the same
+# An answer is clear that leads by so many: mistakes are seldom the same
 # (docs/results/combining.md).
 LEAD = 2
 # Free texts, in mean cosine: the most typical one by less is judged.
@@ -40,12 +39,14 @@ async def auto(step: Step, sampler: Sampler) -> Sampled:
     """The answer that the fewest calls make likely to be right.
 
     One call where the answer was checked or is surely meant, two where they agree, else up to
-    `step.samples`, or `MOST`: until one leads by two, or among choices until one is clearly ahead.
+    `step.samples`, or `MOST`, until one leads by two. Of choices one call a model.
     """
     voters = await sampler.voters("models")
     if not step.members:
         voters = near_in_skill(voters)
     most = step.samples or MOST
+    if choices_in(sampler.task.text) is not None:
+        most = min(most, len(voters))
     poll = Poll(sampler)
     await poll.ask([Ask(voter=voters[0])])
     if poll.ballots and (poll.over or most == 1 or _is_sure(poll.ballots[0])):
@@ -80,7 +81,7 @@ async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sample
     """Samples of the voters in turn until one answer is clearly ahead."""
     for number in range(1, most):
         count = await counted(poll.ballots, sampler) if poll.ballots else None
-        if poll.over or (count is not None and _is_clear(count, left=most - number)):
+        if poll.over or (count is not None and _is_clear(count)):
             break
         voter = voters[number % len(voters)]
         draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
@@ -89,10 +90,8 @@ async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sample
     return await elected(await counted(poll.ballots, sampler), sampler, poll)
 
 
-def _is_clear(count: Count, *, left: int) -> bool:
+def _is_clear(count: Count) -> bool:
     """Whether one answer is ahead by enough."""
-    if isinstance(count.kind, Label):
-        return is_settled(count.groups, left, sure=CLEAR)
     first, second = top_two(count.groups)
     return first - second >= LEAD
 
