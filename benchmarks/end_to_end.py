@@ -312,7 +312,7 @@ def _parser() -> argparse.ArgumentParser:
         "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
     )
     parser.add_argument(
-        "--slots", type=int, default=4, help="replies that the server is to write side by side"
+        "--slots", type=int, default=1, help="replies that the server is to write side by side"
     )
     return parser
 
