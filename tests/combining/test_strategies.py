@@ -462,7 +462,7 @@ class TestAuto:
         assert result.text.endswith("A")
         assert result.confidence is None
         assert len(them.asked) == 1
-        them = panel(*([*letters(one)] for one in "ABB"), question=CLOSED)
+        them = panel([*letters("A")], [*letters("B")], [*letters("B")], question=CLOSED)
         assert (await STRATEGIES["auto"](SEVERAL, them)).text.endswith("B")
         assert [model for model, _ in them.asked] == ["small", "large", "middle"]
 
