@@ -47,7 +47,7 @@ class StepContext:
         self._seed = seed
         self._logprobs = logprobs
         self._written: list[float] = []
-        self._open: list[AsyncGenerator[object, None]] = []
+        self._open: list[AsyncGenerator[Chunk, None]] = []
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
@@ -104,18 +104,12 @@ class StepContext:
         """The model's reply as a whole."""
         return "".join([piece async for piece in self.stream(messages, sampling=sampling)])
 
-    def replies(
+    async def replies(
         self, messages: Sequence[Message], samplings: Sequence[Sampling]
     ) -> AsyncIterator[Sequence[str]]:
         """Several replies to the same messages, in rounds of those that are written at once."""
-        rounds = self._rounds(messages, list(samplings))
-        self._open.append(rounds)
-        return rounds
-
-    async def _rounds(
-        self, messages: Sequence[Message], waiting: list[Sampling]
-    ) -> AsyncGenerator[Sequence[str], None]:
         room = self._caller.slots((await self._choose()).name)
+        waiting = list(samplings)
         while waiting:
             size = max(1, min(room, self._caller.calls_left))
             yield await self._round(messages, waiting[:size])
