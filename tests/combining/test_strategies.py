@@ -465,6 +465,19 @@ class TestAuto:
         them = panel([*letters("A")], [*letters("B")], [*letters("B")], question=CLOSED)
         assert (await STRATEGIES["auto"](SEVERAL, them)).text.endswith("B")
         assert [model for model, _ in them.asked] == ["small", "large", "middle"]
+        assert {options.temperature for _, options in them.asked} == {None}
+
+    async def test_each_model_is_asked_as_its_card_says_before_any_is_sampled(self) -> None:
+        them = panel(numbers(1, 4), numbers(2, 5), numbers(3, 6))
+        await STRATEGIES["auto"](SEVERAL.model_copy(update={"samples": 5}), them)
+        told = [(model, options.draw, options.temperature) for model, options in them.asked]
+        assert told == [
+            ("small", 0, None),
+            ("large", 0, None),
+            ("middle", 0, None),
+            ("small", 0, 0.7),
+            ("large", 0, 0.7),
+        ]
 
     async def test_more_where_they_differ_and_never_more_than_the_most(self) -> None:
         them = panel(numbers(1, 2, 3, 4, 5, 6, 7, 8), voters=(SMALL,))

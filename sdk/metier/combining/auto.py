@@ -48,7 +48,7 @@ async def auto(step: Step, sampler: Sampler) -> Sampled:
     if choices_in(sampler.task.text) is not None:
         most = min(most, len(voters))
     poll = Poll(sampler)
-    await poll.ask([Ask(voter=voters[0])])
+    await poll.ask([_ask(voters, 0)])
     if poll.ballots and (poll.over or most == 1 or _is_sure(poll.ballots[0])):
         count = await counted(poll.ballots, sampler)
         return declared(count, count.groups[0], poll, weights=[1.0], share=None)
@@ -72,6 +72,14 @@ def near_in_skill(voters: Sequence[Voter]) -> list[Voter]:
     return [voter for voter in ordered if (voter.skill or 0.0) >= least]
 
 
+def _ask(voters: Sequence[Voter], number: int) -> Ask:
+    """Sample `number` of the voters in turn: each is asked as its card says, then sampled."""
+    before, place = divmod(number, len(voters))
+    if not before:
+        return Ask(voter=voters[place])
+    return Ask(voter=voters[place], options=Options(draw=before - 1, temperature=TEMPERATURE))
+
+
 def _is_sure(ballot: Ballot) -> bool:
     sure = sure_of(ballot)
     return sure is not None and sure >= SURE
@@ -83,9 +91,7 @@ async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sample
         count = await counted(poll.ballots, sampler) if poll.ballots else None
         if poll.over or (count is not None and _is_clear(count)):
             break
-        voter = voters[number % len(voters)]
-        draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
-        await poll.ask([Ask(voter=voter, options=draw)])
+        await poll.ask([_ask(voters, number)])
     poll.require()
     return await elected(await counted(poll.ballots, sampler), sampler, poll)
 
@@ -99,9 +105,7 @@ def _is_clear(count: Count) -> bool:
 async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
     """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
     for number in range(1, most):
-        voter = voters[number % len(voters)]
-        draw = Options(draw=(number - 1) // len(voters), temperature=TEMPERATURE)
-        await poll.ask([Ask(voter=voter, options=draw)])
+        await poll.ask([_ask(voters, number)])
     count = await counted(poll.ballots, sampler)
     if len(poll.ballots) > 1 and count.kind is None:
         near = sorted(await typical(count, sampler, [1.0] * len(count.ballots)))
