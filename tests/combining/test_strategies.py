@@ -129,6 +129,14 @@ class TestVote:
         assert result.text.endswith("7")
         assert [vote.answer for vote in result.votes] == ["", "7", ""]
 
+    async def test_the_only_answer_is_as_sure_as_it_says_of_itself(self) -> None:
+        unsure = said("I am not sure: 4", abstained=True)
+        result = await STRATEGIES["vote"](SEVERAL, panel([unsure], numbers(7), [unsure]))
+        assert (result.confidence, result.agreement) == (None, None)
+        itself = said("It is 7", confidence=0.6)
+        result = await STRATEGIES["vote"](SEVERAL, panel([unsure], [itself], [unsure]))
+        assert result.confidence == 0.6
+
     async def test_what_failed_its_check_has_no_vote_where_another_did_not(self) -> None:
         failed = said("By the tool: 4", checked=False)
         them = panel([failed], numbers(7), [failed])

@@ -53,7 +53,8 @@ async def elected(
 
     Of answers with equal weight it is the one whose best voter is known to be the most skilled,
     then the first. Free texts, of which no two are the same, are compared by what they mean: the
-    medoid wins. Where nobody answers anything, the first ballot stands as it is.
+    medoid wins. Where nobody answers anything, the first ballot stands as it is. The only answer
+    is as sure as it says of itself.
     """
     given = list(weights) if weights is not None else [1.0] * len(count.ballots)
     if count.kind is None and len(count.ballots) > 1:
@@ -61,8 +62,9 @@ async def elected(
     totals = tally(count.groups, given)
     chosen = max(totals, key=lambda group: (totals[group], _skill(count, group)), default=None)
     whole = math.fsum(totals.values())
-    is_vote = count.kind is not None and chosen is not None and whole > 0
-    share = totals[chosen] / whole if is_vote and chosen is not None else None
+    # One that nobody else voted on proves nothing of itself.
+    compared = count.kind is not None and sum(group is not None for group in count.groups) > 1
+    share = totals[chosen] / whole if compared and chosen is not None and whole > 0 else None
     result = declared(count, chosen, poll, weights=given, share=share)
     return replace(result, agreement=share)
 
