@@ -79,7 +79,7 @@ class Field:
 
     Attributes:
         models: the one that was best on other rows need not be the first.
-        skip: where the rows begin on which skills and choices are made.
+        skip: where the rows begin on which skills and choices are made, if there are so many.
     """
 
     name: str
@@ -512,11 +512,20 @@ async def measure(options: argparse.Namespace, host: str) -> dict[str, Metric]:
 async def _on_field(
     given: Field, measuring: Measuring, options: argparse.Namespace
 ) -> dict[str, Metric]:
-    n = min(given.n, options.limit or given.n)
-    others = given.load(options.data, limit=min(n, N_OTHER), skip=given.skip)
+    reported, others = split(given, options.data, limit=options.limit)
     chosen = await measuring.learn(others)
     say(f"{given.name}: {chosen} was chosen on other rows")
-    return await measuring.report(given.load(options.data, limit=n), chosen)
+    return await measuring.report(reported, chosen)
+
+
+def split(given: Field, folder: Path, *, limit: int | None) -> tuple[list[Asked], list[Asked]]:
+    """The reported rows and the others; of a shorter set these are its last ones."""
+    rows = given.load(folder, limit=given.skip + N_OTHER)
+    skip = min(given.skip, len(rows) - N_OTHER)
+    if skip < 1:
+        raise SystemExit(f"{given.name} has {len(rows)} rows; more than {N_OTHER} are needed")
+    n = min(given.n, skip, limit or given.n)
+    return rows[:n], rows[skip : skip + min(n, N_OTHER)]
 
 
 def _only(given: Field, names: str | None) -> Field:

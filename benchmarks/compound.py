@@ -70,15 +70,20 @@ def compounds(folder: Path, *, limit: int, seed: int, skip: int) -> list[Compoun
     """Joined questions, as many of each mix.
 
     Args:
-        skip: rows of each set that are used elsewhere; HumanEval has too few to leave any out.
+        skip: rows of each set that are used elsewhere; HumanEval, and any set that is as short,
+            has too few to leave any out.
     """
     draw = random.Random(seed)
     pools = {
-        "gsm8k": items(folder, "gsm8k", limit=POOL, skip=skip),
+        "gsm8k": _pool(folder, "gsm8k", skip),
         "humaneval": items(folder, "humaneval", limit=10**9),
-        "medqa": items(folder, "medqa", limit=POOL, skip=skip),
+        "medqa": _pool(folder, "medqa", skip),
     }
     return [_joined(pools, MIXES[n % len(MIXES)], draw) for n in range(limit)]
+
+
+def _pool(folder: Path, name: str, skip: int) -> list[Item]:
+    return items(folder, name, limit=POOL, skip=skip) or items(folder, name, limit=POOL)
 
 
 def _joined(pools: dict[str, list[Item]], mix: Sequence[str], draw: random.Random) -> Compound:
