@@ -5,7 +5,7 @@ other rows), and for each strategy `SET.STRATEGY` (% right), `.gain` over the be
 the same rows, `.calls`, `.tokens`, `.seconds` (of all its calls, one after the other, where nothing
 ran beside them) and `.gain_per_call` (points for each further call). `gsm8k.vote_gain`,
 `gsm8k.vote_gain_low` and `gsm8k.vote_calls` are about vote or mux, whichever was better on the
-other rows.
+other rows; `gsm8k.auto_calls` is to be held against the last.
 `defer.requests_per_answer`, `defer.most_requests`, `defer.requests_per_deferral`.
 
 Word problems are answered by programs that metier computes, as the math expert does; choices by
@@ -421,8 +421,10 @@ class Measuring:
             some = rows[:N_SLOW] if strategy in SLOW else rows
             found[strategy] = await self._runs(strategy, some)
             metrics |= told(name, strategy, found[strategy], single[: len(some)])
-        if name == "gsm8k":
+        if name == "gsm8k" and chosen in found:
             metrics |= chosen_gain(found[chosen], single)
+        if name == "gsm8k" and "auto" in found:
+            metrics["gsm8k.auto_calls"] = metrics["gsm8k.auto.calls"]
         if "defer" in found:
             metrics |= deferring(found["defer"])
         return metrics
