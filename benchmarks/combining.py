@@ -421,10 +421,11 @@ class Measuring:
             some = rows[:N_SLOW] if strategy in SLOW else rows
             found[strategy] = await self._runs(strategy, some)
             metrics |= told(name, strategy, found[strategy], single[: len(some)])
-        if name == "gsm8k" and chosen in found:
-            metrics |= chosen_gain(found[chosen], single)
-        if name == "gsm8k" and "auto" in found:
-            metrics["gsm8k.auto_calls"] = metrics["gsm8k.auto.calls"]
+        if name == "gsm8k":
+            if chosen in found:
+                metrics |= chosen_gain(found[chosen], single)
+            if "auto" in found:
+                metrics["gsm8k.auto_calls"] = metrics["gsm8k.auto.calls"]
         if "defer" in found:
             metrics |= deferring(found["defer"])
         return metrics
