@@ -45,11 +45,11 @@ from benchmarks.vectors import kept_vectors
 from metier.bridges.asking import asked, conversation
 from metier.bridges.langchain import CouncilChatModel
 from metier.bridges.mcp import council_server
-from metier.capability import Capability, Card
 from metier.council import Council
-from metier.embedding.embedder import Embedder
-from metier.expert import Expert
-from metier.registry import Registry
+from metier.experts.card import Capability, Card
+from metier.experts.expert import Expert
+from metier.experts.registry import Registry
+from metier.models.embedder import Embedder
 from metier.settings import Settings
 from metier.testing import FixedEmbedder, ScriptedModels
 

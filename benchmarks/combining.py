@@ -40,18 +40,18 @@ from benchmarks.keeping import Keeping, key_of, revision
 from benchmarks.samples import Draw, Kept, Samples, sampling
 from benchmarks.server import BIG, HALF, SMALL, serving
 from metier.answer import Vote
-from metier.capability import Card
-from metier.combining import STRATEGIES, Options, Sampled, Voter
-from metier.combining.strategy import Prompt
-from metier.embedding.embedder import Vectors
 from metier.errors import ExpertFailed, MetierError
-from metier.expert import Task
+from metier.experts.card import Card
+from metier.experts.expert import Task
 from metier.grading import is_right
 from metier.learning.voting import VoteModel
+from metier.models.embedder import Vectors
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import Step, StrategyName
 from metier.sandbox import Sandbox, Sandboxes
 from metier.settings import Settings
+from metier.strategies import STRATEGIES, Options, Sampled, Voter
+from metier.strategies.strategy import Prompt
 from metier_math.calculator import Calculator
 from metier_math.doubts import doubts
 from metier_math.reading import worked

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.data import Row, rows
-from metier.capability import Card
-from metier.expert import Task
+from metier.experts.card import Card
+from metier.experts.expert import Task
 from metier.grading import Choices, Gold, LabelGold, NumberGold
 from metier.plan import Message
 from metier_math.word_problems import STOP, asking

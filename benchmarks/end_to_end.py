@@ -35,16 +35,16 @@ from benchmarks.data import arguments, require
 from benchmarks.gold import FILES, Item, general, items
 from benchmarks.keeping import Keeping, key_of, revision
 from benchmarks.server import BIG, EMBED, serving
-from metier.capability import GENERAL
 from metier.council import Council
 from metier.evaluating.answers import Reply
 from metier.evaluating.asking import BothWays
 from metier.evaluating.estimate import mcnemar
 from metier.evaluating.questions import AnswerQuestion
-from metier.expert import Expert
+from metier.experts.card import GENERAL
+from metier.experts.expert import Expert
+from metier.experts.registry import Registry
 from metier.grading import TextGold
 from metier.plan import Message
-from metier.registry import Registry
 from metier.sandbox import Sandboxes
 from metier.settings import Settings
 

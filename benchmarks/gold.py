@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.data import Row, rows
 from metier.evaluating.questions import AnswerQuestion
-from metier.expert import delimited
+from metier.experts.expert import delimited
 from metier.grading import CodeGold, LabelGold, NumberGold
 from metier.plan import Document, Message
 

@@ -31,7 +31,7 @@ from benchmarks.attacks.texts import Attack, attacks
 from benchmarks.contract import Metric, report, say, share_of
 from benchmarks.server import BIG, EMBED, HALF, serving
 from benchmarks.vectors import kept_vectors
-from metier.embedding.embedder import Embedder
+from metier.models.embedder import Embedder
 from metier.plan import Message
 from metier.settings import Settings
 

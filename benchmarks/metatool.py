@@ -31,13 +31,13 @@ from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.data import arguments, require, rows
 from benchmarks.tools import EXAMPLES, FILES, LIST, Rows, Tools, expert_id, load
 from benchmarks.vectors import kept_vectors
-from metier.embedding.embedder import unit
-from metier.index import CapabilityIndex
+from metier.learning.profiles import Profile
+from metier.models.embedder import unit
 from metier.planning.calibrating import fitted
+from metier.planning.index import CapabilityIndex
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
 from metier.planning.words import WordScores, telling
-from metier.profiles import Profile
 
 SEEDS = 5
 KEYS = ("top1", "similar_csr", "declined_at_90", "kept")

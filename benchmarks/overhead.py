@@ -27,14 +27,14 @@ import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say
 from benchmarks.server import BIG, EMBED, HALF, serving
-from metier.capability import read_card
 from metier.council import Council
 from metier.events import Event
-from metier.expert import Expert
+from metier.experts.card import read_card
+from metier.experts.expert import Expert
+from metier.experts.registry import builtin_domains
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest, Chunk
 from metier.plan import Message, Plan
-from metier.registry import builtin_domains
 from metier.settings import Settings
 
 SINGLE = "What is the capital of Australia? Answer in two sentences."

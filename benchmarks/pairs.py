@@ -18,8 +18,8 @@ from benchmarks.contract import say
 from benchmarks.data import arguments, require
 from benchmarks.tools import EXAMPLES, FILES, LIST, Tools, expert_id, load
 from benchmarks.vectors import kept_vectors
-from metier.learning.needs import asks_several
 from metier.planning.calibrating import logistic
+from metier.planning.needs import asks_several
 from metier.planning.pairs import features, phrases
 from metier.planning.selecting import Selector
 

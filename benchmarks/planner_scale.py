@@ -44,10 +44,10 @@ import numpy as np
 from benchmarks import data
 from benchmarks.contract import Metric, exactly, mean_of, median_of, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.capability import Capability, Card
-from metier.embedding.embedder import Role, Vectors, unit
-from metier.index import CapabilityIndex, rows_of
-from metier.nearest import Ids
+from metier.experts.card import Capability, Card
+from metier.models.embedder import Role, Vectors, unit
+from metier.models.nearest import Ids
+from metier.planning.index import CapabilityIndex, rows_of
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
 

@@ -30,8 +30,8 @@ import numpy.typing as npt
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.embedding.embedder import Vectors, unit
 from metier.learning.outcomes import OutcomeModel
+from metier.models.embedder import Vectors, unit
 
 TRAIN = "llmrouter/train.jsonl.gz"
 TEST = "llmrouter/test.jsonl.gz"

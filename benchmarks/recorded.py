@@ -44,10 +44,10 @@ from benchmarks import data, strong_weak
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.pool import MMLU_PRO, SEVEN, Questions
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.combining.counting import gate as shares_of
-from metier.combining.counting import log_odds
 from metier.learning.outcomes import OutcomeModel
 from metier.learning.voting import VoteModel
+from metier.strategies.counting import gate as shares_of
+from metier.strategies.counting import log_odds
 
 LETTERS = "ABCDEFGHIJ"
 

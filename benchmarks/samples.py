@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from benchmarks.keeping import Keeping, key_of
 from metier.models.ollama import OllamaServer
-from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import Message
+from metier.strategies.probing import MOST_ALTERNATIVES, label_probabilities
 
 
 class Kept(BaseModel):

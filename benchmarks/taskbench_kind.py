@@ -28,8 +28,8 @@ import numpy.typing as npt
 from benchmarks.contract import Metric, mean_of, report, say, share_of
 from benchmarks.data import arguments, require, rows
 from benchmarks.vectors import kept_vectors
-from metier.embedding.embedder import Vectors
-from metier.learning.needs import SeveralNeeds, asks_several
+from metier.models.embedder import Vectors
+from metier.planning.needs import SeveralNeeds, asks_several
 
 SETS = ("huggingface", "multimedia", "dailylifeapis")
 FILES = [f"taskbench/{name}_requests.jsonl.gz" for name in SETS]

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from benchmarks.data import rows
 from benchmarks.vectors import KeptVectors
-from metier.capability import Capability, Card
-from metier.embedding.embedder import Vectors
-from metier.index import CapabilityIndex, synchronised
+from metier.experts.card import Capability, Card
+from metier.models.embedder import Vectors
+from metier.planning.index import CapabilityIndex, synchronised
 
 FILES = [
     f"metatool/{name}"

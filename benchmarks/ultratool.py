@@ -24,9 +24,9 @@ import numpy as np
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, median_of, report, say, share_of
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.embedding.embedder import Vectors
 from metier.learning.chains import ChainModel
 from metier.learning.past import CapabilityKey, PastPlan, PastStep
+from metier.models.embedder import Vectors
 
 PLANS = "ultratool/plans.jsonl.gz"
 TOOLS = "ultratool/tools.jsonl"

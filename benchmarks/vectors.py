@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.contract import say
 from benchmarks.server import EMBED, serving
-from metier.embedding.embedder import Embedder, Role, Vectors, normalised, prefixes_of
+from metier.models.embedder import Embedder, Role, Vectors, normalised, prefixes_of
 from metier.settings import Settings
 
 Backend = Literal["ollama", "sentence-transformers"]
@@ -82,12 +82,12 @@ def kept_vectors(backend: Backend, *, model: str = EMBED) -> Iterator[KeptVector
     """The embedder of a benchmark; a server is started only for texts that are not kept."""
     folder = Settings.load().cache_dir / "benchmarks"
     if backend == "sentence-transformers":
-        from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
+        from metier.models.sentence_transformers import SentenceTransformersEmbedder
 
         yield KeptVectors(SentenceTransformersEmbedder(model), folder, model=model)
         return
-    from metier.embedding.ollama import OllamaEmbedder
     from metier.models.ollama import OllamaServer
+    from metier.models.ollama_embedder import OllamaEmbedder
 
     with serving([model]) as host:
         yield KeptVectors(OllamaEmbedder(OllamaServer(host), model=model), folder, model=model)

@@ -1,7 +1,7 @@
 """An expert of one's own, beside the installed ones, without a package around it."""
 
 from metier import Council, Expert, skill
-from metier.capability import Capability, Card
+from metier.experts.card import Capability, Card
 
 CARD = Card(
     id="cooking",

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 
-from metier.capability import DomainFile
 from metier.events import Event
+from metier.experts.card import DomainFile
 from metier.plan import Plan
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ HEADER = "# Made by scripts/api.py; do not edit. What a line promises: docs/api-
 MODULES = (
     "metier",
     "metier.answer",
-    "metier.capability",
-    "metier.embedding.embedder",
+    "metier.experts.card",
+    "metier.models.embedder",
     "metier.errors",
     "metier.evaluating.questions",
     "metier.evaluating.routing:evaluated_routing",
     "metier.evaluating.routing:RoutingReport",
     "metier.events",
-    "metier.expert",
+    "metier.experts.expert",
     "metier.models.server",
     "metier.plan",
-    "metier.registry",
+    "metier.experts.registry",
     "metier.testing",
     "metier.testing.fixtures",
 )

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from metier.capability import read_card
 from metier.errors import InvalidCard
+from metier.experts.card import read_card
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md")

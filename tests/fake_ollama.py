@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from metier.embedding.embedder import Embedder
+from metier.models.embedder import Embedder
 
 
 class FakeOllama(ThreadingHTTPServer):

@@ -10,16 +10,16 @@ import anyio
 import numpy as np
 
 from metier.answer import Vote
-from metier.capability import Card
-from metier.combining import Options, Sampled, Voter
-from metier.combining.strategy import Prompt
-from metier.embedding.embedder import Vectors
 from metier.errors import BudgetExceeded, MetierError, ModelMissing
-from metier.expert import Task
+from metier.experts.card import Card
+from metier.experts.expert import Task
 from metier.learning.voting import VoteModel
+from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Step
 from metier.sandbox import Sandbox, Sandboxes
+from metier.strategies import Options, Sampled, Voter
+from metier.strategies.strategy import Prompt
 
 QUESTION = "How many apples are left?"
 STEP = Step(id="1", task=QUESTION, expert="math")

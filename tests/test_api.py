@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from metier import Plan
-from metier.capability import API_VERSION, DomainFile
+from metier.experts.card import API_VERSION, DomainFile
 
 ROOT = Path(__file__).parent.parent
 POLICY = ROOT / "docs" / "api-policy.md"

@@ -24,13 +24,13 @@ import metier
 import metier.testing
 from metier import Council, Expert, Plan, Settings, read_card
 from metier import errors as error_module
-from metier.capability import Capability, Card
 from metier.cli.main import cli
 from metier.errors import MetierError
 from metier.evaluating.questions import answer_questions, routing_questions
 from metier.events import Answered, Event, fold, parse_event
+from metier.experts.card import Capability, Card
+from metier.experts.registry import Registry, builtin_domains
 from metier.plan import Candidate, Document, Message, Step
-from metier.registry import Registry, builtin_domains
 from metier.testing import FixedEmbedder, ScriptedModels
 
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ import pytest
 from fake_ollama import fake_ollama
 from offline import Environment, environment
 
-from metier.embedding.embedder import Role, Vectors, unit
-from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
+from metier.models.embedder import Role, Vectors, unit
+from metier.models.sentence_transformers import SentenceTransformersEmbedder
 
 PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(sh|toml|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -23,8 +23,8 @@ from benchmarks.attacks.scenes import (
 from benchmarks.attacks.texts import Attack
 from metier.answer import Answer
 from metier.council import Council
-from metier.embedding.embedder import Embedder
 from metier.events import fold
+from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
 from metier.plan import Document, Message, Plan
 from metier.settings import Settings

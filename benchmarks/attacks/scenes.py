@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, assert_never, get_args
 
-from metier.capability import Capability, Card, read_card
-from metier.expert import Context, Expert, Task
+from metier.experts.card import Capability, Card, read_card
+from metier.experts.expert import Context, Expert, Task
+from metier.experts.registry import builtin_domains
+from metier.experts.tools import skill
 from metier.plan import Plan, Step
-from metier.registry import builtin_domains
-from metier.skills import skill
 
 Place = Literal["document", "result", "question"]
 PLACES: tuple[Place, ...] = get_args(Place)

@@ -10,35 +10,35 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metier.answer import Answer
-    from metier.capability import Card, read_card
     from metier.council import Council
     from metier.engine.engine import Limits
     from metier.errors import MetierError
     from metier.events import Event
-    from metier.expert import Context, Expert, Task
+    from metier.experts.card import Card, read_card
+    from metier.experts.expert import Context, Expert, Task
+    from metier.experts.registry import Registry
+    from metier.experts.tools import skill
     from metier.plan import Combining, Document, Message, Plan
-    from metier.registry import Registry
     from metier.settings import Settings
-    from metier.skills import skill
 
 _HOMES = {
     "Answer": "metier.answer",
-    "Card": "metier.capability",
-    "Context": "metier.expert",
+    "Card": "metier.experts.card",
+    "Context": "metier.experts.expert",
     "Council": "metier.council",
     "Document": "metier.plan",
     "Event": "metier.events",
-    "Expert": "metier.expert",
+    "Expert": "metier.experts.expert",
     "Limits": "metier.engine.engine",
     "Message": "metier.plan",
     "MetierError": "metier.errors",
     "Combining": "metier.plan",
     "Plan": "metier.plan",
-    "Registry": "metier.registry",
+    "Registry": "metier.experts.registry",
     "Settings": "metier.settings",
-    "Task": "metier.expert",
-    "read_card": "metier.capability",
-    "skill": "metier.skills",
+    "Task": "metier.experts.expert",
+    "read_card": "metier.experts.card",
+    "skill": "metier.experts.tools",
 }
 
 __all__ = [

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 
-from metier.capability import GENERAL, Card
-from metier.embedding.embedder import Embedder
 from metier.errors import EmptyQuestion, IndexUnavailable
-from metier.index import CapabilityIndex, index_folder, synchronised
-from metier.models.choosing import ModelChooser
+from metier.experts.card import GENERAL, Card
+from metier.experts.model_choice import ModelChooser
+from metier.experts.registry import Registry
+from metier.learning.profiles import Profile
+from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
 from metier.plan import Combining, Document, Message, Plan, StrategyName, strategy_named
+from metier.planning.index import CapabilityIndex, index_folder, synchronised
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
-from metier.profiles import Profile
-from metier.registry import Registry
 from metier.settings import Settings
 
 # The engine is imported when the first plan is run: `metier plan` must start fast.
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from metier.answer import Answer
     from metier.engine.engine import Engine, Limits
     from metier.events import Event
-    from metier.expert import Expert
+    from metier.experts.expert import Expert
     from metier.knowledge.shelf import Shelf
     from metier.learning.chains import ChainModel
-    from metier.learning.needs import SeveralNeeds
     from metier.learning.outcomes import OutcomeModel
     from metier.learning.voting import VoteModel
     from metier.planning.asking import Asker
-    from metier.portal import Portal
+    from metier.planning.needs import SeveralNeeds
+    from metier.sync import Portal
 
 T = TypeVar("T")
 Question = str | Sequence[Message]
@@ -423,7 +423,7 @@ class Council:
     def _needs(self) -> SeveralNeeds | None:
         if not self.needs_file.exists():
             return None
-        from metier.learning.needs import SeveralNeeds
+        from metier.planning.needs import SeveralNeeds
 
         return SeveralNeeds.load(self.needs_file, embedder_id=self.embedder.id)
 
@@ -466,7 +466,7 @@ class Council:
     @cached_property
     def _portal(self) -> Portal:
         """This council's own event loop, for the sync methods."""
-        from metier.portal import Portal
+        from metier.sync import Portal
 
         return Portal()
 
@@ -492,17 +492,17 @@ def _server(settings: Settings) -> ModelServer:
 
 def _embedder(settings: Settings, server: ModelServer) -> Embedder:
     if settings.embedder == "sentence-transformers":
-        from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
+        from metier.models.sentence_transformers import SentenceTransformersEmbedder
 
         return SentenceTransformersEmbedder(settings.embed_model)
-    from metier.embedding.ollama import OllamaEmbedder
+    from metier.models.ollama_embedder import OllamaEmbedder
 
     return OllamaEmbedder(server, model=settings.embed_model)
 
 
 def _memory(settings: Settings) -> int | None:
     """This machine's memory says something only about a server on this machine."""
-    from metier.models.choosing import physical_memory_bytes
+    from metier.experts.model_choice import physical_memory_bytes
     from metier.models.local import is_local
 
     return physical_memory_bytes() if is_local(settings.host) else None

@@ -9,12 +9,12 @@ from typing import Annotated
 import pytest
 
 from metier.answer import Answer
-from metier.capability import Capability, Card
 from metier.council import Council
-from metier.expert import Context, Expert, Task, messages_for
+from metier.experts.card import Capability, Card
+from metier.experts.expert import Context, Expert, Task, messages_for
+from metier.experts.tools import skill
 from metier.plan import Plan, Step
 from metier.settings import Settings
-from metier.skills import skill
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply
 

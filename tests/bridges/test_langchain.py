@@ -31,7 +31,7 @@ from metier.errors import (
     InvalidSettings,
     ModelServerBusy,
 )
-from metier.expert import Task
+from metier.experts.expert import Task
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,6 @@ from metier.answer import Answer
 from metier.bridges.mcp import council_server, from_session
 from metier.bridges.mcp.server import ANSWER, CARD
 from metier.bridges.mcp.serving import http_app
-from metier.capability import Card
 from metier.errors import (
     ExpertFailed,
     InvalidCard,
@@ -35,6 +34,7 @@ from metier.errors import (
     ModelServerBusy,
     UnknownExpert,
 )
+from metier.experts.card import Card
 
 pytestmark = pytest.mark.anyio
 

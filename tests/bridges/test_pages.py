@@ -22,7 +22,7 @@ from semantic_kernel.functions import KernelPlugin
 from metier import Council, Settings
 from metier.bridges import semantic_kernel
 from metier.bridges.semantic_kernel import CouncilAgent
-from metier.expert import Expert
+from metier.experts.expert import Expert
 from metier.testing import FixedEmbedder
 
 pytestmark = [pytest.mark.anyio, *QUIET]

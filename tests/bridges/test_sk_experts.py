@@ -25,7 +25,7 @@ from semantic_kernel.functions import KernelPlugin, kernel_function
 
 from metier.bridges.semantic_kernel import CouncilChatCompletion, from_kernel_plugin
 from metier.errors import ExpertFailed, InvalidCard, InvalidInput, InvalidOutput
-from metier.expert import Expert
+from metier.experts.expert import Expert
 from metier.plan import Plan, Step
 
 pytestmark = [

@@ -21,7 +21,6 @@ from semantic_kernel.functions import KernelArguments
 
 from metier.bridges.semantic_kernel import council_plugin, expert_plugin
 from metier.bridges.semantic_kernel.plugin import CARD
-from metier.capability import Card
 from metier.errors import (
     EmptyQuestion,
     InvalidInput,
@@ -29,8 +28,9 @@ from metier.errors import (
     ModelServerBusy,
     UnknownExpert,
 )
-from metier.expert import Expert
-from metier.skills import skill
+from metier.experts.card import Card
+from metier.experts.expert import Expert
+from metier.experts.tools import skill
 
 pytestmark = [
     pytest.mark.anyio,

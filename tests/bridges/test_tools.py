@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from metier.bridges.asking import Asked, asked, conversation
 from metier.bridges.schemas import arguments_of, inlined
 from metier.bridges.tools import Tool, card_of, distinct, experts_of, identifier, text_of
-from metier.capability import Card
 from metier.errors import (
     BudgetExceeded,
     DeadlineExceeded,
@@ -27,7 +26,8 @@ from metier.errors import (
     ModelMissing,
     UnknownExpert,
 )
-from metier.expert import Expert
+from metier.experts.card import Card
+from metier.experts.expert import Expert
 
 
 def tool(schema: dict[str, Any], *, name: str = "scale", description: str = "") -> Tool:

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
 from metier.cli.main import cli
-from metier.profiles import Profile
+from metier.experts.card import Capability
+from metier.learning.profiles import Profile
 from metier.testing import FixedEmbedder, ScriptedModels
 
 EXAMPLES = {

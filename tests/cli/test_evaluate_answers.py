@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
 from metier.cli.main import cli
 from metier.errors import ModelServerFailed
+from metier.experts.card import Capability
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Expert, Plan, Settings
-from metier.capability import Capability
 from metier.errors import InvalidPlan
+from metier.experts.card import Capability
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 

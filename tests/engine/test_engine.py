@@ -11,7 +11,6 @@ import anyio.lowlevel
 import pytest
 
 from metier import Answer, Card, Context, Council, Document, Event, Expert, Limits, Plan, Task
-from metier.capability import Capability
 from metier.errors import (
     BudgetExceeded,
     ExpertFailed,
@@ -20,7 +19,8 @@ from metier.errors import (
     UnknownExpert,
 )
 from metier.events import Answered, fold
-from metier.expert import messages_for
+from metier.experts.card import Capability
+from metier.experts.expert import messages_for
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from metier import Answer, Card, Context, Council, Expert, Limits, Plan, Settings, Task
-from metier.capability import Capability
 from metier.errors import BudgetExceeded, ContextOverflow
-from metier.expert import messages_for
+from metier.experts.card import Capability
+from metier.experts.expert import messages_for
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply

@@ -8,11 +8,11 @@ import anyio
 import pytest
 
 from metier import Card, Context, Council, Expert, Settings, Task
-from metier.capability import Capability
 from metier.errors import InvalidInput, ModelMissing
 from metier.evaluating.answers import AnswersReport
 from metier.evaluating.asking import BothWays
 from metier.evaluating.questions import AnswerQuestion
+from metier.experts.card import Capability
 from metier.grading import CodeGold, ContainsGold, NumberGold
 from metier.models.server import ChatRequest, Chunk
 from metier.sandbox import Sandboxes

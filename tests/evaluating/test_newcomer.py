@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
 from metier.errors import InvalidInput, UnknownExpert
 from metier.evaluating.newcomer import NewcomerReport, evaluated_newcomer
 from metier.evaluating.questions import RoutingQuestion
+from metier.experts.card import Capability
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
 from metier.errors import InvalidInput
 from metier.evaluating.outcomes import Outcomes, OutcomesReport
 from metier.evaluating.questions import OutcomeQuestion
+from metier.experts.card import Capability
 from metier.plan import Combining
 from metier.testing import FixedEmbedder, ScriptedModels
 

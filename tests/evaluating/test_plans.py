@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
 from metier.errors import InvalidInput
 from metier.evaluating.plans import PastPlans, PlansReport, f1
+from metier.experts.card import Capability
 from metier.learning.past import PastPlan, PastStep
 from metier.testing import FixedEmbedder, ScriptedModels
 

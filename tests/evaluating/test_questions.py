@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Expert, Settings
-from metier.capability import Capability
 from metier.errors import InvalidInput, UnreadableInput
 from metier.evaluating.questions import (
     domain_questions,
@@ -19,9 +18,10 @@ from metier.evaluating.questions import (
     routing_questions,
     splitting_questions,
 )
+from metier.experts.card import Capability
+from metier.experts.registry import Registry
 from metier.learning.past import PastPlan, PastStep
 from metier.plan import Candidate, Plan, Step
-from metier.registry import Registry
 
 EXPERTS = ("math", "code", "general")
 SUMS = Capability(name="sum", description="sums")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import GENERAL, Capability
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import folds
 from metier.evaluating.placing import Chosen, Judge
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import RoutingReport, evaluated_routing
+from metier.experts.card import GENERAL, Capability
+from metier.learning.profiles import Profile
 from metier.planning.selecting import Selector
-from metier.profiles import Profile
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio

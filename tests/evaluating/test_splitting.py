@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Expert, Message, Settings
-from metier.capability import Capability
 from metier.errors import InvalidInput
 from metier.evaluating.questions import SplittingQuestion
 from metier.evaluating.splitting import Splitting, SplittingReport
+from metier.experts.card import Capability
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from benchmarks.attacks.texts import attacks
 from world import BIG
 
 from metier import Settings
-from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
+from metier.models.sentence_transformers import SentenceTransformersEmbedder
 
 pytestmark = [
     pytest.mark.anyio,

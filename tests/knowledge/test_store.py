@@ -10,10 +10,10 @@ import anyio
 import pytest
 from pdfs import pdf
 
-from metier.embedding.embedder import MAX_CHARS, Role, Vectors
 from metier.errors import IndexUnavailable, InvalidInput
 from metier.knowledge.shelf import Shelf
 from metier.knowledge.store import KnowledgeBase, Progress
+from metier.models.embedder import MAX_CHARS, Role, Vectors
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio

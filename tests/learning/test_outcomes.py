@@ -5,9 +5,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from metier.embedding.embedder import Vectors, unit
 from metier.errors import IndexUnavailable
 from metier.learning.outcomes import OutcomeModel
+from metier.models.embedder import Vectors, unit
 
 MODELS = ("mathematician", "poet")
 Array = npt.NDArray[np.float64]

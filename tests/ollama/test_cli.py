@@ -14,7 +14,7 @@ from world import HALF, KEPT, SMALL
 
 from metier import Settings
 from metier.events import parse_event
-from metier.scaffold import create
+from metier.testing.scaffold import create
 
 METIER = [sys.executable, "-m", "metier"]
 

@@ -11,8 +11,8 @@ from world import HALF, SMALL
 
 from metier import Card, Combining, Council, Expert, Plan, Settings
 from metier.answer import Answer
-from metier.capability import Capability
 from metier.cli.main import cli
+from metier.experts.card import Capability
 from metier.plan import STRATEGY_NAMES, Member, Step, StrategyName
 
 pytestmark = pytest.mark.anyio

@@ -10,11 +10,11 @@ import pytest
 from world import BIG, HALF, SMALL
 
 from metier import Council, Document, Expert, Message, Plan, Registry, Settings, read_card
-from metier.capability import Card
 from metier.errors import ContextOverflow, ModelMissing
 from metier.events import fold
+from metier.experts.card import Card
+from metier.experts.registry import builtin_domains
 from metier.plan import Step
-from metier.registry import builtin_domains
 
 pytestmark = pytest.mark.anyio
 

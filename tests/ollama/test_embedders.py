@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from metier import Settings
-from metier.embedding.ollama import OllamaEmbedder
-from metier.embedding.sentence_transformers import SentenceTransformersEmbedder
 from metier.errors import InvalidSettings, ModelMissing
 from metier.models.ollama import OllamaServer
+from metier.models.ollama_embedder import OllamaEmbedder
+from metier.models.sentence_transformers import SentenceTransformersEmbedder
 
 pytestmark = pytest.mark.anyio
 

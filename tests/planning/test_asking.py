@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier import Card, Council, Expert, Settings
-from metier.capability import Capability
+from metier.experts.card import Capability
 from metier.planning import planner
 from metier.planning.asking import asker, grouped
 from metier.testing import FixedEmbedder, ScriptedModels

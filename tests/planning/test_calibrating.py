@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from metier.learning.profiles import FITS, RIGHT, Calibration
 from metier.planning.calibrating import (
     Placed,
     best_threshold,
@@ -17,7 +18,6 @@ from metier.planning.calibrating import (
     probabilities,
     threshold_curve,
 )
-from metier.profiles import FITS, RIGHT, Calibration
 
 
 def placed(*, seed: int = 0, count: int = 200, gap: float = 0.3) -> Placed:

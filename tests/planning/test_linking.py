@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_plans import KEYS, past_plans
 
-from metier.capability import Capability
+from metier.experts.card import Capability
 from metier.learning.graph import CapabilityGraph
 from metier.learning.past import PastPlan, PastStep
 from metier.planning.linking import links

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Document, Expert, Message, Settings
-from metier.capability import Capability
 from metier.errors import EmptyQuestion, UnknownExpert
+from metier.experts.card import Capability
 from metier.planning.selecting import Selector
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels

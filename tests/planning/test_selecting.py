@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from metier.capability import Capability, Card
-from metier.index import synchronised
+from metier.experts.card import Capability, Card
+from metier.learning.profiles import Profile
 from metier.planning import selecting
 from metier.planning.head import KernelHead
+from metier.planning.index import synchronised
 from metier.planning.selecting import Selector
 from metier.planning.signals import NOWHERE, CapabilityRows
 from metier.planning.words import HashedWords
-from metier.profiles import Profile
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Annotated
 
 from metier import Context, Expert, Task, skill
-from metier.capability import Card
 from metier.errors import BudgetExceeded
-from metier.expert import messages_for
+from metier.experts.card import Card
+from metier.experts.expert import messages_for
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier.sandbox import Sandboxes, checked

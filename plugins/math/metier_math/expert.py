@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from metier.capability import Card
 from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput, InvalidOutput
-from metier.expert import Context, Expert, Task, messages_for
+from metier.experts.card import Card
+from metier.experts.expert import Context, Expert, Task, messages_for
 from metier_math.calculator import Calculator
 from metier_math.explaining import explain, explain_solution, unchecked
 from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from metier.capability import Card
-from metier.expert import Task, messages_for
+from metier.experts.card import Card
+from metier.experts.expert import Task, messages_for
 from metier.plan import Message
 from metier_math.program import MAX_STEPS, Assignment, Program
 

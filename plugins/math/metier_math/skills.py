@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from metier.skills import skill
+from metier.experts.tools import skill
 from metier_math.calculator import Calculator
 from metier_math.program import Assignment, Computed, Operation, Program
 

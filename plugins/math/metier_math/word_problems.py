@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from metier.capability import Card
 from metier.errors import BudgetExceeded, InvalidInput
-from metier.expert import Context, Task, messages_for
+from metier.experts.card import Card
+from metier.experts.expert import Context, Task, messages_for
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.calculator import Calculator

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from metier.answer import Source
-from metier.capability import Card
+from metier.experts.card import Card
 from metier.knowledge.passages import Passage
 from metier.models.server import Sampling
 from metier.plan import Message

@@ -8,7 +8,7 @@ import pytest
 from scripted_context import CARD, Script, written
 
 from metier.errors import InvalidOutput, ModelServerUnreachable
-from metier.expert import Task
+from metier.experts.expert import Task
 from metier.plan import Message
 from metier_math import Math
 from metier_math.calculator import Calculator

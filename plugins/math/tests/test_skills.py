@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from metier.capability import Card
 from metier.errors import InvalidInput
+from metier.experts.card import Card
 from metier_math import Math
 from metier_math.calculator import Calculator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scripted_context import CARD, Script
 
-from metier.expert import Task
+from metier.experts.expert import Task
 from metier.models.server import Sampling
 from metier_math import Math
 from metier_math.calculator import Calculator

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from metier.capability import Card
-from metier.expert import Context, Task
+from metier.experts.card import Card
+from metier.experts.expert import Context, Task
 from metier.grading import Choices
-from metier.weighing import weighed
+from metier.strategies.weighing import weighed
 
 # How many times as probable as a guess the likeliest choice has to be for an answer. Two thirds to
 # three quarters of the questions are, and those were right more often, of letters and of words such

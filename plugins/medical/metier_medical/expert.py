@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from metier import Context, Document, Expert, Task, skill
 from metier.answer import Source
-from metier.expert import messages_for
+from metier.experts.expert import messages_for
 from metier.grading import choices_in
 from metier_medical import icd10
 from metier_medical.closed import chosen

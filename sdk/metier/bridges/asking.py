@@ -11,7 +11,7 @@ from metier.council import Council
 from metier.engine.engine import Limits
 from metier.errors import EmptyQuestion, MetierError, UnknownExpert
 from metier.events import Answered, Event
-from metier.expert import Expert
+from metier.experts.expert import Expert
 from metier.plan import Message, Plan, Step
 
 

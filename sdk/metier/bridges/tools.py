@@ -11,11 +11,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 
-from metier.capability import Capability, Card
 from metier.errors import InvalidCard, nearest
-from metier.expert import Context, Expert, Task, messages_for
-from metier.skill_choice import check_numbers
-from metier.skills import Skill
+from metier.experts.card import Capability, Card
+from metier.experts.expert import Context, Expert, Task, messages_for
+from metier.experts.tool_choice import check_numbers
+from metier.experts.tools import Skill
 
 _LONGEST_TEXT = 2000
 _LONGEST_ID = 63

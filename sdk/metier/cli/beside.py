@@ -23,7 +23,7 @@ def council_beside(settings: Settings, path: Path) -> tuple[Council, tuple[str, 
         InvalidInput, InvalidCard, PluginBroken: there is no expert at the path, or it is broken.
     """
     from metier.council import Council
-    from metier.registry import Registry
+    from metier.experts.registry import Registry
 
     registry = Registry.from_installed(settings)
     ids = registry.add_at(path)

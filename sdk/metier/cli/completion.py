@@ -21,7 +21,7 @@ def completion(shell: str) -> None:
 def expert_names() -> list[str]:
     """The installed experts; none where the settings cannot be read."""
     from metier.errors import MetierError
-    from metier.registry import Registry
+    from metier.experts.registry import Registry
     from metier.settings import Settings
 
     try:

@@ -92,8 +92,8 @@ def _server(council: Council) -> Check:
 
 
 def _models(council: Council) -> Iterator[Check]:
-    from metier.capability import GENERAL
     from metier.errors import MetierError
+    from metier.experts.card import GENERAL
 
     cards = council.registry.cards
     if GENERAL not in cards:
@@ -171,9 +171,9 @@ def _sandbox() -> Check:
 
 def _merges(council: Council, *, reachable: bool) -> Iterator[Check]:
     """Merged models and whether they were worth it; and what a merge that was killed has left."""
+    from metier.experts.model_choice import full_name
     from metier.merging.making import scratch_folder
     from metier.merging.report import kept
-    from metier.models.choosing import full_name
 
     listed = run_async(council.server.list, closing=council.server) if reachable else ()
     installed = {full_name(model.name) for model in listed}

@@ -171,8 +171,8 @@ def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: boo
 
 def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
     """The council, and the experts that a name or a path means."""
-    from metier.capability import is_id
     from metier.cli.beside import council_beside
+    from metier.experts.card import is_id
 
     settings = load_settings()
     if is_id(expert):

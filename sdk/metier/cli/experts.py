@@ -26,7 +26,7 @@ def list_(*, as_json: bool) -> None:
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.cli.text import table
-        from metier.registry import Registry
+        from metier.experts.registry import Registry
 
         registry = Registry.from_installed(load_settings())
         found = [
@@ -65,7 +65,7 @@ def show(name: str, *, as_json: bool) -> None:
     """Show an expert's card, and its skills."""
     with errors_for_people(as_json=as_json):
         from metier.errors import UnknownExpert
-        from metier.registry import Registry
+        from metier.experts.registry import Registry
 
         registry = Registry.from_installed(load_settings())
         for skipped in registry.broken:

@@ -34,7 +34,7 @@ def check(path: Path, *, as_json: bool, timeout: float) -> None:
     model is asked, and the code runs in a process of its own. Exits with 1 where something fails.
     """
     with errors_for_people(as_json=as_json):
-        from metier.registry import Registry
+        from metier.experts.registry import Registry
         from metier.settings import Settings
         from metier.testing.checking import checked
 

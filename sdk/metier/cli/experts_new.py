@@ -25,8 +25,8 @@ def new(name: str, *, declarative: bool, into: Path) -> None:
     What it makes works: it brews tea until you change it. Its tests need no server.
     """
     with errors_for_people():
-        from metier.registry import Registry
-        from metier.scaffold import create
+        from metier.experts.registry import Registry
+        from metier.testing.scaffold import create
 
         taken = Registry.from_installed(load_settings()).entries
         folder = create(name, into=into, declarative=declarative, taken=taken)

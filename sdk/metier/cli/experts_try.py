@@ -38,7 +38,7 @@ def try_(
     It is not installed, and nothing that is kept for the installed ones changes.
     """
     with errors_for_people():
-        from metier.projects import project_at
+        from metier.experts.projects import project_at
 
         if watch:
             _watch(project_at(path).folder)

@@ -49,7 +49,7 @@ def status(*, as_json: bool) -> None:
 
 def index_state(council: Council) -> dict[str, object]:
     """How the saved index compares with the cards."""
-    from metier.index import CapabilityIndex, hash_of
+    from metier.planning.index import CapabilityIndex, hash_of
 
     saved = CapabilityIndex.load(council.index_folder, embedder_id=council.embedder.id)
     cards = council.registry.cards

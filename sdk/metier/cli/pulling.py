@@ -11,7 +11,7 @@ import anyio.to_thread
 import click
 
 from metier.errors import MetierError, ModelServerUnreachable, WeightsUnavailable
-from metier.models.choosing import full_name
+from metier.experts.model_choice import full_name
 from metier.models.ollama import OllamaServer
 from metier.models.packaged import PACKAGED, Packaged, Weights, fetched, packaged
 from metier.models.server import Progress

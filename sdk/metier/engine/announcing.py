@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from metier.engine.language import function_words, languages_of
-from metier.splitting.request import request_of
+from metier.planning.splitting.request import request_of
 
 _STEM = 4
 _WORD = re.compile(r"[^\W\d_]{4,}")

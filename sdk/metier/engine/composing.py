@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from metier.engine.announcing import Announcing
 from metier.engine.language import NAMES, languages_of
 from metier.events import StepDone
-from metier.expert import delimited
+from metier.experts.expert import delimited
 from metier.models.server import Sampling
 from metier.plan import Message, Plan
-from metier.splitting.request import request_of
+from metier.planning.splitting.request import request_of
 
 MAX_TOKENS = 160
 # The composer may not write code or imitate the delimiters: both end its text.

@@ -11,14 +11,14 @@ import anyio
 from pydantic import BaseModel, ValidationError
 
 from metier.answer import Source
-from metier.capability import Card
 from metier.engine.calling import Caller
 from metier.errors import InvalidOutput, MetierError
+from metier.experts.card import Card
+from metier.experts.tools import Skill
 from metier.knowledge.passages import NEAR, Passage, fitting
-from metier.models.probing import MOST_ALTERNATIVES, label_probabilities
 from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
-from metier.skills import Skill
+from metier.strategies.probing import MOST_ALTERNATIVES, label_probabilities
 
 M = TypeVar("M", bound=BaseModel)
 

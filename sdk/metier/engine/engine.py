@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import anyio
 
 from metier.answer import Answer
-from metier.capability import GENERAL, Card
 from metier.engine.calling import Caller
 from metier.engine.composing import Placer, attribution, composition, numbered, placed
 from metier.engine.executor import Executor, Job, LocalExecutor
@@ -17,12 +16,13 @@ from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError
 from metier.events import Answered, Notice, PlanReady, StepDone, StepFailed, Token
-from metier.expert import Result, Task
-from metier.models.choosing import ModelChooser
+from metier.experts.card import GENERAL, Card
+from metier.experts.expert import Result, Task
+from metier.experts.model_choice import ModelChooser
+from metier.experts.registry import Registry
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
-from metier.registry import Registry
-from metier.splitting.request import request_of
+from metier.planning.splitting.request import request_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

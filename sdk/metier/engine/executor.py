@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from metier.combining import STRATEGIES
-from metier.embedding.embedder import Embedder
 from metier.engine.calling import Caller
 from metier.engine.recorder import Emit
 from metier.engine.sampling import FindPassages, StepSampler, World
 from metier.errors import ExpertFailed
 from metier.events import Notice, StepDone, StepStarted, Token
-from metier.expert import Task
+from metier.experts.expert import Task
+from metier.experts.model_choice import ModelChooser
+from metier.experts.registry import Registry
 from metier.knowledge.passages import Passage
 from metier.learning.voting import VoteModel
-from metier.models.choosing import ModelChooser
+from metier.models.embedder import Embedder
 from metier.plan import Step
-from metier.registry import Registry
+from metier.strategies import STRATEGIES
 
 _HALF = 0.5
 

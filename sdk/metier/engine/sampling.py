@@ -21,25 +21,25 @@ import anyio
 import numpy as np
 
 from metier.answer import Vote
-from metier.capability import GENERAL, Card
-from metier.combining import Options, Sampled, Voter
-from metier.combining.strategy import Prompt
-from metier.embedding.embedder import Embedder, Vectors
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
 from metier.errors import ExpertFailed, MetierError
 from metier.events import Token, Voted
-from metier.expert import Expert, Task
+from metier.experts.card import GENERAL, Card
+from metier.experts.expert import Expert, Task
+from metier.experts.loading import place_of
+from metier.experts.model_choice import ModelChooser, full_name
+from metier.experts.registry import Registry
+from metier.experts.threads import in_thread
 from metier.knowledge.passages import Passage
 from metier.learning.voting import VoteModel
-from metier.loading import place_of
-from metier.models.choosing import ModelChooser, full_name
+from metier.models.embedder import Embedder, Vectors
 from metier.models.server import Chunk, InstalledModel
 from metier.plan import Candidate, Member, Step
-from metier.registry import Registry
 from metier.sandbox import Sandbox, Sandboxes
-from metier.threads import in_thread
+from metier.strategies import Options, Sampled, Voter
+from metier.strategies.strategy import Prompt
 
 # A candidate that the planner finds less probable has no say.
 _LIKELY = 0.1

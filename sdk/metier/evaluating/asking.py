@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from metier.answer import Answer
-from metier.capability import GENERAL, Card
 from metier.engine.calling import Caller
 from metier.engine.composing import attribution
 from metier.engine.recorder import Budget, Recorder
@@ -21,9 +20,10 @@ from metier.evaluating.answer_log import AnswerLog
 from metier.evaluating.answers import Pair, Reply
 from metier.evaluating.questions import AnswerQuestion
 from metier.events import Folding
-from metier.expert import Task, messages_for
+from metier.experts.card import GENERAL, Card
+from metier.experts.expert import Task, messages_for
+from metier.experts.model_choice import full_name
 from metier.grading import CodeGold, Gold, is_right
-from metier.models.choosing import full_name
 from metier.models.server import InstalledModel, Sampling
 from metier.plan import Combining, Message
 from metier.sandbox import Sandboxes

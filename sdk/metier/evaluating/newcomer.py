@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL
 from metier.errors import InvalidInput, UnknownExpert
 from metier.evaluating.estimate import Estimate, Finding
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import chosen, scored
+from metier.experts.card import GENERAL
 from metier.planning.calibrating import Placed
 
 if TYPE_CHECKING:

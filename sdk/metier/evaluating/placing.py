@@ -10,8 +10,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL
 from metier.evaluating.estimate import Estimate, Finding
+from metier.experts.card import GENERAL
 from metier.planning.calibrating import calibration_error
 
 Array = npt.NDArray[np.float64]

@@ -10,12 +10,12 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 from pydantic import ValidationError as Invalid
 
-from metier.capability import GENERAL, Card
 from metier.errors import InvalidInput, InvalidPlan, UnreadableInput, nearest
+from metier.experts.card import GENERAL, Card
+from metier.experts.registry import Registry
 from metier.grading import Gold
 from metier.learning.past import PastPlan
 from metier.plan import Document, Plan
-from metier.registry import Registry
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL
-from metier.embedding.embedder import Vectors
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
 from metier.evaluating.questions import RoutingQuestion
+from metier.experts.card import GENERAL
+from metier.learning.profiles import Profile
+from metier.models.embedder import Vectors
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, probabilities, threshold_curve
 from metier.planning.selecting import Selector
-from metier.profiles import Profile
 
 if TYPE_CHECKING:
     from metier.council import Council

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from metier import files
 from metier.errors import IndexUnavailable
 from metier.knowledge.chunks import Chunk
-from metier.nearest import NearestVectors
+from metier.models.nearest import NearestVectors
+from metier.settings import files
 
 FORMAT = 1
 FILE = "knowledge.json"

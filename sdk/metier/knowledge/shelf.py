@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metier.embedding.embedder import Embedder
 from metier.knowledge import saving
 from metier.knowledge.passages import Passage
 from metier.knowledge.store import KnowledgeBase
+from metier.models.embedder import Embedder
 
 
 class Shelf:

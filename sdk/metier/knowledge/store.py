@@ -12,7 +12,6 @@ import anyio
 import anyio.to_thread
 import numpy as np
 
-from metier.embedding.embedder import Embedder, Vectors
 from metier.errors import IndexUnavailable, InvalidInput, nearest
 from metier.knowledge import saving
 from metier.knowledge.chunks import Chunk, windows
@@ -28,7 +27,8 @@ from metier.knowledge.documents import (
 from metier.knowledge.passages import Passage
 from metier.knowledge.saving import Entry, KeptChunk, Saved
 from metier.knowledge.searching import WordIndex, fused
-from metier.nearest import NearestVectors
+from metier.models.embedder import Embedder, Vectors
+from metier.models.nearest import NearestVectors
 
 # Texts that are embedded at once.
 BATCH = 64

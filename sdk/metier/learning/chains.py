@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.embedding.embedder import Vectors
 from metier.errors import IndexUnavailable
-from metier.files import write
 from metier.learning.decoding import best_chain, viterbi
 from metier.learning.graph import Array, CapabilityGraph
 from metier.learning.kernel_ridge import KernelRidge, Labels
 from metier.learning.past import CapabilityKey, PastPlan
+from metier.models.embedder import Vectors
+from metier.settings.files import write
 
 FORMAT = 1
 # Above 1 the likelier chains count for more than the regression says.

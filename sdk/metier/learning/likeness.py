@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.embedder import Vectors, unit
 from metier.learning.surface import bags, surfaces
+from metier.models.embedder import Vectors, unit
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -13,9 +13,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.embedder import Vectors
-from metier.files import save
 from metier.learning.likeness import Likeness
+from metier.models.embedder import Vectors
+from metier.settings.files import save
 
 Array = npt.NDArray[np.float64]
 

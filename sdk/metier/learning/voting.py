@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metier.files import save
+from metier.settings.files import save
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from metier.evaluating.questions import answer_questions, domain_questions, routing_questions
+from metier.experts.registry import Registry
 from metier.grading import Gold, is_right
 from metier.merging.gate import Exercise
-from metier.registry import Registry
 from metier.sandbox import Sandboxes
 from metier.settings import Settings
 

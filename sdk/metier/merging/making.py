@@ -17,6 +17,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from metier.errors import InvalidInput, MergeFailed
+from metier.experts.model_choice import full_name
 from metier.merging.encoding import STORED, StoredType
 from metier.merging.gate import Exercise, GateReport, passed_gate
 from metier.merging.licences import texts
@@ -25,7 +26,6 @@ from metier.merging.parents import Parent, found
 from metier.merging.recipe import Recipe
 from metier.merging.report import MergeReport, keep, report_file
 from metier.merging.store import Packaging, Report, Store
-from metier.models.choosing import full_name
 from metier.models.ollama import OllamaServer
 from metier.models.server import Progress
 from metier.settings import Settings

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from metier import files
 from metier.errors import InvalidInput, InvalidRecipe, MergeFailed
 from metier.merging.blueprint import Blueprint, Planned, drawn
 from metier.merging.cores import Cores, available_cores, runs
@@ -26,6 +25,7 @@ from metier.merging.store import Report
 from metier.merging.vocabulary import EMBEDDING, OUTPUT
 from metier.merging.weights import Patched, Span, Stored, Weights, opened, spans
 from metier.models.server import Progress
+from metier.settings import files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

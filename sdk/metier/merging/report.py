@@ -8,13 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from metier import files
 from metier.errors import MergeFailed
 from metier.merging.gate import GateReport
 from metier.merging.licences import combined
 from metier.merging.merging import Merged, Plan
 from metier.merging.recipe import Recipe
-from metier.settings import Settings
+from metier.settings import Settings, files
 
 _UNSAFE = re.compile(r"[^\w.-]")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL
-from metier.profiles import Calibration
+from metier.experts.card import GENERAL
+from metier.learning.profiles import Calibration
 
 Array = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from metier.capability import GENERAL, Card
+from metier.experts.card import GENERAL, Card
 from metier.learning.past import CapabilityKey
 from metier.plan import Candidate
 from metier.planning.parts import Asked, Part, shared_among

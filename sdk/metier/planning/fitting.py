@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from metier import files
 from metier.planning.head import KernelHead
 from metier.planning.words import HashedWords, WordScores
+from metier.settings import files
 
 _VERSION = 1
 

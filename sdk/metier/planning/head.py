@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.embedder import Vectors
+from metier.models.embedder import Vectors
 
 Array = npt.NDArray[np.float64]
 Cosines = npt.NDArray[np.floating]

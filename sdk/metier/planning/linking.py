@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from metier.capability import Capability, Kind
+from metier.experts.card import Capability, Kind
 from metier.learning.graph import CapabilityGraph
 from metier.learning.past import CapabilityKey
-from metier.splitting.code import FENCED
+from metier.planning.splitting.code import FENCED
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"

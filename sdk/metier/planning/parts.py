@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL
-from metier.embedding.embedder import Vectors
+from metier.experts.card import GENERAL
+from metier.models.embedder import Vectors
 from metier.planning.selecting import Choice
 
 Array = npt.NDArray[np.float64]

@@ -8,26 +8,26 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from metier.capability import GENERAL, Capability, Card
-from metier.embedding.embedder import Embedder, Vectors, unit
 from metier.errors import EmptyQuestion, UnknownExpert
+from metier.experts.card import GENERAL, Capability, Card
 from metier.learning.graph import CapabilityGraph
+from metier.models.embedder import Embedder, Vectors, unit
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
 from metier.planning.linking import links
 from metier.planning.pairs import Pair, pair_of, phrases
 from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
 from metier.planning.selecting import Choice, Selector
-from metier.splitting.clauses import clauses
-from metier.splitting.code import brings_code
-from metier.splitting.request import request_of
+from metier.planning.splitting.clauses import clauses
+from metier.planning.splitting.code import brings_code
+from metier.planning.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
     from metier.learning.chains import ChainModel
-    from metier.learning.needs import SeveralNeeds
     from metier.learning.outcomes import OutcomeModel
     from metier.planning.asking import Asker
+    from metier.planning.needs import SeveralNeeds
 
 # The experts, and how near each text of a question is to them: `Selector.affinity`.
 Pull = tuple[tuple[str, ...], Array]

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metier.capability import GENERAL, Card
-from metier.embedding.embedder import Vectors, unit
-from metier.index import EXACT_UP_TO, CapabilityIndex, RowKind
+from metier.experts.card import GENERAL, Card
+from metier.learning.profiles import Profile
+from metier.models.embedder import Vectors, unit
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
 from metier.planning.fitting import Fitted
 from metier.planning.head import KernelHead
+from metier.planning.index import EXACT_UP_TO, CapabilityIndex, RowKind
 from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
+from metier.planning.splitting.code import brings_code
 from metier.planning.words import HashedWords, WordScores, said, shared, telling
-from metier.profiles import Profile
-from metier.splitting.code import brings_code
 
 Array = npt.NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.embedder import Vectors, unit
-from metier.index import CapabilityIndex, RowKind
+from metier.models.embedder import Vectors, unit
+from metier.planning.index import CapabilityIndex, RowKind
 
 Array = npt.NDArray[np.float64]
 Name = tuple[str, str]

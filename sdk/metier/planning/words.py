@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.embedder import normalised, unit
 from metier.learning.hashing import dampened, hashed_counts, with_pairs
+from metier.models.embedder import normalised, unit
 
 Array = npt.NDArray[np.float64]
 

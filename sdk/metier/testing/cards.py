@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from metier.capability import Card
 from metier.errors import MetierError
 from metier.evaluating.questions import RoutingQuestion, routing_questions
+from metier.experts.card import Card
 
 QUESTIONS = "evaluation.jsonl"
 # Fewer make selecting unreliable.

@@ -19,8 +19,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from metier.errors import MetierError
-from metier.expert import Expert
-from metier.registry import Entry, Registry
+from metier.experts.expert import Expert
+from metier.experts.registry import Entry, Registry
 from metier.settings import Settings
 from metier.testing.cards import QUESTIONS, card_advice
 from metier.testing.conformance import ExpertConformance, Nonconforming

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from metier.answer import Answer
-from metier.capability import Card, read_card
-from metier.embedding.embedder import Embedder
 from metier.engine.engine import Limits
 from metier.errors import (
     BudgetExceeded,
@@ -18,8 +16,10 @@ from metier.errors import (
     ModelServerUnreachable,
 )
 from metier.events import CallDone, Event, StepDone, StepFailed, Token
-from metier.expert import Expert
-from metier.registry import builtin_domains
+from metier.experts.card import Card, read_card
+from metier.experts.expert import Expert
+from metier.experts.registry import builtin_domains
+from metier.models.embedder import Embedder
 from metier.testing.cards import QUESTIONS, card_problems, question_problems
 from metier.testing.embedder import FixedEmbedder
 from metier.testing.filling import willing

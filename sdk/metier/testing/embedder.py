@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metier.embedding.embedder import Role, Vectors, normalised, unit
+from metier.models.embedder import Role, Vectors, normalised, unit
 
 
 class FixedEmbedder:

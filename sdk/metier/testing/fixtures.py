@@ -16,8 +16,8 @@ import pytest
 
 if TYPE_CHECKING:
     from metier.council import Council
-    from metier.embedding.embedder import Embedder
-    from metier.expert import Expert
+    from metier.experts.expert import Expert
+    from metier.models.embedder import Embedder
     from metier.models.server import ModelServer
     from metier.plan import Plan
     from metier.testing.embedder import FixedEmbedder

@@ -21,7 +21,7 @@ from types import FrameType
 
 from pydantic import BaseModel, ConfigDict
 
-from metier.loading import place_of
+from metier.experts.loading import place_of
 
 DEADLINE_S = 20.0
 _WORKS = {
@@ -155,8 +155,8 @@ def main() -> None:
     """Import what the arguments name, and print the report."""
     module, file, *search_path = sys.argv[1:]
     sys.path[:0] = search_path
-    import metier.expert  # so that the seconds are the plugin's own
-    import metier.skills  # noqa: F401
+    import metier.experts.expert  # so that the seconds are the plugin's own
+    import metier.experts.tools  # noqa: F401
 
     report = _imported(module, Path(file))
     sys.stdout.write(f"{report.model_dump_json()}\n")

@@ -8,8 +8,8 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from metier.expert import Expert
-from metier.skills import Skill
+from metier.experts.expert import Expert
+from metier.experts.tools import Skill
 
 # What semantic_kernel 1.45 allows: KernelFunctionMetadata.name.
 _NAME = re.compile(r"[0-9A-Za-z_-]+")

@@ -13,13 +13,13 @@ from typing import TypeVar
 import anyio
 
 from metier.answer import Answer
-from metier.capability import GENERAL, Card
 from metier.council import Council
-from metier.embedding.embedder import Embedder
 from metier.engine.engine import Limits
 from metier.errors import MetierError
 from metier.events import Event
-from metier.expert import Expert
+from metier.experts.card import GENERAL, Card
+from metier.experts.expert import Expert
+from metier.models.embedder import Embedder
 from metier.plan import Plan, Step
 from metier.settings import Settings
 from metier.testing.embedder import FixedEmbedder

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from metier.bridges.schemas import arguments_of
 from metier.bridges.tools import Granularity, Tool, experts_of, text_of
-from metier.capability import Card
-from metier.expert import Context, Expert, Task, messages_for
+from metier.experts.card import Card
+from metier.experts.expert import Context, Expert, Task, messages_for
 
 MakeInput = Callable[[Task], Any]
 

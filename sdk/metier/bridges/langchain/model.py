@@ -27,7 +27,7 @@ from metier.council import Council
 from metier.engine.engine import Limits
 from metier.errors import InvalidSettings
 from metier.events import Answered, Event, Token
-from metier.expert import Expert, delimited
+from metier.experts.expert import Expert, delimited
 from metier.plan import Message
 
 _ROLES: dict[str, Literal["system", "user", "assistant"]] = {

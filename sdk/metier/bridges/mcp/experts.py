@@ -10,9 +10,9 @@ from mcp import ClientSession, McpError, types
 
 from metier.bridges.schemas import arguments_of
 from metier.bridges.tools import Granularity, Tool, experts_of, text_of
-from metier.capability import Card
 from metier.errors import ExpertFailed, InvalidInput
-from metier.expert import Expert
+from metier.experts.card import Card
+from metier.experts.expert import Expert
 
 
 async def from_session(

@@ -13,10 +13,10 @@ from mcp.server.lowlevel import Server
 
 from metier.answer import Answer
 from metier.bridges.asking import Asked, asked, conversation
-from metier.capability import Card
 from metier.council import Council
 from metier.errors import InvalidInput, UnknownExpert
 from metier.events import Answered, Event, PlanReady, StepDone, StepStarted
+from metier.experts.card import Card
 
 ASK = "ask"
 # Where the card of a tool, and the answer of a call, are found in `_meta`.

@@ -35,7 +35,7 @@ from metier.bridges.semantic_kernel.chat import chunk
 from metier.bridges.semantic_kernel.contents import messages_of, metadata_of
 from metier.council import Council
 from metier.events import Answered, Event, PlanReady, StepDone, Token
-from metier.expert import Expert
+from metier.experts.expert import Expert
 from metier.plan import Message
 
 Messages = str | ChatMessageContent | list[str | ChatMessageContent] | None

@@ -27,7 +27,7 @@ from metier.bridges.semantic_kernel.contents import messages_of, metadata_of
 from metier.council import Council
 from metier.errors import InvalidSettings
 from metier.events import Answered, Token
-from metier.expert import Expert
+from metier.experts.expert import Expert
 
 PROVIDER = "metier"
 # What Semantic Kernel itself puts among the settings.

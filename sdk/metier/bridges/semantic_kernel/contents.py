@@ -13,7 +13,7 @@ from semantic_kernel.contents.kernel_content import KernelContent
 from semantic_kernel.functions import FunctionResult
 
 from metier.answer import Answer
-from metier.expert import delimited
+from metier.experts.expert import delimited
 from metier.plan import Message
 
 _ROLES: dict[AuthorRole, Literal["system", "user", "assistant"]] = {

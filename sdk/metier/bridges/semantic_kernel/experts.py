@@ -25,9 +25,9 @@ from metier.bridges.schemas import annotation_of, arguments_model
 from metier.bridges.semantic_kernel.contents import value_of
 from metier.bridges.semantic_kernel.plugin import RESERVED
 from metier.bridges.tools import Granularity, Tool, experts_of
-from metier.capability import Card
 from metier.errors import ExpertFailed, InvalidInput
-from metier.expert import Expert
+from metier.experts.card import Card
+from metier.experts.expert import Expert
 
 
 def from_kernel_plugin(

@@ -21,13 +21,13 @@ from semantic_kernel.functions import (
 
 from metier.bridges.asking import Asked, asked, conversation
 from metier.bridges.semantic_kernel.contents import metadata_of
-from metier.capability import Card
 from metier.council import Council
 from metier.errors import InvalidInput
 from metier.events import Token
-from metier.expert import Expert
+from metier.experts.card import Card
+from metier.experts.expert import Expert
+from metier.experts.tools import Skill
 from metier.plan import Message
-from metier.skills import Skill
 
 ASK = "ask"
 # Where a function's card is found in `metadata.additional_properties`.

@@ -27,9 +27,9 @@ from semantic_kernel.functions import KernelFunctionMetadata
 
 from metier.bridges.semantic_kernel.plugin import CARD
 from metier.bridges.tools import distinct, identifier, sentence
-from metier.capability import Capability, Card
-from metier.embedding.embedder import Embedder
-from metier.index import CapabilityIndex, synchronised
+from metier.experts.card import Capability, Card
+from metier.models.embedder import Embedder
+from metier.planning.index import CapabilityIndex, synchronised
 from metier.planning.selecting import Selector
 
 # Functions of an orchestration, which an agent needs whatever the turn is about.

@@ -1,0 +1,1 @@
+"""What an expert is, and which experts are there."""

@@ -1,0 +1,128 @@
+"""Which model an expert runs on: the likeliest to be right, or the first of its card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from metier.errors import ModelMissing
+from metier.experts.card import Card
+from metier.models.server import InstalledModel, ModelServer
+
+# Weights, plus the context's cache and the runner.
+_OVERHEAD = 1.2
+
+
+class ModelChooser:
+    """Chooses models, and asks the server for its list once.
+
+    Args:
+        general_model: the model of the general expert, over its card's.
+        memory_bytes: what a model may take; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        *,
+        general_model: str | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self._server = server
+        self._general_model = general_model
+        self._memory_bytes = memory_bytes
+        self._installed: dict[str, InstalledModel] = {}
+
+    async def model_for(
+        self,
+        card: Card,
+        general: Card | None,
+        *,
+        chances: Mapping[str, float] | None = None,
+    ) -> InstalledModel:
+        """The model for an expert.
+
+        Of the models that are installed and fit in memory it is the likeliest to be right, else
+        the first of its card, else the first of the general expert's. Where a model of the
+        general expert was set, it runs on that one, whatever was learnt.
+
+        Args:
+            chances: probability that a model gets the task right, where that was learnt.
+
+        Raises:
+            ModelMissing: none of the models is installed.
+            ModelServerUnreachable: the server cannot be asked.
+        """
+        await self._list()
+        if card.is_general and self._general_model is not None:
+            return await self.named(self._general_model)
+        wanted = self._wanted(card, general, chances or {})
+        if found := self._usable(wanted):
+            return found[0]
+        self._installed = {}  # so that a model pulled meanwhile is seen next time
+        missing = wanted[-1] if wanted else "qwen2.5-coder:1.5b"
+        raise ModelMissing(missing)
+
+    async def models_for(
+        self,
+        card: Card,
+        general: Card | None,
+        *,
+        chances: Mapping[str, float] | None = None,
+    ) -> list[InstalledModel]:
+        """All models that an expert may run on, the one of `model_for` first, weights once each.
+
+        Raises:
+            ModelMissing, ModelServerUnreachable: as `model_for` does.
+        """
+        first = await self.model_for(card, general, chances=chances)
+        others = self._usable(self._wanted(card, general, chances or {}))
+        return list({model.digest or model.name: model for model in (first, *others)}.values())
+
+    async def named(self, name: str) -> InstalledModel:
+        """The model of this name.
+
+        Raises:
+            ModelMissing: it is not installed.
+            ModelServerUnreachable: the server cannot be asked.
+        """
+        await self._list()
+        if (found := self._installed.get(full_name(name))) is None:
+            installed = list(self._installed)
+            self._installed = {}
+            raise ModelMissing(name, installed=installed)
+        return found
+
+    async def _list(self) -> None:
+        if not self._installed:
+            listed = await self._server.list()
+            self._installed = {full_name(model.name): model for model in listed}
+
+    def _wanted(self, card: Card, general: Card | None, chances: Mapping[str, float]) -> list[str]:
+        """Names of models, the likeliest to be right first."""
+        wanted = [*sorted(chances, key=chances.__getitem__, reverse=True), *card.models]
+        if general is not None and not card.is_general:
+            wanted += [self._general_model] if self._general_model else []
+            wanted += general.models
+        return wanted
+
+    def _usable(self, names: Sequence[str]) -> list[InstalledModel]:
+        """Those that are installed and fit in memory, in this order."""
+        installed = (self._installed.get(full_name(name)) for name in names)
+        return [model for model in installed if model is not None and self._fits(model)]
+
+    def _fits(self, model: InstalledModel) -> bool:
+        return self._memory_bytes is None or model.size_bytes * _OVERHEAD < self._memory_bytes
+
+
+def full_name(model: str) -> str:
+    """The name with its tag, as the server lists it."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def physical_memory_bytes() -> int | None:
+    """The memory of this machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

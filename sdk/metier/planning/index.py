@@ -1,0 +1,312 @@
+"""The FAISS index over everything that every expert says it can do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import IndexUnavailable
+from metier.experts.card import Card
+from metier.models.embedder import Embedder, Role, Vectors
+from metier.models.nearest import EXACT_UP_TO as EXACT_UP_TO
+from metier.models.nearest import Ids, NearestVectors
+from metier.settings.files import replacing, write
+
+# Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
+FORMAT = 3
+
+
+class RowKind(StrEnum):
+    """What a vector stands for."""
+
+    NAME = "name"
+    DESCRIPTION = "description"
+    EXAMPLE = "example"
+    COUNTEREXAMPLE = "counterexample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A text of a card that has a vector."""
+
+    expert: str
+    capability: str
+    kind: RowKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A row near a query, with its cosine similarity."""
+
+    row: Row
+    similarity: float
+
+
+class CapabilityIndex:
+    """Unit vectors of card texts, searched by inner product.
+
+    Vectors have ids of their own, so that an expert can be added, replaced or removed without
+    touching the others.
+
+    Args:
+        embedder_id: whose vectors these are; vectors of different embedders are not compared.
+        dimension: length of a vector.
+    """
+
+    def __init__(self, embedder_id: str, dimension: int) -> None:
+        self.embedder_id = embedder_id
+        self._rows: dict[int, Row] = {}
+        self._hashes: dict[str, str] = {}
+        self._capabilities: dict[tuple[str, str], list[int]] = {}
+        self._next_id = 0
+        self._vectors = NearestVectors(dimension)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._vectors.dimension
+
+    @property
+    def experts(self) -> Mapping[str, str]:
+        """The experts that are in it, each with the hash of its card's texts."""
+        return self._hashes
+
+    @property
+    def rows(self) -> Mapping[int, Row]:
+        """The rows by id."""
+        return self._rows
+
+    @property
+    def capabilities(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        """The ids of the rows of each (expert, capability)."""
+        return self._capabilities
+
+    def hash(self) -> str:
+        """SHA-256 over embedder and cards; what was learnt on one hash holds only for it."""
+        content = json.dumps([self.embedder_id, sorted(self._hashes.items())])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def add(self, card: Card, vectors: Vectors) -> None:
+        """Add an expert; `vectors` has one row for each of `rows_of(card)`.
+
+        Raises:
+            ValueError: the expert is in the index, or the shape does not fit.
+        """
+        self.add_all([card], vectors)
+
+    def add_all(self, cards: Sequence[Card], vectors: Vectors) -> None:
+        """`add` for many experts at once, which is quicker; `vectors` has the rows of each in turn.
+
+        Raises:
+            ValueError: an expert is in the index, or the shape does not fit.
+        """
+        rows = [row for card in cards for row in rows_of(card)]
+        hashes: dict[str, str] = {}
+        for card in cards:
+            if card.id in self._hashes or card.id in hashes:
+                raise ValueError(f"expert {card.id!r} is in the index; use replace")
+            hashes[card.id] = hash_of(card)
+        if vectors.shape != (len(rows), self.dimension):
+            raise ValueError(f"{vectors.shape} vectors for {len(rows)} rows of {self.dimension}")
+        ids = np.arange(self._next_id, self._next_id + len(rows), dtype=np.int64)
+        self._vectors.add(ids, vectors)
+        for i, row in zip(ids.tolist(), rows, strict=True):
+            self._keep(i, row)
+        self._next_id += len(rows)
+        self._hashes |= hashes
+
+    def remove(self, expert: str) -> None:
+        """Remove an expert; one that is not there is no error."""
+        self.remove_all([expert])
+
+    def remove_all(self, experts: Collection[str]) -> None:
+        """`remove` for many experts at once."""
+        gone = {expert for expert in experts if self._hashes.pop(expert, None) is not None}
+        if not gone:
+            return
+        names = [name for name in self._capabilities if name[0] in gone]
+        ids = [i for name in names for i in self._capabilities.pop(name)]
+        self._vectors.remove(np.array(ids, dtype=np.int64))
+        for i in ids:
+            del self._rows[i]
+
+    def replace(self, card: Card, vectors: Vectors) -> None:
+        """Put an expert in the place of the one with the same id."""
+        self.remove(card.id)
+        self.add(card, vectors)
+
+    def search(self, queries: Vectors, k: int) -> list[list[Hit]]:
+        """The nearest rows of each query, best first; fewer than `k` where there are fewer."""
+        ids, similarities = self.nearest(queries, k)
+        return [
+            [
+                Hit(row=self._rows[i], similarity=float(similarity))
+                for i, similarity in zip(row_ids.tolist(), row_similarities, strict=True)
+                if i >= 0
+            ]
+            for row_ids, row_similarities in zip(ids, similarities, strict=True)
+        ]
+
+    def nearest(self, queries: Vectors, k: int) -> tuple[Ids, Vectors]:
+        """Ids and similarities, both of shape (len(queries), min(k, len(self))).
+
+        In a large index fewer may be found; the rest have the id -1.
+        """
+        return self._vectors.nearest(queries, k)
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """The vectors with these ids, shape (len(ids), dimension)."""
+        return self._vectors.vectors(ids)
+
+    def save(self, folder: Path) -> None:
+        """Write the index; a reader sees the old one or the new one, never half of one.
+
+        Raises:
+            IndexUnavailable: the folder cannot be written.
+        """
+        meta = {
+            "format": FORMAT,
+            "embedder": self.embedder_id,
+            "dimension": self.dimension,
+            "next_id": self._next_id,
+            "experts": self._hashes,
+            "rows": [[i, r.expert, r.capability, r.kind, r.text] for i, r in self._rows.items()],
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with replacing(folder / "vectors.faiss") as file:
+                self._vectors.write(file)
+                meta["sha256"] = _digest(meta, file)
+            write(folder / "rows.json", json.dumps(meta).encode())
+        except OSError as exc:
+            raise IndexUnavailable(
+                f"the index cannot be saved in {folder}: {exc.strerror}",
+                hint="Set METIER_CACHE_DIR to a folder that can be written",
+            ) from exc
+
+    @classmethod
+    def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
+        """The saved index, or None where there is none that can be trusted.
+
+        Not trusted are another format, another embedder, and rows or vectors whose hash
+        differs from the one written beside them.
+        """
+        try:
+            meta = json.loads((folder / "rows.json").read_bytes())
+            with (folder / "vectors.faiss").open("rb") as file:
+                fits = (
+                    meta["format"] == FORMAT
+                    and meta["embedder"] == embedder_id
+                    and meta.pop("sha256") == _digest(meta, file)
+                )
+                vectors = NearestVectors.read(file) if fits else None
+            return cls._from(meta, vectors) if vectors is not None else None
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            return None
+
+    @classmethod
+    def _from(cls, meta: Mapping[str, Any], vectors: NearestVectors) -> Self | None:
+        index = cls(meta["embedder"], meta["dimension"])
+        if (len(vectors), vectors.dimension) != (len(meta["rows"]), index.dimension):
+            return None
+        index._vectors = vectors
+        for i, expert, capability, kind, text in meta["rows"]:
+            # Interned: JSON has the same names again in every row.
+            names = {"expert": sys.intern(expert), "capability": sys.intern(capability)}
+            index._keep(i, Row(**names, kind=RowKind(kind), text=text))
+        index._hashes = dict(meta["experts"])
+        index._next_id = meta["next_id"]
+        return index
+
+    def _keep(self, i: int, row: Row) -> None:
+        self._rows[i] = row
+        self._capabilities.setdefault((row.expert, row.capability), []).append(i)
+
+
+async def synchronised(
+    index: CapabilityIndex | None, cards: Iterable[Card], embedder: Embedder
+) -> tuple[CapabilityIndex, bool]:
+    """The index for exactly these cards, and whether it differs from the one given.
+
+    Only texts of new and changed cards are embedded, those of a role in one batch.
+    """
+    wanted = {card.id: card for card in cards}
+    if index is not None and index.embedder_id != embedder.id:
+        index = None
+    have = index.experts if index is not None else {}
+    stale = [card for card in wanted.values() if have.get(card.id) != hash_of(card)]
+    gone = [expert for expert in have if expert not in wanted]
+    if index is not None and not stale and not gone:
+        return index, False
+    rows = [row for card in stale for row in rows_of(card)]
+    if index is None:
+        # The length of a vector is known only from one.
+        vectors = await _embedded(rows, embedder) if rows else await embedder.embed(["nothing"])
+        index = CapabilityIndex(embedder.id, vectors.shape[1])
+    else:
+        nothing = np.empty((0, index.dimension), np.float32)
+        vectors = await _embedded(rows, embedder) if rows else nothing
+        if index.dimension != vectors.shape[1]:
+            return await synchronised(None, wanted.values(), embedder)
+    index.remove_all([*gone, *(card.id for card in stale)])
+    index.add_all(stale, vectors[: len(rows)])
+    return index, True
+
+
+async def _embedded(rows: Sequence[Row], embedder: Embedder) -> Vectors:
+    """Names and descriptions are what questions are to find; examples are questions."""
+    stated = [row.kind in {RowKind.NAME, RowKind.DESCRIPTION} for row in rows]
+    parts: list[Vectors] = []
+    places: list[int] = []
+    roles: tuple[tuple[Role, bool], ...] = (("document", True), ("query", False))
+    for role, wanted in roles:
+        mine = [n for n, is_stated in enumerate(stated) if is_stated == wanted]
+        if mine:
+            parts.append(await embedder.embed([rows[n].text for n in mine], role=role))
+            places += mine
+    return np.concatenate(parts)[np.argsort(places)]
+
+
+def rows_of(card: Card) -> Iterator[Row]:
+    """The texts of a card that get a vector."""
+    for capability in card.capabilities:
+        texts = [(RowKind.NAME, capability.name.replace("_", " "))]
+        texts += [(RowKind.DESCRIPTION, capability.description)]
+        texts += [(RowKind.EXAMPLE, text) for text in capability.examples]
+        texts += [(RowKind.COUNTEREXAMPLE, text) for text in capability.counterexamples]
+        for kind, text in texts:
+            yield Row(expert=card.id, capability=capability.name, kind=kind, text=text)
+
+
+def hash_of(card: Card) -> str:
+    """SHA-256 over the card's texts that are embedded."""
+    rows = [[row.capability, row.kind, row.text] for row in rows_of(card)]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def index_folder(cache_dir: Path, embedder_id: str) -> Path:
+    """Where the index of an embedder is kept."""
+    return cache_dir / "index" / re.sub(r"[^A-Za-z0-9.]+", "-", embedder_id)
+
+
+def _digest(meta: Mapping[str, object], vectors: BufferedRandom | BufferedReader) -> str:
+    """SHA-256 over both; the file is read from its start, and stands there again."""
+    vectors.seek(0)
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    digest.update(hashlib.file_digest(vectors, "sha256").digest())
+    vectors.seek(0)
+    return digest.hexdigest()

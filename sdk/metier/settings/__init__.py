@@ -1,0 +1,11 @@
+"""What can be set, and files that are never half written."""
+
+from metier.settings.settings import (
+    DEFAULT_HOST,
+    Settings,
+    config_file,
+    normalised_host,
+    write_setting,
+)
+
+__all__ = ["DEFAULT_HOST", "Settings", "config_file", "normalised_host", "write_setting"]

@@ -1,0 +1,114 @@
+"""`auto`: one answer where it is sure, two where they agree, more only where they do not.
+
+For small models picking and voting beat discussing (SLM-MUX, arXiv 2510.05077, table 1). So what
+can be compared is sampled until the vote is clear, and what cannot is answered once, and written
+again only where its model was unsure of its own words. To sample a letter again brings nothing
+(docs/results/combining.md), so choices are put to each model once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metier.grading import choices_in
+from metier.plan import Step
+from metier.strategies.comparing import kind_of
+from metier.strategies.counting import top_two
+from metier.strategies.electing import Count, counted, declared, elected, typical
+from metier.strategies.rank import ranked
+from metier.strategies.rounds import Ask, Ballot, Poll
+from metier.strategies.strategy import Options, Sampled, Sampler, Voter
+from metier.strategies.sureness import sure_of
+from metier.strategies.vote import TEMPERATURE
+
+# Samples of all models together.
+MOST = 8
+# A model that is known to be so much weaker has no say.
+WITHIN = 0.10
+# Of an answer that is taken alone; not measured.
+SURE = 0.95
+# An answer is clear that leads by so many: mistakes are seldom the same
+# (docs/results/combining.md).
+LEAD = 2
+# Free texts, in mean cosine: the most typical one by less is judged.
+_MARGIN = 0.02
+_FREE_SAMPLES = 3
+
+
+async def auto(step: Step, sampler: Sampler) -> Sampled:
+    """The answer that the fewest calls make likely to be right.
+
+    One call where the answer was checked or is surely meant, two where they agree, else up to
+    `step.samples`, or `MOST`, until one leads by two. Of choices one call a model.
+    """
+    voters = await sampler.voters("models")
+    if not step.members:
+        voters = near_in_skill(voters)
+    most = step.samples or MOST
+    if choices_in(sampler.task.text) is not None:
+        most = min(most, len(voters))
+    poll = Poll(sampler)
+    await poll.ask([_ask(voters, 0)])
+    if poll.ballots and (poll.over or most == 1 or _is_sure(poll.ballots[0])):
+        count = await counted(poll.ballots, sampler)
+        return declared(count, count.groups[0], poll, weights=[1.0], share=None)
+    texts = [ballot.sampled.text for ballot in poll.ballots]
+    if poll.ballots and kind_of(sampler.task.text, sampler.output, texts) is None:
+        return await _free(poll, voters, min(most, _FREE_SAMPLES), sampler)
+    return await _voted(poll, voters, most, sampler)
+
+
+def near_in_skill(voters: Sequence[Voter]) -> list[Voter]:
+    """The best voter and those that are known to be about as skilled; the best one first.
+
+    Where skills are not known, only the step's own choice: a second model that is much weaker
+    takes more from a vote than it gives.
+    """
+    known = [voter for voter in voters if voter.skill is not None]
+    if not known:
+        return list(voters[:1])
+    ordered = sorted(known, key=lambda voter: -(voter.skill or 0.0))
+    least = (ordered[0].skill or 0.0) - WITHIN
+    return [voter for voter in ordered if (voter.skill or 0.0) >= least]
+
+
+def _ask(voters: Sequence[Voter], number: int) -> Ask:
+    """Sample `number` of the voters in turn: each is asked as its card says, then sampled."""
+    before, place = divmod(number, len(voters))
+    if not before:
+        return Ask(voter=voters[place])
+    return Ask(voter=voters[place], options=Options(draw=before - 1, temperature=TEMPERATURE))
+
+
+def _is_sure(ballot: Ballot) -> bool:
+    sure = sure_of(ballot)
+    return sure is not None and sure >= SURE
+
+
+async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
+    """Samples of the voters in turn until one answer is clearly ahead."""
+    for number in range(1, most):
+        count = await counted(poll.ballots, sampler) if poll.ballots else None
+        if poll.over or (count is not None and _is_clear(count)):
+            break
+        await poll.ask([_ask(voters, number)])
+    poll.require()
+    return await elected(await counted(poll.ballots, sampler), sampler, poll)
+
+
+def _is_clear(count: Count) -> bool:
+    """Whether one answer is ahead by enough."""
+    first, second = top_two(count.groups)
+    return first - second >= LEAD
+
+
+async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
+    """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
+    for number in range(1, most):
+        await poll.ask([_ask(voters, number)])
+    count = await counted(poll.ballots, sampler)
+    if len(poll.ballots) > 1 and count.kind is None:
+        near = sorted(await typical(count, sampler, [1.0] * len(count.ballots)))
+        if near[-1] - near[-2] < _MARGIN:
+            return await ranked(poll, sampler)
+    return await elected(count, sampler, poll)

@@ -1,0 +1,63 @@
+"""`cascade`: the cheapest model answers, and a dearer one only where that is not sure enough.
+
+FrugalGPT (Chen et al. 2023) stops where a scorer is content; here the scorer is free: what the
+expert says of its own answer, else how likely its model found its own words. Before that a
+question may skip the cheap models, as in RouteLLM (Ong et al. 2024), where outcomes have taught
+how often each model is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metier.plan import Step
+from metier.strategies.electing import counted, declared
+from metier.strategies.rounds import Ask, Ballot, Poll
+from metier.strategies.strategy import Sampled, Sampler, Voter
+from metier.strategies.sureness import sure_of, verified
+
+# Not measured yet: the mean probability of a token in an answer that is taken.
+SURE = 0.85
+# A dearer model that is likelier to be right by so much is asked at once.
+GAP = 0.25
+
+
+async def cascade(
+    step: Step, sampler: Sampler, *, sure: float = SURE, verify: bool = False
+) -> Sampled:
+    """The first answer that is sure enough, the cheapest model first; else the dearest one's.
+
+    Args:
+        sure: the least confidence of an answer that is taken, between 0 and 1.
+        verify: take the model's own verdict on its answer for its confidence, which costs a
+            call of one token.
+    """
+    poll = Poll(sampler)
+    for voter in routed(await sampler.voters("models")):
+        came = await poll.ask([Ask(voter=voter)])
+        if poll.over or (came and await _confidence(came[0], sampler, verify=verify) >= sure):
+            break
+    poll.require()
+    count = await counted(poll.ballots, sampler)
+    answered = [n for n, group in enumerate(count.groups) if group is not None]
+    taken = answered[-1] if answered else len(count.groups) - 1
+    weights = [float(n == taken) for n in range(len(count.groups))]
+    return declared(count, count.groups[taken], poll, weights=weights, share=None)
+
+
+def routed(voters: Sequence[Voter]) -> list[Voter]:
+    """The cheapest first, less those that a dearer one is likelier to beat by `GAP`."""
+    chain = sorted(voters, key=lambda voter: voter.size_bytes)
+    skills = [voter.skill for voter in chain if voter.skill is not None]
+    if len(skills) < len(chain):
+        return chain
+    return [
+        voter
+        for n, voter in enumerate(chain)
+        if all(skill - skills[n] < GAP for skill in skills[n + 1 :])
+    ]
+
+
+async def _confidence(ballot: Ballot, sampler: Sampler, *, verify: bool) -> float:
+    told = await verified(ballot, sampler) if verify else sure_of(ballot)
+    return 0.0 if told is None else told

@@ -1,0 +1,48 @@
+"""`gate`: a sparse mixture of experts. The planner's scores are the gate; few experts are asked.
+
+The shares are a softmax over how well an expert fits times how skilled it is, of the best two
+(Shazeer et al. 2017, "Outrageously Large Neural Networks"). One that gets nearly all is asked
+alone, so that a clear question costs no more than `single`.
+"""
+
+from __future__ import annotations
+
+from metier.grading import choices_in
+from metier.plan import Step
+from metier.strategies.average import averaged
+from metier.strategies.counting import gate as shares_of
+from metier.strategies.electing import counted, elected
+from metier.strategies.rounds import Ask, Poll
+from metier.strategies.strategy import Options, Sampled, Sampler, Voter
+
+_TOP = 2
+_TEMPERATURE = 0.5
+# Who gets less is not asked.
+_LEAST = 0.15
+
+
+async def gate(step: Step, sampler: Sampler) -> Sampled:
+    """The experts that the gate lets through, their answers weighed by it.
+
+    Choices are averaged, other answers put to the vote; one that abstains loses its share.
+    """
+    voters = await sampler.voters("experts")
+    scores = [voter.fit * _skill(voter) for voter in voters]
+    shares = shares_of(scores, top=_TOP, temperature=_TEMPERATURE, least=_LEAST)
+    chosen = [(voter, share) for voter, share in zip(voters, shares, strict=True) if share > 0]
+    if len(chosen) == 1:
+        return await sampler.sample(chosen[0][0], options=Options(live=True))
+    if (choices := choices_in(sampler.task.text)) is not None:
+        asked, weights = zip(*chosen, strict=True)
+        return await averaged(choices, asked, weights, sampler)
+    poll = Poll(sampler)
+    await poll.ask([Ask(voter=voter) for voter, _ in chosen])
+    poll.require()
+    count = await counted(poll.ballots, sampler)
+    share_by_voter = dict(chosen)
+    weights = [share_by_voter[ballot.voter] for ballot in count.ballots]
+    return await elected(count, sampler, poll, weights=weights)
+
+
+def _skill(voter: Voter) -> float:
+    return 1.0 if voter.skill is None else voter.skill

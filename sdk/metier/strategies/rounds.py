@@ -1,0 +1,138 @@
+"""Asking several voters: by model, side by side where there is room, until time or calls end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import anyio
+
+from metier.answer import Vote
+from metier.errors import DeadlineExceeded, MetierError
+from metier.grading import Kind
+from metier.strategies.comparing import kind_of, shown
+from metier.strategies.strategy import Options, Prompt, Sampled, Sampler, Voter
+
+# Kept back of the time that is left, for counting the votes and composing.
+_RESERVE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One sample that is wanted."""
+
+    voter: Voter
+    options: Options = Options()
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """An answer that came, and from whom."""
+
+    voter: Voter
+    sampled: Sampled
+
+
+class Poll:
+    """The answers to one step so far, and what went wrong.
+
+    Args:
+        step_sampler: who is asked.
+    """
+
+    def __init__(self, step_sampler: Sampler) -> None:
+        self._sampler = step_sampler
+        self._overdue = False
+        self.ballots: list[Ballot] = []
+        self.failed: list[tuple[Voter, MetierError]] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether no time or no call is left to ask again."""
+        return self._overdue or self._sampler.calls_left < 1
+
+    async def ask(self, asks: Sequence[Ask]) -> list[Ballot]:
+        """Take these samples; one that fails is left out and remembered.
+
+        Each model is asked all that it is asked before the next one is, so that no model has to
+        be loaded twice. What has not come shortly before the deadline is given up.
+
+        Returns:
+            The new ballots, in the order of `asks`.
+        """
+        came: dict[int, Ballot] = {}
+        deadline = anyio.current_effective_deadline() - _RESERVE_S
+        with anyio.move_on_after(max(0.0, deadline - anyio.current_time())) as scope:
+            for _, block in groupby(_by_model(asks), key=lambda pair: pair[1].voter.model):
+                await self._side_by_side(list(block), came)
+        self._overdue = self._overdue or scope.cancelled_caught
+        ballots = [came[n] for n in sorted(came)]
+        self.ballots += ballots
+        return ballots
+
+    async def _side_by_side(
+        self, block: Sequence[tuple[int, Ask]], came: dict[int, Ballot]
+    ) -> None:
+        room = max(1, self._sampler.slots(block[0][1].voter))
+        for start in range(0, len(block), room):
+            if self._sampler.calls_left < 1:
+                return
+            async with anyio.create_task_group() as group:
+                for number, ask in block[start : start + min(room, self._sampler.calls_left)]:
+                    group.start_soon(self._one, number, ask, came)
+
+    async def _one(self, number: int, ask: Ask, came: dict[int, Ballot]) -> None:
+        try:
+            sampled = await self._sampler.sample(ask.voter, options=ask.options, prompt=ask.prompt)
+        except MetierError as exc:
+            self.failed.append((ask.voter, exc))
+            self._sampler.tell(lost_vote(ask.voter, exc))
+            return
+        ballot = Ballot(voter=ask.voter, sampled=sampled)
+        came[number] = ballot
+        kind = kind_of(self._sampler.task.text, self._sampler.output, [sampled.text])
+        self._sampler.tell(vote_of(ballot, kind))
+
+    def require(self) -> None:
+        """Raise where nobody has answered.
+
+        Raises:
+            MetierError: the first thing that went wrong.
+        """
+        if self.ballots:
+            return
+        if self.failed:
+            raise self.failed[0][1]
+        raise DeadlineExceeded("no answer came in time")
+
+    def lost(self) -> tuple[Vote, ...]:
+        """Those who could not answer."""
+        return tuple(lost_vote(voter, exc) for voter, exc in self.failed)
+
+
+def vote_of(
+    ballot: Ballot, kind: Kind | None, *, weight: float = 1.0, chosen: bool = False
+) -> Vote:
+    """A ballot as it is told."""
+    sampled = ballot.sampled
+    return Vote(
+        expert=sampled.expert,
+        model=", ".join(sampled.models) or ballot.voter.model,
+        answer="" if sampled.abstained else shown(sampled.text, kind),
+        weight=round(weight, 6),
+        confidence=sampled.confidence,
+        chosen=chosen,
+    )
+
+
+def _by_model(asks: Sequence[Ask]) -> list[tuple[int, Ask]]:
+    """The asks with their numbers, those of a model together, models as they first come."""
+    order = list(dict.fromkeys(ask.voter.model for ask in asks))
+    return sorted(enumerate(asks), key=lambda pair: order.index(pair[1].voter.model))
+
+
+def lost_vote(voter: Voter, exc: MetierError) -> Vote:
+    """One who could not answer, as it is told."""
+    return Vote(expert=voter.expert, model=voter.model, weight=0.0, error=exc.code)

@@ -1,0 +1,182 @@
+"""The seam to strategies: a pure async function over a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from metier.answer import Source, Span, Vote
+from metier.experts.card import Card
+from metier.experts.expert import Task
+from metier.learning.voting import VoteModel
+from metier.models.embedder import Vectors
+from metier.models.server import Chunk
+from metier.plan import Message, Step
+from metier.sandbox import Sandbox
+
+Prompt = Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voter:
+    """An expert on a model, and what is known of the two before they are asked.
+
+    Attributes:
+        model: the expert's own choice where it is empty.
+        skill: how probable it is that this model gets this step right, where outcomes have
+            taught it.
+        fit: how probable the planner finds it that this expert is the right one.
+        size_bytes: of the model; 0 where it is not known.
+    """
+
+    expert: str
+    model: str = ""
+    skill: float | None = None
+    fit: float = 1.0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one sample is taken.
+
+    Attributes:
+        draw: tells samples of one voter apart: it is added to the seed.
+        temperature: the card's where it is None.
+        live: let the words out as they come, where the expert's card says `direct`. At most one
+            sample of a step may be live.
+    """
+
+    draw: int = 0
+    temperature: float | None = None
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """One whole answer to a step, of one expert or made of several.
+
+    Attributes:
+        checked: whether the expert's own check passed; None where it has none.
+        confidence: how probable the expert finds it that the answer is right, between 0 and 1.
+        abstained: whether the text only says that the expert is not sure enough to answer.
+        logprob: mean log-probability of the tokens that its models wrote; None where no server
+            told.
+        votes: the answers that it was made of; empty where there was one.
+        agreement: the share of the votes' weight that it has; None where nothing was counted.
+        spans: who wrote what, where several models wrote one text.
+    """
+
+    text: str
+    expert: str
+    models: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    checked: bool | None = None
+    confidence: float | None = None
+    abstained: bool = False
+    logprob: float | None = None
+    votes: tuple[Vote, ...] = ()
+    agreement: float | None = None
+    spans: tuple[Span, ...] = ()
+
+
+class Sampler(Protocol):
+    """Asks experts and models about the step at hand. Every call counts against the budget."""
+
+    @property
+    def task(self) -> Task:
+        """What is asked."""
+        ...
+
+    @property
+    def output(self) -> str:
+        """The kind of answer that the chosen capability promises, such as `number`."""
+        ...
+
+    @property
+    def own(self) -> Voter:
+        """The step's expert on the model of its choice."""
+        ...
+
+    @property
+    def calls_left(self) -> int:
+        """How many model calls this step may still make."""
+        ...
+
+    @property
+    def judge(self) -> Voter:
+        """Who compares and joins answers: the general expert, where there is one."""
+        ...
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where programs that are compared are run, and nowhere else."""
+        ...
+
+    @property
+    def voting(self) -> VoteModel | None:
+        """How the answers of several models add up, where past votes have taught it."""
+        ...
+
+    async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
+        """Who may be asked: the step's members, where it names some.
+
+        Args:
+            among: else the step's expert on each of its models that is installed, or each of the
+                step's candidates on the model of its choice. The step's own expert comes first.
+
+        Raises:
+            ModelMissing: a model that the step names is not installed.
+        """
+        ...
+
+    def slots(self, voter: Voter) -> int:
+        """How many requests to its model run side by side."""
+        ...
+
+    async def sample(
+        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+    ) -> Sampled:
+        """One answer.
+
+        Args:
+            prompt: what its model is asked, without the expert's own code; the step's task,
+                answered by that code, where not given.
+
+        Raises:
+            MetierError: it has no answer.
+        """
+        ...
+
+    async def probe(
+        self, voter: Voter, prompt: Prompt, labels: Sequence[str]
+    ) -> Mapping[str, float]:
+        """How probable its model finds each label as its next word; the sum is 1.
+
+        Raises:
+            MetierError: the model cannot be asked.
+        """
+        ...
+
+    def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        """Its model's reply with the log-probability of each token.
+
+        A prompt that ends with words of the assistant is gone on with, not answered.
+        """
+        ...
+
+    def card(self, voter: Voter) -> Card:
+        """The card of the voter's expert."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector a text."""
+        ...
+
+    def tell(self, vote: Vote) -> None:
+        """Say that an answer has come, or could not be had."""
+        ...
+
+
+Strategy = Callable[[Step, Sampler], Awaitable[Sampled]]

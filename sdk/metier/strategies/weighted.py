@@ -1,0 +1,90 @@
+"""`weighted`: a vote in which who is more often right, or surer, counts for more.
+
+Where past votes have taught how the models' answers add up, each answer weighs as much as it is
+likely to be right (`metier.learning.voting`). Else weights are the log-odds of measured skills
+where outcomes have taught them; else a softmax over confidences, as in CISC (Taubenfeld et al.
+2025, "Confidence Improves Self-Consistency in LLMs").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from metier.experts.model_choice import full_name
+from metier.grading import Label
+from metier.learning.voting import VoteModel
+from metier.plan import Step
+from metier.strategies.counting import log_odds, softmax
+from metier.strategies.electing import Count, counted, elected
+from metier.strategies.rounds import Ballot, Poll
+from metier.strategies.strategy import Sampled, Sampler
+from metier.strategies.sureness import sure_of
+from metier.strategies.vote import SAMPLES, asks_for
+
+# Of confidences between 0 and 1: one that is 0.2 higher counts for about 1.5 times as much.
+_TEMPERATURE = 0.5
+
+
+async def weighted(step: Step, sampler: Sampler) -> Sampled:
+    """The answer with the most weight: one of every member, or several of the only one."""
+    voters = await sampler.voters("models")
+    samples = step.samples or (len(voters) if len(voters) > 1 else SAMPLES)
+    poll = Poll(sampler)
+    await poll.ask(asks_for(voters, samples))
+    poll.require()
+    count = await counted(poll.ballots, sampler)
+    learnt = None if sampler.voting is None else by_votes(count, sampler.voting)
+    weights = learnt or by_skill(count) or by_confidence(poll.ballots)
+    return await elected(count, sampler, poll, weights=weights)
+
+
+def by_votes(count: Count, voting: VoteModel) -> list[float] | None:
+    """How probable each ballot's answer is, shared among those who gave it.
+
+    None where it says nothing: of free texts, of an expert or a model that it has not met, or of
+    one that answered twice.
+    """
+    ballots = count.ballots
+    names = [full_name(ballot.voter.model) for ballot in ballots]
+    columns = {full_name(name): n for n, name in enumerate(voting.voters)}
+    skills = {name: ballot.voter.skill for name, ballot in zip(names, ballots, strict=True)}
+    known = {name: skill for name, skill in skills.items() if skill is not None}
+    if count.kind is None or len(known) < len(names) or not known.keys() <= columns.keys():
+        return None
+    votes = np.full((1, len(columns)), -1)
+    beliefs = np.full((1, len(columns)), np.nan)
+    for name, group in zip(names, count.groups, strict=True):
+        votes[0, columns[name]] = -1 if group is None else group
+        beliefs[0, columns[name]] = known[name]
+    options = len(count.kind.labels) if isinstance(count.kind, Label) else 0
+    (shares,) = voting.predict(votes, beliefs, options=[options])
+    return [
+        float(shares[columns[name]]) / max(1, count.groups.count(group))
+        for name, group in zip(names, count.groups, strict=True)
+    ]
+
+
+def by_skill(count: Count) -> list[float] | None:
+    """The log-odds of each ballot's measured skill; None where one is not known, or all are alike.
+
+    Skills that are all at or below chance weigh nothing, and say nothing.
+    """
+    skills = [ballot.voter.skill for ballot in count.ballots]
+    known = [skill for skill in skills if skill is not None]
+    if len(known) < len(skills) or len(set(known)) < 2:
+        return None
+    choices = len(count.kind.labels) if isinstance(count.kind, Label) else 2
+    weights = [log_odds(skill, choices=choices) for skill in known]
+    return weights if any(weights) else None
+
+
+def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
+    """Shares by how sure each ballot is; all alike where nobody says."""
+    sure = [sure_of(ballot) for ballot in ballots]
+    known = [each for each in sure if each is not None]
+    mean = math.fsum(known) / len(known) if known else 0.0
+    shares = softmax([mean if each is None else each for each in sure], temperature=_TEMPERATURE)
+    return [share * len(ballots) for share in shares]

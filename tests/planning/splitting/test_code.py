@@ -1,0 +1,37 @@
+"""Whether a text brings a program with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier.planning.splitting.code import brings_code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fix it:\n```python\nx = 1\n```",
+        "```js\nlet x\n```",
+        "What does this do?\ndef f(x):\n    return x",
+        "int x;\n#include <stdio.h>",
+        "public static void main(String[] a) {",
+        "```go\nnever closed",
+    ],
+)
+def test_a_program_is_recognised(text: str) -> None:
+    assert brings_code(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write a function that adds two numbers.",
+        "```text\nDear Ann\n```",
+        "```\nDear Ann\n```",
+        "What is a class of drugs?",
+        "Use `x = 1` here.",
+        "```python\n```",
+    ],
+)
+def test_what_only_speaks_of_programs_brings_none(text: str) -> None:
+    assert not brings_code(text)

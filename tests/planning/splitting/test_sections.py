@@ -1,0 +1,54 @@
+"""Parts that the asker set apart."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metier.planning.splitting.clauses import clauses, set_apart
+
+CODE = "Complete this function.\n```python\ndef f(x):\n\n    1. x\n\n2. y\n```"
+STORY = "Ann has 3 pens. She buys 4 more. How many has she?"
+EXAM = "He coughs. Which of the following is best?\nA) tea\nB) rest"
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        (f"1. {STORY}\n\n2. {CODE}", (STORY, CODE)),
+        (f"1) {STORY}\n\n2) {CODE}\n\n3) {EXAM}", (STORY, CODE, EXAM)),
+        (f"I have two questions. First: {STORY}\n\nSecond: {EXAM}", (STORY, EXAM)),
+        (f"Two things, please: first, {STORY}\n\nSecondly, {CODE}", (STORY, CODE)),
+        (f"Question 1: {STORY}\n\nQuestion 2: {CODE}", (STORY, CODE)),
+        (f"{STORY}\n\nAlso, {EXAM}", (STORY, EXAM)),
+        (f"{STORY}\n\nAlso, something else: {CODE}", (STORY, CODE)),
+        (f"{CODE}\n\nAnother question: {STORY}", (CODE, STORY)),
+    ],
+)
+def test_parts_that_are_set_apart_stay_whole(question: str, parts: tuple[str, ...]) -> None:
+    assert set_apart(question) == parts
+    assert tuple(clause.text for clause in clauses(question)) == parts
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        STORY,
+        CODE,
+        EXAM,
+        "He walks home.\n\nAlso, he buys bread on the way home.",
+        "There are 2 boxes here.\n\n2. is not a part of a list",
+        f"{STORY}\n\nThen she gives 2 away.\n\nHow many are left?",
+        f"1. {STORY}\n\n3. {CODE}",
+        f"1. {STORY}\n2. {CODE}",
+    ],
+)
+def test_what_is_no_division_is_left_to_the_clauses(question: str) -> None:
+    assert set_apart(question) == ()
+
+
+@given(st.text(alphabet="ab 12.:\n?)`", max_size=80))
+def test_no_word_is_lost_in_any_text(question: str) -> None:
+    found = set_apart(question)
+    assert all(part in question for part in found)

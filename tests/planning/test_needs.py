@@ -1,0 +1,126 @@
+"""One step or several: by grammar, and learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metier.errors import IndexUnavailable, InvalidInput
+from metier.models.embedder import Vectors, unit
+from metier.planning.needs import SeveralNeeds, asks_several
+
+VERBS = ("draw", "print", "translate", "send", "describe", "sort", "read", "count")
+NOUNS = ("letter", "picture", "list", "song", "page")
+SINGLE = [f"Please {verb} the {noun}." for verb in VERBS for noun in NOUNS]
+SEVERAL = [
+    f"Please {verb} the {noun}, then {VERBS[n - 1]} it."
+    for n, verb in enumerate(VERBS)
+    for noun in NOUNS
+]
+TEXTS = SINGLE + SEVERAL
+LABELS = [False] * len(SINGLE) + [True] * len(SEVERAL)
+
+
+def vectors(texts: list[str]) -> Vectors:
+    return unit([[text.count(letter) + 1 for letter in "aeiou"] for text in texts])
+
+
+def learnt() -> SeveralNeeds:
+    return SeveralNeeds.fit(TEXTS, vectors(TEXTS), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("What is 2 plus 2?", False),
+        ("Tom has 3 apples. He eats 2. How many are left?", False),
+        ("Translate the letter and then send it to Ann.", True),
+    ],
+)
+def test_grammar_alone_tells_one_step_from_several(question: str, several: bool) -> None:
+    assert asks_several(question) is several
+
+
+def test_what_was_labelled_is_learnt() -> None:
+    new = ["Please wash the car.", "Please wash the car, then sell it."]
+    chances = learnt().predict(new, vectors(new))
+    assert chances[0] < 0.5 < chances[1]
+    assert ((chances >= 0) & (chances <= 1)).all()
+
+
+def test_labels_that_grammar_does_not_tell_are_learnt_too() -> None:
+    labels = [text.split()[1] in VERBS[:4] for text in SINGLE]
+    head = SeveralNeeds.fit(SINGLE, vectors(SINGLE), labels)
+    new = ["Please draw the map.", "Please count the map."]
+    assert (head.predict(new, vectors(new)) > 0.5).tolist() == [True, False]
+
+
+def test_of_many_requests_an_even_selection_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metier.planning.needs._ROWS", 30)
+    assert len(learnt().vectors) == 27
+
+
+def test_what_was_learnt_is_saved_and_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "needs.npz"
+    learnt().save(file)
+    loaded = SeveralNeeds.load(file)
+    assert loaded is not None
+    assert np.array_equal(
+        loaded.predict(TEXTS, vectors(TEXTS)), learnt().predict(TEXTS, vectors(TEXTS))
+    )
+
+
+def test_what_another_embedder_learnt_is_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "needs.npz"
+    learnt().save(file, embedder_id="e")
+    assert SeveralNeeds.load(file, embedder_id="e") is not None
+    assert SeveralNeeds.load(file, embedder_id="other") is None
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "text", "array", "shape", "nan", "pickle"])
+def test_a_damaged_file_is_as_none(damage: str, tmp_path: Path) -> None:
+    file = tmp_path / "needs.npz"
+    if damage != "missing":
+        learnt().save(file)
+    match damage:
+        case "cut":
+            file.write_bytes(file.read_bytes()[:-200])
+        case "text":
+            file.write_text("no archive")
+        case "array":
+            with file.open("wb") as out:
+                np.save(out, np.zeros(3))
+        case "shape" | "nan" | "pickle":
+            with np.load(file) as stored:
+                arrays = dict(stored)
+            worse = {
+                "shape": arrays["weights"][1:],
+                "nan": arrays["weights"] * np.nan,
+                "pickle": np.array([{}], dtype=object),
+            }
+            np.savez(file, allow_pickle=True, **{**arrays, "weights": worse[damage]})
+        case _:
+            pass
+    assert SeveralNeeds.load(file) is None
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnavailable, match="cannot be written"):
+        learnt().save(tmp_path / "nowhere" / "needs.npz")
+
+
+def test_labels_of_one_kind_teach_nothing() -> None:
+    with pytest.raises(InvalidInput, match="both needed"):
+        SeveralNeeds.fit(SINGLE, vectors(SINGLE), [False] * len(SINGLE))
+
+
+def test_lengths_that_differ_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="80 texts, 80 vectors and 79 labels differ"):
+        SeveralNeeds.fit(TEXTS, vectors(TEXTS), LABELS[1:])
+
+
+def test_vectors_of_another_embedder_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="learnt with dimension 5"):
+        learnt().predict(["hello"], unit([[1.0, 2.0]]))

@@ -1,0 +1,88 @@
+"""Programs that do the same are one answer, however they are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier.grading import Code, Label, Number, Text
+from metier.sandbox import Sandboxes
+from metier.strategies.behaviour import behaviours
+from metier.strategies.comparing import grouped, kind_of
+
+pytestmark = pytest.mark.anyio
+
+
+def program(code: str) -> str:
+    return f"Here it is:\n```python\n{code}\n```\nIt works."
+
+
+LOOP = program(
+    "def double_all(numbers: list) -> list:\n"
+    "    out = []\n"
+    "    for n in numbers:\n"
+    "        out.append(n * 2)\n"
+    "    return out"
+)
+SHORT = program("def double_all(xs: list) -> list:\n    return [x + x for x in xs]")
+WRONG = program("def double_all(xs: list) -> list:\n    return [x * x for x in xs]")
+ENDLESS = program("def double_all(xs: list) -> list:\n    while True:\n        pass")
+QUESTION = "Write double_all(numbers) that doubles each, e.g. double_all([1, 2]) == [2, 4]."
+
+
+async def groups(*texts: str, question: str = QUESTION) -> list[int | None]:
+    return await grouped(texts, Code(), question, Sandboxes())
+
+
+async def test_programs_are_the_same_by_what_they_do() -> None:
+    assert await groups(LOOP, SHORT, WRONG) == [0, 0, 2]
+
+
+async def test_a_program_that_never_ends_answers_nothing() -> None:
+    assert await groups(ENDLESS, LOOP, SHORT) == [None, 1, 1]
+
+
+async def test_a_text_without_a_program_answers_nothing() -> None:
+    assert await groups("I cannot.", LOOP) == [None, 1]
+
+
+async def test_inputs_are_made_where_the_question_has_none() -> None:
+    add = program("def add(a: int, b: int) -> int:\n    return a + b")
+    plus = program("def add(x: int, y: int) -> int:\n    return y + x")
+    minus = program("def add(a: int, b: int) -> int:\n    return a - b")
+    assert await groups(add, minus, plus, question="Add two numbers.") == [0, 1, 0]
+
+
+async def test_programs_without_a_function_are_compared_as_written() -> None:
+    assert await groups(program("x = 1"), program("x  =  1  # one"), program("x = 2")) == [0, 0, 2]
+
+
+async def test_a_call_in_the_question_that_is_no_literal_is_not_run() -> None:
+    question = "Use double_all(__import__('os').listdir('/')) or double_all([5])."
+    (told,) = await behaviours([LOOP], question, Sandboxes()) or [None]
+    assert told is not None
+    assert "[10]" in told
+    assert "bin" not in told
+
+
+@pytest.mark.parametrize(
+    ("question", "output", "texts", "kind"),
+    [
+        ("Which?\nA) iron\nB) wood", "text", ["whatever"], Label),
+        ("How many are left?", "text", ["There are 7 left.", "Answer: 8"], Number),
+        ("What is it?", "number", ["Answer: 8"], Number),
+        ("Write add", "code", [SHORT, LOOP], Code),
+        ("Who wrote it?", "text", ["Answer: Jane Austen", "**Jane Austen**"], Text),
+        (
+            "How many stars are there?",
+            "text",
+            ["It depends on many things, and nobody can really say."] * 2,
+            None,
+        ),
+        ("Tell me a story", "text", ["Once upon a time there was a very old king."], None),
+    ],
+)
+def test_what_kind_of_answer_is_wanted(
+    question: str, output: str, texts: list[str], kind: type | None
+) -> None:
+    found = kind_of(question, output, texts)
+    assert (None if found is None else type(found)) is kind
