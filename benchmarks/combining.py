@@ -47,10 +47,10 @@ from metier.grading import is_right
 from metier.learning.voting import VoteModel
 from metier.models.embedder import Vectors
 from metier.models.server import ChatRequest, Chunk, Sampling
-from metier.plan import Step, StrategyName
+from metier.plan import OptionValue, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.settings import Settings
-from metier.strategies import STRATEGIES, Options, Sampled, Voter
+from metier.strategies import Sampled, SampleOptions, Strategies, Voter
 from metier.strategies.strategy import Prompt
 from metier_math.calculator import Calculator
 from metier_math.doubts import doubts
@@ -60,9 +60,9 @@ from metier_math.reading import worked
 TEMPERATURE = 0.7
 MAX_TOKENS = 500
 # Strategies that ask what cannot be kept by question: on the first rows only.
-SLOW: tuple[StrategyName, ...] = ("rank", "mixture", "defer")
+SLOW: tuple[str, ...] = ("rank", "mixture", "defer")
 # For questions with choices.
-CLOSED: tuple[StrategyName, ...] = ("vote", "mux", "weighted", "average", "cascade", "auto")
+CLOSED: tuple[str, ...] = ("vote", "mux", "weighted", "average", "cascade", "auto")
 N_SLOW = 50
 N_OTHER = 40
 # At most so many samples in a vote.
@@ -85,7 +85,7 @@ class Field:
     name: str
     load: Callable[..., list[Asked]]
     models: tuple[str, ...]
-    strategies: tuple[StrategyName, ...]
+    strategies: tuple[str, ...]
     n: int
     skip: int
 
@@ -195,7 +195,11 @@ class Bench:
         return np.ones((len(texts), 1), dtype=np.float32)
 
     async def sample(
-        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+        self,
+        voter: Voter,
+        *,
+        options: SampleOptions = SampleOptions(),
+        prompt: Prompt | None = None,
     ) -> Sampled:
         if self.row.choices and prompt is None:
             return await self._letter(voter, options)
@@ -240,7 +244,7 @@ class Bench:
         doubted = bool(doubts(self.row.question, working, result))
         return self.samples.judged(kept, result.text, doubted=doubted)
 
-    async def _letter(self, voter: Voter, options: Options) -> Sampled:
+    async def _letter(self, voter: Voter, options: SampleOptions) -> Sampled:
         """One token, the likeliest or drawn from its probabilities."""
         assert self.row.choices is not None
         kept = await self.samples.probe(voter.model, self.row.messages, self.row.choices.labels)
@@ -302,7 +306,7 @@ class Run(BaseModel):
     """
 
     key: str
-    strategy: StrategyName
+    strategy: str
     revision: str
     right: bool
     calls: int
@@ -311,13 +315,13 @@ class Run(BaseModel):
     deferrals: int = 0
 
 
-async def run(name: StrategyName, bench: Bench) -> Run:
+async def run(name: str, bench: Bench) -> Run:
     """One question by one strategy; no answer is a wrong one."""
-    samples = N_VOTES if name == "vote" else None
-    step = Step(id="1", task=bench.task.text, expert="general", strategy=name, samples=samples)
+    options: dict[str, OptionValue] = {"samples": N_VOTES} if name == "vote" else {}
+    step = Step(id="1", task=bench.task.text, expert="general", strategy=name, options=options)
     right, deferrals = False, 0
     try:
-        sampled = await STRATEGIES[name](step, bench)
+        sampled = await Strategies().run(step, bench)
         right = (await is_right(sampled.text, bench.row.gold)).is_right
         deferrals = sum(span.model == bench.models[0] for span in sampled.spans)
     except MetierError as exc:
@@ -379,19 +383,19 @@ class Measuring:
             whole=whole,
         )
 
-    async def learn(self, rows: Sequence[Asked]) -> StrategyName:
+    async def learn(self, rows: Sequence[Asked]) -> str:
         """Each model's accuracy on these rows, and which of vote and mux is better on them."""
         for model in self._field.models:
             runs = [await run("single", self._bench(row, [model])) for row in rows]
             self._skills[model] = sum(each.right for each in runs) / len(runs)
             say(f"{self._field.name}, other rows: {model} {self._skills[model]:.2f}")
-        candidates: tuple[StrategyName, ...] = ("vote", "mux")
+        candidates: tuple[str, ...] = ("vote", "mux")
         found = {name: await self._runs(name, rows) for name in candidates}
         for name, runs in found.items():
             say(f"{self._field.name}, other rows: {name} {sum(each.right for each in runs)}")
         return max(candidates, key=lambda name: sum(each.right for each in found[name]))
 
-    async def _runs(self, name: StrategyName, rows: Sequence[Asked]) -> list[Run]:
+    async def _runs(self, name: str, rows: Sequence[Asked]) -> list[Run]:
         runs: list[Run] = []
         for number, row in enumerate(rows, 1):
             runs.append(await self._run(name, row))
@@ -400,14 +404,14 @@ class Measuring:
                 say(f"{self._field.name} {name} {number}/{len(rows)}: {right} right")
         return runs
 
-    async def _run(self, name: StrategyName, row: Asked) -> Run:
+    async def _run(self, name: str, row: Asked) -> Run:
         if name not in SLOW:
             return await run(name, self._bench(row, self._field.models))
         bench = self._bench(row, self._field.models, whole=True)
         kept = self._kept.get((name, _key(bench)))
         return kept or self._kept.add(await run(name, bench))
 
-    async def report(self, rows: Sequence[Asked], chosen: StrategyName) -> dict[str, Metric]:
+    async def report(self, rows: Sequence[Asked], chosen: str) -> dict[str, Metric]:
         """Every strategy on these rows."""
         name = self._field.name
         best = max(self._field.models, key=lambda model: self._skills[model])
@@ -416,7 +420,7 @@ class Measuring:
         for model in self._field.models:
             alone = [await run("single", self._bench(row, [model])) for row in rows]
             metrics[f"{name}.{model}"] = share_of([each.right for each in alone])
-        found: dict[StrategyName, list[Run]] = {}
+        found: dict[str, list[Run]] = {}
         for strategy in self._field.strategies:
             some = rows[:N_SLOW] if strategy in SLOW else rows
             found[strategy] = await self._runs(strategy, some)

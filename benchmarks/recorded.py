@@ -46,8 +46,8 @@ from benchmarks.pool import MMLU_PRO, SEVEN, Questions
 from benchmarks.vectors import KeptVectors, kept_vectors
 from metier.learning.outcomes import OutcomeModel
 from metier.learning.voting import VoteModel
-from metier.strategies.counting import gate as shares_of
-from metier.strategies.counting import log_odds
+from metier.strategies.ballots.counting import gate as shares_of
+from metier.strategies.ballots.counting import log_odds
 
 LETTERS = "ABCDEFGHIJ"
 

@@ -14,7 +14,7 @@ from benchmarks.keeping import Keeping, key_of
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import Message
-from metier.strategies.probing import MOST_ALTERNATIVES, label_probabilities
+from metier.strategies.choices.label_probabilities import MOST_ALTERNATIVES, label_probabilities
 
 
 class Kept(BaseModel):

@@ -37,14 +37,19 @@ class Site:
     folder: Path
 
     def install(
-        self, distribution: str, points: Mapping[str, str], files: Mapping[str, str] | None = None
+        self,
+        distribution: str,
+        points: Mapping[str, str],
+        files: Mapping[str, str] | None = None,
+        *,
+        group: str = "metier.experts",
     ) -> None:
         """Files, and what an installer writes about them; `points` are the experts."""
         for name, text in (files or {}).items():
             self.write(name, text)
         listed = "".join(f"{name} = {value}\n" for name, value in points.items())
         info = f"{distribution.replace('-', '_')}-1.0.dist-info"
-        self.write(f"{info}/entry_points.txt", f"[metier.experts]\n{listed}")
+        self.write(f"{info}/entry_points.txt", f"[{group}]\n{listed}")
         self.write(
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
         )

@@ -17,7 +17,7 @@ from metier.experts.registry import Registry
 from metier.learning.profiles import Profile
 from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
-from metier.plan import Combining, Document, Message, Plan, StrategyName, strategy_named
+from metier.plan import Combining, Document, Message, Plan
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from metier.learning.voting import VoteModel
     from metier.planning.asking import Asker
     from metier.planning.needs import SeveralNeeds
+    from metier.strategies import Strategies
     from metier.sync import Portal
 
 T = TypeVar("T")
 Question = str | Sequence[Message]
-How = StrategyName | Combining
+How = str | Combining
 
 
 class Council:
@@ -53,6 +54,7 @@ class Council:
         registry: the experts.
         server: who runs the models; the Ollama of the settings where not given.
         embedder: who makes vectors; the one of the settings where not given.
+        strategies: the strategies that a plan may name; the installed ones if not given.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class Council:
         settings: Settings = Settings(),
         server: ModelServer | None = None,
         embedder: Embedder | None = None,
+        strategies: Strategies | None = None,
     ) -> None:
         self.registry = registry
+        self._given_strategies = strategies
         self.settings = settings
         self.server = server or _server(settings)
         self.embedder = embedder or _embedder(settings, self.server)
@@ -117,18 +121,22 @@ class Council:
             documents: texts that the question is about.
             experts: the only experts that may be chosen.
             strategy: how several answers to a step become one: a word such as `vote`, or a
-                `Combining` that also names models and a number of samples.
+                `Combining` that also names models and the strategy's options.
 
         Raises:
             EmptyQuestion: there is nothing to answer.
             UnknownExpert: `experts` names one that is not there.
-            InvalidPlan: no strategy is called so.
+            InvalidPlan: there is no such strategy, or it does not take an option.
             ModelServerError, ModelMissing: the embedder cannot be asked.
         """
         text, before = _conversation(question)
         planner = await self.planner()
         plan = await planner.plan(text, messages=before, documents=documents, experts=experts)
-        return plan.combined(_combining(strategy))
+        how = strategy if isinstance(strategy, Combining) else Combining(strategy=strategy)
+        if how != Combining():
+            plan = plan.combined(how)
+            self.strategies.check(plan)
+        return plan
 
     async def ask(
         self,
@@ -259,8 +267,22 @@ class Council:
             find_passages=self.knowledge.search,
             embedder=self.embedder,
             voting=self._voting,
+            strategies=self.strategies,
         )
-        return Engine(self.registry, self.server, self._chooser, executor=executor)
+        return Engine(
+            self.registry,
+            self.server,
+            self._chooser,
+            executor=executor,
+            strategies=self.strategies,
+        )
+
+    @cached_property
+    def strategies(self) -> Strategies:
+        """The strategies that a plan may name."""
+        from metier.strategies import Strategies
+
+        return self._given_strategies or Strategies()
 
     @cached_property
     def knowledge(self) -> Shelf:
@@ -478,10 +500,6 @@ def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:
     if not messages or messages[-1].role != "user":
         raise EmptyQuestion
     return messages[-1].content, messages[:-1]
-
-
-def _combining(how: How) -> Combining:
-    return how if isinstance(how, Combining) else Combining(strategy=strategy_named(how))
 
 
 def _server(settings: Settings) -> ModelServer:

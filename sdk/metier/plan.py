@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,39 +15,10 @@ from pydantic import (
     ValidationError,
 )
 
-from metier.errors import InvalidPlan, UnknownExpert, nearest
+from metier.errors import InvalidPlan, UnknownExpert
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,32}$")]
-StrategyName = Literal[
-    "single",
-    "vote",
-    "weighted",
-    "average",
-    "mux",
-    "rank",
-    "gate",
-    "mixture",
-    "cascade",
-    "defer",
-    "auto",
-]
-
-STRATEGY_NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
-MOST_SAMPLES = 64
-
-
-def strategy_named(name: str) -> StrategyName:
-    """The strategy of this name.
-
-    Raises:
-        InvalidPlan: there is none; the message lists those that there are.
-    """
-    if name not in STRATEGY_NAMES:
-        raise InvalidPlan(
-            f"no strategy is called {name!r}{nearest(name, STRATEGY_NAMES)}",
-            hint=f"There are {', '.join(STRATEGY_NAMES)}",
-        )
-    return next(known for known in STRATEGY_NAMES if known == name)
+OptionValue = bool | int | float | str
 
 
 def _each_once(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,13 +79,14 @@ class Combining(_Frozen):
     """How the steps of a plan are answered by several.
 
     Attributes:
-        models: each step's expert answers on each of these; the strategy decides where empty.
-        samples: how many answers a step may have; the strategy decides where it is None.
+        strategy: a built-in strategy, or one that a package registers.
+        models: each step's expert answers on each of these; the strategy decides if empty.
+        options: the strategy's own options, such as `{"samples": 8}`.
     """
 
-    strategy: StrategyName = "single"
+    strategy: str = "single"
     models: tuple[str, ...] = ()
-    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
+    options: dict[str, OptionValue] = Field(default_factory=dict)
 
 
 class Step(_Frozen):
@@ -125,8 +97,7 @@ class Step(_Frozen):
         candidates: who was considered, best first.
         strategy: how several answers to this step become one.
         members: who gives them, the first of equals first; empty leaves it to the strategy.
-        samples: how many answers are wanted at most, of all members together; None leaves it to
-            the strategy.
+        options: the strategy's own options; what is not given has the strategy's default.
         reason: why this expert, where it was not the best candidate.
         chances: probability that each model gets this step right, where outcomes have taught it;
             empty otherwise.
@@ -137,9 +108,9 @@ class Step(_Frozen):
     expert: str
     needs: Annotated[tuple[StepId, ...], AfterValidator(_each_once)] = ()
     candidates: tuple[Candidate, ...] = ()
-    strategy: StrategyName = "single"
+    strategy: str = "single"
     members: tuple[Member, ...] = ()
-    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
+    options: dict[str, OptionValue] = Field(default_factory=dict)
     reason: str | None = None
     chances: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
@@ -226,7 +197,7 @@ class Plan(_Frozen):
                 update={
                     "strategy": how.strategy,
                     "members": tuple(Member(expert=step.expert, model=name) for name in how.models),
-                    "samples": how.samples,
+                    "options": how.options,
                 }
             )
             for step in self.steps

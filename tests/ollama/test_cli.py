@@ -165,7 +165,7 @@ def test_a_plan_can_be_kept_edited_and_run(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ollama_settings")
 def test_an_expert_that_is_not_installed_answers(tmp_path: Path) -> None:
-    project = create("tea", into=tmp_path, declarative=True)
+    project = create("tea", into=tmp_path, kind="card")
     card = project / "metier_tea" / "domain.toml"
     text = card.read_text().replace("qwen2.5-coder:1.5b", SMALL)
     card.write_text(text.replace("max_tokens = 300", "max_tokens = 20"))

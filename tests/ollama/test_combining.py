@@ -13,13 +13,19 @@ from metier import Card, Combining, Council, Expert, Plan, Settings
 from metier.answer import Answer
 from metier.cli.main import cli
 from metier.experts.card import Capability
-from metier.plan import STRATEGY_NAMES, Member, Step, StrategyName
+from metier.plan import Member, OptionValue, Step
+from metier.strategies import Strategies
 
 pytestmark = pytest.mark.anyio
 
 SUM = "How many apples are 3 apples and 4 apples together? End with 'Answer: ' and the number."
 CLOSED = "Which of these is a metal?\nA) wood\nB) iron\nC) glass"
 MODELS = (SMALL, HALF)
+NAMES = Strategies().names
+
+
+def two_samples(name: str) -> dict[str, OptionValue]:
+    return {"samples": 2} if "samples" in Strategies().options(name).model_fields else {}
 
 
 def council(settings: Settings) -> Council:
@@ -39,7 +45,7 @@ def council(settings: Settings) -> Council:
     return Council.of(experts, settings=settings)
 
 
-def check(answer: Answer, name: StrategyName, models: tuple[str, ...] = MODELS) -> None:
+def check(answer: Answer, name: str, models: tuple[str, ...] = MODELS) -> None:
     (part,) = answer.parts
     assert part.text.strip()
     assert part.strategy == name
@@ -48,9 +54,9 @@ def check(answer: Answer, name: StrategyName, models: tuple[str, ...] = MODELS) 
     assert not any(vote.error for vote in part.votes)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
-async def test_from_the_council(ollama_settings: Settings, name: StrategyName) -> None:
-    how = Combining(strategy=name, models=MODELS, samples=2)
+@pytest.mark.parametrize("name", NAMES)
+async def test_from_the_council(ollama_settings: Settings, name: str) -> None:
+    how = Combining(strategy=name, models=MODELS, options=two_samples(name))
     question = CLOSED if name == "average" else SUM
     async with council(ollama_settings) as asked:
         answer = await asked.ask(question, strategy=how)
@@ -59,19 +65,21 @@ async def test_from_the_council(ollama_settings: Settings, name: StrategyName) -
         assert {vote.model for vote in answer.parts[0].votes} == set(MODELS)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
-async def test_from_a_plan(ollama_settings: Settings, name: StrategyName) -> None:
+@pytest.mark.parametrize("name", NAMES)
+async def test_from_a_plan(ollama_settings: Settings, name: str) -> None:
     members = tuple(Member(expert="sums", model=model) for model in MODELS)
-    step = Step(id="1", task=SUM, expert="sums", strategy=name, members=members, samples=2)
+    step = Step(
+        id="1", task=SUM, expert="sums", strategy=name, members=members, options=two_samples(name)
+    )
     plan = Plan.parse(Plan(question=SUM, steps=(step,)).model_dump_json())
     async with council(ollama_settings) as asked:
         check(await asked.run(plan), name)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_from_the_command_line(
     ollama_settings: Settings,
-    name: StrategyName,
+    name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,7 +102,8 @@ examples = ["how many are 2 and 3", "{SUM}"]
     monkeypatch.setenv("METIER_DOMAINS", str(tmp_path / "domains"))
     command = ["ask", "--json", "-e", "sums", "--strategy", name, SUM]
     if name != "single":
-        command += ["--with", SMALL, "--with", HALF, "--samples", "2"]
+        command += ["--with", SMALL, "--with", HALF]
+        command += [word for n in two_samples(name).items() for word in ("-o", f"{n[0]}={n[1]}")]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
     check(Answer.model_validate(json.loads(done.stdout)), name)
@@ -124,7 +133,7 @@ async def _resident(settings: Settings) -> list[str]:
 
 
 async def test_the_same_seed_gives_the_same_votes(ollama_settings: Settings) -> None:
-    how = Combining(strategy="vote", models=(HALF,), samples=3)
+    how = Combining(strategy="vote", models=(HALF,), options={"samples": 3})
     votes = []
     for _ in range(2):
         async with council(ollama_settings) as asked:

@@ -6,8 +6,8 @@ import pytest
 
 from metier.grading import Code, Label, Number, Text
 from metier.sandbox import Sandboxes
-from metier.strategies.behaviour import behaviours
-from metier.strategies.comparing import grouped, kind_of
+from metier.strategies.ballots.behaviour import behaviours
+from metier.strategies.ballots.comparing import grouped, kind_of
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.strategies.counting import (
+from metier.strategies.ballots.counting import (
     gate,
     is_settled,
     lead_is_real,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.models.server import TokenProbability
-from metier.strategies.probing import label_probabilities
+from metier.strategies.choices.label_probabilities import label_probabilities
 
 
 def token(**shares: float) -> TokenProbability:

@@ -7,7 +7,7 @@ import pytest
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.grading import Choices
 from metier.plan import Document, Plan, Step
-from metier.strategies.weighing import Weighed, weighed
+from metier.strategies.choices.weighing import Weighed, weighed
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio

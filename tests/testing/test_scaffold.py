@@ -32,7 +32,7 @@ def test_a_new_expert_is_installed_found_and_passes_its_tests(
 
 def test_a_wheel_of_a_new_expert_has_its_card(tmp_path: Path) -> None:
     mine = environment(tmp_path / "venv")
-    project = create("brew_guide", into=tmp_path, declarative=True)
+    project = create("brew_guide", into=tmp_path, kind="card")
     mine.run("pip install .", folder=project)
     listed = mine.run("metier experts show brew_guide", folder=tmp_path)
     assert str(tmp_path / "venv") in listed.stdout
@@ -75,7 +75,7 @@ def test_the_author_s_own_file_is_short(tmp_path: Path) -> None:
 
 
 def test_a_declarative_expert_has_no_code_but_its_tests(tmp_path: Path) -> None:
-    folder = create("tea", into=tmp_path, declarative=True)
+    folder = create("tea", into=tmp_path, kind="card")
     files = {file.name: file.read_text() for file in folder.rglob("*.py")}
     assert files.keys() == {"__init__.py", "test_tea.py"}
     assert len(files["__init__.py"].splitlines()) == 1
@@ -110,3 +110,12 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match="cannot be made"):
         create("tea", into=tmp_path / "file")
+
+
+def test_a_new_strategy_is_installed_listed_and_passes_its_tests(tmp_path: Path) -> None:
+    mine = environment(tmp_path / "venv")
+    mine.run("metier experts new most_polite --strategy", folder=tmp_path)
+    project = tmp_path / "metier-most-polite"
+    mine.run("pip install -e .", folder=project)
+    assert "most_polite" in mine.run("metier strategies list", folder=tmp_path).stdout
+    assert " passed" in mine.run("pytest -q -p no:cacheprovider", folder=project).stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metier.experts.card import Card
 from metier.experts.expert import Context, Task
 from metier.grading import Choices
-from metier.strategies.weighing import weighed
+from metier.strategies.choices.weighing import weighed
 
 # How many times as probable as a guess the likeliest choice has to be for an answer. Two thirds to
 # three quarters of the questions are, and those were right more often, of letters and of words such

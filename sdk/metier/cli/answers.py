@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.ask import combining_of, combining_options
+from metier.cli.ask import combining_options
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 from metier.cli.text import as_json as dumped
 from metier.cli.text import clipped
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metier.council import Council
     from metier.evaluating.answers import AnswersReport, Pair
     from metier.evaluating.questions import AnswerQuestion
-    from metier.plan import Combining, StrategyName
+    from metier.plan import Combining
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,9 +73,7 @@ def answers(
     limit: int | None,
     single_model: str | None,
     log: Path | None,
-    strategy: StrategyName,
-    models: tuple[str, ...],
-    samples: int | None,
+    how: Combining,
     verbose: bool,
     markdown: bool,
     as_json: bool,
@@ -87,14 +85,11 @@ def answers(
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
-    combining = combining_of(strategy, models, samples)
     run = _Run()
     with errors_for_people(as_json=as_json):
         council = open_council(load_settings())
         choose = partial(_questions, council, data, domains=domains, limit=limit)
-        ask = partial(
-            _ask, council, choose, run, single_model=single_model, log=log, combining=combining
-        )
+        ask = partial(_ask, council, choose, run, single_model=single_model, log=log, combining=how)
         try:
             run_async(ask, closing=council)
         finally:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from metier.cli.session import (
     FAILED,
@@ -24,7 +24,7 @@ from metier.cli.session import (
 if TYPE_CHECKING:
     from metier.cli.render import Form, Screen
     from metier.council import Council
-    from metier.plan import Combining, Document, Plan, StrategyName
+    from metier.plan import Combining, Document, OptionValue, Plan
 
 
 def _complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -63,38 +63,41 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class _Strategy(click.ParamType):
-    """A strategy's name. Unlike `click.Choice` it knows the names only when one is given."""
+def _complete_strategy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from metier.strategies import Strategies
 
-    name = "name"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> StrategyName:
-        from metier.errors import InvalidPlan
-        from metier.plan import strategy_named
-
-        try:
-            return strategy_named(value)
-        except InvalidPlan as exc:
-            self.fail(str(exc), param, ctx)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from metier.plan import STRATEGY_NAMES
-
-        return [CompletionItem(name) for name in STRATEGY_NAMES if name.startswith(incomplete)]
+    return [name for name in Strategies().names if name.startswith(incomplete)]
 
 
 def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Which strategy, of which models, with how many samples."""
+    """Which strategy with which options and models; the command gets them as `how`."""
+
+    @wraps(command)
+    def combined(
+        *args: object,
+        strategy: str,
+        models: tuple[str, ...],
+        options: tuple[str, ...],
+        samples: int | None,
+        **others: object,
+    ) -> None:
+        given = dict(map(_option, options)) | ({} if samples is None else {"samples": samples})
+        command(*args, how=_combining(strategy, models, given), **others)
+
     for option in (
         click.option(
             "--samples",
-            type=click.IntRange(1, 64),
+            type=int,
             metavar="N",
-            help="Answers of a step, at most.",
+            help="Maximum number of answers per step; short for -o samples=N.",
+        ),
+        click.option(
+            "-o",
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="An option of the strategy, such as samples=8. Repeatable.",
         ),
         click.option(
             "--with",
@@ -107,14 +110,37 @@ def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "-s",
             "--strategy",
-            type=_Strategy(),
+            metavar="NAME",
             default="single",
-            help="How several answers to a step become one: single (the default), vote, weighted, "
-            "average, mux, rank, gate, mixture, cascade, defer or auto.",
+            show_default=True,
+            shell_complete=_complete_strategy,
+            help="How several answers to a step become one. See: metier strategies list",
         ),
     ):
-        command = option(command)
-    return command
+        combined = option(combined)
+    return combined
+
+
+def _option(text: str) -> tuple[str, OptionValue]:
+    """An option as it is typed: `samples=8`, `verify=true`, `sure=0.9`, `name=some text`."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"an option is KEY=VALUE, not {text!r}")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, parsed if isinstance(parsed, (bool, int, float)) else value
+
+
+def _combining(
+    strategy: str, models: tuple[str, ...], options: Mapping[str, OptionValue]
+) -> Combining:
+    from metier.plan import Combining
+
+    if strategy == "single" and (len(models) > 1 or options):
+        raise click.UsageError("--with and --option need a --strategy that combines answers")
+    return Combining(strategy=strategy, models=models, options=dict(options))
 
 
 def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,10 +171,8 @@ def ask(
     question: tuple[str, ...],
     experts: tuple[str, ...],
     files: tuple[Path, ...],
-    models: tuple[str, ...],
     *,
-    strategy: StrategyName,
-    samples: int | None,
+    how: Combining,
     dry_run: bool,
     show_plan: bool,
     model: str | None,
@@ -167,7 +191,7 @@ def ask(
         settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
-        make = _planning(council, text, documents, experts, combining_of(strategy, models, samples))
+        make = _planning(council, text, documents, experts, how)
         if dry_run:
             show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
@@ -183,17 +207,15 @@ def plan(
     question: tuple[str, ...],
     experts: tuple[str, ...],
     files: tuple[Path, ...],
-    models: tuple[str, ...],
     *,
-    strategy: StrategyName,
-    samples: int | None,
+    how: Combining,
     as_json: bool,
 ) -> None:
     """Show who would do what, without asking a model."""
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
         council = open_council(load_settings())
-        make = _planning(council, text, documents, experts, combining_of(strategy, models, samples))
+        make = _planning(council, text, documents, experts, how)
         show_plan_of(run_async(make, closing=council), as_json=as_json)
 
 
@@ -224,15 +246,6 @@ def run(
         council = open_council(settings)
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
         sys.exit(run_async(partial(answered, council, given, screen), closing=council))
-
-
-def combining_of(strategy: StrategyName, models: tuple[str, ...], samples: int | None) -> Combining:
-    """What these options say together."""
-    from metier.plan import Combining
-
-    if strategy == "single" and (len(models) > 1 or samples):
-        raise click.UsageError("--with and --samples need a --strategy that combines answers")
-    return Combining(strategy=strategy, models=models, samples=samples)
 
 
 def _planning(

@@ -23,6 +23,7 @@ _COMMANDS = {
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",
+    "strategies": "metier.cli.strategies:strategies",
 }
 
 _EPILOG = """\b

@@ -46,8 +46,8 @@ def _step_lines(step: Step) -> list[str]:
 
 def _strategy_line(step: Step) -> str:
     named = ", ".join(f"{each.expert} on {each.model or 'its own model'}" for each in step.members)
-    most = f", at most {step.samples} answers" if step.samples else ""
-    return f"{step.strategy}{f' of {named}' if named else ''}{most}"
+    options = ", ".join(f"{name}={value}" for name, value in step.options.items())
+    return f"{step.strategy}{f' of {named}' if named else ''}{f' ({options})' if options else ''}"
 
 
 def clipped(text: str, width: int = _WIDTH) -> str:

@@ -18,7 +18,7 @@ from metier.experts.tools import Skill
 from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
-from metier.strategies.probing import MOST_ALTERNATIVES, label_probabilities
+from metier.strategies.choices.label_probabilities import MOST_ALTERNATIVES, label_probabilities
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -23,6 +23,7 @@ from metier.experts.registry import Registry
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
 from metier.planning.splitting.request import request_of
+from metier.strategies import Strategies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ class Engine:
 
     Args:
         executor: who runs a step; this process where not given.
+        strategies: the strategies that a plan may name; the installed ones if not given.
     """
 
     def __init__(
@@ -99,12 +101,16 @@ class Engine:
         *,
         seed: int = 0,
         executor: Executor | None = None,
+        strategies: Strategies | None = None,
     ) -> None:
+        self._strategies = strategies or Strategies()
         self._registry = registry
         self._server = server
         self._chooser = chooser
         self._seed = seed
-        self._executor = executor or LocalExecutor(registry, chooser, seed=seed)
+        self._executor = executor or LocalExecutor(
+            registry, chooser, seed=seed, strategies=self._strategies
+        )
 
     async def run(self, plan: Plan, emit: Emit, *, limits: Limits = Limits()) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
@@ -112,9 +118,11 @@ class Engine:
         A step that fails leaves a partial answer that names what is missing.
 
         Raises:
-            InvalidPlan, UnknownExpert: the plan cannot run; nothing has been emitted.
+            InvalidPlan, UnknownExpert, PluginBroken: the plan cannot run; nothing has been
+                emitted.
         """
         plan.check(self._registry.cards)
+        self._strategies.check(plan)
         recorder = Recorder(emit)
         caller = Caller(self._server, emit=recorder, budget=Budget(limits.max_calls))
         recorder(PlanReady(plan=plan))

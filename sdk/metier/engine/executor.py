@@ -18,7 +18,7 @@ from metier.knowledge.passages import Passage
 from metier.learning.voting import VoteModel
 from metier.models.embedder import Embedder
 from metier.plan import Step
-from metier.strategies import STRATEGIES
+from metier.strategies import Strategies
 
 _HALF = 0.5
 
@@ -62,6 +62,7 @@ class LocalExecutor:
         find_passages: searches a domain's documents, as `Shelf.search` does.
         embedder: compares free texts where several answer; without one they count as alike.
         voting: what past votes taught, as it stands when a step begins.
+        strategies: the strategies that a step may name; the installed ones if not given.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class LocalExecutor:
         find_passages: FindPassages = no_passages,
         embedder: Embedder | None = None,
         voting: Callable[[], VoteModel | None] = lambda: None,
+        strategies: Strategies | None = None,
     ) -> None:
+        self._strategies = strategies or Strategies()
         self._world = World(
             registry=registry,
             chooser=chooser,
@@ -95,7 +98,7 @@ class LocalExecutor:
             emit=emit,
             solo=job.solo,
         )
-        sampled = await STRATEGIES[step.strategy](step, sampler)
+        sampled = await self._strategies.run(step, sampler)
         if not sampled.text.strip():
             raise ExpertFailed(f"{step.expert} gave an empty answer")
         if job.solo and not sampler.streamed:

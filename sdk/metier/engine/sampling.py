@@ -38,7 +38,7 @@ from metier.models.embedder import Embedder, Vectors
 from metier.models.server import Chunk, InstalledModel
 from metier.plan import Candidate, Member, Step
 from metier.sandbox import Sandbox, Sandboxes
-from metier.strategies import Options, Sampled, Voter
+from metier.strategies import Sampled, SampleOptions, Voter
 from metier.strategies.strategy import Prompt
 
 # A candidate that the planner finds less probable has no say.
@@ -196,7 +196,11 @@ class StepSampler:
         return next((each for each in self._step.candidates if each.expert == expert), None)
 
     async def sample(
-        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+        self,
+        voter: Voter,
+        *,
+        options: SampleOptions = SampleOptions(),
+        prompt: Prompt | None = None,
     ) -> Sampled:
         """One answer, told piece by piece where it is live."""
         found = await in_thread(self._world.registry.expert, voter.expert)
@@ -238,17 +242,17 @@ class StepSampler:
     ) -> Mapping[str, float]:
         """One token, and what else it might have been."""
         expert = await in_thread(self._world.registry.expert, voter.expert)
-        return await self._context(expert, voter, Options()).probe(prompt, labels)
+        return await self._context(expert, voter, SampleOptions()).probe(prompt, labels)
 
     async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """The model's reply, with log-probabilities."""
         expert = await in_thread(self._world.registry.expert, voter.expert)
-        context = self._context(expert, voter, Options())
+        context = self._context(expert, voter, SampleOptions())
         async with aclosing(context.chunks(prompt, replace(context.sampling, logprobs=True))) as it:
             async for chunk in it:
                 yield chunk
 
-    def _context(self, expert: Expert, voter: Voter, options: Options) -> StepContext:
+    def _context(self, expert: Expert, voter: Voter, options: SampleOptions) -> StepContext:
         """What the expert may use for this sample."""
         world = self._world
         wanted = {} if options.temperature is None else {"temperature": options.temperature}

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from metier.grading import choices_in
 from metier.plan import Step
-from metier.strategies.comparing import kind_of
-from metier.strategies.counting import top_two
-from metier.strategies.electing import Count, counted, declared, elected, typical
+from metier.strategies.ballots.comparing import kind_of
+from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.counting import top_two
+from metier.strategies.ballots.electing import Count, counted, declared, elected, typical
+from metier.strategies.ballots.polling import Ask, Ballot, Poll
 from metier.strategies.rank import ranked
-from metier.strategies.rounds import Ask, Ballot, Poll
-from metier.strategies.strategy import Options, Sampled, Sampler, Voter
-from metier.strategies.sureness import sure_of
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Samples, Voter
 from metier.strategies.vote import TEMPERATURE
 
 # Samples of all models together.
@@ -35,16 +35,19 @@ _MARGIN = 0.02
 _FREE_SAMPLES = 3
 
 
-async def auto(step: Step, sampler: Sampler) -> Sampled:
-    """The answer that the fewest calls make likely to be right.
+async def auto(step: Step, sampler: Sampler, *, samples: Samples = MOST) -> Sampled:
+    """As few calls as needed: one answer if it is sure, more only while answers disagree.
 
     One call where the answer was checked or is surely meant, two where they agree, else up to
-    `step.samples`, or `MOST`, until one leads by two. Of choices one call a model.
+    `samples`, until one leads by two. Of choices one call a model.
+
+    Args:
+        samples: the maximum number of answers.
     """
     voters = await sampler.voters("models")
     if not step.members:
         voters = near_in_skill(voters)
-    most = step.samples or MOST
+    most: int = samples
     if choices_in(sampler.task.text) is not None:
         most = min(most, len(voters))
     poll = Poll(sampler)
@@ -77,7 +80,7 @@ def _ask(voters: Sequence[Voter], number: int) -> Ask:
     before, place = divmod(number, len(voters))
     if not before:
         return Ask(voter=voters[place])
-    return Ask(voter=voters[place], options=Options(draw=before - 1, temperature=TEMPERATURE))
+    return Ask(voter=voters[place], options=SampleOptions(draw=before - 1, temperature=TEMPERATURE))
 
 
 def _is_sure(ballot: Ballot) -> bool:

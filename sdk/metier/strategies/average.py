@@ -14,10 +14,10 @@ from metier.answer import Vote
 from metier.errors import DeadlineExceeded, MetierError
 from metier.grading import Choices, choices_in
 from metier.plan import Step
-from metier.strategies.counting import pooled
-from metier.strategies.rounds import lost_vote
+from metier.strategies.ballots.counting import pooled
+from metier.strategies.ballots.polling import lost_vote
+from metier.strategies.choices.weighing import Weighed, weighed
 from metier.strategies.strategy import Sampled, Sampler, Voter
-from metier.strategies.weighing import Weighed, weighed
 from metier.strategies.weighted import weighted
 
 # Orders of the options in which a model is asked; each is a call of one token.
@@ -34,7 +34,9 @@ class _Opinion:
 
 
 async def average(step: Step, sampler: Sampler) -> Sampled:
-    """The choice with the highest mean probability; weights are measured skills, else alike."""
+    """For a closed question, the choice with the highest mean probability over all models.
+
+    Models weigh as much as their measured skill, or the same if no skills are known."""
     choices = choices_in(sampler.task.text)
     if choices is None:
         return await weighted(step, sampler)

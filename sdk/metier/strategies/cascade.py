@@ -9,23 +9,28 @@ how often each model is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from metier.plan import Step
-from metier.strategies.electing import counted, declared
-from metier.strategies.rounds import Ask, Ballot, Poll
+from metier.strategies.ballots.confidence import sure_of, verified
+from metier.strategies.ballots.electing import counted, declared
+from metier.strategies.ballots.polling import Ask, Ballot, Poll
 from metier.strategies.strategy import Sampled, Sampler, Voter
-from metier.strategies.sureness import sure_of, verified
 
 # Not measured yet: the mean probability of a token in an answer that is taken.
 SURE = 0.85
 # A dearer model that is likelier to be right by so much is asked at once.
 GAP = 0.25
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 
 async def cascade(
-    step: Step, sampler: Sampler, *, sure: float = SURE, verify: bool = False
+    step: Step, sampler: Sampler, *, sure: Probability = SURE, verify: bool = False
 ) -> Sampled:
-    """The first answer that is sure enough, the cheapest model first; else the dearest one's.
+    """The cheapest model's answer if it is sure enough, else the next one's, and so on.
 
     Args:
         sure: the least confidence of an answer that is taken, between 0 and 1.

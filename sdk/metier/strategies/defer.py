@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 from metier.answer import Span
 from metier.errors import MetierError
@@ -25,9 +28,11 @@ TAU = -0.7
 # Each is two requests: the large model's step, and going on with the small one.
 MAX_DEFERRALS = 9
 
+LogProbability = Annotated[float, Field(le=0)]
 
-async def defer(step: Step, sampler: Sampler, *, tau: float = TAU) -> Sampled:
-    """The cheapest model's answer, with the steps that it is unsure of by the dearest one.
+
+async def defer(step: Step, sampler: Sampler, *, tau: LogProbability = TAU) -> Sampled:
+    """One text by two models: the largest writes the steps that the smallest is unsure of.
 
     `Sampled.spans` says who wrote what.
 

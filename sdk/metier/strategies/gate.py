@@ -10,10 +10,10 @@ from __future__ import annotations
 from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.average import averaged
-from metier.strategies.counting import gate as shares_of
-from metier.strategies.electing import counted, elected
-from metier.strategies.rounds import Ask, Poll
-from metier.strategies.strategy import Options, Sampled, Sampler, Voter
+from metier.strategies.ballots.counting import gate as shares_of
+from metier.strategies.ballots.electing import counted, elected
+from metier.strategies.ballots.polling import Ask, Poll
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Voter
 
 _TOP = 2
 _TEMPERATURE = 0.5
@@ -22,7 +22,7 @@ _LEAST = 0.15
 
 
 async def gate(step: Step, sampler: Sampler) -> Sampled:
-    """The experts that the gate lets through, their answers weighed by it.
+    """A few experts chosen by a gate, their answers weighted by its shares.
 
     Choices are averaged, other answers put to the vote; one that abstains loses its share.
     """
@@ -31,7 +31,7 @@ async def gate(step: Step, sampler: Sampler) -> Sampled:
     shares = shares_of(scores, top=_TOP, temperature=_TEMPERATURE, least=_LEAST)
     chosen = [(voter, share) for voter, share in zip(voters, shares, strict=True) if share > 0]
     if len(chosen) == 1:
-        return await sampler.sample(chosen[0][0], options=Options(live=True))
+        return await sampler.sample(chosen[0][0], options=SampleOptions(live=True))
     if (choices := choices_in(sampler.task.text)) is not None:
         asked, weights = zip(*chosen, strict=True)
         return await averaged(choices, asked, weights, sampler)

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
 
 from metier.errors import ContextOverflow, MetierError
 from metier.experts.expert import delimited, messages_for
 from metier.plan import Step
-from metier.strategies.electing import counted, elected
-from metier.strategies.rounds import Ask, Poll, vote_of
-from metier.strategies.strategy import Options, Prompt, Sampled, Sampler
+from metier.strategies.ballots.electing import counted, elected
+from metier.strategies.ballots.polling import Ask, Poll, vote_of
+from metier.strategies.strategy import Prompt, Sampled, SampleOptions, Sampler, Samples
 from metier.strategies.vote import asks_for
+
+Layers = Annotated[int, Field(ge=1, le=8)]
 
 PROPOSALS = 3
 _WINDOW = 2
@@ -27,23 +32,26 @@ _AGGREGATE = (
 )
 
 
-async def mixture(step: Step, sampler: Sampler, *, layers: int = 1) -> Sampled:
-    """What the step's expert writes out of the proposals, as if it were its own.
+async def mixture(
+    step: Step, sampler: Sampler, *, samples: Samples | None = None, layers: Layers = 1
+) -> Sampled:
+    """One answer written from several proposals (mixture of agents).
 
     Where it cannot, the proposals are put to the vote.
 
     Args:
+        samples: how many answers are proposed; three by default, or one of each member.
         layers: how often all members propose; from the second time on they see the proposals
             before, as in the paper. The step's members answer layers x members + 1 calls.
     """
     voters = await sampler.voters("models")
     poll = Poll(sampler)
-    await poll.ask(asks_for(voters, step.samples or max(PROPOSALS, len(voters))))
+    await poll.ask(asks_for(voters, samples or max(PROPOSALS, len(voters))))
     for layer in range(1, layers):
         seen = [ballot.sampled.text for ballot in poll.ballots[-len(voters) :]]
         prompt = _prompt(seen, sampler)
         await poll.ask(
-            [Ask(voter=voter, options=Options(draw=layer), prompt=prompt) for voter in voters]
+            [Ask(voter=voter, options=SampleOptions(draw=layer), prompt=prompt) for voter in voters]
         )
     poll.require()
     if len(poll.ballots) > 1 and not poll.over:

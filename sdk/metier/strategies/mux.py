@@ -11,22 +11,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metier.plan import Step
-from metier.strategies.counting import tally
-from metier.strategies.electing import Count, counted, declared, elected
-from metier.strategies.rounds import Ask, Poll
-from metier.strategies.strategy import Options, Sampled, Sampler, Voter
+from metier.strategies.ballots.counting import tally
+from metier.strategies.ballots.electing import Count, counted, declared, elected
+from metier.strategies.ballots.polling import Ask, Poll
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Samples, Voter
 
 SAMPLES_EACH = 3
 TEMPERATURE = 0.3
 
 
-async def mux(step: Step, sampler: Sampler) -> Sampled:
-    """One sample of each model; where they differ, two more of each, and the surest model's answer.
+async def mux(step: Step, sampler: Sampler, *, samples: Samples | None = None) -> Sampled:
+    """The answer of the model that agrees most with itself.
+
+    Each model is asked once, and if they differ, twice more.
 
     Of models that are equally sure of themselves it is the more skilled one, then the first.
+
+    Args:
+        samples: the maximum number of answers, shared among the models; three each by default.
     """
     voters = await sampler.voters("models")
-    each = max(1, (step.samples or SAMPLES_EACH * len(voters)) // len(voters))
+    each = max(1, (samples or SAMPLES_EACH * len(voters)) // len(voters))
     poll = Poll(sampler)
     await poll.ask([_ask(voter, 0) for voter in voters])
     if each > 1 and not poll.over and not await _agreed(poll, sampler):
@@ -73,4 +78,4 @@ async def _agreed(poll: Poll, sampler: Sampler) -> bool:
 
 
 def _ask(voter: Voter, draw: int) -> Ask:
-    return Ask(voter=voter, options=Options(draw=draw, temperature=TEMPERATURE))
+    return Ask(voter=voter, options=SampleOptions(draw=draw, temperature=TEMPERATURE))

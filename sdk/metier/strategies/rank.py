@@ -11,9 +11,9 @@ from itertools import combinations
 
 from metier.experts.expert import delimited
 from metier.plan import Message, Step
-from metier.strategies.electing import counted, declared
-from metier.strategies.rounds import Ballot, Poll
-from metier.strategies.strategy import Sampled, Sampler
+from metier.strategies.ballots.electing import counted, declared
+from metier.strategies.ballots.polling import Ballot, Poll
+from metier.strategies.strategy import Sampled, Sampler, Samples
 from metier.strategies.vote import asks_for
 
 SAMPLES = 3
@@ -23,11 +23,17 @@ _JUDGE = (
 )
 
 
-async def rank(step: Step, sampler: Sampler) -> Sampled:
-    """The answer that the judge prefers to the others; answers that are the same count as one."""
+async def rank(step: Step, sampler: Sampler, *, samples: Samples | None = None) -> Sampled:
+    """The answer that a judge prefers when it compares them in pairs.
+
+    Answers that are the same count as one.
+
+    Args:
+        samples: how many answers are compared; three by default, or one of each member.
+    """
     voters = await sampler.voters("models") if step.members else [sampler.own]
     poll = Poll(sampler)
-    await poll.ask(asks_for(voters, step.samples or max(SAMPLES, len(voters))))
+    await poll.ask(asks_for(voters, samples or max(SAMPLES, len(voters))))
     poll.require()
     return await ranked(poll, sampler)
 

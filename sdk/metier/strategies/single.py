@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from metier.plan import Step
-from metier.strategies.strategy import Options, Sampled, Sampler
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler
 
 
 async def single(step: Step, sampler: Sampler) -> Sampled:
-    """One call of the step's expert; of its first member, where it names some."""
+    """One answer of the step's expert, streamed as it is written."""
     voter = (await sampler.voters("models"))[0] if step.members else sampler.own
-    return await sampler.sample(voter, options=Options(live=True))
+    return await sampler.sample(voter, options=SampleOptions(live=True))

@@ -1,10 +1,16 @@
-"""The seam to strategies: a pure async function over a sampler."""
+"""The seam to strategies: an async function of a step and a sampler.
+
+Its keyword-only parameters are its options: each has an annotation, by which a value is checked,
+and a default. `Sampler` is all that a strategy may use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
 
 from metier.answer import Source, Span, Vote
 from metier.experts.card import Card
@@ -12,10 +18,12 @@ from metier.experts.expert import Task
 from metier.learning.voting import VoteModel
 from metier.models.embedder import Vectors
 from metier.models.server import Chunk
-from metier.plan import Message, Step
+from metier.plan import Message
 from metier.sandbox import Sandbox
 
 Prompt = Sequence[Message]
+# How many answers a step may have.
+Samples = Annotated[int, Field(ge=1, le=64)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +46,7 @@ class Voter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SampleOptions:
     """How one sample is taken.
 
     Attributes:
@@ -136,7 +144,11 @@ class Sampler(Protocol):
         ...
 
     async def sample(
-        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+        self,
+        voter: Voter,
+        *,
+        options: SampleOptions = SampleOptions(),
+        prompt: Prompt | None = None,
     ) -> Sampled:
         """One answer.
 
@@ -179,4 +191,4 @@ class Sampler(Protocol):
         ...
 
 
-Strategy = Callable[[Step, Sampler], Awaitable[Sampled]]
+Strategy = Callable[..., Awaitable[Sampled]]

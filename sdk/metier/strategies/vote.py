@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier.plan import Step
-from metier.strategies.counting import is_settled
-from metier.strategies.electing import Count, counted, elected
-from metier.strategies.rounds import Ask, Poll
-from metier.strategies.strategy import Options, Sampled, Sampler, Voter
+from metier.strategies.ballots.counting import is_settled
+from metier.strategies.ballots.electing import Count, counted, elected
+from metier.strategies.ballots.polling import Ask, Poll
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Samples, Voter
 
 SAMPLES = 5
 # Self-consistency's own; seeds of one model need it to differ.
 TEMPERATURE = 0.7
 
 
-async def vote(step: Step, sampler: Sampler) -> Sampled:
-    """The answer that most samples give.
+async def vote(step: Step, sampler: Sampler, *, samples: Samples | None = None) -> Sampled:
+    """The answer that most samples give; sampling stops once the vote is settled.
 
-    The only member is sampled with several seeds; of several each answers once, or in turn up to
-    `step.samples`. It stops as soon as no further vote is worth its call.
+    Args:
+        samples: the maximum number of answers. By default 5 of a single member, taken with
+            different seeds, or one of each of several members.
     """
     voters = await sampler.voters("models") if step.members else [sampler.own]
-    samples = step.samples or (len(voters) if len(voters) > 1 else SAMPLES)
+    samples = samples or (len(voters) if len(voters) > 1 else SAMPLES)
     asks = asks_for(voters, samples)
     poll, count = await polled(asks, sampler)
     return await elected(count, sampler, poll)
@@ -42,7 +43,7 @@ def asks_for(voters: Sequence[Voter], samples: int) -> list[Ask]:
     return [
         Ask(
             voter=voters[n % len(voters)],
-            options=Options(draw=n // len(voters), temperature=temperature),
+            options=SampleOptions(draw=n // len(voters), temperature=temperature),
         )
         for n in range(samples)
     ]

@@ -17,21 +17,26 @@ from metier.experts.model_choice import full_name
 from metier.grading import Label
 from metier.learning.voting import VoteModel
 from metier.plan import Step
-from metier.strategies.counting import log_odds, softmax
-from metier.strategies.electing import Count, counted, elected
-from metier.strategies.rounds import Ballot, Poll
-from metier.strategies.strategy import Sampled, Sampler
-from metier.strategies.sureness import sure_of
+from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.counting import log_odds, softmax
+from metier.strategies.ballots.electing import Count, counted, elected
+from metier.strategies.ballots.polling import Ballot, Poll
+from metier.strategies.strategy import Sampled, Sampler, Samples
 from metier.strategies.vote import SAMPLES, asks_for
 
 # Of confidences between 0 and 1: one that is 0.2 higher counts for about 1.5 times as much.
 _TEMPERATURE = 0.5
 
 
-async def weighted(step: Step, sampler: Sampler) -> Sampled:
-    """The answer with the most weight: one of every member, or several of the only one."""
+async def weighted(step: Step, sampler: Sampler, *, samples: Samples | None = None) -> Sampled:
+    """A vote in which models that are right more often, or surer, count for more.
+
+    Args:
+        samples: the maximum number of answers. By default 5 of a single member, or one of each
+            of several members.
+    """
     voters = await sampler.voters("models")
-    samples = step.samples or (len(voters) if len(voters) > 1 else SAMPLES)
+    samples = samples or (len(voters) if len(voters) > 1 else SAMPLES)
     poll = Poll(sampler)
     await poll.ask(asks_for(voters, samples))
     poll.require()

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from metier.testing.conformance import ExpertConformance, Nonconforming
     from metier.testing.embedder import FixedEmbedder
     from metier.testing.models import ScriptedModels, Stall, UnexpectedCall, UnusedReplies
+    from metier.testing.sampler import ScriptedSampler
     from metier.testing.snapshots import PlanChanged, check_plan, outline
+    from metier.testing.strategies import StrategyConformance
 
 _HOMES = {
     "ExpertConformance": "conformance",
@@ -21,7 +23,9 @@ _HOMES = {
     "Nonconforming": "conformance",
     "PlanChanged": "snapshots",
     "ScriptedModels": "models",
+    "ScriptedSampler": "sampler",
     "Stall": "models",
+    "StrategyConformance": "strategies",
     "UnexpectedCall": "models",
     "UnusedReplies": "models",
     "check_plan": "snapshots",
@@ -34,7 +38,9 @@ __all__ = [
     "Nonconforming",
     "PlanChanged",
     "ScriptedModels",
+    "ScriptedSampler",
     "Stall",
+    "StrategyConformance",
     "UnexpectedCall",
     "UnusedReplies",
     "check_plan",

@@ -1,7 +1,8 @@
-"""A project for a new expert, copied from one that works.
+"""A project for a new expert or a new strategy, copied from one that works.
 
-`template/` is such a project, of an expert called `my_expert`; `declarative/` has what differs
-where it has no code. The name stands in files' names and texts and is replaced, nothing else is.
+`template/` is the project of an expert called `my_expert`; `declarative/` holds what differs for
+an expert without code; `strategy/` is the project of a strategy called `my_strategy`. Only the
+name is replaced, in the files' names and texts.
 """
 
 from __future__ import annotations
@@ -12,29 +13,34 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal, assert_never
 
 from metier.errors import InvalidInput
 from metier.experts.card import is_id
 
 _HERE = Path(__file__).parent
 _LEFT_OUT = ("__pycache__", ".pytest_cache", ".ruff_cache")
+_CHECK = "      - run: metier experts check .\n"
+_SHARED = (".github/workflows/test.yml", ".gitignore")
+
+Kind = Literal["expert", "card", "strategy"]
 
 
 def create(
-    name: str, *, into: Path = Path(), declarative: bool = False, taken: Collection[str] = ()
+    name: str, *, into: Path = Path(), kind: Kind = "expert", taken: Collection[str] = ()
 ) -> Path:
     """Make the project's folder, `metier-NAME`, and return it.
 
     Args:
-        name: the expert's id.
+        name: the id of the expert, or the name of the strategy.
         into: the folder that it is made in.
-        declarative: a card alone, without code.
-        taken: ids that are in use.
+        kind: an expert with code, an expert that is a card alone, or a strategy.
+        taken: names that are in use.
 
     Raises:
         InvalidInput: the name cannot be an id or is taken; the folder is there or cannot be made.
     """
-    _check(name, taken)
+    _check(name, kind, taken)
     folder = into / f"metier-{name.replace('_', '-')}"
     if folder.exists():
         raise InvalidInput(f"{folder} is there already", hint="Choose another name, or --into")
@@ -43,7 +49,7 @@ def create(
         # Whole or not at all.
         with tempfile.TemporaryDirectory(dir=into, prefix=".metier-") as scratch:
             made = Path(scratch) / "project"
-            for file, text in _files(name, declarative=declarative):
+            for file, text in _files(name, kind):
                 (made / file).parent.mkdir(parents=True, exist_ok=True)
                 (made / file).write_text(text, encoding="utf-8")
             shutil.move(made, folder)
@@ -53,24 +59,35 @@ def create(
     return folder
 
 
-def _check(name: str, taken: Collection[str]) -> None:
+def _check(name: str, kind: Kind, taken: Collection[str]) -> None:
+    what = "a strategy" if kind == "strategy" else "an expert"
     if not is_id(name) or keyword.iskeyword(name):
         raise InvalidInput(
-            f"an expert cannot be called {name!r}",
+            f"{what} cannot be called {name!r}",
             hint="A small letter, then small letters, digits and _, such as house_style",
         )
     if name in taken:
-        raise InvalidInput(f"there is an expert {name!r}", hint="See: metier experts list")
+        listing = "strategies" if kind == "strategy" else "experts"
+        raise InvalidInput(f"there is {what} {name!r}", hint=f"See: metier {listing} list")
 
 
-def _files(name: str, *, declarative: bool) -> Iterator[tuple[str, str]]:
+def _files(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
     """The project's files, with the new name in their paths and texts."""
     found = dict(_read(_HERE / "template"))
-    if declarative:
-        found |= dict(_read(_HERE / "declarative"))
-        found.pop("metier_my_expert/py.typed")
+    match kind:
+        case "expert":
+            pass
+        case "card":
+            found |= dict(_read(_HERE / "declarative"))
+            found.pop("metier_my_expert/py.typed")
+            found = {file: _adapted(text) for file, text in found.items()}
+        case "strategy":
+            shared = {file: found[file].replace(_CHECK, "") for file in _SHARED}
+            found = shared | dict(_read(_HERE / "strategy"))
+        case _:
+            assert_never(kind)
     for file, text in found.items():
-        yield _renamed(file, name), _renamed(_adapted(text) if declarative else text, name)
+        yield _renamed(file, name), _renamed(text, name)
 
 
 def _read(folder: Path) -> Iterator[tuple[str, str]]:
@@ -87,5 +104,8 @@ def _adapted(text: str) -> str:
 
 def _renamed(text: str, name: str) -> str:
     camel = "".join(part.capitalize() for part in name.split("_"))
-    words = {"my_expert": name, "MyExpert": camel, "my-expert": name.replace("_", "-")}
+    words: dict[str, str] = {}
+    for kind in ("expert", "strategy"):
+        words |= {f"my_{kind}": name, f"my-{kind}": name.replace("_", "-")}
+        words[f"My{kind.capitalize()}"] = camel
     return re.sub("|".join(words), lambda found: words[found[0]], text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from metier.grading import Code, Kind, Number, Text, choices_in, extracted, same
 from metier.sandbox import Sandbox
-from metier.strategies.behaviour import behaviours
+from metier.strategies.ballots.behaviour import behaviours
 
 _NUMBER = re.compile(
     r"\bhow\s+(?:many|much|old|long|far|tall|fast|heavy|high|deep|wide|often)\b"

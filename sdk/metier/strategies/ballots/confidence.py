@@ -7,7 +7,7 @@ import math
 from metier.errors import MetierError
 from metier.experts.expert import delimited
 from metier.plan import Message
-from metier.strategies.rounds import Ballot
+from metier.strategies.ballots.polling import Ballot
 from metier.strategies.strategy import Sampler
 
 _VERIFY = (

@@ -11,8 +11,8 @@ import anyio
 from metier.answer import Vote
 from metier.errors import DeadlineExceeded, MetierError
 from metier.grading import Kind
-from metier.strategies.comparing import kind_of, shown
-from metier.strategies.strategy import Options, Prompt, Sampled, Sampler, Voter
+from metier.strategies.ballots.comparing import kind_of, shown
+from metier.strategies.strategy import Prompt, Sampled, SampleOptions, Sampler, Voter
 
 # Kept back of the time that is left, for counting the votes and composing.
 _RESERVE_S = 0.5
@@ -23,7 +23,7 @@ class Ask:
     """One sample that is wanted."""
 
     voter: Voter
-    options: Options = Options()
+    options: SampleOptions = SampleOptions()
     prompt: Prompt | None = None
 
 

@@ -1,4 +1,4 @@
-"""A sampler whose voters say what a test wrote down."""
+"""A sampler whose voters answer from a script: for tests of strategies, without a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Step
 from metier.sandbox import Sandbox, Sandboxes
-from metier.strategies import Options, Sampled, Voter
+from metier.strategies import Sampled, SampleOptions, Voter
 from metier.strategies.strategy import Prompt
 
 QUESTION = "How many apples are left?"
@@ -30,14 +30,34 @@ Reply = str | Sampled | MetierError | float
 Judge = Callable[[Voter, Prompt, Sequence[str]], Mapping[str, float]]
 
 
-def said(text: str, voter: Voter = SMALL, **known: Any) -> Sampled:
-    """An answer, as a voter gives it."""
+def said(text: str, voter: Voter = SMALL, **known: Any) -> Sampled:  # noqa: ANN401
+    """A voter's answer.
+
+    Args:
+        known: further fields of `Sampled`, such as `confidence`.
+    """
     return Sampled(text=text, expert=voter.expert, models=(voter.model,), **known)
 
 
 @dataclass
-class Panel:
-    """Voters with their replies, in order: a number of seconds is waited for before the next."""
+class ScriptedSampler:
+    """A `Sampler` whose voters answer from a script.
+
+    Attributes:
+        replies: each voter's replies, in order: a text, a `Sampled`, an error to raise, or a
+            number of seconds to wait before the next one. The first voter is the step's own.
+        question: what is asked.
+        budget: how many model calls are left.
+        room: how many requests to one model run side by side.
+        judging: answers the probes; without it a probe is an error.
+        vectors: what `embed` returns for a text.
+        output: the kind of answer that the capability promises, such as `number`.
+        learnt: what past votes taught.
+        asked: the samples that were taken, as model and options.
+        prompts: the prompts that replaced the step's own task.
+        told: the votes that were reported.
+        probes: how many probes were made.
+    """
 
     replies: Mapping[Voter, list[Reply]]
     question: str = QUESTION
@@ -47,51 +67,69 @@ class Panel:
     vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     output: str = ""
     learnt: VoteModel | None = None
-    asked: list[tuple[str, Options]] = field(default_factory=list)
+    asked: list[tuple[str, SampleOptions]] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     told: list[Vote] = field(default_factory=list)
     probes: int = 0
 
     @property
     def task(self) -> Task:
+        """The question."""
         return Task(text=self.question, question=self.question)
 
     @property
     def own(self) -> Voter:
+        """The first voter."""
         return next(iter(self.replies))
 
     @property
     def judge(self) -> Voter:
+        """The general expert."""
         return Voter(expert="general")
 
     @property
     def calls_left(self) -> int:
+        """What is left of `budget`."""
         return self.budget
 
     @property
     def sandbox(self) -> Sandbox:
+        """The sandboxes of this machine."""
         return Sandboxes()
 
     @property
     def voting(self) -> VoteModel | None:
+        """What past votes taught."""
         return self.learnt
 
     def card(self, voter: Voter) -> Card:
+        """A small card."""
         return Card(id=voter.expert, description="What it knows", prompt="Be brief.")
 
     def slots(self, voter: Voter) -> int:
+        """As `room` says."""
         return self.room
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
+        """All voters that have replies."""
         return list(self.replies)
 
     async def sample(
-        self, voter: Voter, *, options: Options = Options(), prompt: Prompt | None = None
+        self,
+        voter: Voter,
+        *,
+        options: SampleOptions = SampleOptions(),
+        prompt: Prompt | None = None,
     ) -> Sampled:
-        self._spend()
+        """The voter's next reply."""
         self.asked.append((voter.model, options))
         if prompt is not None:
             self.prompts.append(prompt)
+        reply = await self._reply(voter)
+        return reply if isinstance(reply, Sampled) else said(reply, voter)
+
+    async def _reply(self, voter: Voter) -> str | Sampled:
+        self._spend()
         waiting = self.replies.get(voter) or [ModelMissing(voter.model)]
         reply = waiting.pop(0)
         while isinstance(reply, float):
@@ -99,25 +137,29 @@ class Panel:
             reply = waiting.pop(0)
         if isinstance(reply, MetierError):
             raise reply
-        return reply if isinstance(reply, Sampled) else said(reply, voter)
+        return reply
 
     async def probe(
         self, voter: Voter, prompt: Prompt, labels: Sequence[str]
     ) -> Mapping[str, float]:
+        """What `judging` says."""
         self._spend()
         self.probes += 1
-        assert self.judging is not None, "this panel has no judge"
+        assert self.judging is not None, "this sampler has no judge"
         return self.judging(voter, prompt, labels)
 
     async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
-        raise NotImplementedError
-        yield
+        """The voter's next reply, as one chunk."""
+        reply = await self._reply(voter)
+        yield Chunk(text=reply.text if isinstance(reply, Sampled) else reply)
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of `vectors`, made unit length."""
         rows = np.asarray([self.vectors[text] for text in texts], dtype=np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def tell(self, vote: Vote) -> None:
+        """Keep the vote in `told`."""
         self.told.append(vote)
 
     def _spend(self) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metier.grading import Kind
-from metier.strategies.comparing import grouped, kind_of
-from metier.strategies.counting import tally
-from metier.strategies.rounds import Ballot, Poll, vote_of
+from metier.strategies.ballots.comparing import grouped, kind_of
+from metier.strategies.ballots.counting import tally
+from metier.strategies.ballots.polling import Ballot, Poll, vote_of
 from metier.strategies.strategy import Sampled, Sampler
 
 

@@ -1,0 +1,1 @@
+"""Several answers to one question: asked for, compared, counted, and one elected."""

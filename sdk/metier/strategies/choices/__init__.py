@@ -1,0 +1,1 @@
+"""Closed questions: how probable a model finds each choice, from one token."""
