@@ -121,7 +121,7 @@ async def extra(plain: Call, bridged: Call) -> Metric:
 
 async def costs() -> dict[str, Metric]:
     council = scripted(8 * (WARM + CALLS))
-    await council.planner()
+    await council.planning.planner()
     who = asked("cooking", council=council)
     kernel = Kernel()
     function = kernel.add_plugin(expert_plugin("cooking", council=council))["ask"]

@@ -1,16 +1,83 @@
-"""An event loop in a thread of its own, for the sync face."""
+"""Async methods for code that is not async: their twins, and the event loop behind them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from functools import partial, wraps
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class HasPortal(Protocol):
+    """Something with an event loop of its own for its sync methods."""
+
+    @property
+    def portal(self) -> Portal:
+        """The loop."""
+        ...
+
+
+S = TypeVar("S", bound=HasPortal)
+
+
+class Twin(Generic[S, P, T]):
+    """A method made by `twin`: a type checker binds what a class holds only if it is told so."""
+
+    def __init__(self, call: Callable[Concatenate[S, P], T]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(self, instance: None, owner: type[S]) -> Callable[Concatenate[S, P], T]: ...
+    @overload
+    def __get__(self, instance: S, owner: type[S]) -> Callable[P, T]: ...
+    def __get__(self, instance: S | None, owner: type[S]) -> Callable[..., T]:
+        """The function, or the method of an instance."""
+        return self._call if instance is None else MethodType(self._call, instance)
+
+
+def twin(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Twin[S, P, T]:
+    """The sync twin of an async method: same arguments, same result, same errors.
+
+    It also works in a thread in which an event loop runs.
+    """
+
+    @wraps(method)
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.portal.call(partial(method, self, *args, **kwargs))
+
+    return Twin(call)
+
+
+def streaming_twin(
+    method: Callable[Concatenate[S, P], AsyncGenerator[T, None]],
+) -> Twin[S, P, Generator[T, None, None]]:
+    """The sync twin of an async generator; closing it closes the other."""
+
+    @wraps(method)
+    def stream(self: S, /, *args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
+        items = method(self, *args, **kwargs)
+
+        async def following() -> T | None:
+            return await anext(items, None)
+
+        async def closing() -> None:
+            await items.aclose()
+
+        try:
+            while (item := self.portal.call(following)) is not None:
+                yield item
+        finally:
+            self.portal.call(closing)
+
+    return Twin(stream)
 
 
 class Portal:

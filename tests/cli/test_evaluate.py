@@ -101,15 +101,19 @@ def files() -> Council:
     return Council.from_installed(Settings.load())
 
 
+def kept(name: str) -> Path:
+    """The file of what was learnt, there or not."""
+    return files().planning.artefacts.file(name)
+
+
 def forgetful() -> Path:
     """A profile with which nobody is chosen."""
     council = files()
     assert run("index", "build").exit_code == 0
     from metier.cli.session import run_async
 
-    index = run_async(council.index)
-    council.keep_profile(Profile(index_hash=index.hash(), threshold=1.0))
-    return council.profile_file
+    index = run_async(council.planning.index)
+    return council.planning.keep(Profile(threshold=1.0), index=index)
 
 
 def test_routing_is_shown_with_who_takes_whose(questions: Path) -> None:
@@ -141,7 +145,7 @@ def test_what_routing_learnt_is_applied_and_said(questions: Path) -> None:
     before = json.loads(run("plan", "--json", "write a python function").stdout)
     done = run("evaluate", "routing", "--apply", "--data", questions)
     assert done.exit_code == 0
-    saved = json.loads(file.read_text())
+    saved = json.loads(file.read_text())["data"]
     assert f"threshold: 1.00 → {saved['threshold']:.2f}" in done.stderr
     assert str(file) in done.stderr
     after = json.loads(run("plan", "--json", "write a python function").stdout)
@@ -206,14 +210,14 @@ def test_models_are_compared_with_choosing_by_the_question(outcomes: Path) -> No
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["small", "40", "50.0", "%", "50", "%"] in rows
     assert "chosen by the question*           100.0 %" in done.stdout
-    assert not files().outcomes_file.exists()
+    assert not kept("outcomes").exists()
 
 
 def test_what_models_learnt_is_applied_and_said(outcomes: Path) -> None:
     done = run("evaluate", "models", "--apply", "--data", outcomes)
     assert done.exit_code == 0
     assert "each step runs on the likeliest of small, large that is installed" in done.stderr
-    assert str(files().outcomes_file) in done.stderr
+    assert str(kept("outcomes")) in done.stderr
     made = json.loads(run("plan", "--json", "compute the sum of 9 and 3").stdout)
     chances = made["steps"][0]["chances"]
     assert chances["large"] > chances["small"]
@@ -228,7 +232,7 @@ def test_what_models_answered_teaches_the_weighted_vote(outcomes: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert "all asked, answers weighed*" in done.stdout
     assert "--strategy weighted goes by these votes" in done.stderr
-    assert files().voting_file.exists()
+    assert kept("votes").exists()
 
 
 def test_a_model_that_is_best_alone_is_not_routed_around(tmp_path: Path) -> None:
@@ -240,7 +244,7 @@ def test_a_model_that_is_best_alone_is_not_routed_around(tmp_path: Path) -> None
     assert done.exit_code == 1
     assert "Not applied: " in done.stderr
     assert "'large' alone is as good or better" in done.stderr
-    assert not files().outcomes_file.exists()
+    assert not kept("outcomes").exists()
 
 
 def test_splitting_shows_what_the_grammar_misses_and_what_is_learnt(several: Path) -> None:
@@ -250,7 +254,7 @@ def test_splitting_shows_what_the_grammar_misses_and_what_is_learnt(several: Pat
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["learnt*", "128", "100.0", "%", "(97.1", "to", "100.0)", "0", "0"] in rows
     assert "grammar misses 64 for several\n  Sing and draw the red apples.\n" in done.stdout
-    assert not files().needs_file.exists()
+    assert not kept("needs").exists()
 
 
 def test_what_splitting_learnt_is_applied_and_said(several: Path) -> None:
@@ -259,7 +263,7 @@ def test_what_splitting_learnt_is_applied_and_said(several: Path) -> None:
     done = run("evaluate", "splitting", "--apply", "--json", "--data", several)
     assert done.exit_code == 0
     assert json.loads(done.stdout)["applied"]
-    assert f"saved {files().needs_file}; without it, the grammar does" in done.stderr
+    assert f"saved {kept('needs')}; without it, the grammar does" in done.stderr
     assert len(json.loads(run("plan", "--json", question).stdout)["steps"]) == 1
 
 
@@ -271,7 +275,7 @@ def test_a_grammar_that_is_as_good_stays(tmp_path: Path) -> None:
     done = run("evaluate", "splitting", "--apply", "--data", written(tmp_path / "s.jsonl", rows))
     assert done.exit_code == 1
     assert "Not applied: what was learnt tells 100 of 100 questions rightly" in done.stderr
-    assert not files().needs_file.exists()
+    assert not kept("needs").exists()
 
 
 def test_plans_are_compared_with_those_of_the_rules(plans: Path) -> None:
@@ -279,7 +283,7 @@ def test_plans_are_compared_with_those_of_the_rules(plans: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert "56 past plans, 56 of several capabilities, embedder fixed/256" in done.stdout
     assert "rules and past plans*  100.0 % (100.0 to 100.0)" in done.stdout
-    assert not files().chains_file.exists()
+    assert not kept("chains").exists()
 
 
 def test_what_past_plans_taught_is_applied_and_said(plans: Path) -> None:
@@ -336,3 +340,19 @@ def test_one_expert_that_is_not_there_is_a_usage_error(
     done = run("evaluate", "routing", "--expert", expert, "--data", questions)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_what_was_learnt_is_listed_and_removed(outcomes: Path) -> None:
+    assert run("evaluate", "models", "--apply", "--data", outcomes).exit_code == 0
+    listed = json.loads(run("learn", "status", "--json").stdout)["learnt"]
+    assert {each["name"]: each["used"] for each in listed}["outcomes"]
+    assert "which model gets which question right" in run("learn", "status").stdout
+    assert run("learn", "remove", "outcomes").exit_code == 0
+    assert not kept("outcomes").exists()
+
+
+@pytest.mark.parametrize("name", ["outcomes", "../rows", ""])
+def test_what_is_not_there_cannot_be_removed(name: str) -> None:
+    done = run("learn", "remove", name)
+    assert done.exit_code == 2
+    assert "metier learn status" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -175,11 +176,13 @@ async def test_what_votes_taught_is_kept_and_forgotten_with_the_outcomes(tmp_pat
     with ScriptedModels(said) as models:
         made = council(tmp_path, models)
         outcomes = await Outcomes.of(voted(60), made.embedder)
-        made.keep_outcomes(outcomes.learnt(), outcomes.voting())
+        votes = outcomes.voting()
+        assert votes is not None
+        made.planning.keep(outcomes.learnt())
+        made.planning.keep(votes)
         voters = Combining(strategy="weighted", models=MODELS)
         learnt = await made.ask("compute the sum of 2 and 3", strategy=voters)
-        made.keep_outcomes(outcomes.learnt())
-        assert not made.voting_file.exists()
+        assert made.planning.forget("votes")
         plain = await made.ask("compute the sum of 2 and 3", strategy=voters)
     assert sum(vote.weight for vote in learnt.parts[0].votes) <= 1
     assert sum(vote.weight for vote in plain.parts[0].votes) != pytest.approx(
@@ -203,20 +206,20 @@ async def test_what_was_learnt_decides_which_model_is_asked(tmp_path: Path) -> N
         made = council(tmp_path, models)
         assert (await made.ask("compute the sum of 2 and 3")).parts[0].models == ("usual",)
         outcomes = await Outcomes.of(rows(BY_SUBJECT), made.embedder)
-        made.keep_outcomes(outcomes.learnt())
+        made.planning.keep(outcomes.learnt())
         assert (await made.ask("compute the sum of 2 and 3")).text == "5"
         assert (await council(tmp_path, models).ask("write a verse")).text == "O moon."
 
 
 async def test_outcomes_of_another_embedder_or_damaged_ones_are_not_used(tmp_path: Path) -> None:
     made = council(tmp_path, ScriptedModels())
-    await made.index()
+    await made.planning.index()
     outcomes = await Outcomes.of(rows(BY_SUBJECT), made.embedder)
-    made.keep_outcomes(outcomes.learnt())
+    made.planning.keep(outcomes.learnt())
     other = council(tmp_path, ScriptedModels(), FixedEmbedder(128))
-    await other.index()
-    other.outcomes_file.write_bytes(made.outcomes_file.read_bytes())
+    await other.planning.index()
+    shutil.copytree(made.planning.artefacts.folder, other.planning.artefacts.folder)
     assert (await made.plan("write a verse")).steps[0].chances
     assert not (await other.plan("write a verse")).steps[0].chances
-    made.outcomes_file.write_bytes(b"damaged")
+    made.planning.artefacts.file("outcomes").write_bytes(b"damaged")
     assert not (await council(tmp_path, ScriptedModels()).plan("write a verse")).steps[0].chances

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_f1_is_of_what_both_have(found: str, right: str, expected: float) -> Non
 async def test_a_request_like_past_ones_is_planned_as_they_were(tmp_path: Path) -> None:
     made = council(tmp_path)
     assert len((await made.plan("forecast our green apples")).steps) == 1
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
     for each in (made, council(tmp_path)):
         plan = await each.plan("forecast our green apples")
         assert [(step.expert, step.needs) for step in plan.steps] == [
@@ -132,13 +133,13 @@ async def test_steps_are_linked_as_they_were_where_no_word_says_so(tmp_path: Pat
     made = council(tmp_path)
     question = "Compute a sum of numbers. Write python."
     assert [step.needs for step in (await made.plan(question)).steps] == [(), ()]
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
     assert [step.needs for step in (await made.plan(question)).steps] == [(), ("1",)]
 
 
 async def test_only_requests_that_are_near_are_planned_so(tmp_path: Path) -> None:
     made = council(tmp_path)
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
     plan = await made.plan("forecast tomorrow's weather in Paris please")
     assert len(plan.steps) == 1
 
@@ -147,7 +148,7 @@ async def test_pieces_go_to_whom_they_are_nearest(tmp_path: Path) -> None:
     request = "the numbers of our red apples and the python of our red apples"
     plans = [FORECASTS[0].model_copy(update={"request": request})] * 50
     made = council(tmp_path)
-    made.keep_chains((await PastPlans.of(plans, made)).learnt())
+    made.planning.keep((await PastPlans.of(plans, made)).learnt())
     plan = await made.plan(request)
     assert [(step.expert, "python" in step.task) for step in plan.steps] == [
         ("math", False),
@@ -160,7 +161,7 @@ async def test_experts_that_may_not_be_chosen_are_in_no_plan(
     experts: list[str], tmp_path: Path
 ) -> None:
     made = council(tmp_path)
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
     plan = await made.plan("forecast our green apples", experts=experts)
     assert len(plan.steps) == 1
     assert {step.expert for step in plan.steps} <= set(experts)
@@ -175,25 +176,24 @@ async def test_the_general_expert_is_never_one_of_several(tmp_path: Path) -> Non
         PastPlan(request=f"report {n}: our {topic}", steps=(step("math"), told, step("code", 1)))
         for n, topic in enumerate(TOPICS * 6)
     ]
-    made.keep_chains((await PastPlans.of(plans, made)).learnt())
+    made.planning.keep((await PastPlans.of(plans, made)).learnt())
     plan = await made.plan("report 7: our trains")
     assert [step.expert for step in plan.steps] == ["math", "code"]
 
 
 async def test_a_plan_of_an_expert_that_is_gone_is_not_used(tmp_path: Path) -> None:
     made = council(tmp_path)
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
     plan = await council(tmp_path, without="code").plan("forecast our green apples")
     assert len(plan.steps) == 1
 
 
 async def test_past_plans_of_another_embedder_or_damaged_ones_are_not_used(tmp_path: Path) -> None:
     made, other = council(tmp_path), council(tmp_path, FixedEmbedder(128))
-    await made.index()
-    await other.index()
-    made.keep_chains((await PastPlans.of(FORECASTS, made)).learnt())
-    for file in made.index_folder.glob("chains.*"):
-        (other.index_folder / file.name).write_bytes(file.read_bytes())
+    await made.planning.index()
+    await other.planning.index()
+    made.planning.keep((await PastPlans.of(FORECASTS, made)).learnt())
+    shutil.copytree(made.planning.artefacts.folder, other.planning.artefacts.folder)
     assert len((await other.plan("forecast our green apples")).steps) == 1
-    made.chains_file.write_bytes(b"{}")
+    made.planning.artefacts.file("chains").write_bytes(b"{}")
     assert len((await council(tmp_path).plan("forecast our green apples")).steps) == 1

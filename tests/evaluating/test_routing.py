@@ -54,9 +54,8 @@ def council(folder: Path, *names: str) -> Council:
 
 
 async def with_threshold(made: Council, threshold: float, **own: float) -> Profile:
-    index = await made.index()
-    profile = Profile(index_hash=index.hash(), threshold=threshold, thresholds=own)
-    made.keep_profile(profile)
+    profile = Profile(threshold=threshold, thresholds=own)
+    made.planning.keep(profile, index=await made.planning.index())
     return profile
 
 
@@ -68,7 +67,7 @@ async def test_questions_go_where_the_selector_sends_them(
     made = council(tmp_path, *names)
     profile = await with_threshold(made, threshold, **own)
     report = await evaluated_routing(made, [*QUESTIONS, STOLEN])
-    selector = Selector(await made.index(), made.registry.cards, profile)
+    selector = Selector(await made.planning.index(), made.registry.cards, profile)
     texts = [question.question for question in (*QUESTIONS, STOLEN)]
     ranked = selector.rank(texts, await made.embedder.embed(texts))
     chosen = [selector.choose(candidates).expert for candidates in ranked]
@@ -127,7 +126,7 @@ async def test_no_question_is_judged_by_a_profile_that_saw_it(tmp_path: Path) ->
     texts = [each.question for each in asked]
     fold_of = folds(texts, np.unique(labels, return_inverse=True)[1])
     vectors = await made.embedder.embed(texts)
-    index = await made.index()
+    index = await made.planning.index()
     pairs: Counter[tuple[str, str]] = Counter()
     for n, text in enumerate(texts):
         others = np.flatnonzero(fold_of != fold_of[n]).tolist()
@@ -144,7 +143,7 @@ async def test_no_question_is_judged_by_a_profile_that_saw_it(tmp_path: Path) ->
 
 async def test_the_questions_are_embedded_at_once(tmp_path: Path) -> None:
     made = council(tmp_path)
-    await made.index()
+    await made.planning.index()
     assert isinstance(made.embedder, FixedEmbedder)
     before = len(made.embedder.calls)
     await evaluated_routing(made, QUESTIONS)
@@ -161,7 +160,7 @@ async def test_what_was_learnt_is_planned_by(tmp_path: Path) -> None:
     assert report.now.accuracy.value == pytest.approx(1 / 3)
     assert report.learnt.accuracy.value > 0.9
     assert (await made.plan("write a python function for trains")).steps[0].expert == GENERAL
-    made.keep_profile(report.profile)
+    made.planning.keep(report.profile, index=await made.planning.index())
     for again in (made, council(tmp_path)):
         assert (await again.plan("write a python function for trains")).steps[0].expert == "code"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -102,7 +103,7 @@ async def test_what_was_learnt_decides_whether_a_question_is_split(tmp_path: Pat
     # Here whoever says two things wants one, and whoever says one wants two.
     both = [f"{text} {other}" for text, other in pairwise(SINGLE)]
     taught = await Splitting.of(labelled([*both, question], SINGLE), made.embedder)
-    made.keep_needs(taught.learnt())
+    made.planning.keep(taught.learnt())
     assert len((await made.plan(question)).steps) == 1
     assert len((await council(tmp_path).plan(question)).steps) == 1
 
@@ -113,7 +114,7 @@ async def test_a_follow_up_that_is_not_split_is_understood_with_what_was_asked(
     made = council(tmp_path)
     question = "Make it shorter, please, and draw it."
     taught = await Splitting.of(labelled([question, *SINGLE], SEVERAL), made.embedder)
-    made.keep_needs(taught.learnt())
+    made.planning.keep(taught.learnt())
     before = Message(role="user", content="write a python function")
     plan = await made.plan([before, Message(role="user", content=question)])
     assert [(step.expert, step.task) for step in plan.steps] == [("code", question)]
@@ -122,11 +123,11 @@ async def test_a_follow_up_that_is_not_split_is_understood_with_what_was_asked(
 async def test_what_another_embedder_taught_or_is_damaged_is_not_used(tmp_path: Path) -> None:
     question = "Compute the sum of two numbers. Write a python function."
     made, other = council(tmp_path), council(tmp_path, FixedEmbedder(128))
-    await made.index()
-    await other.index()
+    await made.planning.index()
+    await other.planning.index()
     taught = await Splitting.of(labelled([question, *SINGLE], SEVERAL), made.embedder)
-    made.keep_needs(taught.learnt())
-    other.needs_file.write_bytes(made.needs_file.read_bytes())
+    made.planning.keep(taught.learnt())
+    shutil.copytree(made.planning.artefacts.folder, other.planning.artefacts.folder)
     assert len((await other.plan(question)).steps) == 2
-    made.needs_file.write_bytes(b"damaged")
+    made.planning.artefacts.file("needs").write_bytes(b"damaged")
     assert len((await council(tmp_path).plan(question)).steps) == 2

@@ -8,7 +8,8 @@ import pytest
 
 from metier.errors import ModelMissing
 from metier.experts.card import Card
-from metier.experts.model_choice import ModelChooser, full_name, physical_memory_bytes
+from metier.experts.model_choice import ModelChooser, full_name
+from metier.models.opening import physical_memory_bytes
 from metier.models.server import InstalledModel
 from metier.testing import ScriptedModels
 

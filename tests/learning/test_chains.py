@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_plans import KEYS, past_plans, requests_of, tasks_of, vectors
 
-from metier.errors import IndexUnavailable
 from metier.learning.chains import ChainModel
 from metier.learning.decoding import best_chain, viterbi
 from metier.learning.past import PastPlan, PastStep
@@ -82,40 +79,9 @@ def test_the_order_of_past_plans_does_not_matter(plans: list[PastPlan], random: 
 @given(past_plans())
 def test_what_was_learnt_survives_saving(plans: list[PastPlan]) -> None:
     model = learnt(plans, declared=[(A, B)])
-    with TemporaryDirectory() as name:
-        model.save(Path(name), embedder_id="e")
-        again = ChainModel.load(Path(name), embedder_id="e")
-    assert again is not None
+    again = ChainModel.unpacked(model.packed())
     assert again.predict(NEW) == model.predict(NEW)
     assert again.assign(DESCRIPTIONS, SEEN) == model.assign(DESCRIPTIONS, SEEN)
-
-
-@given(st.data())
-def test_a_damaged_file_is_as_none(data: st.DataObject) -> None:
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        learnt(PLANS).save(folder, embedder_id="e")
-        file = folder / data.draw(st.sampled_from(["chains.json", "chains.npz"]))
-        content = bytearray(file.read_bytes())
-        at = data.draw(st.integers(0, len(content) - 1))
-        if data.draw(st.booleans()):
-            content[at] ^= data.draw(st.integers(1, 255))
-        else:
-            del content[at:]
-        file.write_bytes(bytes(content))
-        assert ChainModel.load(folder, embedder_id="e") is None
-
-
-def test_what_another_embedder_learnt_is_not_used(tmp_path: Path) -> None:
-    learnt(PLANS).save(tmp_path, embedder_id="e")
-    assert ChainModel.load(tmp_path, embedder_id="other") is None
-    assert ChainModel.load(tmp_path / "none", embedder_id="e") is None
-
-
-def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(IndexUnavailable):
-        learnt(PLANS).save(tmp_path / "file", embedder_id="e")
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -1,11 +1,9 @@
-import zipfile
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from metier.errors import IndexUnavailable
 from metier.learning.outcomes import OutcomeModel
 from metier.models.embedder import Vectors, unit
 
@@ -115,58 +113,20 @@ def test_a_text_is_predicted_alike_alone_and_among_others() -> None:
     assert model.predict([], vectors[:0]).shape == (0, 2)
 
 
-def test_what_was_saved_predicts_the_same(tmp_path: Path) -> None:
+def test_what_was_saved_predicts_the_same() -> None:
     texts, vectors, right = questions(100)
     model = OutcomeModel.fit(texts, vectors, right, models=MODELS)
-    model.save(tmp_path / "outcomes.npz")
-    loaded = OutcomeModel.load(tmp_path / "outcomes.npz")
-    assert loaded is not None
+    loaded = OutcomeModel.unpacked(model.packed())
     assert (loaded.models, loaded.fitted_on) == (MODELS, 100)
     assert np.array_equal(loaded.predict(texts, vectors), model.predict(texts, vectors))
 
 
-def test_a_missing_or_damaged_file_is_no_model(tmp_path: Path) -> None:
+def test_arrays_that_do_not_belong_together_are_no_model() -> None:
     texts, vectors, right = questions(30)
-    file = tmp_path / "outcomes.npz"
-    assert OutcomeModel.load(file) is None
-    OutcomeModel.fit(texts, vectors, right, models=MODELS).save(file)
-    whole = file.read_bytes()
-    for damaged in (b"", b"not an archive", whole[: len(whole) // 2], _garbled(whole)):
-        file.write_bytes(damaged)
-        assert OutcomeModel.load(file) is None
-
-
-def _garbled(archive: bytes) -> bytes:
-    middle = len(archive) // 2
-    return archive[: middle - 50] + bytes(100) + archive[middle + 50 :]
-
-
-def test_an_archive_of_something_else_is_no_model(tmp_path: Path) -> None:
-    file = tmp_path / "outcomes.npz"
-    np.savez(file, version=1, models=np.array(MODELS))
-    assert OutcomeModel.load(file) is None
-    np.save(tmp_path / "array.npy", np.zeros(3))
-    assert OutcomeModel.load(tmp_path / "array.npy") is None
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("version.npy", b"")
-    assert OutcomeModel.load(file) is None
-
-
-def test_arrays_that_do_not_belong_together_are_no_model(tmp_path: Path) -> None:
-    texts, vectors, right = questions(30)
-    file = tmp_path / "outcomes.npz"
-    OutcomeModel.fit(texts, vectors, right, models=MODELS).save(file)
-    with np.load(file) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    np.savez(file, **(arrays | {"weights": arrays["weights"][:5]}))
-    assert OutcomeModel.load(file) is None
-
-
-def test_a_file_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
-    texts, vectors, right = questions(12)
-    model = OutcomeModel.fit(texts, vectors, right, models=MODELS)
-    with pytest.raises(IndexUnavailable, match="cannot be written"):
-        model.save(tmp_path / "missing" / "outcomes.npz")
+    packed = OutcomeModel.fit(texts, vectors, right, models=MODELS).packed()
+    worse = dict(packed.arrays) | {"weights": packed.arrays["weights"][:5]}
+    with pytest.raises(ValueError, match="belong together"):
+        OutcomeModel.unpacked(replace(packed, arrays=worse))
 
 
 def test_shapes_that_do_not_belong_together_are_refused() -> None:

@@ -1,4 +1,4 @@
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.errors import IndexUnavailable
 from metier.learning.voting import VoteModel
 
 Array = npt.NDArray[np.float64]
@@ -122,11 +121,9 @@ def test_what_is_not_known_of_a_silent_voter_changes_nothing_where_it_was_averag
     assert partly == pytest.approx(model.predict(votes, whole, options=[OPTIONS]))
 
 
-def test_what_was_saved_predicts_the_same(tmp_path: Path) -> None:
-    model, file = fitted([0.7, 0.5, 0.4]), tmp_path / "voting.json"
-    model.save(file, embedder_id="made up")
-    loaded = VoteModel.load(file, embedder_id="made up")
-    assert loaded is not None
+def test_what_was_saved_predicts_the_same() -> None:
+    model = fitted([0.7, 0.5, 0.4])
+    loaded = VoteModel.unpacked(model.packed())
     assert (loaded.voters, loaded.fitted_on) == (model.voters, model.fitted_on)
     asked = ([[0, 1, 1]], [[0.7, 0.5, 0.4]])
     assert (
@@ -134,29 +131,13 @@ def test_what_was_saved_predicts_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_a_missing_damaged_or_foreign_file_is_no_model(tmp_path: Path) -> None:
-    file = tmp_path / "voting.json"
-    assert VoteModel.load(file) is None
-    fitted([0.7, 0.5]).save(file)
-    whole = file.read_text()
-    assert VoteModel.load(file, embedder_id="another") is None
-    for damaged in (
-        "",
-        "[]",
-        whole[: len(whole) // 2],
-        whole.replace('"version":1', '"version":2'),
-        whole.replace('["voter 0","voter 1"]', '["voter 0"]'),
-        whole.replace('"choices":', '"choices":-'),
-        whole.replace('"weights":[', '"weights":[NaN,'),
-    ):
-        assert damaged != whole
-        file.write_text(damaged)
-        assert VoteModel.load(file) is None
-
-
-def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(IndexUnavailable, match="cannot be written"):
-        fitted([0.7, 0.5]).save(tmp_path / "nowhere" / "voting.json")
+@pytest.mark.parametrize(
+    "worse", [{"voters": ["voter 0"]}, {"choices": -2.0}, {"weights": [float("nan")] * 9}]
+)
+def test_what_does_not_belong_together_is_no_model(worse: dict[str, object]) -> None:
+    packed = fitted([0.7, 0.5]).packed()
+    with pytest.raises(ValueError, match="validation error"):
+        VoteModel.unpacked(replace(packed, data=dict(packed.data) | worse))
 
 
 ballots = st.lists(st.integers(-1, OPTIONS - 1), min_size=3, max_size=3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bm25s
 import numpy as np
 import pytest
@@ -25,11 +23,9 @@ def fitted() -> Fitted:
     return Fitted(words=WordScores.of([text.split() for text in texts]), head=head, hashed=hashed)
 
 
-def test_what_was_kept_scores_as_before(tmp_path: Path) -> None:
+def test_what_was_kept_scores_as_before() -> None:
     before = fitted()
-    before.save(tmp_path / "fitted.npz", of="cards")
-    after = Fitted.load(tmp_path / "fitted.npz", of="cards")
-    assert after is not None
+    after = Fitted.unpacked(before.packed())
     assert after.head is not None
     assert before.head is not None
     query = [["dose", "loop"]]
@@ -40,27 +36,10 @@ def test_what_was_kept_scores_as_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [WordScores.of([]), WordScores.of([[], []])])
-def test_without_a_word_or_a_head_it_is_kept_too(tmp_path: Path, words: WordScores) -> None:
-    Fitted(words=words).save(tmp_path / "fitted.npz", of="cards")
-    after = Fitted.load(tmp_path / "fitted.npz", of="cards")
-    assert after is not None
+def test_without_a_word_or_a_head_it_is_kept_too(words: WordScores) -> None:
+    after = Fitted.unpacked(Fitted(words=words).packed())
     assert after.head is None
     assert after.words.scores([["a"]]).shape == (1, words.count)
-
-
-def test_what_was_fitted_to_other_cards_is_not_used(tmp_path: Path) -> None:
-    fitted().save(tmp_path / "fitted.npz", of="cards")
-    assert Fitted.load(tmp_path / "fitted.npz", of="other cards") is None
-
-
-@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 and no more"])
-def test_a_damaged_file_is_not_used(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "fitted.npz"
-    file.write_bytes(content)
-    assert Fitted.load(file, of="cards") is None
-    fitted().save(file, of="cards")
-    file.write_bytes(file.read_bytes()[:-40])
-    assert Fitted.load(file, of="cards") is None
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6), WORDS)

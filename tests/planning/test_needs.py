@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from metier.errors import IndexUnavailable, InvalidInput
+from metier.errors import InvalidInput
+from metier.learning.artefacts import Packed
 from metier.models.embedder import Vectors, unit
 from metier.planning.needs import SeveralNeeds, asks_several
 
@@ -62,53 +61,25 @@ def test_of_many_requests_an_even_selection_is_learnt(monkeypatch: pytest.Monkey
     assert len(learnt().vectors) == 27
 
 
-def test_what_was_learnt_is_saved_and_loaded(tmp_path: Path) -> None:
-    file = tmp_path / "needs.npz"
-    learnt().save(file)
-    loaded = SeveralNeeds.load(file)
-    assert loaded is not None
+def test_what_was_learnt_survives_saving() -> None:
+    loaded = SeveralNeeds.unpacked(learnt().packed())
     assert np.array_equal(
         loaded.predict(TEXTS, vectors(TEXTS)), learnt().predict(TEXTS, vectors(TEXTS))
     )
 
 
-def test_what_another_embedder_learnt_is_not_used(tmp_path: Path) -> None:
-    file = tmp_path / "needs.npz"
-    learnt().save(file, embedder_id="e")
-    assert SeveralNeeds.load(file, embedder_id="e") is not None
-    assert SeveralNeeds.load(file, embedder_id="other") is None
-
-
-@pytest.mark.parametrize("damage", ["missing", "cut", "text", "array", "shape", "nan", "pickle"])
-def test_a_damaged_file_is_as_none(damage: str, tmp_path: Path) -> None:
-    file = tmp_path / "needs.npz"
-    if damage != "missing":
-        learnt().save(file)
+@pytest.mark.parametrize("damage", ["shape", "nan", "missing"])
+def test_arrays_that_do_not_belong_together_are_refused(damage: str) -> None:
+    arrays = dict(learnt().packed().arrays)
     match damage:
-        case "cut":
-            file.write_bytes(file.read_bytes()[:-200])
-        case "text":
-            file.write_text("no archive")
-        case "array":
-            with file.open("wb") as out:
-                np.save(out, np.zeros(3))
-        case "shape" | "nan" | "pickle":
-            with np.load(file) as stored:
-                arrays = dict(stored)
-            worse = {
-                "shape": arrays["weights"][1:],
-                "nan": arrays["weights"] * np.nan,
-                "pickle": np.array([{}], dtype=object),
-            }
-            np.savez(file, allow_pickle=True, **{**arrays, "weights": worse[damage]})
+        case "shape":
+            arrays["weights"] = arrays["weights"][1:]
+        case "nan":
+            arrays["weights"] = arrays["weights"] * np.nan
         case _:
-            pass
-    assert SeveralNeeds.load(file) is None
-
-
-def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(IndexUnavailable, match="cannot be written"):
-        learnt().save(tmp_path / "nowhere" / "needs.npz")
+            del arrays["weights"]
+    with pytest.raises((ValueError, TypeError)):
+        SeveralNeeds.unpacked(Packed(arrays=arrays))
 
 
 def test_labels_of_one_kind_teach_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from metier import Card, Council, Document, Expert, Message, Settings
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import Capability
-from metier.planning.selecting import Selector
+from metier.planning.selecting import Selector, cards_hash
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -126,7 +126,7 @@ async def test_an_expert_that_is_added_is_planned_with(tmp_path: Path) -> None:
 async def test_a_corrupt_index_is_built_anew(tmp_path: Path) -> None:
     made = council(tmp_path)
     await made.plan("what is 2 plus 2")
-    file = made.index_folder / "vectors.faiss"
+    file = made.planning.folder / "vectors.faiss"
     file.write_bytes(file.read_bytes()[:50])
     plan = await council(tmp_path).plan("what is 2 plus 2")
     assert plan.steps[0].expert == "math"
@@ -143,8 +143,8 @@ async def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -
 async def test_the_profile_is_kept_and_belongs_to_one_index(tmp_path: Path) -> None:
     made = council(tmp_path)
     await made.plan("what is 2 plus 2")
-    profile = json.loads((made.index_folder / "profile.json").read_text())
-    assert profile["index_hash"] == (await made.index()).hash()
+    kept = json.loads(made.planning.artefacts.file("calibration").read_text())
+    assert kept["of"] == cards_hash(await made.planning.index(), made.registry.cards)
 
 
 async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
             server=ScriptedModels(),
             embedder=embedder,
         )
-        selector = Selector(await made.index(), made.registry.cards)
+        selector = Selector(await made.planning.index(), made.registry.cards)
         question = "what is a prime minister"
         (candidates,) = selector.rank([question], await embedder.embed([question]))
         return candidates[0].score
@@ -173,7 +173,7 @@ async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
 
 
 async def test_no_expert_at_all_is_the_general_one(tmp_path: Path) -> None:
-    index = await council(tmp_path).index()
+    index = await council(tmp_path).planning.index()
     choice = Selector(index, {}).choose(())
     assert choice.expert == "general"
 

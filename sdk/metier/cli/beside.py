@@ -30,7 +30,7 @@ def council_beside(settings: Settings, path: Path) -> tuple[Council, tuple[str, 
     ensure_server(settings)
     own = settings.model_copy(update={"cache_dir": settings.cache_dir / "beside"})
     council = Council(registry, settings=own)
-    _seed(Council(registry, settings=settings).index_folder, council.index_folder)
+    _seed(Council(registry, settings=settings).planning.folder, council.planning.folder)
     return council, ids
 
 

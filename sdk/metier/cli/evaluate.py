@@ -199,11 +199,12 @@ async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Ev
     registry = council.registry
     questions = routing_questions(data, registry.cards) if data else domain_questions(registry)
     report = await evaluated_routing(council, questions)
+    index = await council.planning.index()
 
     def keep() -> str:
         assert report.profile is not None  # without one it is refused
-        council.keep_profile(report.profile)
-        return routing_applied(report, report.profile, council.profile_file)
+        file = council.planning.keep(report.profile, index=index)
+        return routing_applied(report, report.profile, file)
 
     return _Evaluated(report=report, shown=routing_report(report, verbose=verbose), keep=keep)
 
@@ -217,8 +218,11 @@ async def _models(council: Council, *, data: Path) -> _Evaluated:
     report = outcomes.report()
 
     def keep() -> str:
-        council.keep_outcomes(outcomes.learnt(), outcomes.voting())
-        return outcomes_applied(report, council.outcomes_file)
+        file = council.planning.keep(outcomes.learnt())
+        council.planning.forget("votes")
+        if (votes := outcomes.voting()) is not None:
+            council.planning.keep(votes)
+        return outcomes_applied(report, file)
 
     return _Evaluated(report=report, shown=outcomes_report(report), keep=keep)
 
@@ -232,8 +236,7 @@ async def _splitting(council: Council, *, data: Path) -> _Evaluated:
     report = labelled.report()
 
     def keep() -> str:
-        council.keep_needs(labelled.learnt())
-        return splitting_applied(council.needs_file)
+        return splitting_applied(council.planning.keep(labelled.learnt()))
 
     return _Evaluated(report=report, shown=splitting_report(report), keep=keep)
 
@@ -247,7 +250,6 @@ async def _plans(council: Council, *, data: Path) -> _Evaluated:
     report = await past.report()
 
     def keep() -> str:
-        council.keep_chains(past.learnt())
-        return plans_applied(report, council.chains_file)
+        return plans_applied(report, council.planning.keep(past.learnt()))
 
     return _Evaluated(report=report, shown=plans_report(report), keep=keep)

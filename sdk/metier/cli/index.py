@@ -23,8 +23,8 @@ def build() -> None:
     """Build the index anew."""
     with errors_for_people():
         council = open_council(load_settings())
-        built = run_async(partial(council.index, fresh=True), closing=council)
-        click.echo(f"{len(built)} vectors in {council.index_folder}", err=True)
+        built = run_async(partial(council.planning.index, fresh=True), closing=council)
+        click.echo(f"{len(built)} vectors in {council.planning.folder}", err=True)
 
 
 @index.command(epilog="Example: metier index status --json")
@@ -51,12 +51,12 @@ def index_state(council: Council) -> dict[str, object]:
     """How the saved index compares with the cards."""
     from metier.planning.index import CapabilityIndex, hash_of
 
-    saved = CapabilityIndex.load(council.index_folder, embedder_id=council.embedder.id)
+    saved = CapabilityIndex.load(council.planning.folder, embedder_id=council.embedder.id)
     cards = council.registry.cards
     have = saved.experts if saved is not None else {}
     stale = [name for name, card in cards.items() if have.get(name) != hash_of(card)]
     return {
-        "folder": str(council.index_folder),
+        "folder": str(council.planning.folder),
         "embedder": council.embedder.id,
         "vectors": len(saved) if saved is not None else 0,
         "fits": saved is not None and not stale and set(have) == set(cards),

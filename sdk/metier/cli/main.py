@@ -18,6 +18,7 @@ _COMMANDS = {
     "experts": "metier.cli.experts:experts",
     "index": "metier.cli.index:index",
     "knowledge": "metier.cli.knowledge:knowledge",
+    "learn": "metier.cli.learn:learn",
     "mcp": "metier.cli.mcp:mcp",
     "merge": "metier.cli.merge:merge",
     "models": "metier.cli.models:models",

@@ -82,7 +82,7 @@ class BothWays:
                 hint="Name one: --single-model qwen2.5-coder:1.5b",
             )
         card = card or Card(id=GENERAL, description="The model alone")
-        await council.planner()
+        await council.planning.planner()
         return cls(
             council=council,
             model=await _installed(council, model or await council.model_of(card)),

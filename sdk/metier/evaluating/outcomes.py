@@ -147,11 +147,11 @@ class Outcomes:
         )
 
     def learnt(self) -> OutcomeModel:
-        """What all the questions teach, for `Council.keep_outcomes`."""
+        """What all the questions teach, to be kept with `council.planning.keep`."""
         return OutcomeModel.fit(self.texts, self.vectors, self.right, models=self.models)
 
     def voting(self) -> VoteModel | None:
-        """How the models' answers add up, for `Council.keep_outcomes`.
+        """How the models' answers add up, to be kept with `council.planning.keep`.
 
         None where fewer than 20 questions have an outcome of every model and answers of two.
         """

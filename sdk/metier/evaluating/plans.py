@@ -116,7 +116,7 @@ class PastPlans:
             InvalidInput: there is no capability.
             ModelServerError, ModelMissing: the embedder cannot be asked.
         """
-        index = await council.index()
+        index = await council.planning.index()
         keys = sorted(index.capabilities)
         if not keys:
             raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
@@ -133,12 +133,12 @@ class PastPlans:
             keys=keys,
             descriptions=unit(CapabilityRows(index, keys).stated),
             declared=[edge for card in council.registry.cards.values() for edge in card.edges],
-            planner=(await council.planner()).with_chains(None),
+            planner=(await council.planning.planner()).with_chains(None),
             embedder_id=council.embedder.id,
         )
 
     def learnt(self) -> ChainModel:
-        """What all the plans teach, for `Council.keep_chains`."""
+        """What all the plans teach, to be kept with `council.planning.keep`."""
         return self._learnt_from(np.arange(len(self.plans)))
 
     async def report(self) -> PlansReport:

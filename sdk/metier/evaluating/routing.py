@@ -114,10 +114,10 @@ async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scor
         InvalidInput: there is no capability, or the index is too large to score all of it.
         ModelServerError, ModelMissing: the embedder cannot be asked.
     """
-    index = await council.index()
+    index = await council.planning.index()
     if not index.capabilities:
         raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
-    profile = council.profile(index)
+    profile = council.planning.calibration(index)
     selector = Selector(index, council.registry.cards, profile)
     texts = [question.question for question in questions]
     vectors = await council.embedder.embed(texts)

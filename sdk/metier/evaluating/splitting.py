@@ -112,7 +112,7 @@ class Splitting:
         )
 
     def learnt(self) -> SeveralNeeds:
-        """What all the questions teach, for `Council.keep_needs`.
+        """What all the questions teach, to be kept with `council.planning.keep`.
 
         Raises:
             InvalidInput: all labels are the same.

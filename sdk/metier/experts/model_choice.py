@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from metier.errors import ModelMissing
@@ -118,11 +117,3 @@ class ModelChooser:
 def full_name(model: str) -> str:
     """The name with its tag, as the server lists it."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
-
-
-def physical_memory_bytes() -> int | None:
-    """The memory of this machine, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None

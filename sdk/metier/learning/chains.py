@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from metier.errors import IndexUnavailable
+from metier.learning.artefacts import Packed
 from metier.learning.decoding import best_chain, viterbi
 from metier.learning.graph import Array, CapabilityGraph
 from metier.learning.kernel_ridge import KernelRidge, Labels
 from metier.learning.past import CapabilityKey, PastPlan
 from metier.models.embedder import Vectors
-from metier.settings.files import write
 
-FORMAT = 1
 # Above 1 the likelier chains count for more than the regression says.
 _SHARPNESS = 1.5
 _TASK_SHARE = 0.5
@@ -67,6 +61,10 @@ class ChainModel:
         by_request: scores of `chains` for a request; None without past plans.
         by_task: scores of the capabilities for a task with its request; None without past tasks.
     """
+
+    name: ClassVar[str] = "chains"
+    teaches: ClassVar[str] = "which capabilities a request needs, and in which order"
+    version: ClassVar[int] = 1
 
     graph: CapabilityGraph
     descriptions: Vectors
@@ -176,65 +174,28 @@ class ChainModel:
         path = viterbi(fits, _TRANSITION_WEIGHT * np.log(self.graph.transitions))
         return tuple(self.graph.keys[n] for n in path)
 
-    def save(self, folder: Path, *, embedder_id: str) -> None:
-        """Write `chains.json` (readable) and `chains.npz` (the vectors).
-
-        Raises:
-            IndexUnavailable: the folder cannot be written.
-        """
+    def packed(self) -> Packed:
+        """What to save."""
         arrays = {"descriptions": self.descriptions}
         for name, ridge in (("request", self.by_request), ("task", self.by_task)):
             if ridge is not None:
                 arrays |= {f"{name}_centres": ridge.centres, f"{name}_weights": ridge.weights}
-        packed = io.BytesIO()
-        np.savez(packed, *arrays.values())
-        meta = {
-            "format": FORMAT,
-            "embedder": embedder_id,
-            "arrays": list(arrays),
-            "chains": [list(chain) for chain in self.chains],
-            "graph": self.graph.as_json(),
-        }
-        meta["sha256"] = _digest(meta, packed.getvalue())
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write(folder / "chains.npz", packed.getvalue())
-            write(folder / "chains.json", json.dumps(meta).encode())
-        except OSError as exc:
-            raise IndexUnavailable(
-                f"what past plans taught cannot be saved in {folder}: {exc.strerror}",
-                hint="Set METIER_CACHE_DIR to a folder that can be written",
-            ) from exc
+        chains = [list(chain) for chain in self.chains]
+        return Packed(data={"chains": chains, "graph": self.graph.as_json()}, arrays=arrays)
 
     @classmethod
-    def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
-        """What `save` wrote, or None where there is nothing that can be trusted.
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
 
-        Not trusted are another format, another embedder, and contents whose hash differs from
-        the one written beside them.
+        Raises:
+            ValueError, TypeError, KeyError, IndexError: it is not whole.
         """
-        try:
-            meta = json.loads((folder / "chains.json").read_bytes())
-            packed = (folder / "chains.npz").read_bytes()
-            fits = (
-                meta["format"] == FORMAT
-                and meta["embedder"] == embedder_id
-                and meta.pop("sha256") == _digest(meta, packed)
-            )
-            return cls._from(meta, packed) if fits else None
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return None
-
-    @classmethod
-    def _from(cls, meta: Mapping[str, Any], packed: bytes) -> Self:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-            arrays = dict(zip(meta["arrays"], file.values(), strict=True))
         return cls(
-            graph=CapabilityGraph.from_json(meta["graph"]),
-            descriptions=arrays["descriptions"],
-            chains=tuple(tuple(chain) for chain in meta["chains"]),
-            by_request=_ridge(arrays, "request"),
-            by_task=_ridge(arrays, "task"),
+            graph=CapabilityGraph.from_json(packed.data["graph"]),
+            descriptions=packed.arrays["descriptions"],
+            chains=tuple(tuple(map(int, chain)) for chain in packed.data["chains"]),
+            by_request=_ridge(packed.arrays, "request"),
+            by_task=_ridge(packed.arrays, "task"),
         )
 
 
@@ -279,7 +240,3 @@ def _ridge(arrays: Mapping[str, Vectors], name: str) -> KernelRidge | None:
     if f"{name}_centres" not in arrays:
         return None
     return KernelRidge(centres=arrays[f"{name}_centres"], weights=arrays[f"{name}_weights"])
-
-
-def _digest(meta: Mapping[str, object], packed: bytes) -> str:
-    return hashlib.sha256(json.dumps(meta).encode() + packed).hexdigest()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from metier.learning.artefacts import Packed
 from metier.learning.likeness import Likeness
 from metier.models.embedder import Vectors
-from metier.settings.files import save
 
 Array = npt.NDArray[np.float64]
 
-# Of the file; another one where `surfaces` or `bags` change, too.
-_VERSION = 1
 _AT_LEAST = 10
 # From 'an outcome is as much chance as question' to 'it is all chance'.
 _RIDGES = 10.0 ** np.arange(0.0, 4.01, 0.25)
@@ -50,6 +44,11 @@ class OutcomeModel:
         models: names, in the order of the columns.
         fitted_on: number of texts with a known outcome.
     """
+
+    name: ClassVar[str] = "outcomes"
+    teaches: ClassVar[str] = "which model gets which question right"
+    # Another one if `surfaces` or `bags` change, too.
+    version: ClassVar[int] = 1
 
     models: tuple[str, ...]
     fitted_on: int
@@ -127,54 +126,37 @@ class OutcomeModel:
             alike.sum(axis=1, keepdims=True) + _PRIOR
         )
 
-    def save(self, file: Path, *, embedder_id: str = "") -> None:
-        """Write it as a NumPy archive.
-
-        Args:
-            embedder_id: who made the vectors; it holds for no other's.
-
-        Raises:
-            IndexUnavailable: the file cannot be written.
-        """
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            version=_VERSION,
-            embedder_id=embedder_id,
-            models=np.array(self.models),
-            fitted_on=self.fitted_on,
-            weights=self._weights,
-            intercept=self._intercept,
-            profiles=self._profiles,
-            outcomes=self._outcomes,
-            allow_pickle=False,
-            **self._likeness.arrays(),
-        )
-        save(file, buffer.getvalue())
+    def packed(self) -> Packed:
+        """What to save."""
+        arrays = {
+            "weights": self._weights,
+            "intercept": self._intercept,
+            "profiles": self._profiles,
+            "outcomes": self._outcomes,
+        }
+        data = {"models": self.models, "fitted_on": self.fitted_on}
+        return Packed(data=data, arrays=arrays | self._likeness.arrays())
 
     @classmethod
-    def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:
-        """What was saved for this embedder, or None where there is nothing that can be used."""
-        try:
-            # From memory, since NumPy leaves a damaged file open.
-            archive = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                return None
-            arrays = {name: archive[name] for name in archive.files}
-            if int(arrays["version"]) != _VERSION or str(arrays["embedder_id"]) != embedder_id:
-                return None
-            model = cls(
-                models=tuple(arrays["models"].tolist()),
-                fitted_on=int(arrays["fitted_on"]),
-                _likeness=Likeness.from_arrays(arrays),
-                _weights=arrays["weights"],
-                _intercept=arrays["intercept"],
-                _profiles=arrays["profiles"],
-                _outcomes=arrays["outcomes"],
-            )
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-            return None
-        return model if model._consistent() else None
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
+
+        Raises:
+            ValueError, KeyError: it is not whole.
+        """
+        arrays = packed.arrays
+        model = cls(
+            models=tuple(map(str, packed.data["models"])),
+            fitted_on=int(packed.data["fitted_on"]),
+            _likeness=Likeness.from_arrays(arrays),
+            _weights=arrays["weights"],
+            _intercept=arrays["intercept"],
+            _profiles=arrays["profiles"],
+            _outcomes=arrays["outcomes"],
+        )
+        if not model._consistent():
+            raise ValueError("the shapes do not belong together")
+        return model
 
     def _consistent(self) -> bool:
         columns = len(self.models)

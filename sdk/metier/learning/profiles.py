@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from metier.settings.files import save
+from metier.learning.artefacts import Packed
 
 
 class Calibration(BaseModel):
@@ -40,7 +38,6 @@ class Profile(BaseModel):
     """What one index was found to need.
 
     Attributes:
-        index_hash: of the cards that it belongs to; a profile of another index is not used.
         right: from how near an expert is to the probability that it is the right one.
         fits: from how near an expert is to the probability that it fits at all, whoever may fit
             better.
@@ -48,27 +45,26 @@ class Profile(BaseModel):
         thresholds: those of experts that need another one.
     """
 
+    name: ClassVar[str] = "calibration"
+    teaches: ClassVar[str] = "how probable it is that an expert fits, and from when nobody does"
+    version: ClassVar[int] = 1
+
     model_config = ConfigDict(frozen=True, defer_build=True)
 
-    index_hash: str = ""
     right: Calibration = RIGHT
     fits: Calibration = FITS
     threshold: float = Field(0.5, ge=0, le=1)
     thresholds: dict[str, float] = Field(default_factory=dict)
 
-    @classmethod
-    def load(cls, file: Path, *, index_hash: str) -> Self | None:
-        """The profile of this index, or None where there is none."""
-        try:
-            profile = cls.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError):
-            return None
-        return profile if profile.index_hash == index_hash else None
+    def packed(self) -> Packed:
+        """What to save."""
+        return Packed(data=self.model_dump(mode="json"))
 
-    def save(self, file: Path) -> None:
-        """Write it.
+    @classmethod
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
 
         Raises:
-            IndexUnavailable: the file cannot be written.
+            ValueError: it is not whole.
         """
-        save(file, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
+        return cls.model_validate(packed.data)

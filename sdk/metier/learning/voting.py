@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metier.settings.files import save
+from metier.learning.artefacts import Packed
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -25,13 +24,11 @@ _STEPS = 40
 _CONVERGED = 1e-4
 
 
-class _File(BaseModel):
-    """What is saved. Another version where a ballot's features change, too."""
+class _Data(BaseModel):
+    """What is saved."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
 
-    version: Literal[1] = 1
-    embedder_id: str
     voters: tuple[str, ...] = Field(min_length=1)
     fitted_on: int = Field(ge=1)
     choices: float = Field(ge=2)
@@ -66,6 +63,11 @@ class VoteModel:
         fitted_on: number of questions on which somebody voted.
         choices: k, the answers that mistakes are drawn from.
     """
+
+    name: ClassVar[str] = "votes"
+    teaches: ClassVar[str] = "how the votes of several models add up"
+    # Another one if a ballot's features change, too.
+    version: ClassVar[int] = 1
 
     voters: tuple[str, ...]
     fitted_on: int
@@ -138,17 +140,9 @@ class VoteModel:
         same = (votes[:, :, None] == votes[:, None, :]) & (votes >= 0)[:, :, None]
         return (same * shares[:, None, :]).sum(axis=2)
 
-    def save(self, file: Path, *, embedder_id: str = "") -> None:
-        """Write it as JSON.
-
-        Args:
-            embedder_id: who made the vectors by which skills are predicted; it holds for no other.
-
-        Raises:
-            IndexUnavailable: the file cannot be written.
-        """
-        saved = _File(
-            embedder_id=embedder_id,
+    def packed(self) -> Packed:
+        """What to save."""
+        saved = _Data(
             voters=self.voters,
             fitted_on=self.fitted_on,
             choices=self.choices,
@@ -156,17 +150,16 @@ class VoteModel:
             skills=tuple(self._skills.tolist()),
             options=self._options,
         )
-        save(file, saved.model_dump_json().encode())
+        return Packed(data=saved.model_dump(mode="json"))
 
     @classmethod
-    def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:
-        """What was saved for this embedder, or None where there is nothing that can be used."""
-        try:
-            saved = _File.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError):
-            return None
-        if saved.embedder_id != embedder_id:
-            return None
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
+
+        Raises:
+            ValueError: it is not whole.
+        """
+        saved = _Data.model_validate(packed.data)
         return cls(
             voters=saved.voters,
             fitted_on=saved.fitted_on,

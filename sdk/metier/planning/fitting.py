@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
+from metier.learning.artefacts import Packed
 from metier.planning.head import KernelHead
 from metier.planning.words import HashedWords, WordScores
-from metier.settings import files
-
-_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,28 +20,21 @@ class Fitted:
         hashed: what the head reads words by.
     """
 
+    name: ClassVar[str] = "fitted"
+    teaches: ClassVar[str] = "the words of all cards, and a classifier trained on their examples"
+    version: ClassVar[int] = 1
+
     words: WordScores
     head: KernelHead | None = None
     hashed: HashedWords | None = None
 
-    def save(self, file: Path, *, of: str) -> None:
-        """Write it, without pickle.
-
-        Args:
-            of: what it was fitted to; only that may use it.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+    def packed(self) -> Packed:
+        """What to save."""
         arrays = {
-            "version": np.array(_VERSION),
-            "of": _as_bytes(of),
-            "vocabulary": _as_bytes("\n".join(self.words.vocabulary)),
             "numbers": np.array(list(self.words.vocabulary.values()), np.int32),
             "starts": self.words.starts,
             "documents": self.words.documents,
             "added": self.words.added,
-            "count": np.array(self.words.count),
         }
         if self.head is not None and self.hashed is not None:
             arrays |= {
@@ -56,47 +43,31 @@ class Fitted:
                 "left_out": self.head.left_out,
                 "slots": self.hashed.weights,
             }
-        buffer = BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        files.write(file, buffer.getvalue())
+        # One text, not a list: pages of short lines help nobody.
+        data = {"vocabulary": "\n".join(self.words.vocabulary), "count": self.words.count}
+        return Packed(data=data, arrays=arrays)
 
     @classmethod
-    def load(cls, file: Path, *, of: str) -> Self | None:
-        """What was fitted to exactly this; None where that is not there, or damaged."""
-        try:
-            # From memory, since NumPy leaves a damaged file open.
-            with np.load(BytesIO(file.read_bytes()), allow_pickle=False) as kept:
-                if int(kept["version"]) != _VERSION or _as_text(kept["of"]) != of:
-                    return None
-                listed = _as_text(kept["vocabulary"])
-                words = WordScores(
-                    vocabulary=dict(
-                        zip(
-                            listed.split("\n") if listed else [],
-                            kept["numbers"].tolist(),
-                            strict=True,
-                        )
-                    ),
-                    starts=kept["starts"],
-                    documents=kept["documents"],
-                    added=kept["added"],
-                    count=int(kept["count"]),
-                )
-                if "weights" not in kept:
-                    return cls(words=words)
-                head = KernelHead(
-                    weights=kept["weights"],
-                    word_weights=kept["word_weights"],
-                    left_out=kept["left_out"],
-                )
-                return cls(words=words, head=head, hashed=HashedWords(weights=kept["slots"]))
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-            return None
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
 
-
-def _as_bytes(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def _as_text(array: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> str:
-    return array.tobytes().decode()
+        Raises:
+            ValueError, TypeError, KeyError: it is not whole.
+        """
+        kept, listed = packed.arrays, str(packed.data["vocabulary"])
+        names = listed.split("\n") if listed else []
+        words = WordScores(
+            vocabulary=dict(zip(names, kept["numbers"].tolist(), strict=True)),
+            starts=kept["starts"],
+            documents=kept["documents"],
+            added=kept["added"],
+            count=int(packed.data["count"]),
+        )
+        if "weights" not in kept:
+            return cls(words=words)
+        head = KernelHead(
+            weights=kept["weights"],
+            word_weights=kept["word_weights"],
+            left_out=kept["left_out"],
+        )
+        return cls(words=words, head=head, hashed=HashedWords(weights=kept["slots"]))

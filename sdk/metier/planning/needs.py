@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from metier.errors import InvalidInput
+from metier.learning.artefacts import Packed
 from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.models.embedder import Vectors
 from metier.planning.splitting.clauses import Kind, clauses, masked, pieces
 from metier.planning.splitting.wording import pattern
-from metier.settings.files import save
 
 Array = npt.NDArray[np.float32]
 
-# Of the file; another one where the words or the signs change, too.
-_VERSION = 1
 _BUCKETS = 8192
 _TOKEN = re.compile(r"\w+|[,.?;:]")
 # The kernel: words, plus twice a Gaussian of the vectors, plus a tenth of the signs.
@@ -78,6 +72,11 @@ class SeveralNeeds:
         signs: weight of each sign, shape (signs,).
         bias: the mean of what was learnt, shape (1,).
     """
+
+    name: ClassVar[str] = "needs"
+    teaches: ClassVar[str] = "whether a request needs several steps"
+    # Another one if the words or the signs change, too.
+    version: ClassVar[int] = 1
 
     vectors: Vectors
     weights: Array
@@ -148,32 +147,21 @@ class SeveralNeeds:
         )
         return np.clip((score.astype(np.float64) + 1) / 2, 0.0, 1.0)
 
-    def save(self, file: Path, *, embedder_id: str = "") -> None:
-        """Write it as `.npz`.
-
-        Args:
-            embedder_id: who made the vectors; it holds for no other's.
-
-        Raises:
-            IndexUnavailable: the file cannot be written.
-        """
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        packed = io.BytesIO()
-        np.savez(packed, version=_VERSION, embedder_id=embedder_id, allow_pickle=False, **arrays)
-        save(file, packed.getvalue())
+    def packed(self) -> Packed:
+        """What to save."""
+        return Packed(arrays={field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
-    def load(cls, file: Path, *, embedder_id: str = "") -> Self | None:
-        """What was saved for this embedder, or None where there is nothing that can be used."""
-        try:
-            with file.open("rb") as source, np.load(source, allow_pickle=False) as stored:
-                if int(stored["version"]) != _VERSION or str(stored["embedder_id"]) != embedder_id:
-                    return None
-                arrays = {field.name: stored[field.name] for field in fields(cls)}
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-            return None
-        loaded = cls(**arrays)
-        return loaded if loaded._is_whole() else None
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
+
+        Raises:
+            ValueError, TypeError: it is not whole.
+        """
+        loaded = cls(**packed.arrays)
+        if not loaded._is_whole():
+            raise ValueError("the arrays do not belong together")
+        return loaded
 
     def _is_whole(self) -> bool:
         arrays = [getattr(self, field.name) for field in fields(self)]

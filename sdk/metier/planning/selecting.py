@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from metier.errors import IndexUnavailable
 from metier.experts.card import GENERAL, Card
+from metier.learning.artefacts import ArtefactStore
 from metier.learning.profiles import Profile
 from metier.models.embedder import Vectors, unit
 from metier.plan import Candidate
@@ -73,7 +74,7 @@ class Selector:
 
     Args:
         cards: the experts that are in the index, for their keywords.
-        kept: a file that keeps what is fitted to all cards, so that it is fitted once.
+        store: keeps what is fitted to all cards, so that it is fitted once.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Selector:
         cards: Mapping[str, Card],
         profile: Profile = Profile(),
         *,
-        kept: Path | None = None,
+        store: ArtefactStore | None = None,
     ) -> None:
         self._index = index
         self._cards = cards
@@ -90,7 +91,7 @@ class Selector:
         self._has_general = GENERAL in cards
         self._all = None
         if len(index) <= EXACT_UP_TO:
-            self._all = _Field(index, cards, sorted(index.capabilities), kept=kept)
+            self._all = _Field(index, cards, sorted(index.capabilities), store=store)
 
     @property
     def threshold(self) -> float:
@@ -172,9 +173,8 @@ class Selector:
         With too few examples the profile that metier comes with is returned.
         """
         field = self._all
-        blank = Profile(index_hash=self._index.hash())
         if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
-            return blank
+            return Profile()
         numbers = np.arange(len(field.rows.owners))
         numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
         owners = field.expert_of[field.rows.owners[numbers]]
@@ -205,7 +205,6 @@ class Selector:
         right, fits = fitted(placed)
         threshold, own = best_threshold(placed, fits)
         return Profile(
-            index_hash=self._index.hash(),
             right=right,
             fits=fits,
             threshold=threshold,
@@ -279,7 +278,7 @@ class _Field:
         names: Sequence[Name],
         *,
         learning: bool = True,
-        kept: Path | None = None,
+        store: ArtefactStore | None = None,
     ) -> None:
         self.rows = CapabilityRows(index, names)
         self.experts = [expert for expert, _ in groupby(expert for expert, _ in names)]
@@ -291,17 +290,20 @@ class _Field:
         self._stated = [" ".join(_stated(index, name)) for name in names]
         self._keywords = [" ".join(_keywords(cards, name)) for name in names]
         self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
-        self._fitted = self._kept(kept, index) if kept is not None else self._fit(learning=learning)
+        self._fitted = (
+            self._fit(learning=learning) if store is None else self._kept(store, index, cards)
+        )
 
-    def _kept(self, file: Path, index: CapabilityIndex) -> Fitted:
-        """What is fitted to these cards; where it had to be done anew it is kept, if possible."""
-        content = "\n".join([index.hash(), *self._keywords])
-        of = hashlib.sha256(content.encode()).hexdigest()
-        fitted = Fitted.load(file, of=of)
+    def _kept(
+        self, store: ArtefactStore, index: CapabilityIndex, cards: Mapping[str, Card]
+    ) -> Fitted:
+        """What is fitted to these cards; if it had to be fitted anew it is kept, if possible."""
+        of = cards_hash(index, cards)
+        fitted = store.load(Fitted, of=of)
         if fitted is None:
             fitted = self._fit(learning=True)
-            with suppress(OSError):
-                fitted.save(file, of=of)
+            with suppress(IndexUnavailable):
+                store.save(fitted, of=of)
         return fitted
 
     def _fit(self, *, learning: bool) -> Fitted:
@@ -391,6 +393,12 @@ def _stated(index: CapabilityIndex, name: Name) -> list[str]:
     """Name and description of a capability."""
     rows = [index.rows[i] for i in index.capabilities[name]]
     return [row.text for row in rows if row.kind in {RowKind.NAME, RowKind.DESCRIPTION}]
+
+
+def cards_hash(index: CapabilityIndex, cards: Mapping[str, Card]) -> str:
+    """A hash of all that is fitted to: the texts of the index, and the keywords of the cards."""
+    keywords = [" ".join(_keywords(cards, name)) for name in sorted(index.capabilities)]
+    return hashlib.sha256("\n".join([index.hash(), *keywords]).encode()).hexdigest()
 
 
 def _keywords(cards: Mapping[str, Card], name: Name) -> tuple[str, ...]:

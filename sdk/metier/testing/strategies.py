@@ -71,7 +71,9 @@ class StrategyConformance:
     def test_it_keeps_to_the_budget(self) -> None:
         """It stops asking when `calls_left` is 0, and makes do with what it has."""
         for budget in _BUDGETS:
-            replies = {voter: [said("7", voter)] * _REPLIES for voter in _VOTERS}
+            replies: dict[Voter, list[Reply]] = {
+                voter: [said("7", voter)] * _REPLIES for voter in _VOTERS
+            }
             try:
                 self._run(ScriptedSampler(replies, budget=budget, judging=_first))
             except BudgetExceeded as exc:

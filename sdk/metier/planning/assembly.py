@@ -1,0 +1,160 @@
+"""The planner for the experts that are registered now, and all that it is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from metier.errors import IndexUnavailable
+from metier.experts.card import Card
+from metier.experts.registry import Registry
+from metier.learning.artefacts import Artefact, ArtefactStore
+from metier.learning.profiles import Profile
+from metier.models.embedder import Embedder
+from metier.planning.index import CapabilityIndex, index_folder, synchronised
+from metier.planning.planner import Planner
+from metier.planning.selecting import Selector, cards_hash
+
+# Loaded only if something was learnt: `metier plan` must start fast.
+if TYPE_CHECKING:
+    from metier.learning.chains import ChainModel
+    from metier.learning.outcomes import OutcomeModel
+    from metier.learning.voting import VoteModel
+    from metier.planning.asking import Asker
+    from metier.planning.needs import SeveralNeeds
+
+
+class PlannerAssembly:
+    """Builds the planner, and keeps index and artefacts in one folder of the cache.
+
+    Args:
+        asker: who is asked to split a request; None if nobody is.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        embedder: Embedder,
+        *,
+        cache_dir: Path,
+        asker: Callable[[], Asker | None] = lambda: None,
+    ) -> None:
+        self._registry = registry
+        self._embedder = embedder
+        self._asker = asker
+        self._planner: Planner | None = None
+        self._planned_for: list[str] = []
+        self._building = anyio.Lock()
+        self.folder = index_folder(cache_dir, embedder.id)
+        self.artefacts = ArtefactStore(self.folder / "learnt", embedder_id=embedder.id)
+
+    async def planner(self) -> Planner:
+        """The planner for the registered experts; the index is brought up to date."""
+        async with self._building:
+            if self._planner is None or self._planned_for != list(self._cards):
+                self._planned_for = list(self._cards)
+                self._planner = await self._built()
+            return self._planner
+
+    async def index(self, *, fresh: bool = False) -> CapabilityIndex:
+        """The index for the registered experts: loaded, brought up to date, and saved.
+
+        Args:
+            fresh: build it anew, whatever is saved.
+        """
+        saved = None
+        if not fresh:
+            saved = CapabilityIndex.load(self.folder, embedder_id=self._embedder.id)
+        index, changed = await synchronised(saved, self._cards.values(), self._embedder)
+        if changed:
+            _save_if_possible(partial(index.save, self.folder))
+        return index
+
+    def calibration(self, index: CapabilityIndex) -> Profile:
+        """The calibration of this index: the one that is kept, else learnt from its examples."""
+        of = cards_hash(index, self._cards)
+        if (kept := self.artefacts.load(Profile, of=of)) is not None:
+            return kept
+        learnt = Selector(index, self._cards).learnt()
+        if self.folder.is_dir():  # else the index could not be saved either, which was said
+            _save_if_possible(partial(self.artefacts.save, learnt, of=of))
+        return learnt
+
+    def keep(self, artefact: Artefact, *, index: CapabilityIndex | None = None) -> Path:
+        """Keep what was learnt, and plan by it from now on; returns its file.
+
+        Args:
+            index: the index whose cards it holds for, if it holds for no others.
+
+        Raises:
+            IndexUnavailable: the folder cannot be written.
+        """
+        of = "" if index is None else cards_hash(index, self._cards)
+        file = self.artefacts.save(artefact, of=of)
+        self._planner = None
+        return file
+
+    def forget(self, name: str) -> bool:
+        """Remove what was learnt; whether there was something of this name."""
+        self._planner = None
+        return self.artefacts.remove(name)
+
+    def votes(self) -> VoteModel | None:
+        """How the votes of several models add up, if that was learnt."""
+        if not self.artefacts.has("votes"):
+            return None
+        from metier.learning.voting import VoteModel
+
+        return self.artefacts.load(VoteModel)
+
+    @property
+    def _cards(self) -> dict[str, Card]:
+        return self._registry.cards
+
+    async def _built(self) -> Planner:
+        index = await self.index()
+        calibration = self.calibration(index)
+        return Planner(
+            Selector(index, self._cards, calibration, store=self.artefacts),
+            self._embedder,
+            self._cards,
+            outcomes=self._outcomes(),
+            needs=self._needs(),
+            chains=self._chains(),
+            asker=self._asker(),
+        )
+
+    def _outcomes(self) -> OutcomeModel | None:
+        if not self.artefacts.has("outcomes"):
+            return None
+        from metier.learning.outcomes import OutcomeModel
+
+        return self.artefacts.load(OutcomeModel)
+
+    def _needs(self) -> SeveralNeeds | None:
+        if not self.artefacts.has("needs"):
+            return None
+        from metier.planning.needs import SeveralNeeds
+
+        return self.artefacts.load(SeveralNeeds)
+
+    def _chains(self) -> ChainModel | None:
+        if not self.artefacts.has("chains"):
+            return None
+        from metier.learning.chains import ChainModel
+
+        return self.artefacts.load(ChainModel)
+
+
+def _save_if_possible(save: Callable[[], object]) -> None:
+    """A folder that cannot be written costs time at the next start, and nothing else."""
+    try:
+        save()
+    except IndexUnavailable as exc:
+        import warnings
+
+        warnings.warn(str(exc), stacklevel=4)
