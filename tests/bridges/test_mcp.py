@@ -91,10 +91,12 @@ async def test_only_what_is_offered_can_be_called_and_chosen() -> None:
             chosen = await session.call_tool("ask", {"question": BREAD})
             named = await session.call_tool("ask", {"question": BREAD, "experts": ["wine"]})
             refused = await session.call_tool("cooking", {"question": BREAD})
+            other = await session.call_tool("ask", {"question": BREAD, "experts": ["cooking"]})
     assert names == ["ask", "wine"]
     assert (text_of(chosen), text_of(named)) == ("Riesling.", "Riesling.")
     assert refused.isError
     assert "no expert is called 'cooking'" in text_of(refused)
+    assert other.isError
 
 
 @out

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
-from bridges.kitchen import card, council, models
+from bridges.kitchen import card, council, models, told
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +30,7 @@ from metier.errors import (
 )
 from metier.experts.card import Card
 from metier.experts.expert import Expert
+from metier.plan import Document, Plan, Step
 
 
 def tool(schema: dict[str, Any], *, name: str = "scale", description: str = "") -> Tool:
@@ -173,8 +176,6 @@ def test_functions_with_names_that_look_alike_are_experts_of_their_own() -> None
 
 @pytest.mark.anyio
 async def test_a_subtask_with_earlier_results_is_filled_in_from_them() -> None:
-    from metier.plan import Plan, Step
-
     (expert,) = experts_of("text", [tool(of("text", text={"type": "string"}), name="upper")])
     steps = (
         Step(id="1", task="Name a wine", expert="wine"),
@@ -183,6 +184,55 @@ async def test_a_subtask_with_earlier_results_is_filled_in_from_them() -> None:
     with models(wine=["Riesling"], general=['{"text": "Riesling"}', "{{step:2}}"]) as server:
         answer = await council(server, expert).run(Plan(question="Both", steps=steps))
     assert answer.parts[1].text == '{"text":"Riesling"}'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("arguments", "answered"),
+    [
+        ({"sizes": [3, 5], "box": {"label": "1.2.3"}}, True),
+        ({"sizes": [3, 9], "box": {}}, False),
+        ({"sizes": [3], "box": {"label": "1.2.9"}}, False),
+    ],
+)
+async def test_numbers_at_any_depth_of_the_arguments_have_to_be_said(
+    arguments: dict[str, Any], answered: bool
+) -> None:
+    schema = of("sizes", "box", sizes={"type": "array"}, box={"type": "object"})
+    (expert,) = experts_of("shop", [tool(schema)])
+    asking = told(expert, "Pack 3 and 5, as 1.2.3 on 24.12.2025", json.dumps(arguments))
+    if answered:
+        assert json.loads((await asking).text) == arguments
+    else:
+        with pytest.raises(InvalidOutput, match="9 does not appear in the task"):
+            await asking
+
+
+@pytest.mark.anyio
+async def test_only_the_function_that_was_chosen_is_called_for_what_a_document_says() -> None:
+    called: list[str] = []
+
+    async def call(name: str, **_: Any) -> str:
+        called.append(name)
+        return "done"
+
+    shape, required = arguments_of(of("n", n={"type": "integer"}))
+    tools = [
+        Tool(name=name, description=name, call=partial(call, name), shape=shape, required=required)
+        for name in ("status", "refund")
+    ]
+    (expert,) = experts_of("shop", tools, granularity="plugin")
+    step = Step(id="1", task="What is its status?", expert="shop")
+    mail = Document(name="mail", text="Order 4711. Refund 9001.")
+    replies = [
+        json.dumps({"skill": name, "arguments": {"n": n}})
+        for name, n in [("status", 1), ("refund", 9001)]
+    ]
+    with models(general=[*replies, "Refunded."]) as server:
+        plan = Plan(question=step.task, steps=(step,), documents=(mail,))
+        answer = await council(server, expert).run(plan)
+    assert called == []
+    assert answer.parts[0].checked is False
 
 
 @pytest.mark.anyio

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from metier.errors import InvalidCard, nearest
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Context, Expert, Task, messages_for
-from metier.experts.tool_choice import check_numbers
+from metier.experts.tool_choice import checked_arguments
 from metier.experts.tools import Skill
 
 _LONGEST_TEXT = 2000
@@ -70,8 +70,8 @@ class ToolExpert(Expert):
     """An expert that answers with what one function returns.
 
     A function without arguments is called. One that needs a single text gets the subtask as it
-    stands. Else a model fills the arguments in, following their schema; a number that stands
-    nowhere in the task is refused.
+    stands. Else a model fills the arguments in, following their schema; a number that does not
+    appear in the task is refused.
     """
 
     def __init__(self, card: Card, tool: Tool) -> None:
@@ -103,8 +103,7 @@ class ToolExpert(Expert):
         sampling = replace(context.sampling, max_tokens=_ARGUMENT_TOKENS, schema=schema)
         messages = messages_for(self.card, task, extra=asked)
         arguments = (await context.structured(messages, Filled, sampling=sampling)).root
-        check_numbers(arguments, task.said)
-        bound = self._tool.bound(arguments)
+        bound = checked_arguments(self._tool, arguments, task.said)
         context.mark_checked(True)
         return bound
 

@@ -16,7 +16,14 @@ from pydantic import BaseModel
 from metier.answer import Source
 from metier.errors import InvalidCard, InvalidOutput
 from metier.experts.card import Card, read_card
-from metier.experts.tool_choice import SkillChoice, asking_for, check_numbers, choice_schema, states
+from metier.experts.tool_choice import (
+    SkillChoice,
+    asking_for,
+    checked_arguments,
+    checked_choice,
+    choice_schema,
+    states,
+)
 from metier.experts.tools import Skill, skills_of
 from metier.knowledge.passages import QUOTE, Passage, cite_quotes
 from metier.models.server import Sampling
@@ -220,16 +227,16 @@ class Expert:
     async def _call_skill(self, task: Task, context: Context) -> tuple[Message, ...]:
         """The call of the skill that the model chose, as turns; none where none helps.
 
-        The model's arguments are not trusted: a number that stands nowhere in the task is one
-        that it made up.
+        Neither its choice nor its arguments are trusted: a number that does not appear in the
+        task is one that it made up.
         """
         try:
             choice = await self._choice(task, context)
             chosen = self.skills.get(choice.skill)
             if chosen is None:
                 return ()
-            check_numbers(choice.arguments, task.said)
-            result = await chosen.run(**chosen.bound(choice.arguments))
+            arguments = checked_arguments(chosen, choice.arguments, task.said)
+            result = await chosen.run(**arguments)
         except InvalidOutput:
             context.mark_checked(False)
             return ()
@@ -260,7 +267,8 @@ class Expert:
         messages = messages_for(self.card, task, extra=asking_for(skills))
         schema = choice_schema(skills, may_decline=may_decline)
         sampling = replace(context.sampling, max_tokens=300, schema=schema)
-        return await context.structured(messages, SkillChoice, sampling=sampling)
+        choice = await context.structured(messages, SkillChoice, sampling=sampling)
+        return checked_choice(choice, skills, may_decline=may_decline)
 
 
 # What stands between tags anywhere in a prompt.

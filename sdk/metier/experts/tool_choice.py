@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel
@@ -28,6 +29,9 @@ _CHOOSE = (
     '{{"skill": "none"}}.'
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+# One number, written with a decimal point or with a decimal comma, and perhaps in groups.
+_POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?")
+_COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
 
 
 def asking_for(skills: Mapping[str, Skill]) -> str:
@@ -53,13 +57,27 @@ def choice_schema(skills: Mapping[str, Skill], *, may_decline: bool) -> dict[str
     return {"anyOf": [*choices, *declined]}
 
 
+def checked_choice(
+    choice: SkillChoice, offered: Mapping[str, Skill], *, may_decline: bool
+) -> SkillChoice:
+    """The choice, if it is one that was offered: a grammar binds only the servers that enforce it.
+
+    Raises:
+        InvalidOutput: it names another skill, or declines although it may not.
+    """
+    if choice.skill in offered or (may_decline and choice.skill == NO_SKILL):
+        return choice
+    listed = ", ".join(map(repr, offered))
+    raise InvalidOutput(f"the model chose {choice.skill!r}, and was offered {listed}")
+
+
 def states(text: str, arguments: Mapping[str, Any]) -> bool:
     """Whether a text holds every argument: each number, and each string in any case of letters."""
     known = _numbers_in(text)
 
     def stated(value: object) -> bool:
         if _is_number(value):
-            return abs(value) in known
+            return _exact(value) in known
         if isinstance(value, list):
             return all(map(stated, value))
         return isinstance(value, str) and value.casefold() in text.casefold()
@@ -67,16 +85,25 @@ def states(text: str, arguments: Mapping[str, Any]) -> bool:
     return all(map(stated, arguments.values()))
 
 
-def check_numbers(arguments: Mapping[str, Any], said: str) -> None:
-    """Refuse a number that nobody said.
+def checked_arguments(skill: Skill, arguments: Mapping[str, Any], said: str) -> dict[str, Any]:
+    """The arguments as the skill's types, each of their numbers found in the text.
+
+    Numbers are looked for at any depth of lists and objects, and within strings. Both what the
+    model wrote and what the skill will get are checked: its types may make a number of a word.
 
     Raises:
-        InvalidOutput: an argument is a number that stands nowhere in the text.
+        InvalidOutput: an argument does not fit its type, or has a number that the text does not.
     """
+    bound = skill.bound(dict(arguments))
     known = _numbers_in(said)
+    fixed = frozenset(_fixed_in(skill.arguments.model_json_schema()))
     for name, value in arguments.items():
-        if _is_number(value) and abs(value) not in known:
-            raise InvalidOutput(f"the argument {name} = {value!r} stands nowhere in the task")
+        for number in _numbers_of([value, bound.get(name)], fixed):
+            if not _is_known(number, known):
+                raise InvalidOutput(
+                    f"the argument {name} = {value!r}: {number} does not appear in the task"
+                )
+    return bound
 
 
 def _shown(entry: Skill) -> str:
@@ -85,9 +112,86 @@ def _shown(entry: Skill) -> str:
     return f"- {entry.name}({arguments}): {entry.description}"
 
 
-def _numbers_in(text: str) -> set[float]:
-    return {float(number.replace(",", "")) for number in _NUMBER.findall(text)}
+def _numbers_in(text: str) -> set[Decimal]:
+    """Every number that a text can be read to hold."""
+    return {number for token in set(_NUMBER.findall(text)) for number in _read(token)}
+
+
+def _read(token: str) -> set[Decimal]:
+    """What digits with points and commas may mean: 1,234.5 is one number, 1.2.3 is three."""
+    whole = _as_one(token)
+    return whole.union(*map(_read, set(_pieces(token))))
+
+
+def _as_one(token: str) -> set[Decimal]:
+    """The token as one number, with a decimal point or a decimal comma."""
+    point = {token.replace(",", "")} if _POINT.fullmatch(token) else set[str]()
+    comma = {token.replace(".", "").replace(",", ".")} if _COMMA.fullmatch(token) else set[str]()
+    return {Decimal(text) for text in point | comma}
+
+
+def _pieces(token: str) -> list[str]:
+    """The token as several numbers: a list, a date, a version, an address."""
+    if "," in token:
+        return token.split(",")
+    return token.split(".") if token.count(".") > 1 else []
+
+
+def _is_known(number: float | Decimal | str, known: Collection[Decimal]) -> bool:
+    """Whether a value, or the digits in a string, are among the known numbers."""
+    if not isinstance(number, str):
+        return _exact(number) in known
+    pieces = _pieces(number)
+    alone = not _as_one(number).isdisjoint(known)
+    return alone or (bool(pieces) and all(_is_known(piece, known) for piece in pieces))
+
+
+def _numbers_of(value: object, fixed: Collection[str]) -> Iterator[int | float | Decimal | str]:
+    """The numbers of a value at any depth; those in strings as they are written there.
+
+    Args:
+        fixed: strings that the schema itself offers, such as the names of an enumeration.
+    """
+    match value:
+        case bool():
+            return
+        case int() | float() | Decimal():
+            yield value
+        case str():
+            yield from () if value in fixed else _NUMBER.findall(value)
+        case Mapping():
+            yield from _numbers_of([*value.keys(), *value.values()], fixed)
+        case list() | tuple() | set() | frozenset():
+            for each in value:
+                yield from _numbers_of(each, fixed)
+        case BaseModel():
+            yield from _numbers_of(value.model_dump(exclude_unset=True), fixed)
+        case _:  # pydantic made it of what the model wrote, which is checked itself
+            return
+
+
+def _fixed_in(schema: object) -> Iterator[str]:
+    """The strings that a JSON schema gives as the only choices."""
+    match schema:
+        case dict():
+            yield from filter(_is_text, [schema.get("const"), *schema.get("enum", ())])
+            for each in schema.values():
+                yield from _fixed_in(each)
+        case list():
+            for each in schema:
+                yield from _fixed_in(each)
+        case _:
+            return
+
+
+def _exact(value: float | Decimal) -> Decimal:
+    """The size of a number; a float is the decimal that it is written as."""
+    return abs(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
