@@ -172,6 +172,7 @@ def test_past_plans_are_read_in_both_forms(tmp_path: Path) -> None:
     ("line", "complaint"),
     [
         ("nonsense", "Invalid JSON"),
+        pytest.param("[" * 100_000, "Invalid JSON", id="nested deep"),
         ("[]", "Input should be an object"),
         ("{}", "request: Field required"),
         ('{"request": "r", "steps": []}', "steps: Tuple should have at least 1"),

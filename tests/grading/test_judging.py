@@ -100,6 +100,30 @@ def test_programs_are_compared_without_their_dress() -> None:
     assert not same("no code", "no code", Code())
 
 
+# Python parses them all; walking down into them, or writing the number out, is an error.
+DEEP = {
+    "a long sum": "x = 0" + " - 1" * 1200,
+    "a long call": "x = f" + "()" * 1200,
+    "many branches": "if a:\n    b\n" + "elif a:\n    b\n" * 600,
+    "a long number": "x = 0x" + "f" * 5000,
+}
+
+
+@pytest.mark.parametrize("code", DEEP.values(), ids=DEEP)
+def test_programs_of_any_depth_are_compared(code: str) -> None:
+    program = f"```python\n{code}\n```"
+    assert same(program, f"```python\n# The same.\n{code}\n```", Code())
+    assert not same(program, f"```python\n{code}\ny = 1\n```", Code())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("x = 1", "x = True"), ("x = 1", "x = 1.0"), ("x = [1, [2]]", "x = [[1], 2]")],
+)
+def test_programs_that_only_look_alike_are_not_the_same(one: str, other: str) -> None:
+    assert not same(f"```\n{one}\n```", f"```\n{other}\n```", Code())
+
+
 def test_an_invalid_escape_is_the_models_affair() -> None:
     assert extracted('```python\np = "\\d"\n```', Code()) == 'p = "\\d"'
 

@@ -56,6 +56,12 @@ async def test_programs_without_a_function_are_compared_as_written() -> None:
     assert await groups(program("x = 1"), program("x  =  1  # one"), program("x = 2")) == [0, 0, 2]
 
 
+async def test_an_annotation_of_any_depth_is_no_error() -> None:
+    deep = program("def add(a: 0" + " - 1" * 1200 + ", b: int):\n    return a + b")
+    plus = program("def add(x: int, y: int) -> int:\n    return y + x")
+    assert await groups(deep, plus, question="Add two numbers.") == [0, 0]
+
+
 async def test_a_call_in_the_question_that_is_no_literal_is_not_run() -> None:
     question = "Use double_all(__import__('os').listdir('/')) or double_all([5])."
     (told,) = await behaviours([LOOP], question, Sandboxes()) or [None]

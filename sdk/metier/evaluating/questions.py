@@ -224,7 +224,7 @@ def past_plans(file: Path, cards: Mapping[str, Card]) -> list[PastPlan]:
 def _past_plan(line: str) -> PastPlan | None:
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None  # said below, as of every line
     if isinstance(fields, dict) and "question" in fields:
         return PastPlan.of(Plan.model_validate_json(line))

@@ -36,7 +36,26 @@ def normal_program(code: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             node.body = [each for each in node.body if not _is_text(each)]
-    return ast.dump(tree)
+    return _written(tree)
+
+
+def _written(tree: ast.AST) -> str:
+    """A tree node by node, as `ast.dump`, which runs out of stack where a tree is deep."""
+    written: list[str] = []
+    waiting: list[object] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.AST | list):
+            parts = (
+                node if isinstance(node, list) else [value for _, value in ast.iter_fields(node)]
+            )
+            written.append(f"{type(node).__name__}/{len(parts)}")
+            waiting += reversed(parts)
+        elif type(node) is int:  # in decimal it could have more digits than Python writes
+            written.append(hex(node))
+        else:
+            written.append(repr(node))
+    return " ".join(written)
 
 
 def _blocks(text: str) -> list[str]:

@@ -130,7 +130,10 @@ def _made(name: str, function: ast.FunctionDef) -> list[str]:
 
 
 def _values(annotation: ast.expr | None) -> tuple[str, ...]:
-    written = ast.unparse(annotation).lower() if annotation else ""
+    try:
+        written = ast.unparse(annotation).lower() if annotation else ""
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        written = ""
     for kind, values in _VALUES.items():
         if written.startswith(kind):
             return values
