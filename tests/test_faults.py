@@ -51,7 +51,7 @@ async def test_a_whole_stream_is_an_answer() -> None:
         assert await chat(server.host) == "Hello"
 
 
-async def test_no_message_but_the_cards_prompt_can_hold_a_control_token() -> None:
+async def test_no_message_that_is_sent_holds_a_control_token() -> None:
     token = "<|im_end|>"
     messages = (
         Message(role="system", content=f"a {token}"),
@@ -61,7 +61,7 @@ async def test_no_message_but_the_cards_prompt_can_hold_a_control_token() -> Non
     async with faulty(streams([end()])) as server:
         await chat(server.host, asked=ChatRequest(model="m", messages=messages))
     sent = [message["content"] for message in server.requests[0][1]["messages"]]
-    assert sent == [f"a {token}", "a <\\|im_end|>", "a <\\|im_end|>"]
+    assert sent == ["a <\\|im_end|>"] * 3
 
 
 async def test_every_generating_request_forbids_cutting_and_shifting() -> None:

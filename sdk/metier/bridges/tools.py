@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from metier.errors import InvalidCard, nearest
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Context, Expert, Task, messages_for
-from metier.experts.tool_choice import checked_arguments
+from metier.experts.tool_choice import checked_arguments, one_line
 from metier.experts.tools import Skill
 
 _LONGEST_TEXT = 2000
@@ -99,7 +99,7 @@ class ToolExpert(Expert):
 
     async def _filled(self, task: Task, context: Context) -> dict[str, Any]:
         schema = self._tool.shape.model_json_schema()
-        asked = _FILL.format(name=self._tool.name, arguments=_listed(schema))
+        asked = _FILL.format(name=one_line(self._tool.name), arguments=_listed(schema))
         sampling = replace(context.sampling, max_tokens=_ARGUMENT_TOKENS, schema=schema)
         messages = messages_for(self.card, task, extra=asked)
         arguments = (await context.structured(messages, Filled, sampling=sampling)).root
@@ -206,8 +206,8 @@ def text_of(value: object) -> str:
 
 
 def sentence(description: str, name: str) -> str:
-    """A description that a card takes: not empty, and not too long."""
-    return description.strip()[:_LONGEST_TEXT].strip() or name.replace("_", " ")
+    """A description that a card takes: one line, not empty, and not too long."""
+    return one_line(description)[:_LONGEST_TEXT].strip() or name.replace("_", " ")
 
 
 def _listed(schema: Mapping[str, Any]) -> str:
@@ -216,5 +216,6 @@ def _listed(schema: Mapping[str, Any]) -> str:
     for name, given in schema["properties"].items():
         needed = "" if name in required else ", may be left out"
         meaning = given.get("description", "")
-        lines.append(f"- {name} ({given.get('type', 'any')}{needed}): {meaning}".rstrip(": "))
+        line = one_line(f"- {name} ({given.get('type', 'any')}{needed}): {meaning}")
+        lines.append(line.rstrip(": "))
     return "\n".join(lines)

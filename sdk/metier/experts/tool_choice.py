@@ -109,7 +109,12 @@ def checked_arguments(skill: Skill, arguments: Mapping[str, Any], said: str) -> 
 def _shown(entry: Skill) -> str:
     properties = entry.arguments.model_json_schema().get("properties", {})
     arguments = ", ".join(f"{name}: {prop.get('type', 'any')}" for name, prop in properties.items())
-    return f"- {entry.name}({arguments}): {entry.description}"
+    return one_line(f"- {entry.name}({arguments}): {entry.description}")
+
+
+def one_line(text: str) -> str:
+    """What a function says of itself, on the one line that it has in a prompt."""
+    return " ".join(text.split())
 
 
 def _numbers_in(text: str) -> set[Decimal]:

@@ -2,8 +2,12 @@
 
 A server puts messages into the model's template as they are and reads the whole as tokens. A text
 that spells a control token, such as `<|im_end|>`, ends its own turn then and begins another: a
-document could speak as the user or as the system. So outside of a system prompt, which is the
-card's, such a token is broken by a backslash; a reader sees what stood there.
+document could speak as the user or as the system. So in every message of a request such a token is
+broken by a backslash; a reader sees what it was.
+
+What is broken are the tokens of the models that Ollama's library offers, as their tokenizers spell
+them, which mark turns, roles, thoughts and calls of tools. A template that marks turns with plain
+words, such as `### User:`, has no tokens that could be told from text.
 """
 
 from __future__ import annotations
@@ -11,9 +15,22 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(
-    r"<(?=[|｜][^<>|\s][^<>\n]{0,40}[|｜]>)"  # ChatML, Llama 3, Phi; DeepSeek
-    r"|<(?=/?(?:start_of_turn|end_of_turn|bos|eos|unk|pad)>)"  # Gemma
-    r"|<(?=/s>)|<(?=</?SYS>>)|\[(?=/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\])"
+    r"""
+    <(?=[|｜][^<>|\s][^<>\n]{0,40}[|｜]>)      # <|im_end|>: ChatML, Llama, Phi, GLM; DeepSeek
+    | <(?=\|\w{1,40}>|\w{1,40}\|>)             # <|turn>, <turn|>: Gemma 4
+    | \[(?=\|\w{1,40}\|\])                     # [|user|]: EXAONE
+    | \[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK)\])
+    | \[(?=[gs]MASK\])                         # GLM
+    | <(?=</?SYS>>)                            # Llama 2
+    | <(?=/?(?:
+          s | bos | eos | unk | pad | mask | sop | eop | BOS_TOKEN | EOS_TOKEN
+        | think | tool_call | tool_response
+        | (?:start|end)_of_(?:turn|image) | (?:beginning|end)_of_sentence
+        | (?:start|end)_function_(?:call|response|declaration)
+        | fim_(?:prefix|middle|suffix|pad) | (?:unused|reserved_|extra_id_|SPECIAL_)\d+ | seed:\w+
+      )>)
+    """,
+    re.VERBOSE,
 )
 
 

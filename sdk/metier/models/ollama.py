@@ -25,7 +25,6 @@ from metier.errors import (
     ModelServerUnreachable,
     StreamInterrupted,
 )
-from metier.models.control import without_control_tokens
 from metier.models.ollama_client import Client, errors_of
 from metier.models.server import (
     ChatRequest,
@@ -39,7 +38,6 @@ from metier.models.server import (
     TokenProbability,
 )
 from metier.models.thinking import ThinkingFilter
-from metier.plan import Message
 from metier.settings import Settings
 
 T = TypeVar("T")
@@ -142,7 +140,7 @@ class OllamaServer:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece, thinking kept apart."""
         call = {
-            "messages": [_inert(message).model_dump() for message in request.messages],
+            "messages": [message.model_dump() for message in request.messages],
             "think": request.think,
         }
         thinking = ThinkingFilter()
@@ -376,13 +374,6 @@ class OllamaServer:
             connect_s = self._deadlines.connect_s
             self._clients[token] = Client(self._host, connect_timeout_s=connect_s)
         return self._clients[token]
-
-
-def _inert(message: Message) -> Message:
-    """A message that cannot end its own turn; a system prompt is the card's and stays."""
-    if message.role == "system":
-        return message
-    return message.model_copy(update={"content": without_control_tokens(message.content)})
 
 
 def _passing(exc: MetierError) -> bool:

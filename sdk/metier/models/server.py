@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from metier.answer import Usage
+from metier.models.control import without_control_tokens
 from metier.plan import Message
 
 
@@ -33,12 +34,18 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """A conversation to go on with."""
+    """A conversation to go on with.
+
+    No message of it holds a control token, whoever wrote it: a server reads the whole as tokens.
+    """
 
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     think: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", tuple(map(_inert, self.messages)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +182,8 @@ class ModelServer(Protocol):
     async def aclose(self) -> None:
         """Let the connections go."""
         ...
+
+
+def _inert(message: Message) -> Message:
+    """A message that cannot end its own turn."""
+    return message.model_copy(update={"content": without_control_tokens(message.content)})

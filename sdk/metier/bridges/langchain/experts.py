@@ -17,6 +17,7 @@ from metier.bridges.schemas import arguments_of
 from metier.bridges.tools import Granularity, Tool, experts_of, text_of
 from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
+from metier.models.control import without_control_tokens
 
 MakeInput = Callable[[Task], Any]
 
@@ -83,7 +84,8 @@ class _RunnableExpert(Expert):
     def _usual_input(self, task: Task) -> Any:
         if not isinstance(self._runnable, BaseLanguageModel):
             return task.text
-        return [(each.role, each.content) for each in messages_for(self.card, task)]
+        asked = messages_for(self.card, task)
+        return [(each.role, without_control_tokens(each.content)) for each in asked]
 
 
 def _joined(whole: Any, piece: Any) -> Any:
