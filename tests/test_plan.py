@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import InvalidPlan, UnknownExpert
-from metier.plan import Candidate, Document, Message, Plan, Step
+from metier.plan import MOST_STEPS, Candidate, Document, Message, Plan, Step
 
 CANDIDATES = st.builds(
     Candidate,
@@ -134,6 +134,54 @@ def test_a_field_that_is_wrong_is_named(text: str, place: str) -> None:
     with pytest.raises(InvalidPlan, match=r"^plan\.json: ") as caught:
         Plan.parse(text, source="plan.json")
     assert f"{place}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"exprt": "code"},
+            "steps.0.exprt: a step has no field 'exprt' (nearest: 'expert'). "
+            "The fields of a step are id, task, expert, needs,",
+        ),
+        (
+            {"members": [{"expert": "code", "modle": "m"}]},
+            "steps.0.members.0.modle: a member has no field 'modle' (nearest: 'model'). "
+            "The fields of a member are expert, model. See docs/plan-format.md",
+        ),
+        ({"strategy": "shout"}, "steps.0.strategy: 'shout' should be 'single', 'vote'"),
+        ({"samples": 100}, "steps.0.samples: 100 should be less than or equal to 64"),
+        ({"task": "x" * 500, "id": "y" * 500}, f"steps.0.id: '{'y' * 70}"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value_and_what_would_be_right(
+    changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InvalidPlan) as caught:
+        Plan.parse(written(**changes))
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert "See docs/plan-format.md" in caught.value.hint
+
+
+def test_a_misspelt_field_is_named_and_not_the_one_that_is_missing() -> None:
+    step = {"id": "1", "tsk": "add", "expert": "math"}
+    with pytest.raises(InvalidPlan, match=r"no field 'tsk' \(nearest: 'task'\)"):
+        Plan.parse(json.dumps({"question": "?", "steps": [step]}))
+
+
+def chain(length: int) -> Plan:
+    """A plan each of whose steps needs the one before."""
+    return plan_of({str(n): [str(n - 1)] if n else [] for n in range(length)})
+
+
+def test_a_plan_has_a_largest_size() -> None:
+    assert len(chain(MOST_STEPS).order()) == MOST_STEPS
+    too_long = chain(MOST_STEPS + 1)
+    with pytest.raises(InvalidPlan, match="has 257 steps, and at most 256 are allowed"):
+        too_long.order()
+    with pytest.raises(InvalidPlan, match="at most 256"):
+        Plan.parse(too_long.model_dump_json())
 
 
 @pytest.mark.parametrize(

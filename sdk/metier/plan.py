@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal, Self
@@ -15,10 +16,14 @@ from pydantic import (
     ValidationError,
 )
 
-from metier.errors import InvalidPlan, UnknownExpert
+from metier.errors import InvalidPlan, UnknownExpert, nearest
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,32}$")]
 OptionValue = bool | int | float | str
+MOST_STEPS = 256
+# As much of a wrong value as a message shows, and how pydantic's messages call it.
+_SHOWN_CHARS = 80
+_VALUE = re.compile(r"^(?:Input|String|Tuple)(?= should)")
 
 
 def _each_once(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,12 +145,7 @@ class Plan(_Frozen):
         try:
             plan = cls.model_validate_json(text)
         except ValidationError as exc:
-            error = exc.errors()[0]
-            where = ".".join(str(part) for part in error["loc"])
-            raise InvalidPlan(
-                f"{source}: {where + ': ' if where else ''}{error['msg']}",
-                hint="See docs/plan-format.md",
-            ) from exc
+            raise _explained(source, exc) from exc
         plan.order()
         return plan
 
@@ -153,16 +153,21 @@ class Plan(_Frozen):
         """The steps in layers: each needs only steps of earlier layers.
 
         Raises:
-            InvalidPlan: a cycle, a step that needs one that is not there, or two with one id.
+            InvalidPlan: more than `MOST_STEPS` steps, a cycle, a step that needs one that is not
+                there, or two with one id.
         """
-        by_id = {step.id: step for step in self.steps}
-        if len(by_id) < len(self.steps):
-            ids = [step.id for step in self.steps]
-            double = next(i for i in ids if ids.count(i) > 1)
-            raise InvalidPlan(f"two steps have the id {double!r}")
+        if len(self.steps) > MOST_STEPS:
+            raise InvalidPlan(
+                f"the plan has {len(self.steps)} steps, and at most {MOST_STEPS} are allowed",
+                hint="Run it as several plans",
+            )
+        number: dict[str, int] = {}
+        for n, step in enumerate(self.steps):
+            if number.setdefault(step.id, n) != n:
+                raise InvalidPlan(f"two steps have the id {step.id!r}")
         for step in self.steps:
             for need in step.needs:
-                if need not in by_id:
+                if need not in number:
                     raise InvalidPlan(f"step {step.id!r} needs step {need!r}, which is not there")
         sorter = TopologicalSorter({step.id: step.needs for step in self.steps})
         try:
@@ -172,8 +177,8 @@ class Plan(_Frozen):
             raise InvalidPlan(f"the steps need each other in a circle: {path}") from exc
         layers: list[tuple[Step, ...]] = []
         while sorter.is_active():
-            ready = set(sorter.get_ready())
-            layers.append(tuple(step for step in self.steps if step.id in ready))
+            ready = sorter.get_ready()
+            layers.append(tuple(self.steps[n] for n in sorted(number[step] for step in ready)))
             sorter.done(*ready)
         return tuple(layers)
 
@@ -203,3 +208,38 @@ class Plan(_Frozen):
             for step in self.steps
         )
         return self.model_copy(update={"steps": steps})
+
+
+# The objects of a plan by the field that lists them.
+_LISTED: dict[str, type[BaseModel]] = {
+    "steps": Step,
+    "candidates": Candidate,
+    "members": Member,
+    "messages": Message,
+    "documents": Document,
+}
+
+
+def _explained(source: str, exc: ValidationError) -> InvalidPlan:
+    """The first problem: where it is, which value is wrong, and what would be right."""
+    errors = exc.errors(include_url=False)
+    # A misspelt field that is required is missing, too; the spelling is what helps.
+    error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
+    place = ".".join(map(str, error["loc"]))
+    where = f"{source}: {place}" if place else source
+    if error["type"] == "extra_forbidden":
+        key = str(error["loc"][-1])
+        kind = next((_LISTED[str(p)] for p in error["loc"][-2::-1] if p in _LISTED), Plan)
+        name, known = f"a {kind.__name__.lower()}", list(kind.model_fields)
+        return InvalidPlan(
+            f"{where}: {name} has no field {key!r}{nearest(key, known)}",
+            hint=f"The fields of {name} are {', '.join(known)}. See docs/plan-format.md",
+        )
+    says = _VALUE.sub(lambda _: _shown(error["input"]), error["msg"]) if place else error["msg"]
+    says = "this field is missing" if error["type"] == "missing" else says
+    return InvalidPlan(f"{where}: {says}", hint="See docs/plan-format.md")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
