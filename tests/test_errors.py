@@ -23,10 +23,12 @@ CLASSES = [
 WRITTEN: dict[str, Callable[[], MetierError]] = {
     "BudgetExceeded": lambda: errors.BudgetExceeded(12),
     "ContextOverflow": lambda: errors.ContextOverflow("small:1b", num_ctx=4096),
+    "CouncilInUse": errors.CouncilInUse,
     "EmptyQuestion": errors.EmptyQuestion,
     "ModelMissing": lambda: errors.ModelMissing("small:1b", installed=["small:2b"]),
     "ModelServerUnreachable": lambda: errors.ModelServerUnreachable("http://h", reason="refused"),
     "PluginBroken": lambda: errors.PluginBroken("cooking", "no module"),
+    "ResourceExhausted": lambda: errors.ResourceExhausted(MemoryError()),
     "UnknownExpert": lambda: errors.UnknownExpert("mth", ["math"]),
     "UnreadableInput": lambda: errors.UnreadableInput("notes.pdf"),
     "UnreadableWeights": lambda: errors.UnreadableWeights("a.gguf", reason="it is cut off"),
@@ -83,6 +85,7 @@ def test_an_error_without_a_hint_is_its_message_alone() -> None:
 
 def test_what_may_succeed_later_is_marked_retryable() -> None:
     assert {kind.__name__ for kind in CLASSES if kind.retryable} == {
+        "CouncilInUse",
         "DeadlineExceeded",
         "InvalidOutput",
         "ModelServerBusy",

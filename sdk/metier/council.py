@@ -17,7 +17,7 @@ from metier.models.server import ModelServer
 from metier.plan import Combining, Document, Message, Plan
 from metier.planning.assembly import PlannerAssembly
 from metier.settings import Settings
-from metier.sync import Portal, streaming_twin, twin
+from metier.sync import OneLoop, Portal, streaming_twin, twin
 
 # The engine is imported when the first plan is run: `metier plan` must start fast.
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Council:
         self.registry = registry
         self._given_strategies = strategies
         self.settings = settings
+        self._one_loop = OneLoop()
         self.server = server or server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
         self._chooser = ModelChooser(
@@ -115,10 +116,12 @@ class Council:
             UnknownExpert: `experts` names one that is not there.
             InvalidPlan: there is no such strategy, or it does not take an option.
             ModelServerError, ModelMissing: the embedder cannot be asked.
+            CouncilInUse: another event loop is asking this council.
         """
         text, before = _conversation(question)
-        planner = await self.planning.planner()
-        plan = await planner.plan(text, messages=before, documents=documents, experts=experts)
+        with self._one_loop.use():
+            planner = await self.planning.planner()
+            plan = await planner.plan(text, messages=before, documents=documents, experts=experts)
         how = strategy if isinstance(strategy, Combining) else Combining(strategy=strategy)
         if how != Combining():
             plan = plan.combined(how)
@@ -148,9 +151,11 @@ class Council:
 
         Raises:
             InvalidPlan, UnknownExpert: it cannot run.
+            CouncilInUse: another event loop is asking this council.
             MetierError: nothing could be answered.
         """
-        outcome = await self._engine.run(plan, lambda _: None, limits=limits or self.limits)
+        with self._one_loop.use():
+            outcome = await self._engine.run(plan, lambda _: None, limits=limits or self.limits)
         outcome.raise_if_nothing()
         return outcome.answer
 
@@ -174,9 +179,10 @@ class Council:
         if not isinstance(plan, Plan):
             plan = await self.plan(plan, documents=documents, experts=experts, strategy=strategy)
         run = partial(self._engine.run, plan, limits=limits or self.limits)
-        async with aclosing(pumped(run)) as events:
-            async for event in events:
-                yield event
+        with self._one_loop.use():
+            async with aclosing(pumped(run)) as events:
+                async for event in events:
+                    yield event
 
     ask_sync = twin(ask)
     plan_sync = twin(plan)

@@ -26,7 +26,9 @@
     │   └── StreamInterrupted      a reply that ended without its end
     ├── DeadlineExceeded
     ├── BudgetExceeded
+    ├── CouncilInUse               by another event loop
     ├── ExpertFailed               a step without a result: it raised, said nothing, …
+    │   └── ResourceExhausted      memory, or Python's stack, did not suffice
     ├── WeightsUnavailable         a model can be had from nowhere
     └── MergeError
         ├── MergeUnavailable       the packages that merge are not installed
@@ -276,10 +278,41 @@ class BudgetExceeded(MetierError):
         )
 
 
+class CouncilInUse(MetierError):
+    """Another event loop is asking this council: it can be used from one at a time."""
+
+    code = "council_in_use"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this council is being asked in another event loop",
+            hint="Use one council in each loop, or its sync methods alone, from any thread",
+        )
+
+
 class ExpertFailed(MetierError):
     """A step has no result: its expert raised something (chained), said nothing, or is missing."""
 
     code = "expert_failed"
+
+
+class ResourceExhausted(ExpertFailed):
+    """A step that needs more memory, or a deeper stack, than Python has here (chained)."""
+
+    code = "resource_exhausted"
+
+    def __init__(self, cause: MemoryError | RecursionError, *, place: str = "") -> None:
+        ran_out = (
+            "the step needs more memory than there is"
+            if isinstance(cause, MemoryError)
+            else "the step meets something that is nested too deep for Python"
+        )
+        where = f", {place}" if place else ""
+        super().__init__(
+            f"{ran_out} ({type(cause).__name__}{where})",
+            hint="Ask for less at once, or give it shorter texts",
+        )
 
 
 class WeightsUnavailable(MetierError):

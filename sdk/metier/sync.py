@@ -1,16 +1,20 @@
-"""Async methods for code that is not async: their twins, and the event loop behind them."""
+"""Event loops: the twins of async methods for code that is not async, and one loop at a time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial, wraps
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import anyio
 from anyio.from_thread import BlockingPortal
+from anyio.lowlevel import EventLoopToken, current_token
+
+from metier.errors import CouncilInUse
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -119,3 +123,31 @@ def _started() -> BlockingPortal:
 
     threading.Thread(target=anyio.run, args=(serve,), name="metier", daemon=True).start()
     return ready.result()
+
+
+class OneLoop:
+    """Lets one event loop in, any number of times at once, and refuses others meanwhile."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._loop: EventLoopToken | None = None
+        self._uses = 0
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Use it from the running event loop.
+
+        Raises:
+            CouncilInUse: another event loop is using it.
+        """
+        loop = current_token()
+        with self._guard:
+            if self._uses and loop != self._loop:
+                raise CouncilInUse
+            self._loop = loop
+            self._uses += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._uses -= 1

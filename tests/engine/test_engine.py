@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,17 +10,31 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from metier import Answer, Card, Context, Council, Document, Event, Expert, Limits, Plan, Task
+from metier import (
+    Answer,
+    Card,
+    Context,
+    Council,
+    Document,
+    Event,
+    Expert,
+    Limits,
+    Plan,
+    Settings,
+    Task,
+)
 from metier.errors import (
     BudgetExceeded,
     ExpertFailed,
     InvalidPlan,
     ModelServerUnreachable,
+    ResourceExhausted,
     UnknownExpert,
 )
 from metier.events import Answered, fold
 from metier.experts.card import Capability
 from metier.experts.expert import messages_for
+from metier.models.embedder import Role, Vectors
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -42,8 +56,6 @@ def card(name: str, *, model: str = "small", stream: str = "direct", notice: str
 
 
 def council(models: ScriptedModels, *experts: Expert, tmp_path: Path) -> Council:
-    from metier import Settings
-
     listed = experts or (Expert(card("general")), Expert(card("math")), Expert(card("code")))
     settings = Settings(cache_dir=tmp_path)
     return Council.of(listed, settings=settings, server=models, embedder=FixedEmbedder())
@@ -341,6 +353,51 @@ class ReturnsNumber(Expert):
 class SaysNothing(Expert):
     async def answer(self, task: Task, context: Context) -> str:
         return " "
+
+
+class Recurses(Expert):
+    async def answer(self, task: Task, context: Context) -> str:
+        return await self.answer(task, context)
+
+
+class Hoards(Expert):
+    def answer(self, task: Task, context: Context) -> str:
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Recurses, r"nested too deep for Python \(RecursionError, .*test_engine\.py:\d+\)"),
+        (Hoards, r"needs more memory than there is \(MemoryError, .*test_engine\.py:\d+\)"),
+    ],
+)
+async def test_what_a_machine_lacks_is_not_said_to_be_the_experts_fault(
+    kind: type[Expert], message: str, tmp_path: Path
+) -> None:
+    made = council(ScriptedModels(), kind(card("math")), tmp_path=tmp_path)
+    with pytest.raises(ResourceExhausted, match=message) as caught:
+        await made.run(plan(MATH))
+    assert "math" not in caught.value.message.partition("(")[0]
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), RecursionError("too deep")])
+async def test_what_a_strategy_has_no_memory_or_stack_for_is_a_failed_step(
+    raised: Exception, tmp_path: Path
+) -> None:
+    class Lacking(FixedEmbedder):
+        async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+            raise raised
+
+    made = Council.of(
+        [Expert(card("math"))],
+        settings=Settings(cache_dir=tmp_path),
+        server=ScriptedModels({"small": ["Ships sail. " * 40, "Trees grow. " * 40]}),
+        embedder=Lacking(),
+    )
+    voted = MATH.model_copy(update={"strategy": "vote", "samples": 2, "task": "Tell me more."})
+    with pytest.raises(ResourceExhausted):
+        await made.run(plan(voted))
 
 
 @pytest.mark.parametrize(

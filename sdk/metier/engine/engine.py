@@ -14,7 +14,7 @@ from metier.engine.composing import Placer, attribution, composition, numbered, 
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
-from metier.errors import DeadlineExceeded, ExpertFailed, MetierError
+from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
 from metier.events import Answered, Notice, PlanReady, StepDone, StepFailed, Token
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Result, Task
@@ -232,6 +232,10 @@ class Engine:
             run.done[step.id] = await self._executor.run(job, caller=run.caller, emit=run.recorder)
         except MetierError as exc:
             run.fail(step, exc)
+        except (MemoryError, RecursionError) as exc:
+            error = ResourceExhausted(exc)
+            error.__cause__ = exc
+            run.fail(step, error)
 
     async def _compose(self, run: _Run) -> None:
         """Several results become one answer; one result is the answer already."""

@@ -24,7 +24,7 @@ from metier.answer import Vote
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
-from metier.errors import ExpertFailed, MetierError
+from metier.errors import ExpertFailed, MetierError, ResourceExhausted
 from metier.events import Token, Voted
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Expert, Task
@@ -215,6 +215,9 @@ class StepSampler:
                         self._say(found, piece)
         except MetierError:
             raise
+        except (MemoryError, RecursionError) as exc:
+            place = place_of(exc, type(found).__module__)
+            raise ResourceExhausted(exc, place=place) from exc
         # An expert's code may raise anything; the step fails, the plan goes on.
         except (Exception, SystemExit) as exc:
             raise _crashed(found, exc) from exc
