@@ -37,6 +37,22 @@ def test_what_is_left_over_is_shared_among_the_labels_that_were_not_reported() -
     assert found == pytest.approx({"A": 0.5, "B": 0.3, "C": 0.1, "D": 0.1})
 
 
+def test_a_label_that_was_not_reported_is_no_likelier_than_the_least_that_was() -> None:
+    reported = {"The": 0.2, "A": 0.02, "I": 0.01}
+    found = label_probabilities(token(**reported), ["A", "B", "C"])
+    assert found == pytest.approx({"A": 0.5, "B": 0.25, "C": 0.25})
+
+
+@given(
+    st.dictionaries(st.sampled_from("ABCDxyz"), st.floats(1e-6, 0.14), min_size=1),
+)
+def test_no_unreported_label_beats_a_reported_one(shares: dict[str, float]) -> None:
+    found = label_probabilities(token(**shares), list("ABCD"))
+    inside = [found[label] for label in "ABCD" if label in shares]
+    outside = [found[label] for label in "ABCD" if label not in shares]
+    assert all(most <= least * (1 + 1e-9) for most in outside for least in inside)
+
+
 def test_nothing_reported_is_nothing_known() -> None:
     assert label_probabilities(None, ["A", "B"]) == {"A": 0.5, "B": 0.5}
 

@@ -2,7 +2,8 @@
 
 The probabilities that a server reports are those of the model's own softmax, whatever the
 temperature. A label's is the sum over the ways to write it (`B`, ` B`, `b`); what the reported
-alternatives leave over is shared equally among the labels that are not among them.
+alternatives leave over is shared equally among the labels that are not among them, each of which is
+no likelier than the least likely alternative: else it would have been reported in its place.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ def label_probabilities(
             found[label] += math.exp(logprob)
     missing = [label for label in labels if not found[label]]
     left_over = max(0.0, 1.0 - sum(math.exp(logprob) for _, logprob in alternatives))
+    least = min((math.exp(logprob) for _, logprob in alternatives), default=1.0)
     for label in missing:
-        found[label] = left_over / len(missing)
+        found[label] = min(left_over / len(missing), least)
     total = sum(found.values())
     return {label: share / total if total else 1 / len(labels) for label, share in found.items()}
 
