@@ -150,10 +150,11 @@ def _told(event: CallDone) -> str:
     usage = event.usage
     if event.error:
         return f"{event.model}: {event.error}"
-    speed = usage.completion_tokens / usage.decode_s if usage.decode_s else 0.0
+    rate = usage.completion_tokens / usage.decode_s if usage.decode_s else None
+    speed = "" if rate is None else f" ({rate:.0f} tokens/s)"
     return (
         f"{event.model}: {usage.prompt_tokens} + {usage.completion_tokens} tokens in "
-        f"{usage.total_s:.1f} s ({speed:.0f} tokens/s)"
+        f"{usage.total_s:.1f} s{speed}"
     )
 
 

@@ -141,6 +141,7 @@ class _Ending:
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
+        self._first_at = self._last_at = self._started
         self._last = Chunk()
         self._pieces = 0
         self.reason = ""
@@ -149,6 +150,9 @@ class _Ending:
     def take(self, chunk: Chunk) -> None:
         self._last = chunk
         self._pieces += 1
+        self._last_at = time.perf_counter()
+        if self._pieces == 1:
+            self._first_at = self._last_at
         self.reason = chunk.done_reason
 
     def broken_by(self, exc: BaseException) -> None:
@@ -162,7 +166,10 @@ class _Ending:
         if self._last.done:
             return self._last.usage
         seconds = time.perf_counter() - self._started
-        return Usage(calls=1, completion_tokens=self._pieces, total_s=seconds)
+        between = self._last_at - self._first_at
+        # The first piece took as long as the others, after the prompt was read.
+        writing = between * self._pieces / (self._pieces - 1) if self._pieces > 1 else 0.0
+        return Usage(calls=1, completion_tokens=self._pieces, decode_s=writing, total_s=seconds)
 
 
 def prompt_hash(request: ChatRequest) -> str:
