@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from metier import Card, Council, Document, Expert, Message, Settings
-from metier.errors import EmptyQuestion, UnknownExpert
+from metier.errors import EmptyQuestion, ModelServerUnreachable, UnknownExpert
 from metier.experts.card import Capability
 from metier.planning.selecting import Selector, cards_hash
+from metier.models.embedder import Role, Vectors
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -170,6 +172,42 @@ async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
         return candidates[0].score
 
     assert await score(("what is a prime minister",)) < await score(())
+
+
+async def test_a_card_that_took_the_place_of_another_is_planned_by(tmp_path: Path) -> None:
+    embedder = FixedEmbedder()
+    made = council(tmp_path, embedder)
+    question = "write a python function for me"
+    assert (await made.plan(question)).steps[0].expert == "code"
+    capability = Capability(name="all", description="knit a scarf", examples=("knit a red scarf",))
+    made.registry.add(Expert(Card(id="code", description="wool", capabilities=(capability,))))
+    assert (await made.plan(question)).steps[0].expert != "code"
+    assert (await made.plan("knit a red scarf for me")).steps[0].expert == "code"
+    planner = await made.planning.planner()
+    assert planner is await made.planning.planner()
+
+
+async def test_cards_that_could_not_be_embedded_are_embedded_at_the_next_question(
+    tmp_path: Path,
+) -> None:
+    class Faltering(FixedEmbedder):
+        fails = False
+
+        async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+            if self.fails:
+                raise ModelServerUnreachable("http://nowhere")
+            return await super().embed(texts, role=role)
+
+    embedder = Faltering()
+    made = council(tmp_path, embedder)
+    await made.plan("write a python function")
+    capability = Capability(name="all", description="knit a scarf", examples=("knit a red scarf",))
+    made.registry.add(Expert(Card(id="wool", description="wool", capabilities=(capability,))))
+    embedder.fails = True
+    with pytest.raises(ModelServerUnreachable):
+        await made.plan("knit a red scarf")
+    embedder.fails = False
+    assert (await made.plan("knit a red scarf")).steps[0].expert == "wool"
 
 
 async def test_no_expert_at_all_is_the_general_one(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class PlannerAssembly:
         self._embedder = embedder
         self._asker = asker
         self._planner: Planner | None = None
-        self._planned_for: list[str] = []
+        self._planned_for: list[Card] = []
         self._building = anyio.Lock()
         self.folder = index_folder(cache_dir, embedder.id)
         self.artefacts = ArtefactStore(self.folder / "learnt", embedder_id=embedder.id)
@@ -55,9 +55,10 @@ class PlannerAssembly:
     async def planner(self) -> Planner:
         """The planner for the registered experts; the index is brought up to date."""
         async with self._building:
-            if self._planner is None or self._planned_for != list(self._cards):
-                self._planned_for = list(self._cards)
+            cards = list(self._cards.values())
+            if self._planner is None or self._planned_for != cards:
                 self._planner = await self._built()
+                self._planned_for = cards
             return self._planner
 
     async def index(self, *, fresh: bool = False) -> CapabilityIndex:
