@@ -120,7 +120,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         store(tmp_path / "file").save(LENGTHS)
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 50_000, f'{{"format": {"9" * 5000}}}'])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a":' * 50_000, f'{{"format": {"9" * 5000}}}']
+)
 def test_json_of_any_depth_is_as_if_it_were_not_there(tmp_path: Path, content: str) -> None:
     store(tmp_path).save(LENGTHS)
     (tmp_path / "lengths.json").write_text(content)

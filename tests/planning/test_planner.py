@@ -11,8 +11,8 @@ import pytest
 from metier import Card, Council, Document, Expert, Message, Settings
 from metier.errors import EmptyQuestion, ModelServerUnreachable, UnknownExpert
 from metier.experts.card import Capability
-from metier.planning.selecting import Selector, cards_hash
 from metier.models.embedder import Role, Vectors
+from metier.planning.selecting import Selector, cards_hash
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 
