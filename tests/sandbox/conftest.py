@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from functools import cache, partial
 
 import anyio
 import pytest
+from attacking import Account, nobody
 
 from metier.sandbox import Sandbox
 from metier.sandbox.monty import MontySandbox
@@ -54,3 +57,24 @@ def sandlock() -> Sandbox:
     if why := reason("sandlock"):
         pytest.skip(why)
     return made("sandlock")
+
+
+@pytest.fixture(scope="session")
+def _nobody() -> Iterator[Account]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    try:
+        with nobody() as account:
+            yield account
+    except FileNotFoundError as exc:
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(params=["this user", "nobody"])
+def account(request: pytest.FixtureRequest) -> Account:
+    """sandlock, run by the user of these tests, and by one without rights if that is root."""
+    if why := reason("sandlock"):
+        pytest.skip(why)
+    if request.param == "nobody":
+        return request.getfixturevalue("_nobody")
+    return Account("this user")

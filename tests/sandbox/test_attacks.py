@@ -14,28 +14,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from attacking import BRIEF, attack, unconfined
 
-from metier.sandbox import Limits, Outcome, Sandbox, checked
+from metier.sandbox import Limits, Sandbox, checked
 
 SECRET = "tuna-4711"
-BRIEF = Limits(seconds=2, memory_mb=128, output_chars=2_000)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
-
-
-def attack(sandbox: Sandbox, code: str, limits: Limits = BRIEF) -> Outcome:
-    async def run() -> Outcome:
-        with anyio.fail_after(60):
-            return await sandbox.run(code, limits=limits)
-
-    return anyio.run(run)
-
-
-def unconfined(code: str) -> str:
-    """What the same program prints without a sandbox."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    return done.stdout
 
 
 def children() -> set[int]:
@@ -375,36 +359,6 @@ def test_an_open_file_of_the_parent_is_not_inherited(sandbox: Sandbox, tmp_path:
             "    except OSError: pass"
         )
         assert SECRET not in attack(sandbox, code).stdout
-
-
-@needs_linux
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 numbers of system calls")
-def test_bare_system_calls_are_refused(sandlock: Sandbox) -> None:
-    calls = {
-        "ptrace": (101, "16, parent, 0, 0"),
-        "process_vm_readv": (310, "parent, 0, 0, 0, 0, 0"),
-        "pidfd_open": (434, "parent, 0"),
-        "mount": (165, "0, 0, 0, 0, 0"),
-        "unshare": (272, "0x10000000"),
-        "setns": (308, "0, 0"),
-        "bpf": (321, "0, 0, 0"),
-        "io_uring_setup": (425, "1, 0"),
-        "perf_event_open": (298, "0, 0, 0, 0, 0"),
-        "userfaultfd": (323, "0"),
-        "keyctl": (250, "0, 0, 0, 0, 0"),
-        "kexec_load": (246, "0, 0, 0, 0"),
-        "memfd_create": (319, "b'x', 0"),
-        "chroot": (161, "b'/'"),
-        "clone into new namespaces": (56, "0x10000000 | 17, 0, 0, 0, 0"),
-    }
-    lines = "\n".join(
-        f"print({name!r}, libc.syscall({number}, {values}))"
-        for name, (number, values) in calls.items()
-    )
-    outcome = attack(
-        sandlock, f"import ctypes, os\nlibc = ctypes.CDLL(None)\nparent = os.getppid()\n{lines}"
-    )
-    assert outcome.stdout.splitlines() == [f"{name} -1" for name in calls]
 
 
 def test_ctypes_gives_no_way_out_of_monty(monty: Sandbox) -> None:

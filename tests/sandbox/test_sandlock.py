@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from functools import partial
 
@@ -125,3 +126,23 @@ def test_other_systems_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_package_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sandlock", None)
     assert "pip install 'metier[sandbox]'" in ran(SandlockSandbox(), "1").missing
+
+
+def test_a_machine_without_a_filter_of_system_calls_is_refused(
+    sandlock: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    outcome = ran(sandlock, "1")
+    assert outcome.status == "unavailable"
+    assert "this is riscv64" in outcome.missing
+
+
+def test_nothing_runs_if_the_filter_of_system_calls_cannot_be_set(
+    sandlock: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The kernel does not take the filter of another machine: its calls have other numbers.
+    another = {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
+    monkeypatch.setattr(platform, "machine", lambda: another)
+    outcome = ran(sandlock, "print('ran')")
+    assert (outcome.status, outcome.stdout) == ("unavailable", "")
+    assert "the filter of system calls cannot be set" in outcome.missing

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ValidationError
 
 from metier.sandbox.sandbox import Failure, Limits, Outcome, Status, printed_too_much
+from metier.sandbox.seccomp import Filter
 
 if TYPE_CHECKING:
     from sandlock import Process, Result
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _End = Literal["closed", "late", "flooded"]
 _CHUNK: Final = 1 << 16
 _MAX_FILES: Final = 64
-# How a child of sandlock begins that cannot confine itself; it runs nothing then.
+# How the stderr of a child begins that cannot be confined; it runs nothing then.
 _NOT_STARTED: Final = "sandlock child:"
 # A program may find the key: whether there is a sandbox, or it was late, is not for it to say.
 _TELLABLE: Final = ("ok", "failed", "memory", "unsupported")
@@ -53,13 +54,25 @@ class Pipes:
 
     Args:
         packages: the folders of the packages that the program may import.
+        filter_: the system calls that the process may make once it runs the program.
     """
 
-    def __init__(self, code: str, stdin: str, packages: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self,
+        code: str,
+        stdin: str,
+        *,
+        packages: Mapping[str, str],
+        limits: Limits,
+        filter_: Filter,
+    ) -> None:
         self._key = secrets.token_hex(16)
         job = {
             "key": self._key,
             "keep": limits.output_chars,
+            "filter": filter_.program.hex(),
+            "setter": filter_.setter,
+            "unconfined": _NOT_STARTED,
             "packages": dict(packages),
             "code": code,
         }

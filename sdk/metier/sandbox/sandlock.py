@@ -1,10 +1,9 @@
 """sandlock: CPython itself, with numpy and sympy, confined by Landlock and seccomp. Linux only.
 
-What sandlock closes: the network, files (but for Python, the packages and the system's shared
-libraries, all read-only), other processes, their memory, new processes. What it leaves open is
-closed here: Landlock does not look at the metadata of files (chmod, chown, utime, extended
-attributes), and nothing else keeps a process from slowing down, signalling or limiting others of
-its user.
+Landlock confines files: nothing can be written, and only Python, the packages and the system's
+shared libraries can be read. sandlock bounds memory and processes. What both leave open (kinds of
+sockets, the metadata of files, signals to other processes, and more) is closed by a filter of
+system calls, which the process sets before it runs the program.
 """
 
 from __future__ import annotations
@@ -24,21 +23,13 @@ import anyio.to_thread
 
 from metier.sandbox.process import Pipes
 from metier.sandbox.sandbox import DEFAULT_LIMITS, Limits, Outcome, quiet
+from metier.sandbox.seccomp import MACHINES, filter_for
 
 if TYPE_CHECKING:
     import sandlock
 
 PACKAGES = ("numpy", "sympy", "mpmath")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
-_DENIED = """
-    fchmod fchmodat fchmodat2 fchown fchownat utimensat
-    setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
-    kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_getfd pidfd_send_signal
-    setpriority ioprio_set sched_setaffinity sched_setscheduler sched_setparam sched_setattr
-    prlimit64 setrlimit memfd_create memfd_secret mq_open chroot syslog
-    clock_settime clock_adjtime adjtimex settimeofday fanotify_init
-""".split()
-_DENIED_ON_X86 = "chmod chown lchown utime utimes futimesat".split()
 _NOBODY = 65534
 
 
@@ -59,7 +50,8 @@ class SandlockSandbox:
         """Run a program. At a limit, and when the run is cancelled, its process is killed."""
         if reason := unfit():
             return self._absent(reason)
-        pipes = Pipes(code, stdin, self._packages, limits)
+        allowed = filter_for(platform.machine())
+        pipes = Pipes(code, stdin, packages=self._packages, limits=limits, filter_=allowed)
         try:
             return await anyio.to_thread.run_sync(
                 partial(self._run, pipes, limits), abandon_on_cancel=True
@@ -102,6 +94,9 @@ def unfit() -> str:
     """Why sandlock cannot work here; ``""`` where nothing speaks against it."""
     if sys.platform != "linux":
         return f"sandlock needs Linux, this is {sys.platform}"
+    if platform.machine() not in MACHINES:
+        known = " and ".join(sorted(MACHINES))
+        return f"system calls can be filtered on {known}, this is {platform.machine()}"
     try:
         import sandlock
     except (ImportError, OSError) as exc:
@@ -119,7 +114,6 @@ def unfit() -> str:
 def _policy(sandlock: ModuleType, packages: tuple[str, ...], limits: Limits) -> sandlock.Sandbox:
     # A sandbox of root's is nobody's: without the rights of root over what is not a file.
     nobody = _NOBODY if os.geteuid() == 0 else None
-    x86 = _DENIED_ON_X86 if platform.machine() == "x86_64" else []
     return sandlock.Sandbox(
         fs_readable=_readable(packages),
         clean_env=True,
@@ -130,7 +124,6 @@ def _policy(sandlock: ModuleType, packages: tuple[str, ...], limits: Limits) -> 
         max_memory=limits.memory_mb << 20,
         max_processes=1,
         no_coredump=True,
-        extra_deny_syscalls=[*_DENIED, *x86],
     )
 
 
