@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
+import pytest
 
 from metier.sandbox import (
     Checks,
@@ -91,6 +92,30 @@ def test_what_does_not_work_here_is_asked_once() -> None:
 
     assert {outcome.tried for outcome in anyio.run(twice)} == {("first: a module",)}
     assert absent.asked == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "module"),
+    [
+        ("import socket", "socket"),
+        ("import json, http.client as http", "http.client"),
+        ("from urllib import request", "urllib.request"),
+        ("def fetch(url):\n    from urllib.request import urlopen", "urllib.request"),
+        ("try:\n    import numpy, smtplib\nexcept ImportError:\n    pass", "smtplib"),
+    ],
+)
+def test_a_program_for_the_network_is_refused_and_tried_nowhere(code: str, module: str) -> None:
+    willing = Fixed("first", "ok")
+    outcome = anyio.run(Sandboxes([willing]).run, code)
+    assert (outcome.status, willing.asked) == ("unsupported", [])
+    assert outcome.missing == f"module {module!r} needs the network, which no sandbox has"
+
+
+@pytest.mark.parametrize(
+    "code", ["import asyncio, ssl", "from urllib.parse import urlparse", "socket = 'socket'"]
+)
+def test_a_program_that_needs_no_network_is_tried(code: str) -> None:
+    assert anyio.run(Sandboxes([Fixed("first", "ok")]).run, code).status == "ok"
 
 
 def test_the_real_ones_together(sandbox: Sandbox) -> None:

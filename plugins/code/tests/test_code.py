@@ -145,6 +145,14 @@ def test_code_that_no_sandbox_can_run_is_marked(tmp_path: Path) -> None:
     assert answer.text == f"{code}\n\nNot run: module 'no_such_module'."
 
 
+def test_code_that_needs_the_network_is_not_run_and_says_why(tmp_path: Path) -> None:
+    code = block("import socket\nsocket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)")
+    answer = ask(code, folder=tmp_path)
+    assert answer.parts[0].checked is None
+    reason = "module 'socket' needs the network, which no sandbox has"
+    assert answer.text == f"{code}\n\nNot run: {reason}."
+
+
 def test_without_a_sandbox_nothing_is_run_and_no_tests_are_asked_for(tmp_path: Path) -> None:
     answer = ask(block(FUNCTION), folder=tmp_path, sandboxes=Sandboxes([]))
     assert answer.parts[0].checked is None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metier.sandbox.monty import MontySandbox
+from metier.sandbox.network import network_module
 from metier.sandbox.sandbox import DEFAULT_LIMITS, Limits, Outcome, Sandbox
 from metier.sandbox.sandlock import SandlockSandbox
 
@@ -16,6 +17,8 @@ class Sandboxes:
     A sandbox that is `unsupported` or `unavailable` gives way to the next. So does a failure in
     one that is not `exact`: it stands only where no CPython can say otherwise. With nobody left,
     the outcome is the last one, `ran` is false, and `tried` says why.
+
+    A program that imports a module for the network is `unsupported`, and no sandbox is tried.
     """
 
     name = "sandboxes"
@@ -45,6 +48,9 @@ class Sandboxes:
 
     async def run(self, code: str, *, stdin: str = "", limits: Limits = DEFAULT_LIMITS) -> Outcome:
         """Run a program in the first sandbox that can. Each has the limits anew."""
+        if module := network_module(code):
+            missing = f"module {module!r} needs the network, which no sandbox has"
+            return Outcome(status="unsupported", sandbox=self.name, missing=missing)
         tried: list[str] = []
         doubtful: Outcome | None = None
         last = Outcome(status="unavailable", sandbox=self.name, missing="there is no sandbox")
