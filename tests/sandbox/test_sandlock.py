@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import platform
 import sys
+import sysconfig
 from functools import partial
+from pathlib import Path
 
 import anyio
 import pytest
+from attacking import unconfined
 
 from metier.sandbox import Failure, Limits, Outcome, Sandbox
-from metier.sandbox.sandlock import SandlockSandbox
+from metier.sandbox.sandlock import PACKAGES, SandlockSandbox
+
+# The interpreter that a virtual environment is made from.
+BASE = {"base": sys.base_prefix}
 
 
 def ran(sandbox: Sandbox, code: str, *, stdin: str = "") -> Outcome:
@@ -41,6 +47,31 @@ def test_packages_of_the_list(sandlock: Sandbox, name: str) -> None:
 def test_other_packages_of_this_environment_are_missing(sandlock: Sandbox) -> None:
     outcome = ran(sandlock, "import pytest")
     assert (outcome.status, outcome.missing) == ("unsupported", "module 'pytest'")
+
+
+def read_or_not(file: Path) -> str:
+    return f"try: print(open({str(file)!r}).read(0) + 'read')\nexcept OSError: print('refused')\n"
+
+
+def test_packages_that_are_not_on_the_list_cannot_be_read(sandlock: Sandbox) -> None:
+    folders = [sysconfig.get_path("purelib"), sysconfig.get_path("purelib", vars=BASE)]
+    folders += ["/usr/lib/python3/dist-packages"]
+    found = [next(Path(folder).glob("*/*.py"), None) for folder in folders]
+    files = [file for file in found if file and file.parent.name not in PACKAGES]
+    code = "".join(map(read_or_not, files))
+    assert unconfined(code) == "read\n" * len(files)
+    assert ran(sandlock, code).stdout == "refused\n" * len(files)
+
+
+def test_a_package_of_the_list_beside_the_standard_library_can_be_read_alone(
+    sandlock: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(sysconfig.get_path("purelib", vars=BASE))
+    *_, other, package = sorted(folder.glob("*/__init__.py"))
+    monkeypatch.syspath_prepend(folder)
+    some = SandlockSandbox(packages=[package.parent.name])
+    assert ran(some, read_or_not(package) + read_or_not(other)).stdout == "read\nrefused\n"
+    assert ran(sandlock, read_or_not(package)).stdout == "refused\n"
 
 
 def test_the_standard_library(sandlock: Sandbox) -> None:

@@ -14,7 +14,7 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -114,8 +114,10 @@ def unfit() -> str:
 def _policy(sandlock: ModuleType, packages: tuple[str, ...], limits: Limits) -> sandlock.Sandbox:
     # A sandbox of root's is nobody's: without the rights of root over what is not a file.
     nobody = _NOBODY if os.geteuid() == 0 else None
+    wanted = (*packages, *(f"{folder}.libs" for folder in packages))  # a wheel's shared libraries
     return sandlock.Sandbox(
-        fs_readable=_readable(packages),
+        fs_readable=_readable(wanted),
+        fs_denied=_unreadable(wanted),
         clean_env=True,
         env={"OPENBLAS_NUM_THREADS": "1"},
         cwd="/",
@@ -128,12 +130,28 @@ def _policy(sandlock: ModuleType, packages: tuple[str, ...], limits: Limits) -> 
 
 
 def _readable(packages: tuple[str, ...]) -> list[str]:
-    """Python, the shared libraries, and the packages with the libraries beside them."""
-    python = [_python(), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    """Python, the shared libraries, and the packages."""
     shared = map(str, Path(sys.base_prefix, "lib").glob("libpython*"))
-    beside = [f"{folder}.libs" for folder in packages]
-    wanted = dict.fromkeys((*python, *shared, *_LIBRARIES, *packages, *beside))
+    wanted = dict.fromkeys((_python(), *_standard_library(), *shared, *_LIBRARIES, *packages))
     return [path for path in wanted if Path(path).exists()]
+
+
+@cache
+def _unreadable(packages: tuple[str, ...]) -> list[str]:
+    """Other packages, which lie among the standard library or the shared libraries."""
+    found: list[str] = []
+    for python in {*_standard_library(), *map(str, Path("/").glob("usr/lib*/python*"))}:
+        for folder in map(os.path.realpath, Path(python).glob("*-packages")):
+            wanted = [path for path in packages if Path(folder) in Path(path).parents]
+            beside = [str(path) for path in Path(folder).iterdir() if str(path) not in wanted]
+            found += beside if wanted else [folder]
+    return found
+
+
+def _standard_library() -> tuple[str, str]:
+    """Its folders. Without `vars`, the second would be a virtual environment's, with packages."""
+    base = {"platbase": sys.base_exec_prefix}
+    return sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib", vars=base)
 
 
 def _python() -> str:
