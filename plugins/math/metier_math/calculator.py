@@ -26,6 +26,10 @@ _READY_S = 60.0
 _DYING_S = 1.0
 _MAX_REPLY_BYTES = 1 << 20
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, OSError)
+# What Python needs to start and to find its packages; any other variable may hold a secret.
+_PASSED = frozenset(
+    "PATH HOME LD_LIBRARY_PATH DYLD_LIBRARY_PATH USERPROFILE APPDATA SYSTEMROOT".split()
+)
 # The same question gives the same text, and no library starts threads for a few numbers.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -154,7 +158,7 @@ class _Lane:
         ends with its loop also where nobody called `aclose`.
         """
         process = await anyio.open_process(
-            self._command, stderr=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT}
+            self._command, stderr=subprocess.DEVNULL, env=_environment()
         )
         try:
             yield process
@@ -172,6 +176,15 @@ class _Lane:
             with suppress(ProcessLookupError):
                 process.kill()
         await process.aclose()
+
+
+def _environment() -> dict[str, str]:
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED or name.startswith("PYTHON")
+    }
+    return passed | _ENVIRONMENT
 
 
 class _Child:

@@ -45,6 +45,19 @@ async def test_programs_are_computed_by_one_process_that_stays(calculator: Calcu
     assert calculator.pids == first
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.anyio
+async def test_the_process_gets_no_secrets_of_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "tuna-4711")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    calculator = Calculator()
+    assert await computed(calculator, "1 + 1") == "2"
+    environment = await anyio.Path(f"/proc/{calculator.pids[0]}/environ").read_text()
+    await calculator.aclose()
+    assert "tuna-4711" not in environment
+    assert "PYTHONPATH=" in environment
+
+
 @pytest.mark.anyio
 async def test_a_refused_expression_leaves_the_process_running(calculator: Calculator) -> None:
     await calculator.start()

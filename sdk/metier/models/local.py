@@ -17,6 +17,14 @@ from metier.settings import Settings
 
 _START_TIMEOUT_S = 30.0
 _LOOK_EVERY_S = 0.05
+# What the server reads: its settings, where its files are, which GPU and driver to use, and how to
+# reach the registry of models. No other variable, which may hold a secret, is passed on.
+_PASSED = frozenset(
+    "PATH HOME TMPDIR TMP TEMP LD_LIBRARY_PATH DYLD_LIBRARY_PATH HTTP_PROXY HTTPS_PROXY NO_PROXY "
+    "SSL_CERT_FILE SSL_CERT_DIR GPU_DEVICE_ORDINAL JETSON_JETPACK VK_ICD_FILENAMES VK_DRIVER_FILES "
+    "USERPROFILE LOCALAPPDATA APPDATA PROGRAMDATA SYSTEMROOT SYSTEMDRIVE WINDIR".split()
+)
+_PASSED_PREFIXES = tuple("OLLAMA_ CUDA_ HIP_ ROCM_ ROCR_ HSA_ GGML_ ONEAPI_ SYCL_".split())
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -67,6 +75,10 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
     says otherwise.
 
+    Args:
+        environment: the variables to choose from instead of this process's; the server gets only
+            those that it reads.
+
     Raises:
         ModelServerUnreachable: the address is another machine's, there is no program, or the
             program ended; the log's last line is named.
@@ -75,7 +87,7 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     if program is None or not is_local(settings.host):
         raise ModelServerUnreachable(settings.host)
     log = _log_file(settings)
-    variables = dict(os.environ if environment is None else environment)
+    variables = _passed(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
     variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
     with log.open("ab") as out:
@@ -95,6 +107,14 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
             raise ModelServerUnreachable(settings.host, reason=_last_line(log))
         time.sleep(_LOOK_EVERY_S)
     return started
+
+
+def _passed(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
 
 
 def _log_file(settings: Settings) -> Path:
