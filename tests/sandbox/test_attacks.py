@@ -321,6 +321,38 @@ def test_a_memory_bomb_goes_off_inside(sandbox: Sandbox, bomb: str) -> None:
     assert children() == before
 
 
+# Starts threads by bare `clone`, all on one stack, so that memory does not bound how many.
+THREADS = """
+import ctypes, mmap, os, struct, time
+page = mmap.mmap(-1, 8192, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+at = ctypes.addressof((ctypes.c_char * 8192).from_buffer(page))
+# mov eax, 56 (clone); mov edi, flags; mov rsi, stack; mov rdx, r10 and r8, a place to write;
+# syscall; test eax, eax; jnz on; here: mov eax, 34 (pause); syscall; jmp here; on: ret
+code = 'b838000000 bf000f3d00 48be%s 48ba%s 49ba%s 49b8%s 0f05 85c0 7509 b822000000 0f05 ebf7 c3'
+code = bytes.fromhex(code % tuple(struct.pack('Q', at + n).hex() for n in (8000, 7000, 7008, 6000)))
+page[:len(code)] = code
+start = ctypes.CFUNCTYPE(ctypes.c_int)(at)
+CLOSE
+for _ in range(COUNT):
+    assert start() > 0
+"""
+CLOSED = "for fd in range(64):\n    try: os.close(fd)\n    except OSError: pass"
+
+
+@needs_linux
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 instructions")
+@pytest.mark.parametrize("close", ["", CLOSED], ids=["heard", "with closed outputs"])
+def test_a_bomb_of_threads_is_ended(sandlock: Sandbox, close: str) -> None:
+    bomb = THREADS.replace("CLOSE", close)
+    control = [sys.executable, "-c", bomb.replace("COUNT", "1000") + "os._exit(7)"]
+    assert subprocess.run(control, timeout=60, check=False).returncode == 7
+    # No more than the machine can bear if nothing stops it.
+    bomb = bomb.replace("COUNT", "9000") + "time.sleep(60)"
+    outcome = attack(sandlock, bomb, Limits(seconds=30, memory_mb=64))
+    assert outcome.error is not None
+    assert outcome.error.type == "ThreadLimit"
+
+
 @pytest.mark.parametrize(
     "flood",
     [

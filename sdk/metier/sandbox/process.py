@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -23,9 +24,12 @@ from metier.sandbox.seccomp import Filter
 if TYPE_CHECKING:
     from sandlock import Process, Result
 
-_End = Literal["closed", "late", "flooded"]
+_End = Literal["ended", "late", "flooded", "crowded"]
 _CHUNK: Final = 1 << 16
 _MAX_FILES: Final = 64
+# No limit of the kernel counts the threads of one process; some ten thousand start in a second.
+_MAX_THREADS: Final = 256
+_LOOK_EVERY_S: Final = 0.02
 # How the stderr of a child begins that cannot be confined; it runs nothing then.
 _NOT_STARTED: Final = "sandlock child:"
 # A program may find the key: whether there is a sandbox, or it was late, is not for it to say.
@@ -101,7 +105,7 @@ class Pipes:
                 process.kill()
         self._limit(process)
         end = self._exchanged(process, deadline)
-        if end != "closed":
+        if end != "ended":
             process.kill()
         result = process.wait(max(deadline - time.monotonic(), 0.001))
         text = self._out.decode("utf-8", "replace")
@@ -134,7 +138,7 @@ class Pipes:
                 resource.prlimit(process.pid, kind, (limit, limit))
 
     def _exchanged(self, process: Process, deadline: float) -> _End:
-        """Write and read until both outputs are closed, the time is over, or it is too much."""
+        """Write and read until the process has ended, the time is over, or it is too much."""
         keep = self._limits.output_chars
         stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
         assert stdin is not None and stdout is not None and stderr is not None  # noqa: PT018
@@ -142,12 +146,14 @@ class Pipes:
             stdout: _Sink(into=self._out, most=4 * keep),
             stderr: _Sink(into=self._reported, most=_REPORT_BYTES_PER_CHAR * keep + _CHUNK),
         }
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, _ending(process) as ending:
+            _register(selector, ending, selectors.EVENT_READ, lambda _: False)
             _register(selector, stdin, selectors.EVENT_WRITE, self._write)
             for stream, sink in sinks.items():
                 _register(selector, stream, selectors.EVENT_READ, sink.read)
-            while any(sink.open for sink in sinks.values()):
-                ready = selector.select(max(deadline - time.monotonic(), 0))
+            # It may close its outputs and go on.
+            while ending in selector.get_map() or any(sink.open for sink in sinks.values()):
+                ready = selector.select(min(max(deadline - time.monotonic(), 0), _LOOK_EVERY_S))
                 if time.monotonic() >= deadline:
                     return "late"
                 for key, _ in ready:
@@ -155,7 +161,9 @@ class Pipes:
                         selector.unregister(key.fileobj)
                 if any(len(sink.into) > sink.most for sink in sinks.values()):
                     return "flooded"
-        return "closed"
+                if _threads(process) > _MAX_THREADS:
+                    return "crowded"
+        return "ended"
 
     def _write(self, stream: FileIO) -> bool:
         """Write what the pipe takes; whether there is more."""
@@ -172,6 +180,8 @@ class Pipes:
         if end == "flooded" or printed > self._limits.output_chars:
             failure = printed_too_much(self._limits)
             return _failed(failure.type, failure.message)
+        if end == "crowded":
+            return _failed("ThreadLimit", f"started over {_MAX_THREADS} threads")
         if end == "late":
             return _Report(status="timeout")
         text = self._reported.decode("utf-8", "replace")
@@ -214,6 +224,23 @@ def _register(
 ) -> None:
     os.set_blocking(stream.fileno(), False)
     selector.register(stream, event, act)
+
+
+def _ending(process: Process) -> FileIO:
+    """What can be read once the process has ended: its pidfd, a closed pipe if it is gone."""
+    try:
+        return FileIO(os.pidfd_open(process.pid or -1))
+    except OSError:
+        reader, writer = os.pipe()
+        os.close(writer)
+        return FileIO(reader)
+
+
+def _threads(process: Process) -> int:
+    try:
+        return Path(f"/proc/{process.pid}/task").stat().st_nlink - 2
+    except OSError:  # it is gone
+        return 0
 
 
 def _failed(type_: str, message: str) -> _Report:
