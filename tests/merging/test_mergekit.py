@@ -9,7 +9,7 @@ import pytest
 from benchmarks.mergekit import parity
 
 from metier.errors import InvalidRecipe
-from metier.merging.mergekit import of_mergekit
+from metier.merging.recipe import Recipe, read_recipe
 
 SEEDS = 100
 
@@ -70,6 +70,12 @@ def test_the_ways_to_scale_up_differ_as_they_say(dropped: dict[str, np.ndarray])
     assert masses["none"].mean() == pytest.approx(0.4 * whole, rel=0.05)
 
 
+def read(text: str, folder: Path) -> Recipe:
+    file = folder / "recipe.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_recipe(file)
+
+
 TIES = """
 models:
   - model: base
@@ -83,18 +89,20 @@ tokenizer_source: union
 """
 
 
-def test_what_a_recipe_says_is_read_and_how_mergekit_computes_is_passed_over() -> None:
-    recipe = of_mergekit(TIES, where="recipe.yaml")
+def test_what_a_recipe_says_is_read_and_how_mergekit_computes_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    recipe = read(TIES, tmp_path)
     assert (recipe.method, recipe.base, recipe.scale) == ("ties", "base", 2)
     assert not recipe.normalizes
     assert [(each.model, each.weight, each.density) for each in recipe.learnt] == [("a", 0.5, 0.4)]
 
 
-def test_of_slerp_the_base_is_the_first_model_wherever_it_stands() -> None:
+def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path) -> None:
     text = (
         "{merge_method: slerp, base_model: b, models: [{model: a}, {model: b}], parameters: {t: 0}}"
     )
-    assert [each.model for each in of_mergekit(text, where="x").models] == ["b", "a"]
+    assert [each.model for each in read(text, tmp_path).models] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +131,11 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands() -> None:
         ),
     ],
 )
-def test_what_is_not_offered_of_mergekits_recipes_is_named(text: str, complaint: str) -> None:
+def test_what_is_not_offered_of_mergekits_recipes_is_named(
+    text: str, complaint: str, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidRecipe) as caught:
-        of_mergekit(text, where="recipe.yaml")
+        read(text, tmp_path)
     assert complaint in caught.value.message
 
 

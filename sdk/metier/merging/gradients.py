@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _LAYER = re.compile(r"^blk\.(\d+)\.")
 
@@ -77,3 +78,13 @@ def numbers_in(setting: Setting | None) -> Iterator[float]:
         case _:
             for part in setting:
                 yield from numbers_in(part.value if isinstance(part, Choice) else part)
+
+
+def first_error(exc: ValidationError, *, where: str = "") -> str:
+    """Return the first error: the file, the key and the reason."""
+    error = exc.errors()[0]
+    # After the key come the types that were tried for its value.
+    place = takewhile(lambda part: part != "float" and "[" not in str(part), error["loc"])
+    key = ".".join(map(str, place))
+    message = error["msg"].removeprefix("Value error, ")
+    return ": ".join(part for part in (where, key, message) if part)

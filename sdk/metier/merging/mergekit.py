@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import InvalidRecipe, MergeUnavailable
+from metier.merging.gradients import first_error
 from metier.merging.methods import METHODS
-from metier.merging.recipe import Recipe, checked, told
 
 _HINT = "See docs/merging.md for what is taken of mergekit's recipes"
 # They say how mergekit computes or writes, which is not ours to follow.
@@ -44,11 +44,14 @@ class _File(_Strict):
     parameters: Parameters = Field(default_factory=dict)
 
 
-def of_mergekit(text: str, *, where: str) -> Recipe:
-    """Read mergekit's YAML.
+def recipe_fields(text: str, *, where: str) -> dict[str, Any]:
+    """Translate mergekit's YAML into the fields of a recipe, which are still to be checked.
+
+    Args:
+        where: the file, for errors.
 
     Raises:
-        InvalidRecipe: it is no such recipe, or asks for what is not offered.
+        InvalidRecipe: it is not such a recipe, or asks for something that is not offered.
         MergeUnavailable: PyYAML is not installed.
     """
     file = _validated(_loaded(text, where), where)
@@ -69,7 +72,7 @@ def of_mergekit(text: str, *, where: str) -> Recipe:
         fields["layers"] = reach[1]
     for name, value in whole.parameters.items():
         fields |= _setting(name, value, where)
-    return checked(fields, where=where)
+    return fields
 
 
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
@@ -93,7 +96,7 @@ def _validated(fields: Mapping[str, Any], where: str) -> _File:
     try:
         return _File.model_validate(fields)
     except ValidationError as exc:
-        raise InvalidRecipe(told(exc, where=where), hint=_HINT) from exc
+        raise InvalidRecipe(first_error(exc, where=where), hint=_HINT) from exc
 
 
 def _whole_models(file: _File, where: str) -> _Slice:

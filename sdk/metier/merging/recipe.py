@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Self, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metier.errors import InvalidRecipe
-from metier.merging.gradients import Setting, numbers_in, value_at
+from metier.merging.gradients import Setting, first_error, numbers_in, value_at
+from metier.merging.mergekit import recipe_fields
 from metier.merging.methods import MethodName, Rescale
 
 # What mergekit 0.1.5 does where a recipe does not say.
@@ -175,17 +175,7 @@ def checked(fields: Mapping[str, Any], *, where: str = "") -> Recipe:
     try:
         return Recipe.model_validate(fields)
     except ValidationError as exc:
-        raise InvalidRecipe(told(exc, where=where)) from exc
-
-
-def told(exc: ValidationError, *, where: str = "") -> str:
-    """What is wrong first: the place, the key and the reason."""
-    error = exc.errors()[0]
-    # Behind the key stand the kinds of value that were tried.
-    place = takewhile(lambda part: part != "float" and "[" not in str(part), error["loc"])
-    key = ".".join(map(str, place))
-    message = error["msg"].removeprefix("Value error, ")
-    return ": ".join(part for part in (where, key, message) if part)
+        raise InvalidRecipe(first_error(exc, where=where)) from exc
 
 
 def read_recipe(file: Path) -> Recipe:
@@ -201,9 +191,7 @@ def read_recipe(file: Path) -> Recipe:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise InvalidRecipe(f"{file} cannot be read: {reason}") from exc
     if file.suffix.lower() in (".yaml", ".yml"):
-        from metier.merging.mergekit import of_mergekit
-
-        return of_mergekit(text, where=str(file))
+        return checked(recipe_fields(text, where=str(file)), where=str(file))
     try:
         return checked(tomllib.loads(text), where=str(file))
     except tomllib.TOMLDecodeError as exc:
