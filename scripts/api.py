@@ -176,13 +176,13 @@ def command_lines() -> Iterator[str]:
 def _command_lines(command: click.Command, words: str) -> Iterator[str]:
     import click
 
-    for parameter in command.params:
+    context = click.Context(command)
+    for parameter in command.get_params(context):
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
             yield f"command {words} {option}"
     if not isinstance(command, click.Group):
         yield f"command {words}"
         return
-    context = click.Context(command)
     for name in command.list_commands(context):
         member = command.get_command(context, name)
         assert member is not None  # it was listed

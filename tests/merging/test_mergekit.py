@@ -9,6 +9,8 @@ import pytest
 from benchmarks.mergekit import parity
 
 from metier.errors import InvalidRecipe
+from metier.merging.encoding import usual_name
+from metier.merging.parameters import DENSITY, LAMBDA, NORMALIZE, WEIGHT
 from metier.merging.recipe import Recipe, read_recipe
 
 SEEDS = 100
@@ -85,17 +87,20 @@ merge_method: ties
 base_model: base
 parameters: {normalize: false, lambda: 2, int8_mask: true}
 dtype: bfloat16
-tokenizer_source: union
 """
 
 
-def test_what_a_recipe_says_is_read_and_how_mergekit_computes_is_passed_over(
-    tmp_path: Path,
-) -> None:
+def test_a_recipe_of_mergekit_is_read_and_says_which_keys_are_passed_over(tmp_path: Path) -> None:
     recipe = read(TIES, tmp_path)
-    assert (recipe.method, recipe.base, recipe.scale) == ("ties", "base", 2)
-    assert not recipe.normalizes
-    assert [(each.model, each.weight, each.density) for each in recipe.learnt] == [("a", 0.5, 0.4)]
+    assert (recipe.method, recipe.base, recipe.parents) == ("ties", "base", ("a", "base"))
+    settings = recipe.at("x", 0)
+    assert (settings[WEIGHT], settings[DENSITY]) == ((0.5,), (0.4,))
+    assert (settings[LAMBDA], settings[NORMALIZE]) == (2, False)
+    file = tmp_path / "recipe.yaml"
+    assert recipe.origin.notices == (
+        f"{file}: dtype has no effect here",
+        f"{file}: int8_mask has no effect here",
+    )
 
 
 def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path) -> None:
@@ -114,8 +119,34 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path)
         ("{merge_method: karcher, models: [{model: a}]}", "the method 'karcher' is not offered"),
         ("{merge_method: linear}", "either models or slices"),
         ("{merge_method: slerp, models: [{model: a}, {model: b}]}", "base_model must be one of"),
-        ("{merge_method: linear, models: [{model: a, parameters: {epsilon: 1}}]}", "'epsilon'"),
-        ("{merge_method: linear, models: [{model: a}], parameters: {gamma: 1}}", "'gamma'"),
+        (
+            "{merge_method: linear, models: [{model: a, parameters: {epsilon: 1}}]}",
+            "recipe.yaml: a: epsilon has no effect on linear",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}], parameters: {gamma: 1}}",
+            "recipe.yaml: gamma has no effect on linear",
+        ),
+        (
+            "{merge_method: ties, base_model: b, models: [{model: a}], parameters: {rescale: 1}}",
+            "recipe.yaml: rescale has no effect on ties",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}], parameters: {method: slerp}}",
+            "recipe.yaml: method has no effect on linear",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}], tokenizer_source: union}",
+            "recipe.yaml: tokenizer_source has no effect here: the vocabulary is that of",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}], chat_template: chatml}",
+            "recipe.yaml: chat_template has no effect here: the template is that of",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a}], tokenizer: {source: base}}",
+            "recipe.yaml: tokenizer has no effect here",
+        ),
         ("{merge_method: linear, modules: {}}", "modules: Extra inputs are not permitted"),
         (
             "{merge_method: linear, slices: [{sources: [{model: a, layer_range: [4, 8]}]}]}",
@@ -137,6 +168,59 @@ def test_what_is_not_offered_of_mergekits_recipes_is_named(
     with pytest.raises(InvalidRecipe) as caught:
         read(text, tmp_path)
     assert complaint in caught.value.message
+
+
+FILTERED = """
+merge_method: slerp
+base_model: base
+models: [{model: base}, {model: a}]
+parameters: {t: [{filter: %s, value: 1}, {value: 0}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("filter_", "taken"),
+    [("mlp", "blk.1.ffn_up.weight"), ("layers.1.self_attn.q_proj", "blk.1.attn_q.weight")],
+)
+def test_filters_in_mergekits_yaml_use_the_names_of_transformers(
+    filter_: str, taken: str, tmp_path: Path
+) -> None:
+    parity.models("llama", tmp_path)
+    recipe = read(FILTERED % filter_, tmp_path)
+    named = recipe.renamed({name: str(tmp_path / name) for name in recipe.parents})
+    result = parity.merged(named, tmp_path)
+    base, a = parity.tensors("llama", "base"), parity.tensors("llama", "a")
+    np.testing.assert_array_equal(result[taken], a[taken])
+    np.testing.assert_array_equal(result["output.weight"], base["output.weight"])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "tensor", "expected"),
+    [
+        ("llama", "blk.1.ffn_norm.weight", "model.layers.1.post_attention_layernorm.weight"),
+        ("llama", "output.weight", "lm_head.weight"),
+        ("qwen2", "blk.1.attn_q.bias", "model.layers.1.self_attn.q_proj.bias"),
+        ("qwen3", "blk.1.attn_q_norm.weight", "model.layers.1.self_attn.q_norm.weight"),
+        ("gemma2", "blk.1.ffn_up.weight", "model.layers.1.mlp.up_proj.weight"),
+        ("gemma2", "blk.1.ffn_norm.weight", "model.layers.1.pre_feedforward_layernorm.weight"),
+        ("phi3", "blk.1.attn_qkv.weight", "model.layers.1.self_attn.qkv_proj.weight"),
+        ("olmo2", "blk.1.ffn_up.weight", "model.layers.1.mlp.up_proj.weight"),
+    ],
+)
+def test_tensors_have_the_names_that_transformers_gives_them(
+    architecture: str, tensor: str, expected: str
+) -> None:
+    assert usual_name(tensor, architecture, layers=2) == expected
+
+
+def test_a_filter_in_mergekits_yaml_that_fits_no_name_of_transformers_is_refused(
+    tmp_path: Path,
+) -> None:
+    parity.models("llama", tmp_path)
+    recipe = read(FILTERED % "ffn_up", tmp_path)
+    named = recipe.renamed({name: str(tmp_path / name) for name in recipe.parents})
+    with pytest.raises(InvalidRecipe, match=r"recipe\.yaml: t: the filter 'ffn_up' holds for no"):
+        parity.merged(named, tmp_path)
 
 
 def test_a_recipe_for_other_models_is_refused(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import pytest
 from benchmarks import ggufs
 from small_models import model, plan, recipe, weights
 
-from metier.errors import InvalidInput, MergeFailed
+from metier.errors import InvalidInput, InvalidRecipe, MergeFailed
 from metier.merging import merging
 from metier.merging.encoding import STORED, StoredType
 from metier.merging.merging import merge
+from metier.merging.recipe import read_recipe
 from metier.models.server import Progress
 
 
@@ -181,6 +182,42 @@ def test_an_interrupted_merge_leaves_nothing_and_its_threads_end(
         merge(plan(recipe("linear", pair)), out / "child.gguf", threads=4, report=interrupt)
     assert left_in(out) == set()
     assert not [each for each in threading.enumerate() if each.name.startswith("metier-merge")]
+
+
+@pytest.mark.parametrize(
+    ("weight", "complaint"),
+    [
+        ('[{filter = "mlp", value = 1}, {value = 2}]', "a: weight: the filter 'mlp' holds for no"),
+        (
+            '[{filter = "ffn", value = 1}, {filter = "ffn_up", value = 1}, {value = 2}]',
+            "a: weight: the filter 'ffn_up' holds for no tensor",
+        ),
+        ("3", "weight has no effect: every model has a value of its own"),
+    ],
+)
+def test_a_setting_that_holds_for_no_tensor_is_refused_with_its_file(
+    weight: str, complaint: str, pair: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "recipe.toml"
+    shared = f"weight = {weight}\n" if weight == "3" else ""
+    own = "1" if shared else weight
+    file.write_text(
+        f'method = "linear"\n{shared}[[models]]\nmodel = "a"\nweight = {own}\n'
+        '[[models]]\nmodel = "b"\nweight = 1\n'
+    )
+    wanted = read_recipe(file).renamed(dict(zip("ab", pair, strict=True)))
+    with pytest.raises(InvalidRecipe) as caught:
+        plan(wanted)
+    assert caught.value.message.startswith(f"{file}: ")
+    assert complaint.replace("a: ", f"{pair[0]}: ") in caught.value.message
+
+
+def test_filters_in_a_recipe_of_ours_use_the_names_in_gguf(pair: list[str], tmp_path: Path) -> None:
+    choices = [{"filter": "ffn_up", "value": 1}, {"value": 0}]
+    merge(plan(recipe("slerp", pair, t=choices)), tmp_path / "out.gguf")
+    result = ggufs.read(tmp_path / "out.gguf")
+    np.testing.assert_array_equal(result["blk.1.ffn_up.weight"], weights(1)["blk.1.ffn_up.weight"])
+    np.testing.assert_array_equal(result["blk.1.attn_q.weight"], weights(0)["blk.1.attn_q.weight"])
 
 
 def test_threads_do_not_change_the_result(pair: list[str], tmp_path: Path) -> None:

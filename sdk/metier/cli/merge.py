@@ -19,8 +19,11 @@ from metier.cli.session import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from metier.merging.gate import Exercise
     from metier.merging.making import Wanted
+    from metier.merging.method import Parameter
     from metier.merging.recipe import Recipe
     from metier.merging.report import MergeReport
 
@@ -31,33 +34,67 @@ Examples:
   metier merge --recipe recipe.toml -o blend.gguf --quantize f16
 """
 
-_METHODS = ("linear", "slerp", "task_arithmetic", "ties", "dare_linear", "dare_ties")
 _TYPES = ("q8_0", "f16", "bf16", "f32", "q5_1", "q5_0", "q4_1", "q4_0", "q4_k_m", "q4_k_s")
 
 
-@click.command(epilog=_EPILOG)
+class _Merge(click.Command):
+    """Has an option for every parameter of the methods, which are imported when it is called."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options above the function, those of the methods, and the one for help."""
+        *own, help_option = super().get_params(ctx)
+        return [*own, *_method_options(), help_option]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the methods, then the examples."""
+        from metier.merging.methods import METHODS
+
+        with formatter.section("Methods"):
+            formatter.write_dl(
+                [(m.name, f"{m.makes} ({', '.join(m.names)})") for m in METHODS.values()]
+            )
+        super().format_epilog(ctx, formatter)
+
+
+def _method_options() -> Iterator[click.Option]:
+    from metier.merging.methods import METHODS
+
+    yield click.Option(
+        ["--method"],
+        type=click.Choice(list(METHODS)),
+        metavar="METHOD",
+        help="One of those below. By default task_arithmetic with a base; without one, slerp for "
+        "two models and linear for more.",
+    )
+    parameters = {each.name: each for method in METHODS.values() for each in method.parameters}
+    yield from map(_option, parameters.values())
+
+
+def _option(parameter: Parameter[Any]) -> click.Option:
+    flag = "--" + parameter.name.replace("_", "-")
+    names = [f"{flag}/--no-{flag[2:]}" if parameter.kind == "flag" else flag, parameter.name]
+    types: dict[str, Any] = {
+        "per model": float,
+        "number": float,
+        "choice": click.Choice(parameter.choices),
+        "whole": click.IntRange(0),
+    }
+    return click.Option(
+        names,
+        type=types.get(parameter.kind),
+        multiple=parameter.per_model,
+        default=None,
+        help=parameter.help,
+    )
+
+
+@click.command(cls=_Merge, epilog=_EPILOG)
 @click.argument("models", nargs=-1)
 @click.option("-o", "--output", "name", help="A new model of Ollama, or a file NAME.gguf.")
 @click.option(
     "--recipe", type=click.Path(path_type=Path), metavar="FILE", help="TOML, or mergekit's YAML."
 )
-@click.option(
-    "--method",
-    type=click.Choice(_METHODS),
-    help="With a base task_arithmetic where not given; without, slerp of two and linear of more.",
-)
 @click.option("--base", metavar="MODEL", help="The model that the others were made from.")
-@click.option("--weight", type=float, multiple=True, help="One for each model, or one for all.")
-@click.option("--density", type=float, multiple=True, help="What ties and dare keep, 0 to 1.")
-@click.option("--t", type=float, help="Of slerp: 0 is the first model, 1 the second.")
-@click.option("--lambda", "scale", type=float, help="How much of what was learnt is added.")
-@click.option(
-    "--rescale",
-    type=click.Choice(["l1", "density", "none"]),
-    help="How dare scales up what it keeps: as mergekit, as the paper, or not.",
-)
-@click.option("--normalize/--no-normalize", default=None, help="Divide by the sum of weights.")
-@click.option("--seed", type=int, help="Of what dare drops.")
 @click.option(
     "--quantize",
     type=click.Choice(_TYPES, case_sensitive=False),
@@ -86,6 +123,7 @@ def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each
 
     MODELS are models of Ollama, GGUF files, or folders with safetensors. Merging is no training:
     models of one base can be merged, and the result may be better than they are, or worse.
+    Give --weight, --density and other numbers of a model once for all, or once for each.
     """
     as_json, check = given.pop("as_json"), given.pop("check")
     with errors_for_people(as_json=as_json):
@@ -149,24 +187,25 @@ def _of_options(models: tuple[str, ...], given: dict[str, Any]) -> Recipe:
         raise InvalidInput(
             "no models to merge are named", hint="Try: metier merge A B -o NAME, or --recipe FILE"
         )
-    own = [{"model": each} for each in models]
-    for setting in ("weight", "density"):
-        match given.pop(setting, ()):
-            case ():
-                pass
-            case (value,):
-                given[setting] = value
-            case values if len(values) == len(models):
-                for each, value in zip(own, values, strict=True):
-                    each[setting] = value
-            case values:
+    own: list[dict[str, Any]] = [{"model": each} for each in models]
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        match value:
+            case (one,):
+                fields[name] = one
+            case tuple() if len(value) == len(models):
+                for each, number in zip(own, value, strict=True):
+                    each[name] = number
+            case tuple():
                 raise InvalidInput(
-                    f"there are {len(models)} models and {len(values)} times --{setting}",
-                    hint=f"Give --{setting} once for all, or once for each model",
+                    f"there are {len(models)} models and {len(value)} times --{name}",
+                    hint=f"Give --{name} once for all models, or once for each",
                 )
+            case _:
+                fields[name] = value
     without_base = "slerp" if len(models) == 2 else "linear"
     method = "task_arithmetic" if "base" in given else without_base
-    return checked({"method": method, **given, "models": own})
+    return checked({"method": method, **fields, "models": own})
 
 
 async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from metier.merging.parents import Parent
     from metier.merging.report import MergeReport
 
-_DARE = ("dare_linear", "dare_ties")
-
 
 def plan_report(plan: Plan, wanted: Wanted) -> str:
     """What is merged, under which licences, and what comes out."""
@@ -40,14 +38,13 @@ def _type_of(parent: Parent) -> str:
 
 
 def _notes(plan: Plan) -> Iterator[str]:
-    yield from plan.fit.notices
+    yield from plan.notices
     unknown = [each.name for each in plan.parents if not each.licence.name]
     if unknown:
         yield f"no licence is known of {', '.join(unknown)}: look it up before you pass it on"
     if len({each.licence.name for each in plan.parents}) > 1:
         yield "the licences of all parents hold for the result"
-    densities = [plan.recipe.density, *(each.density for each in plan.recipe.learnt)]
-    if plan.recipe.method in _DARE and all(each in (None, 1) for each in densities):
+    if plan.recipe.keeps_all:
         yield f"with a density of 1 {plan.recipe.method} drops nothing"
 
 

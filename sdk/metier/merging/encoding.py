@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from types import ModuleType
 from typing import Literal, get_args
@@ -17,6 +18,10 @@ Bytes = npt.NDArray[np.uint8]
 # What `gguf` can write and a runner computes with.
 StoredType = Literal["F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"]
 STORED: tuple[StoredType, ...] = get_args(StoredType)
+
+_USUAL = re.compile(
+    r"model\.layers\.\d+\.(self_attn\.(([qkvo]|qkv)_proj|[qk]_norm)|mlp\.(gate|up|down)_proj)"
+)
 
 
 @cache
@@ -122,8 +127,8 @@ def _usual_names(architecture: str, layers: int) -> dict[str, str]:
     if architecture not in known:
         return {}
     names = {"output": "lm_head"}
-    # Of each tensor's names in many libraries the first of this form is transformers' own.
+    # Of a tensor's names in many libraries, those of transformers' models look like this.
     for usual, (_, name) in gguf.get_tensor_name_map(known[architecture], layers).mapping.items():
-        if usual.startswith("model."):
-            names.setdefault(name, usual)
+        if usual.startswith("model.") and (name not in names or _USUAL.fullmatch(usual)):
+            names[name] = usual
     return names

@@ -17,16 +17,17 @@ Gradient = Annotated[tuple[Number, ...], Field(min_length=1)]
 
 
 class Choice(BaseModel):
-    """A value for the tensors whose name contains `filter`; for all where that is None or `*`."""
+    """A value for the tensors whose name contains `filter`; for all if that is None or `*`."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
+    # Not deferred: a recipe's parameters have no type of their own that would build it.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: Number | Gradient
     filter: str | None = None
 
-    def fits(self, names: Sequence[str]) -> bool:
-        """Whether it is for the tensor with these names."""
-        return self.filter in (None, "*") or any(str(self.filter) in name for name in names)
+    def fits(self, tensor: str) -> bool:
+        """Whether it is for the tensor with this name."""
+        return self.filter in (None, "*") or str(self.filter) in tensor
 
 
 # A list of choices: the first that fits a tensor holds.
@@ -44,21 +45,31 @@ def depth(tensor: str, layers: int) -> float:
     return int(found[1]) / (layers - 1) if layers > 1 else 1.0
 
 
-def value_at(setting: Setting | None, names: Sequence[str], depth: float) -> float | None:
-    """What a setting says of one tensor; None where it says nothing.
+def choices(setting: Setting) -> list[Choice]:
+    """The choices of a setting; empty if it is one value for all tensors."""
+    if isinstance(setting, int | float):
+        return []
+    return [each for each in setting if isinstance(each, Choice)]
 
-    Args:
-        names: what the tensor is called, in GGUF and by transformers.
-    """
-    match setting:
+
+def chosen(setting: Setting, tensor: str) -> Setting | Choice | None:
+    """What holds for a tensor: a choice, or the setting as it is; None if no filter fits."""
+    if found := choices(setting):
+        return next((each for each in found if each.fits(tensor)), None)
+    return setting
+
+
+def value_at(setting: Setting, tensor: str, depth: float) -> float | None:
+    """The value for one tensor; None if no filter fits."""
+    match chosen(setting, tensor):
         case None:
             return None
-        case int() | float():
-            return float(setting)
-    if choices := [each for each in setting if isinstance(each, Choice)]:
-        chosen = next((each for each in choices if each.fits(names)), None)
-        return value_at(chosen.value, names, depth) if chosen else None
-    return _between([each for each in setting if not isinstance(each, Choice)], depth)
+        case Choice(value=value):
+            return value_at(value, tensor, depth)
+        case int() | float() as number:
+            return float(number)
+        case gradient:
+            return _between([each for each in gradient if not isinstance(each, Choice)], depth)
 
 
 def _between(values: Sequence[float], depth: float) -> float:
@@ -68,16 +79,13 @@ def _between(values: Sequence[float], depth: float) -> float:
     return (1 - (place - low)) * values[low] + (place - low) * values[high]
 
 
-def numbers_in(setting: Setting | None) -> Iterator[float]:
+def numbers_in(setting: Setting) -> Iterator[float]:
     """Every number in a setting."""
-    match setting:
-        case None:
-            return
-        case int() | float():
-            yield float(setting)
-        case _:
-            for part in setting:
-                yield from numbers_in(part.value if isinstance(part, Choice) else part)
+    if isinstance(setting, int | float):
+        yield float(setting)
+        return
+    for part in setting:
+        yield from numbers_in(part.value if isinstance(part, Choice) else part)
 
 
 def first_error(exc: ValidationError, *, where: str = "") -> str:

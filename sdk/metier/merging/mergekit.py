@@ -9,13 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import InvalidRecipe, MergeUnavailable
 from metier.merging.gradients import first_error
+from metier.merging.method import Method
 from metier.merging.methods import METHODS
 
 _HINT = "See docs/merging.md for what is taken of mergekit's recipes"
-# They say how mergekit computes or writes, which is not ours to follow.
-_PASSED_OVER = {"dtype", "out_dtype", "tokenizer_source", "tokenizer", "chat_template"}
-_OF_MODELS = ("weight", "density")
-_OF_ALL = ("lambda", "normalize", "t", *_OF_MODELS)
+# How mergekit computes: the result differs by rounding alone. Nearly every recipe has one of these.
+_PASSED_OVER = ("dtype", "out_dtype", "int8_mask")
+_REFUSED = {
+    "tokenizer_source": "the vocabulary is that of the model that has all tokens",
+    "tokenizer": "the vocabulary is that of the model that has all tokens",
+    "chat_template": "the template is that of the first model that Ollama has",
+}
 
 Parameters = dict[str, Any]
 
@@ -44,35 +48,42 @@ class _File(_Strict):
     parameters: Parameters = Field(default_factory=dict)
 
 
-def recipe_fields(text: str, *, where: str) -> dict[str, Any]:
-    """Translate mergekit's YAML into the fields of a recipe, which are still to be checked.
+def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Translate mergekit's YAML.
 
     Args:
         where: the file, for errors.
+
+    Returns:
+        The fields of a recipe, which are still to be checked, and what the user should know.
 
     Raises:
         InvalidRecipe: it is not such a recipe, or asks for something that is not offered.
         MergeUnavailable: PyYAML is not installed.
     """
-    file = _validated(_loaded(text, where), where)
-    whole = _whole_models(file, where)
-    if file.merge_method not in METHODS:
+    loaded = _loaded(text, where)
+    file = _validated({key: loaded[key] for key in loaded if key not in _PASSED_OVER}, where)
+    if (method := METHODS.get(file.merge_method)) is None:
         raise InvalidRecipe(
             f"{where}: the method {file.merge_method!r} is not offered",
             hint=f"There are {', '.join(METHODS)}",
         )
-    models = [_source(each, where) for each in whole.sources]
+    whole = _whole_models(file, where)
+    models = [
+        {"model": each.model, **_settings(method, each.parameters, f"{where}: {each.model}")}
+        for each in whole.sources
+    ]
     base = whole.base_model
-    if file.merge_method == "slerp":
+    if method.name == "slerp":
         models, base = _from_base(models, base, where), None
-    if file.merge_method == "linear" and base in [each["model"] for each in models]:
+    if method.base == "none" and base in [each["model"] for each in models]:
         base = None
-    fields: dict[str, Any] = {"method": file.merge_method, "models": models, "base": base}
+    fields: dict[str, Any] = {"method": method.name, "models": models, "base": base}
     if (reach := whole.sources[0].layer_range) is not None:
         fields["layers"] = reach[1]
-    for name, value in whole.parameters.items():
-        fields |= _setting(name, value, where)
-    return fields
+    fields |= _settings(method, whole.parameters, where)
+    passed_over = [key for key in _PASSED_OVER if key in loaded or key in whole.parameters]
+    return fields, tuple(f"{where}: {key} has no effect here" for key in passed_over)
 
 
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
@@ -89,7 +100,10 @@ def _loaded(text: str, where: str) -> Mapping[str, Any]:
         raise InvalidRecipe(f"{where}: {exc}") from exc
     if not isinstance(found, dict):
         raise InvalidRecipe(f"{where} is no recipe of mergekit", hint=_HINT)
-    return {key: value for key, value in found.items() if key not in _PASSED_OVER}
+    for key, reason in _REFUSED.items():
+        if key in found:
+            raise InvalidRecipe(f"{where}: {key} has no effect here: {reason}", hint="Remove it")
+    return found
 
 
 def _validated(fields: Mapping[str, Any], where: str) -> _File:
@@ -116,23 +130,23 @@ def _whole_models(file: _File, where: str) -> _Slice:
     )
 
 
-def _source(given: _Input, where: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {"model": given.model}
-    for name, value in given.parameters.items():
-        if name not in _OF_MODELS:
-            raise InvalidRecipe(f"{where}: {given.model}: the parameter {name!r} is not offered")
-        fields |= _setting(name, value, where)
-    return fields
+def _settings(method: Method, given: Parameters, where: str) -> dict[str, Any]:
+    """Parameters of the method as our recipes write them."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in _PASSED_OVER:
+            continue
+        try:
+            found[method.parameter(name).name] = _setting(name, value)
+        except ValueError as exc:
+            raise InvalidRecipe(f"{where}: {exc}", hint=_HINT) from exc
+    return found
 
 
-def _setting(name: str, value: object, where: str) -> dict[str, Any]:
-    if name == "int8_mask":  # how mergekit saves memory
-        return {}
-    if name == "rescale":
-        return {"rescale": "l1" if value else "none"}
-    if name not in _OF_ALL:
-        raise InvalidRecipe(f"{where}: the parameter {name!r} is not offered", hint=_HINT)
-    return {name: [value] if isinstance(value, dict) else value}
+def _setting(name: str, value: object) -> object:
+    if name == "rescale" and isinstance(value, bool):
+        return "l1" if value else "none"
+    return [value] if isinstance(value, dict) else value
 
 
 def _from_base(models: list[dict[str, Any]], base: str | None, where: str) -> list[dict[str, Any]]:

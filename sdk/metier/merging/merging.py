@@ -18,14 +18,20 @@ from metier.merging.cores import Cores, available_cores, runs
 from metier.merging.encoding import StoredType, encoded, size_bytes, usual_name
 from metier.merging.fitting import Fit, fitted
 from metier.merging.gradients import depth
-from metier.merging.methods import METHODS, Combine, Inputs
+from metier.merging.method import Combine, Inputs, TensorSettings
+from metier.merging.methods import METHODS
 from metier.merging.parents import Parent
-from metier.merging.recipe import Recipe, TensorSettings
+from metier.merging.recipe import Recipe
 from metier.merging.store import Report
 from metier.merging.vocabulary import EMBEDDING, OUTPUT
 from metier.merging.weights import Patched, Span, Stored, Weights, opened, spans
 from metier.models.server import Progress
 from metier.settings import files
+
+_HINTS = {
+    "gguf": "Remove it; filters are parts of names in GGUF, such as ffn_up",
+    "transformers": "Remove it; filters are parts of names in transformers, such as mlp.up_proj",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,11 @@ class Plan:
     parents: tuple[Parent, ...]
     fit: Fit
     blueprint: Blueprint
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return (*self.recipe.origin.notices, *self.fit.notices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,7 @@ def planned(recipe: Recipe, parents: Sequence[Parent], *, name: str, kind: Store
         )
     for tensor in fit.tensors:
         _settings(recipe, fit, tensor)
+    _check_effects(recipe, fit)
     blueprint = drawn(recipe, parents, fit, name=name, kind=kind)
     return Plan(recipe=recipe, parents=tuple(parents), fit=fit, blueprint=blueprint)
 
@@ -137,7 +149,9 @@ class _Run:
 
     def _tensor(self, tensor: Planned, status: str) -> None:
         inputs = self._inputs(tensor)
-        combine = METHODS[self._plan.recipe.method](inputs, self._cores.total(tensor.count))
+        combine = METHODS[self._plan.recipe.method].function(
+            inputs, self._cores.total(tensor.count)
+        )
         place = _Place(self._out, tensor, combine)
         for size in self._cores.each(place.write, runs(tensor.count)):
             self._done_bytes += size
@@ -151,20 +165,14 @@ class _Run:
         plan, recipe = self._plan, self._plan.recipe
         names = [each.model for each in recipe.learnt]
         by_name = {parent.name: self._weights(parent, tensor) for parent in plan.parents}
-        settings = _settings(recipe, plan.fit, tensor.name)
         return Inputs(
             name=tensor.name,
             count=tensor.count,
+            width=tensor.shape[0],
             names=names,
             models=[by_name[name] for name in names],
             base=None if recipe.base is None else by_name[recipe.base],
-            weights=settings.weights,
-            densities=settings.densities,
-            t=settings.t,
-            scale=settings.scale,
-            normalize=recipe.normalizes,
-            rescale=recipe.rescale,
-            seed=recipe.seed,
+            settings=_settings(recipe, plan.fit, tensor.name),
         )
 
     def _weights(self, parent: Parent, tensor: Planned) -> Weights:
@@ -210,8 +218,22 @@ def _write(out: int, data: bytes | memoryview, offset: int) -> None:
 
 
 def _settings(recipe: Recipe, fit: Fit, tensor: str) -> TensorSettings:
-    names = (tensor, usual_name(tensor, fit.architecture, fit.layers))
-    return recipe.at(names, depth(tensor, fit.layers))
+    return recipe.at(_called(recipe, fit, tensor), depth(tensor, fit.layers))
+
+
+def _called(recipe: Recipe, fit: Fit, tensor: str) -> str:
+    """The name of a tensor in the recipe's filters."""
+    match recipe.origin.filters:
+        case "gguf":
+            return tensor
+        case "transformers":
+            return usual_name(tensor, fit.architecture, fit.layers)
+
+
+def _check_effects(recipe: Recipe, fit: Fit) -> None:
+    names = [_called(recipe, fit, tensor) for tensor in fit.tensors]
+    if problem := next(recipe.without_effect(names), None):
+        raise InvalidRecipe(f"{recipe.place}{problem}", hint=_HINTS[recipe.origin.filters])
 
 
 def _check_out(plan: Plan, out: Path) -> None:

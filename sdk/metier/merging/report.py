@@ -82,7 +82,7 @@ class MergeReport(BaseModel):
                 for each in plan.parents
             ),
             licence=combined([each.licence for each in plan.parents]),
-            notices=plan.fit.notices,
+            notices=plan.notices,
             quantization=quantization,
             size_bytes=merged.size_bytes,
             weights=merged.weights,
