@@ -89,6 +89,16 @@ def test_a_recipe_is_followed(pair: list[str], tmp_path: Path) -> None:
     assert fields["general.name"].contents() == "out"
 
 
+def test_the_terminal_and_the_report_say_if_models_are_quantized_differently(
+    pair: list[str], tmp_path: Path
+) -> None:
+    coarse = model(tmp_path / "coarse.gguf", 1, kinds={"blk.0.ffn_up.weight": "Q8_0"})
+    done = run(pair[0], coarse, "-o", str(tmp_path / "out.gguf"))
+    assert "note: the models are quantized differently in 1 of 8 tensors" in done.stderr
+    (notice,) = json.loads((tmp_path / "out.json").read_text())["notices"]
+    assert notice.startswith("the models are quantized differently")
+
+
 def test_dare_that_drops_nothing_says_so(pair: list[str], tmp_path: Path) -> None:
     base = model(tmp_path / "base.gguf", 2)
     done = run(*pair, "--base", base, "--method", "dare_ties", "-o", "x.gguf", "--check")

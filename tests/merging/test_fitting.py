@@ -137,3 +137,18 @@ def test_where_one_model_has_an_output_apart_the_others_embedding_stands_for_the
         expected = weights(0)["token_embd.weight"] + weights(1, output=True)["output.weight"]
         np.testing.assert_allclose(result["output.weight"], expected / 2, rtol=1e-5, atol=1e-6)
         assert "output.weight is apart" in notices[0]
+
+
+Q8 = dict.fromkeys(("blk.0.attn_q.weight", "blk.0.ffn_up.weight"), "Q8_0")
+
+
+def test_models_that_are_quantized_differently_are_merged_with_a_notice(tmp_path: Path) -> None:
+    exact = model(tmp_path / "exact.gguf", 0)
+    half = model(tmp_path / "half.gguf", 1, kinds=dict.fromkeys(weights(0), "F16"))
+    coarse = model(tmp_path / "coarse.gguf", 1, kinds=Q8)
+    assert plan(recipe("linear", [exact, half])).notices == ()
+    same = model(tmp_path / "same.gguf", 2, kinds=Q8)
+    assert plan(recipe("linear", [coarse, same])).notices == ()
+    (notice,) = plan(recipe("linear", [exact, coarse])).notices
+    assert "quantized differently in 2 of 8 tensors" in notice
+    assert f"{coarse!r} mostly F32" in notice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,12 @@ if TYPE_CHECKING:
     from metier.merging.gate import Accuracy, GateReport
     from metier.merging.making import Wanted
     from metier.merging.merging import Plan
-    from metier.merging.parents import Parent
     from metier.merging.report import MergeReport
 
 
 def plan_report(plan: Plan, wanted: Wanted) -> str:
     """What is merged, under which licences, and what comes out."""
-    rows = [(each.name, _type_of(each), each.licence.name or "unknown") for each in plan.parents]
+    rows = [(each.name, each.mostly, each.licence.name or "unknown") for each in plan.parents]
     count, size = plan.blueprint.count, plan.blueprint.size_bytes
     by = f", made {wanted.quantize} by Ollama" if wanted.quantize else ""
     models = table(rows, header=("model", "mostly", "licence"))
@@ -27,14 +25,6 @@ def plan_report(plan: Plan, wanted: Wanted) -> str:
     what = f"{plan.recipe.method}: {count / 1e6:.0f} M weights in {tensors} tensors"
     result = f"{what}, {size >> 20} MB as {wanted.stored}{by}"
     return "\n".join([models, result, *(f"note: {each}" for each in _notes(plan))])
-
-
-def _type_of(parent: Parent) -> str:
-    """The number type that holds most of a model's weights."""
-    counts: Counter[str] = Counter()
-    for tensor in parent.file.tensors.values():
-        counts[tensor.kind] += tensor.count
-    return counts.most_common(1)[0][0]
 
 
 def _notes(plan: Plan) -> Iterator[str]:

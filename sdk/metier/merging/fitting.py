@@ -15,6 +15,8 @@ from metier.merging.vocabulary import EMBEDDING, OUTPUT, Vocabulary, shared_voca
 _SAME_FAMILY = "Merge models that were made from one base: other weights do not correspond"
 # They say how a model is used, not what its weights mean.
 _MAY_DIFFER = (".context_length", ".vocab_size", ".rope.scaling.original_context_length")
+# Their rounding errors are far smaller than what a model learns.
+_FLOATS = ("F32", "F16", "BF16")
 # What llama.cpp takes where a file does not say.
 _DEFAULTS = {".rope.freq_base": 10000.0, ".attention.causal": True}
 
@@ -165,6 +167,12 @@ def _size(tensor: Tensor) -> str:
 
 def _notices(parents: Sequence[Parent], architecture: str) -> Iterator[str]:
     first = parents[0]
+    if count := sum(_quantized_differently(name, parents) for name in first.file.tensors):
+        types = ", ".join(f"{parent.name!r} mostly {parent.mostly}" for parent in parents)
+        yield (
+            f"the models are quantized differently in {count} of {len(first.file.tensors)} tensors "
+            f"({types}): their rounding errors are merged as if they had been learnt"
+        )
     key = f"{architecture}.context_length"
     if len({parent.file.scalar(key) for parent in parents}) > 1:
         yield f"the models' {key} differ; the result has that of {first.name!r}"
@@ -172,3 +180,8 @@ def _notices(parents: Sequence[Parent], architecture: str) -> Iterator[str]:
         if (OUTPUT in parent.file.tensors) != (OUTPUT in first.file.tensors):
             yield f"{OUTPUT} is apart from the embedding in some models only; it will be apart"
             return
+
+
+def _quantized_differently(name: str, parents: Sequence[Parent]) -> bool:
+    kinds = (parent.file.tensors[name].kind for parent in parents if name in parent.file.tensors)
+    return len({"a float" if kind in _FLOATS else kind for kind in kinds}) > 1

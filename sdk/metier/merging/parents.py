@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,14 @@ class Parent:
     packaging: Packaging
     licence: Licence
     installed: str | None = None
+
+    @property
+    def mostly(self) -> str:
+        """The number type that holds most of its weights."""
+        counts: Counter[str] = Counter()
+        for tensor in self.file.tensors.values():
+            counts[tensor.kind] += tensor.count
+        return counts.most_common(1)[0][0]
 
     @property
     def title(self) -> str:
