@@ -14,6 +14,7 @@
     ├── UnknownExpert
     ├── PluginBroken               a plugin that cannot be imported or built
     ├── IndexUnavailable           the index cannot be built
+    │   └── Locked                 another process is writing to the same place
     ├── ModelError
     │   ├── ModelMissing           not installed on the server
     │   ├── ModelRefused           the server refused the request
@@ -168,6 +169,19 @@ class IndexUnavailable(MetierError):
     """The capability index can be neither loaded nor built."""
 
     code = "index_unavailable"
+
+
+class Locked(IndexUnavailable):
+    """Another process is writing to the same place, and did not finish in time."""
+
+    code = "locked"
+    retryable = True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"another process holds the lock {path!r}",
+            hint="Wait until it has finished, and try again",
+        )
 
 
 class ModelError(MetierError):

@@ -119,8 +119,8 @@ def write(folder: Path, saved: Saved, table: NearestVectors | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if data:
-            files.write(kept, data)
-        files.write(folder / FILE, whole.model_dump_json().encode())
+            files.replace_file(kept, data)
+        files.replace_file(folder / FILE, whole.model_dump_json().encode())
         _unlink(file for file in folder.glob("*.faiss") if file != kept)
     except OSError as exc:
         raise _unwritable(folder, exc) from exc

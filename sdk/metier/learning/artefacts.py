@@ -151,12 +151,14 @@ class ArtefactStore:
         header.sha256 = _digest(header, arrays)
         file = self.file(artefact.name)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if arrays:
-                files.write(file.with_suffix(".npz"), arrays)
-            files.write(file, f"{header.model_dump_json(indent=2)}\n".encode())
-            if not arrays:
-                file.with_suffix(".npz").unlink(missing_ok=True)
+            files.private_folder(self.folder)
+            with files.locked(self.folder / "lock"):
+                files.remove_scratch(self.folder, "*.json", "*.npz")
+                if arrays:
+                    files.replace_file(file.with_suffix(".npz"), arrays)
+                else:
+                    file.with_suffix(".npz").unlink(missing_ok=True)
+                files.replace_file(file, f"{header.model_dump_json(indent=2)}\n".encode())
         except OSError as exc:
             raise IndexUnavailable(
                 f"{file} cannot be written: {exc.strerror}",

@@ -115,7 +115,7 @@ def keep(report: MergeReport, file: Path) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.write(file, report.model_dump_json(by_alias=True, indent=2).encode())
+        files.replace_file(file, report.model_dump_json(by_alias=True, indent=2).encode())
     except OSError as exc:
         raise MergeFailed(f"the model is made, but {file} cannot be written: {exc}") from exc
 

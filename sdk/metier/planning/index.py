@@ -20,7 +20,7 @@ from metier.experts.card import Card
 from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.nearest import EXACT_UP_TO as EXACT_UP_TO
 from metier.models.nearest import Ids, NearestVectors
-from metier.settings.files import replacing, write
+from metier.settings.files import locked, remove_scratch, replace_file, replacing
 
 # Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
 FORMAT = 3
@@ -188,10 +188,12 @@ class CapabilityIndex:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with replacing(folder / "vectors.faiss") as file:
-                self._vectors.write(file)
-                meta["sha256"] = _digest(meta, file)
-            write(folder / "rows.json", json.dumps(meta).encode())
+            with locked(folder / "lock"):
+                remove_scratch(folder, "vectors.faiss", "rows.json")
+                with replacing(folder / "vectors.faiss") as file:
+                    self._vectors.write(file)
+                    meta["sha256"] = _digest(meta, file)
+                replace_file(folder / "rows.json", json.dumps(meta).encode())
         except OSError as exc:
             raise IndexUnavailable(
                 f"the index cannot be saved in {folder}: {exc.strerror}",
