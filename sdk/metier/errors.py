@@ -19,6 +19,7 @@
     │   ├── ModelMissing           not installed on the server
     │   ├── ModelRefused           the server refused the request
     │   ├── ContextOverflow        the prompt is longer than the model's context
+    │   ├── InvalidEmbedding       vectors that cannot be compared with others
     │   └── InvalidOutput          a model's words do not have the shape that was asked for
     ├── ModelServerError
     │   ├── ModelServerUnreachable
@@ -222,6 +223,20 @@ class ContextOverflow(ModelError):
         )
         self.model = model
         self.num_ctx = num_ctx
+
+
+class InvalidEmbedding(ModelError):
+    """An embedder returned vectors that cannot be compared with others; none of them was saved."""
+
+    code = "invalid_embedding"
+
+    def __init__(self, embedder: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"the embedder {embedder!r} returned {problem}",
+            hint=hint
+            or "Get its model again (metier models pull NAME), or choose another: "
+            "metier config set embed_model all-minilm",
+        )
 
 
 class InvalidOutput(ModelError):

@@ -112,6 +112,7 @@ def _models(council: Council) -> Iterator[Check]:
 
 
 def _embedder(council: Council, *, reachable: bool) -> Check:
+    from metier.embedding.checking import embedded
     from metier.errors import MetierError
 
     name = f"embedder {council.embedder.id}"
@@ -119,7 +120,7 @@ def _embedder(council: Council, *, reachable: bool) -> Check:
         detail = "it cannot be asked without the server"
         return Check(name=name, ok=False, detail=detail, fix="ollama serve")
     try:
-        vectors = run_async(partial(council.embedder.embed, ["test"]), closing=council.server)
+        vectors = run_async(partial(embedded, council.embedder, ["test"]), closing=council.server)
     except MetierError as exc:
         fix = f"metier models pull {council.settings.embed_model}"
         return Check(name=name, ok=False, detail=exc.message, fix=fix)

@@ -21,6 +21,7 @@ import anyio
 import numpy as np
 
 from metier.answer import Vote
+from metier.embedding.checking import embedded
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
@@ -147,7 +148,7 @@ class StepSampler:
         """Vectors of the planner's embedder."""
         if self._world.embedder is None:
             return np.ones((len(texts), 1), dtype=np.float32)
-        return await self._world.embedder.embed(texts)
+        return await embedded(self._world.embedder, texts)
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
         """The step's members; else models of its expert, or its candidates."""

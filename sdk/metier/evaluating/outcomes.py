@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import OutcomeQuestion
@@ -138,7 +139,7 @@ class Outcomes:
         right = [[outcomes.get(model, np.nan) for model in models] for outcomes in known]
         return cls(
             texts=texts,
-            vectors=await embedder.embed(texts),
+            vectors=await embedded(embedder, texts),
             models=models,
             right=np.array(right, dtype=np.float64),
             answers=np.array([_numbered(question, models) for question in questions]),

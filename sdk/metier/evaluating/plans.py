@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.learning.chains import ChainModel
@@ -122,9 +123,8 @@ class PastPlans:
             raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
         told = [[step.task for step in plan.steps if step.task] for plan in plans]
         requests = [plan.request for plan in plans]
-        vectors = await council.embedder.embed(
-            [*requests, *(task for each in told for task in each)]
-        )
+        texts = [*requests, *(task for each in told for task in each)]
+        vectors = await embedded(council.embedder, texts, dimension=index.dimension)
         ends = len(plans) + np.cumsum([len(each) for each in told])
         return cls(
             plans=plans,

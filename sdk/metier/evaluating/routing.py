@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
@@ -120,7 +121,7 @@ async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scor
     profile = council.planning.calibration(index)
     selector = Selector(index, council.registry.cards, profile)
     texts = [question.question for question in questions]
-    vectors = await council.embedder.embed(texts)
+    vectors = await embedded(council.embedder, texts, dimension=index.dimension)
     owners = np.array([question.expert for question in questions], dtype=np.str_)
     try:
         placed = selector.placed(texts, vectors, owners.tolist())

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from metier.embedding.checking import embedded
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import SplittingQuestion
 from metier.models.embedder import Embedder, Vectors
@@ -106,7 +107,7 @@ class Splitting:
         texts = [question.question for question in questions]
         return cls(
             texts=texts,
-            vectors=await embedder.embed(texts),
+            vectors=await embedded(embedder, texts),
             several=np.array([question.several for question in questions], dtype=np.bool_),
             embedder_id=embedder.id,
         )

@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 import numpy as np
 
+from metier.embedding.checking import embedded
 from metier.errors import IndexUnavailable, InvalidInput, nearest
 from metier.knowledge import saving
 from metier.knowledge.chunks import Chunk, windows
@@ -180,6 +181,8 @@ class KnowledgeBase:
         if not self._kept or not query.strip():
             return []
         async with self._busy:
+            asked = await embedded(self._embedder, [query])
+            self._drop_vectors_unless(asked.shape[1])
             if await self._make_vectors():
                 # A folder that cannot be written costs the same time again, and nothing else.
                 with suppress(IndexUnavailable):
@@ -187,7 +190,6 @@ class KnowledgeBase:
             if words and self._words is None:
                 texts = {number: _said(kept.chunk) for number, kept in self._kept.items()}
                 self._words = await anyio.to_thread.run_sync(WordIndex, texts)
-            asked = await self._embedder.embed([query])
             near = self._nearest(asked)
             by_words = self._words.ranked(query, _SEARCHED) if words and self._words else []
             return [
@@ -229,6 +231,8 @@ class KnowledgeBase:
             adding.skipped.append(Skipped(path=path, reason=str(exc)))
             return
         vectors = await self._embedded(chunks)
+        self._drop_vectors_unless(vectors[0].shape[1])
+        await self._make_vectors()
         if before is not None:
             self._forget(path)
         self._insert(path, chunks, vectors)
@@ -265,10 +269,13 @@ class KnowledgeBase:
         """The vectors of each chunk's windows."""
         parts = [windows(chunk)[:_WINDOWS] for chunk in chunks]
         texts = [text for part in parts for text in part]
-        batches = [
-            await self._embedder.embed(texts[start : start + BATCH], role="document")
-            for start in range(0, len(texts), BATCH)
-        ]
+        batches: list[Vectors] = []
+        for start in range(0, len(texts), BATCH):
+            batch = texts[start : start + BATCH]
+            dimension = batches[0].shape[1] if batches else None
+            batches.append(
+                await embedded(self._embedder, batch, role="document", dimension=dimension)
+            )
         borders = np.cumsum([len(part) for part in parts])[:-1]
         return np.split(np.concatenate(batches), borders)
 
@@ -296,6 +303,11 @@ class KnowledgeBase:
     def _vector_ids(self, number: int) -> list[int]:
         count = len(windows(self._kept[number].chunk)[:_WINDOWS])
         return list(range(number * _WINDOWS, number * _WINDOWS + count))
+
+    def _drop_vectors_unless(self, dimension: int) -> None:
+        """Drop all vectors if they have another length: the embedder's model was replaced."""
+        if self._table is not None and self._table.dimension != dimension:
+            self._table = None
 
     async def _make_vectors(self) -> bool:
         """Make all vectors where there are none that can be used."""

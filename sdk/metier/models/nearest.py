@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from metier.embedding.checking import are_sound
 from metier.models.embedder import Vectors
 
 Ids = npt.NDArray[np.int64]
@@ -30,6 +31,8 @@ _LEARNT_FROM = 64
 _ROUNDS = 10
 _ROWS_FOR_THREADS = 10_000
 _ROWS_A_QUERY = 1_000
+# How many are checked at once when a file is read.
+_CHECKED = 10_000
 
 
 class NearestVectors:
@@ -132,7 +135,7 @@ class NearestVectors:
 
     @classmethod
     def read(cls, file: BinaryIO) -> Self | None:
-        """What `write` wrote; None where it is something else.
+        """Read what `write` wrote; None if it is something else, or not all are unit vectors.
 
         Raises:
             RuntimeError: it is damaged.
@@ -142,7 +145,12 @@ class NearestVectors:
             return None
         found = cls(stored.d)
         found._faiss = stored
-        return found
+        return found if found._are_sound() else None
+
+    def _are_sound(self) -> bool:
+        held = self.ids
+        parts = (held[start : start + _CHECKED] for start in range(0, len(held), _CHECKED))
+        return all(are_sound(self.vectors(part)) for part in parts)
 
     def _relearn(self, more: Vectors) -> None:
         """Put what is there into new lists, whose centres are learnt from it and from `more`."""

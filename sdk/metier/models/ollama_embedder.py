@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metier.embedding.checking import checked
 from metier.models.embedder import Prefixes, Role, Vectors, prefixes_of, unit
 from metier.models.server import ModelServer
 
@@ -36,9 +37,13 @@ class OllamaEmbedder:
         return f"ollama/{self._model}"
 
     async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
-        """One request for each `BATCH` texts: a question is one, an index a few."""
+        """One request for each `BATCH` texts: a question is one, an index a few.
+
+        Raises:
+            InvalidEmbedding: the model returned vectors that cannot be used.
+        """
         wanted = self._prefixes.on(texts, role)
         vectors: list[Sequence[float]] = []
         for start in range(0, len(wanted), BATCH):
             vectors += await self._server.embed(self._model, wanted[start : start + BATCH])
-        return unit(vectors)
+        return unit(checked(vectors, wanted, embedder_id=self.id))

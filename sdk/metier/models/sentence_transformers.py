@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from metier.embedding.checking import checked
 from metier.errors import InvalidSettings
 from metier.models.embedder import Prefixes, Role, Vectors, prefixes_of, unit
 
@@ -40,12 +41,14 @@ class SentenceTransformersEmbedder:
 
         Raises:
             InvalidSettings: the package or the model is not there.
+            InvalidEmbedding: the model returned vectors that cannot be used.
         """
         return await anyio.to_thread.run_sync(self._embed, self._prefixes.on(texts, role))
 
     def _embed(self, texts: list[str]) -> Vectors:
         model = self._model()
-        return unit(model.encode(texts, convert_to_numpy=True, show_progress_bar=False))
+        vectors = model.encode(texts, convert_to_numpy=True, show_progress_bar=False)
+        return unit(checked(vectors, texts, embedder_id=self.id))
 
     def _model(self) -> SentenceTransformer:
         if self._loaded is None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from metier.embedding.checking import embedded
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
 from metier.models.embedder import Embedder, Role, Vectors
@@ -112,7 +113,8 @@ class CapabilityIndex:
         """`add` for many experts at once, which is quicker; `vectors` has the rows of each in turn.
 
         Raises:
-            ValueError: an expert is in the index, or the shape does not fit.
+            ValueError: an expert is in the index, the shape does not fit, or a number is not
+                finite.
         """
         rows = [row for card in cards for row in rows_of(card)]
         hashes: dict[str, str] = {}
@@ -122,6 +124,8 @@ class CapabilityIndex:
             hashes[card.id] = hash_of(card)
         if vectors.shape != (len(rows), self.dimension):
             raise ValueError(f"{vectors.shape} vectors for {len(rows)} rows of {self.dimension}")
+        if not np.isfinite(vectors).all():
+            raise ValueError("a vector holds NaN or infinity")
         ids = np.arange(self._next_id, self._next_id + len(rows), dtype=np.int64)
         self._vectors.add(ids, vectors)
         for i, row in zip(ids.tolist(), rows, strict=True):
@@ -204,8 +208,8 @@ class CapabilityIndex:
     def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
         """The saved index, or None where there is none that can be trusted.
 
-        Not trusted are another format, another embedder, and rows or vectors whose hash
-        differs from the one written beside them.
+        Not trusted are another format, another embedder, rows or vectors whose hash differs from
+        the one written beside them, and vectors that are not of length 1.
         """
         try:
             meta = json.loads((folder / "rows.json").read_bytes())
@@ -257,7 +261,7 @@ async def synchronised(
     rows = [row for card in stale for row in rows_of(card)]
     if index is None:
         # The length of a vector is known only from one.
-        vectors = await _embedded(rows, embedder) if rows else await embedder.embed(["nothing"])
+        vectors = await _embedded(rows, embedder) if rows else await embedded(embedder, ["nothing"])
         index = CapabilityIndex(embedder.id, vectors.shape[1])
     else:
         nothing = np.empty((0, index.dimension), np.float32)
@@ -278,7 +282,9 @@ async def _embedded(rows: Sequence[Row], embedder: Embedder) -> Vectors:
     for role, wanted in roles:
         mine = [n for n, is_stated in enumerate(stated) if is_stated == wanted]
         if mine:
-            parts.append(await embedder.embed([rows[n].text for n in mine], role=role))
+            texts = [rows[n].text for n in mine]
+            dimension = parts[0].shape[1] if parts else None
+            parts.append(await embedded(embedder, texts, role=role, dimension=dimension))
             places += mine
     return np.concatenate(parts)[np.argsort(places)]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from metier.embedding.checking import embedded
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import GENERAL, Capability, Card
 from metier.learning.graph import CapabilityGraph
@@ -133,12 +134,17 @@ class Planner:
         said = [message.content for message in messages if message.role == "user"]
         follow_up = f"{said[-1]} {question}" if said else None
         fine = phrases(question)
+        vectors = await embedded(
+            self._embedder,
+            texts_of(question, requests, fine, follow_up),
+            dimension=self._selector.dimension,
+        )
         return Asked(
             question=question,
             clauses=requests,
             phrases=fine,
             follow_up=follow_up,
-            vectors=await self._embedder.embed(texts_of(question, requests, fine, follow_up)),
+            vectors=vectors,
             apart=any(clause.apart for clause in cut),
         )
 

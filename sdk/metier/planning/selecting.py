@@ -94,6 +94,11 @@ class Selector:
             self._all = _Field(index, cards, sorted(index.capabilities), store=store)
 
     @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._index.dimension
+
+    @property
     def threshold(self) -> float:
         """Probability below which nobody is chosen."""
         return self._profile.threshold

@@ -27,6 +27,7 @@ from semantic_kernel.functions import KernelFunctionMetadata
 
 from metier.bridges.semantic_kernel.plugin import CARD
 from metier.bridges.tools import distinct, identifier, sentence
+from metier.embedding.checking import embedded
 from metier.experts.card import Capability, Card
 from metier.models.embedder import Embedder
 from metier.planning.index import CapabilityIndex, synchronised
@@ -70,7 +71,7 @@ class FunctionSelector:
         if not text.strip() or not chosen:
             return kept
         built = await self._built_for(chosen)
-        queries = await self._embedder.embed([text])
+        queries = await embedded(self._embedder, [text], dimension=built.index.dimension)
         (candidates,) = built.selector.rank([text], queries, top=self._top)
         return [*(built.names[candidate.expert] for candidate in candidates), *kept]
 
