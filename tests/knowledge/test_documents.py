@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 from pdfs import pdf
 from pypdf import PdfReader, PdfWriter
@@ -19,6 +22,7 @@ from metier.knowledge.documents import (
     Unreadable,
     check_pdf_reader,
     chunks_of,
+    content,
     decoded,
     files_in,
 )
@@ -84,13 +88,37 @@ def test_a_pdf_that_cannot_be_read_says_why(data: bytes, reason: str) -> None:
         chunks_of(data, "guide.pdf")
 
 
-@pytest.mark.parametrize("cut", range(0, 700, 23))
+@pytest.mark.parametrize("cut", range(0, 700, 46))
 def test_a_pdf_that_was_cut_off_anywhere_is_read_or_refused(cut: int) -> None:
     try:
         chunks = chunks_of(pdf(["Some words."], ["More words."])[:cut], "guide.pdf")
     except Unreadable:
         return
     assert {chunk.text for chunk in chunks} <= {"Some words.", "More words."}
+
+
+SHOWN = b"BT /F1 12 Tf " + b"(a)Tj " * 2_000_000 + b"ET"
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "reason"),
+    [
+        (pdf(["Some words."], times=100_000), {}, "it has 100000 pages, and at most 10000"),
+        (pdf(["Words."], ["More."]), {"MAX_CHARS": 8}, "its text has more than 8 characters"),
+        (pdf([""], packed=SHOWN), {"CPU_S": 1}, "reading it takes more than 1 s"),
+        (pdf([""], packed=SHOWN), {"MEMORY_BYTES": 150 << 20}, "more than 150 MB of memory"),
+        (pdf([""], packed=b"\n" * (200 << 20)), {}, "it is damaged"),
+    ],
+    ids=["one page many times", "much text", "much time", "much memory", "unpacks to much"],
+)
+def test_a_pdf_that_takes_too_much_is_refused(
+    data: bytes, limits: dict[str, int], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(data) < 1 << 20
+    for name, limit in limits.items():
+        monkeypatch.setattr(f"metier.knowledge.pdf.{name}", limit)
+    with pytest.raises(Unreadable, match=reason):
+        chunks_of(data, "guide.pdf")
 
 
 def test_a_pdf_that_only_its_owner_may_change_is_read() -> None:
@@ -142,6 +170,71 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     assert looked(tmp_path) == ([], {"pipe.md": "it is no ordinary file"})
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    path.with_suffix(".secret").write_text("secret")
+    path.symlink_to(path.with_suffix(".secret"))
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def large(path: Path) -> None:
+    path.write_bytes(b"a" * 200)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (fifo, "it is no ordinary file"),
+        (Path.mkdir, "it is no ordinary file"),
+        (link, "it is a link, and links are not followed"),
+        (device, "it is a link, and links are not followed"),
+        (large, "and at most 0 MB are read"),
+        (lambda path: None, "no such file"),
+    ],
+    ids=["pipe", "folder", "link", "device", "large", "gone"],
+)
+async def test_a_file_that_becomes_another_thing_after_it_was_found_is_not_read(
+    change: Callable[[Path], None], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MAX_FILE_BYTES", 100)
+    file = tmp_path / "guide.md"
+    file.write_text("words")
+    (found,) = files_in(tmp_path)
+    assert isinstance(found, Found)
+    assert content(found.path)[0] == b"words"
+    file.unlink()
+    change(file)
+    # A pipe that is opened as a file is waited for without an end.
+    with anyio.fail_after(60), pytest.raises(Unreadable, match=reason):
+        await anyio.to_thread.run_sync(content, found.path, abandon_on_cancel=True)
+
+
+def test_a_device_is_not_read() -> None:
+    with pytest.raises(Unreadable, match="it is no ordinary file"):
+        content(Path("/dev/zero"))
+
+
+def test_a_name_that_is_not_utf_8_is_skipped_and_the_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text("words")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("words")
+    names, skipped = looked(tmp_path)
+    assert names == [f"{tmp_path.name}/good.md"]
+    assert skipped == {"caf\\xe9.md": "its name is not UTF-8; rename it"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o000)
+    assert looked(tmp_path) == ([], {"closed": "permission denied"})
 
 
 def test_a_file_that_is_too_large_is_skipped(

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import os
 import re
 import stat
-import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from metier.errors import InvalidInput
 from metier.knowledge.chunks import Chunk, chunked
+from metier.knowledge.pdf import Unreadable as Unreadable
+from metier.knowledge.pdf import pages_of
 
 MARKDOWN = (".md", ".markdown")
 TEXT = (".txt", ".text")
 PDF = (".pdf",)
 MAX_FILE_BYTES = 50 << 20
 MAX_FILES = 10_000
+
+_LINK = "it is a link, and links are not followed"
+# What Windows lacks of them does not matter there.
+_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+_OPENED = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in _FLAGS)
 
 # Byte order marks; UTF-32 first, since its mark begins with that of UTF-16.
 _MARKS = (
@@ -36,27 +41,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _GLYPHS = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
-# What pypdf lets out where a file is damaged, beside its own errors.
-_DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A file that is not read, and why."""
+    """A file that is not read, and why.
+
+    Attributes:
+        failed: whether metier reads such files, and could not read this one. Other kinds of files
+            and links are left out on purpose.
+    """
 
     path: str
     reason: str
+    failed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +68,6 @@ class Found:
 
     path: Path
     name: str
-
-
-class Unreadable(Exception):  # travels to `Skipped` and no further
-    """Why a file is skipped."""
 
 
 def files_in(place: Path) -> Iterator[Found | Skipped]:
@@ -95,7 +89,8 @@ def files_in(place: Path) -> Iterator[Found | Skipped]:
         yield _looked_at(root, root.name)
         return
     count = 0
-    for folder, folders, names in os.walk(root):
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             count += 1
@@ -106,36 +101,58 @@ def files_in(place: Path) -> Iterator[Found | Skipped]:
                 )
             path = Path(folder, name)
             yield _looked_at(path, (root.name / path.relative_to(root)).as_posix())
+    for error in unread:
+        yield Skipped(path=_shown(error.filename), reason=_told(error))
 
 
 def _looked_at(path: Path, name: str) -> Found | Skipped:
     if path.suffix.lower() not in (*MARKDOWN, *TEXT, *PDF):
-        return Skipped(path=str(path), reason="it is neither Markdown nor text nor PDF")
+        reason = "it is neither Markdown nor text nor PDF"
+        return Skipped(path=_shown(path), reason=reason, failed=False)
+    if _shown(path) != str(path):
+        return Skipped(path=_shown(path), reason="its name is not UTF-8; rename it")
     try:
         found = path.lstat()
     except OSError as exc:
         return Skipped(path=str(path), reason=_told(exc))
     if stat.S_ISLNK(found.st_mode):
-        return Skipped(path=str(path), reason="it is a link, and links are not followed")
+        return Skipped(path=str(path), reason=_LINK, failed=False)
+    reason = _refusal(found)
+    return Skipped(path=str(path), reason=reason) if reason else Found(path=path, name=name)
+
+
+def _refusal(found: os.stat_result) -> str:
+    """Why a file is not read, by its kind and size; empty if it is."""
     if not stat.S_ISREG(found.st_mode):
-        return Skipped(path=str(path), reason="it is no ordinary file")
+        return "it is no ordinary file"
     if found.st_size > MAX_FILE_BYTES:
-        size = f"{found.st_size >> 20} MB"
-        reason = f"it has {size}, and at most {MAX_FILE_BYTES >> 20} MB are read"
-        return Skipped(path=str(path), reason=reason)
-    return Found(path=path, name=name)
+        return f"it has {found.st_size >> 20} MB, and at most {MAX_FILE_BYTES >> 20} MB are read"
+    return ""
 
 
 def content(path: Path) -> tuple[bytes, str]:
     """A file's bytes and their SHA-256.
 
+    It may have changed since it was found. So its kind and size are those of what was opened, and
+    opening it neither follows a link nor waits for the other end of a pipe.
+
     Raises:
-        Unreadable: it cannot be opened.
+        Unreadable: it cannot be opened, or is no ordinary file.
     """
     try:
-        data = path.read_bytes()
+        handle = os.open(path, _OPENED)
+        try:
+            reason = _refusal(os.fstat(handle))
+            if reason:
+                raise Unreadable(reason)
+            with open(handle, "rb", closefd=False) as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        finally:
+            os.close(handle)
     except OSError as exc:
-        raise Unreadable(_told(exc)) from exc
+        raise Unreadable(_LINK if exc.errno == errno.ELOOP else _told(exc)) from exc
+    if len(data) > MAX_FILE_BYTES:
+        raise Unreadable(f"it grows, and at most {MAX_FILE_BYTES >> 20} MB are read")
     return data, hashlib.sha256(data).hexdigest()
 
 
@@ -149,8 +166,8 @@ def chunks_of(data: bytes, name: str) -> list[Chunk]:
     if suffix in PDF:
         chunks = [
             chunk
-            for number, text in enumerate(_pages(data), 1)
-            for chunk in chunked(text, name=name, page=number)
+            for number, text in enumerate(pages_of(data), 1)
+            for chunk in chunked(_as_written(text), name=name, page=number)
         ]
         if not chunks:
             raise Unreadable("there is no text in it; scanned pages need text recognition first")
@@ -196,21 +213,6 @@ def check_pdf_reader(found: Iterable[Found]) -> None:
         )
 
 
-def _pages(data: bytes) -> list[str]:
-    from pypdf import PdfReader
-    from pypdf.errors import DependencyError, PyPdfError
-
-    try:
-        reader = PdfReader(BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Unreadable("it is encrypted with a password")
-        return [_as_written(page.extract_text()) for page in reader.pages]
-    except DependencyError as exc:
-        raise Unreadable("it is encrypted") from exc
-    except (PyPdfError, *_DAMAGE) as exc:
-        raise Unreadable(f"it is damaged ({type(exc).__name__})") from exc
-
-
 def _as_written(text: str) -> str:
     # A lone surrogate, which a broken font table gives, cannot be saved or embedded.
     whole = text.encode("utf-8", "replace").decode()
@@ -219,3 +221,8 @@ def _as_written(text: str) -> str:
 
 def _told(exc: OSError) -> str:
     return (exc.strerror or str(exc)).lower()
+
+
+def _shown(path: Path | str) -> str:
+    """A path as text; bytes that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
