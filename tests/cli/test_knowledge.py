@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,13 +59,107 @@ def test_every_command_has_a_short_help_with_an_example(command: tuple[str, ...]
 
 def test_adding_says_what_was_added_and_what_was_skipped_and_why(guides: Path) -> None:
     done = run("add", "medical", str(guides))
-    assert done.exit_code == 0
+    assert done.exit_code == 3
     assert done.stdout == ""
     assert f"{guides}: 2 added, 1 skipped" in done.stderr
     assert f"skipped {guides / 'broken.pdf'}: it is damaged" in done.stderr
     assert "medical has 2 documents in 2 chunks now" in done.stderr
     again = run("add", "medical", str(guides))
     assert f"{guides}: 2 unchanged, 1 skipped" in again.stderr
+
+
+def test_files_of_other_kinds_are_no_failure(guides: Path) -> None:
+    (guides / "broken.pdf").rename(guides / "photo.jpg")
+    done = run("add", "medical", str(guides))
+    assert done.exit_code == 0
+    assert f"skipped {guides / 'photo.jpg'}: it is neither" in done.stderr
+
+
+def test_documents_whose_files_are_gone_stay_unless_sync_is_given(guides: Path) -> None:
+    run("add", "medical", str(guides))
+    (guides / "warfarin.md").unlink()
+    again = run("add", "medical", str(guides))
+    assert "1 unchanged, 1 gone but kept (--sync removes them), 1 skipped" in again.stderr
+    assert "medical has 2 documents" in again.stderr
+    synced = run("add", "medical", str(guides), "--sync")
+    assert "1 unchanged, 1 removed, 1 skipped" in synced.stderr
+    assert "medical has 1 documents" in synced.stderr
+
+
+def test_a_place_with_nothing_to_read_does_not_stop_the_others(guides: Path) -> None:
+    done = run("add", "medical", str(guides / "broken.pdf"), "/gone", str(guides / "warfarin.md"))
+    assert done.exit_code == 3
+    assert "broken.pdf' can be read: broken.pdf: it is damaged" in done.stderr
+    assert "there is no file or folder '/gone'" in done.stderr
+    assert "medical has 1 documents" in done.stderr
+    listed = json.loads(run("add", "medical", "--json", "/gone", str(guides)).stdout)
+    assert [each["place"] for each in listed["refused"]] == ["/gone"]
+
+
+ADDING = """
+import sys
+from metier import Card, Council, Expert
+from metier.cli.main import cli
+from metier.testing import FixedEmbedder, ScriptedModels
+
+class Stopping(FixedEmbedder):
+    async def embed(self, texts, *, role="query"):
+        if len(self.calls) == 4:
+            print("stopped", flush=True)
+            await anyio.sleep_forever()
+        return await super().embed(texts, role=role)
+
+import anyio
+of = Council.of
+Council.from_installed = lambda settings: of(
+    [Expert(Card(id="medical", description="medicine", models=("small",)))],
+    settings=settings, server=ScriptedModels({"small": []}), embedder=Stopping(),
+)
+cli(["knowledge", "add", "medical", sys.argv[1]], prog_name="metier")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_end_keeps_all_that_was_done(number: signal.Signals, tmp_path: Path) -> None:
+    folder = tmp_path / "guides"
+    folder.mkdir()
+    for count in range(9):
+        (folder / f"{count}.md").write_text(f"Text {count}.")
+    process = subprocess.Popen(
+        [sys.executable, "-c", ADDING, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stopped\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "interrupted\n")
+    kept = json.loads(run("list", "--json").stdout)["documents"]
+    assert [entry["name"] for entry in kept] == [f"guides/{count}.md" for count in range(4)]
+
+
+def test_a_terminal_shows_how_far_adding_is(guides: Path) -> None:
+    program = ADDING.replace("== 4", "== -1")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 100))
+    command = [sys.executable, "-c", program, str(guides)]
+    with subprocess.Popen(command, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
+        os.close(theirs)
+        shown = b"".join(iter(partial(_read, ours), b""))
+    os.close(ours)
+    assert b"guides/warfarin.md" in shown
+    assert b"2/3" in shown
+    assert b"medical has 2 documents" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # Linux says EIO when the other side is closed
+        return b""
 
 
 def test_adding_is_one_object_where_json_was_asked_for(guides: Path) -> None:
@@ -153,7 +254,7 @@ def test_damaged_documents_can_be_removed_as_the_error_says(guides: Path, tmp_pa
     assert done.exit_code == 1
     assert "metier knowledge remove medical --all" in done.stderr
     assert run("remove", "medical", "--all").exit_code == 0
-    assert run("add", "medical", str(guides)).exit_code == 0
+    assert "2 added" in run("add", "medical", str(guides)).stderr
 
 
 def test_documents_of_an_expert_that_is_gone_can_be_removed(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from pdfs import pdf
 
-from metier.errors import IndexUnavailable, InvalidInput
+from metier.errors import IndexUnavailable, InvalidInput, Locked
+from metier.knowledge import saving
+from metier.knowledge.changes import Progress
 from metier.knowledge.shelf import Shelf
-from metier.knowledge.store import KnowledgeBase, Progress
+from metier.knowledge.store import KnowledgeBase
 from metier.models.embedder import MAX_CHARS, Role, Vectors
 from metier.testing import FixedEmbedder
 
@@ -65,10 +73,10 @@ async def test_adding_again_embeds_only_what_changed(guides: Path) -> None:
     base = opened(guides, embedder)
     change = await base.add(guides)
     assert (change.added, change.changed) == (("guides/new.txt",), ("guides/warfarin.md",))
-    assert (change.unchanged, change.removed) == (("guides/fever.pdf",), ("guides/insulin.md",))
+    assert (change.unchanged, change.gone) == (("guides/fever.pdf",), ("guides/insulin.md",))
     assert len([text for call in embedder.calls for text in call]) == 2
     texts = [chunk.text for chunk in base.chunks]
-    assert not any("fridge" in text for text in texts)
+    assert any("fridge" in text for text in texts)
     assert any("Check the INR" in text for text in texts)
 
 
@@ -89,13 +97,52 @@ async def test_a_damaged_file_is_skipped_and_the_others_go_on(guides: Path) -> N
     assert [Path(each.path).name for each in change.skipped] == ["broken.pdf"]
 
 
-async def test_a_document_that_cannot_be_read_any_more_goes(guides: Path) -> None:
+@pytest.mark.parametrize("sync", [False, True])
+async def test_a_document_whose_file_is_gone_is_removed_only_if_that_is_wanted(
+    guides: Path, *, sync: bool
+) -> None:
+    base = opened(guides)
+    await base.add(guides)
+    (guides / "insulin.md").unlink()
+    change = await base.add(guides, sync=sync)
+    name = ("guides/insulin.md",)
+    assert (change.gone, change.removed) == (((), name) if sync else (name, ()))
+    assert len(opened(guides).entries) == (2 if sync else 3)
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_a_document_that_cannot_be_read_any_more_stays_as_it_was(
+    guides: Path, *, sync: bool
+) -> None:
     base = opened(guides)
     await base.add(guides)
     (guides / "fever.pdf").write_bytes(b"%PDF-1.4 broken")
-    change = await base.add(guides)
-    assert change.removed == ("guides/fever.pdf",)
-    assert len(base.entries) == 2
+    change = await base.add(guides, sync=sync)
+    assert (change.removed, change.gone) == ((), ())
+    assert change.skipped[0].reason.endswith("; what was read before is kept")
+    assert (await base.search("fever of forty", k=1))[0].chunk.page == 1
+
+
+async def test_documents_in_a_folder_that_cannot_be_read_any_more_stay(
+    guides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (guides / "deep").mkdir()
+    (guides / "deep" / "iron.md").write_text("Iron is taken in the morning.")
+    base = opened(guides)
+    await base.add(guides)
+
+    def unreadable(place: str | os.PathLike[str]) -> Any:
+        if Path(place).name == "deep":
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", unreadable)
+    change = await base.add(guides, sync=True)
+    assert (change.removed, change.failed) == ((), True)
+    assert [(Path(each.path).name, each.reason) for each in change.skipped] == [
+        ("deep", "permission denied")
+    ]
 
 
 async def test_a_folder_added_leaves_documents_from_elsewhere_alone(
@@ -106,7 +153,7 @@ async def test_a_folder_added_leaves_documents_from_elsewhere_alone(
     await base.add(tmp_path / "own.md")
     await base.add(guides)
     (guides / "insulin.md").unlink()
-    await base.add(guides)
+    await base.add(guides, sync=True)
     assert {entry.name for entry in base.entries.values()} == {
         "own.md",
         "guides/warfarin.md",
@@ -137,7 +184,8 @@ async def test_an_emptied_folder_empties_the_base(guides: Path) -> None:
     await base.add(guides)
     for name in ("fever.pdf", "insulin.md", "warfarin.md"):
         (guides / name).unlink()
-    assert len((await base.add(guides)).removed) == 3
+    assert len((await base.add(guides, sync=True)).removed) == 3
+    assert [file.name for file in base.folder.iterdir()] == [".lock"]
     assert await opened(guides).search("warfarin") == []
 
 
@@ -223,7 +271,7 @@ async def test_saving_leaves_one_file_of_vectors(guides: Path) -> None:
     await base.add(guides)
     (guides / "more.md").write_text("More about iron.")
     await base.add(guides)
-    assert len(list((guides.parent / "kept").iterdir())) == 2
+    assert len(list((guides.parent / "kept").glob("*.faiss"))) == 1
 
 
 class Breaking(FixedEmbedder):
@@ -296,6 +344,159 @@ async def test_an_empty_question_and_an_empty_base_find_nothing(guides: Path) ->
     await base.add(guides)
     assert await base.search("  ") == []
     assert await base.search("?!") != []
+
+
+async def test_what_two_processes_add_at_once_is_all_kept(tmp_path: Path) -> None:
+    bases: list[KnowledgeBase] = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(30):
+            (tmp_path / name / f"{name}{number}.md").write_text(f"Document {number} of {name}.")
+        # Both have read the same state, as two processes that begin at once have.
+        bases.append(KnowledgeBase.open(tmp_path / "kept", FixedEmbedder()))
+    async with anyio.create_task_group() as tasks:
+        for name, base in zip("ab", bases, strict=True):
+            tasks.start_soon(base.add, tmp_path / name)
+    assert len(KnowledgeBase.open(tmp_path / "kept", FixedEmbedder()).entries) == 60
+
+
+async def test_removing_sees_what_another_process_added(guides: Path) -> None:
+    base, other = opened(guides), opened(guides)
+    await other.add(guides)
+    assert base.remove("guides/fever.pdf") == ["guides/fever.pdf"]
+    assert {entry.name for entry in opened(guides).entries.values()} == {
+        "guides/insulin.md",
+        "guides/warfarin.md",
+    }
+
+
+async def test_adding_says_that_it_waits_for_another_process(guides: Path) -> None:
+    base, told = opened(guides), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        with saving.lock(base.folder):
+            tasks.start_soon(partial(base.add, guides, waiting=told.set))
+            with anyio.fail_after(60):
+                await told.wait()
+            assert len(base) == 0
+    assert len(opened(guides)) == 3
+
+
+async def test_adding_gives_up_after_a_while_and_can_be_tried_again(
+    guides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metier.knowledge.store.WAIT_S", 0.1)
+    base = opened(guides)
+    with saving.lock(base.folder), pytest.raises(Locked):
+        await base.add(guides)
+    assert len((await base.add(guides)).added) == 3
+
+
+async def test_a_search_keeps_nothing_over_what_another_process_saved(guides: Path) -> None:
+    await opened(guides).add(guides)
+    base = opened(guides, FixedEmbedder(dimension=64))  # it has to make all vectors
+    opened(guides).remove("guides/fever.pdf")
+    assert await base.search("warfarin")
+    assert len(opened(guides).entries) == 2
+
+
+CHILD = """
+import sys
+from pathlib import Path
+import anyio
+from metier.knowledge.store import KnowledgeBase
+from metier.testing import FixedEmbedder
+
+class Stopping(FixedEmbedder):
+    async def embed(self, texts, *, role="query"):
+        if len(self.calls) == 4:
+            print("stopped", flush=True)
+            sys.stdin.read()
+        return await super().embed(texts, role=role)
+
+base = KnowledgeBase.open(Path(sys.argv[1]), Stopping())
+anyio.run(base.add, Path(sys.argv[2]))
+"""
+
+
+def killed_while_adding(kept: Path, guides: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(kept), str(guides)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"stopped\n"
+        process.kill()
+
+
+async def test_what_a_killed_process_added_is_whole_or_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / "guides"
+    folder.mkdir()
+    for number in range(9):
+        chapters = "".join(f"# Chapter {n}\n\nText {n} of {number}.\n\n" for n in range(5))
+        (folder / f"{number}.md").write_text(chapters)
+    killed_while_adding(tmp_path / "kept", folder)
+    base = opened(folder)
+    assert 0 < len(base.entries) < 9
+    for entry in base.entries.values():
+        assert entry.chunks == 5 == sum(chunk.name == entry.name for chunk in base.chunks)
+    change = await base.add(folder)
+    assert len(change.unchanged) + len(change.added) == 9 == len(opened(folder).entries)
+
+
+async def test_what_is_kept_is_for_its_owner_only(guides: Path) -> None:
+    shelf = Shelf(guides.parent / "state" / "knowledge", FixedEmbedder())
+    (shelf.folder / "medical").mkdir(parents=True, mode=0o755)
+    await shelf.base("medical").add(guides)
+    found = {path.name: path.stat().st_mode & 0o777 for path in shelf.folder.rglob("*")}
+    assert found.pop("medical") == 0o700
+    assert len(found) == 3
+    assert set(found.values()) == {0o600}
+
+
+SCRATCH = ["knowledge.jsonab12_x9z", "0123.faissab12_x9z", ".knowledge.json.ab12.tmp"]
+
+
+async def test_what_a_killed_process_was_writing_is_removed_at_the_next_start(
+    guides: Path,
+) -> None:
+    await opened(guides).add(guides)
+    for name in SCRATCH:
+        (guides.parent / "kept" / name).write_text("private")
+    with saving.lock(guides.parent / "kept"):  # somebody is writing, perhaps these
+        opened(guides)
+        assert "private" in texts_in(guides.parent / "kept")
+    assert len(opened(guides)) == 3
+    assert "private" not in texts_in(guides.parent / "kept")
+
+
+async def test_what_was_being_written_for_a_domain_without_documents_is_removed_too(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "medical").mkdir()
+    for name in SCRATCH:
+        (tmp_path / "medical" / name).write_text("private")
+    Shelf(tmp_path, FixedEmbedder())
+    assert texts_in(tmp_path / "medical") == ""
+
+
+async def test_erasing_leaves_no_text_of_the_documents(guides: Path) -> None:
+    shelf = Shelf(guides.parent / "shelf", FixedEmbedder())
+    base = shelf.base("medical")
+    await base.add(guides)
+    for name in SCRATCH:
+        (base.folder / name).write_text("private")
+    (base.folder / "notes.txt").write_text("not metier's")
+    shelf.erase("medical")
+    assert [file.name for file in base.folder.iterdir()] == ["notes.txt"]
+    (base.folder / "notes.txt").unlink()
+    shelf.erase("medical")
+    assert not base.folder.exists()
+
+
+def texts_in(folder: Path) -> str:
+    return "".join(file.read_text(errors="replace") for file in folder.iterdir())
 
 
 async def test_two_additions_at_once_follow_each_other(guides: Path) -> None:

@@ -85,7 +85,7 @@ def test_saving_again_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     assert CapabilityIndex.load(tmp_path, embedder_id="fixed/0") is None
     assert CapabilityIndex.load(tmp_path, embedder_id="fixed/1") is not None
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["lock", "rows.json", "vectors.faiss"]
+    assert files == [".lock", "rows.json", "vectors.faiss"]
 
 
 async def test_the_index_of_another_embedder_is_not_loaded(tmp_path: Path) -> None:

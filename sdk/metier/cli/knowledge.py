@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+from metier.cli.session import PARTIAL, errors_for_people, load_settings, open_council, run_async
 
 if TYPE_CHECKING:
+    from metier.cli.knowledge_adding import Added
     from metier.council import Council
+    from metier.knowledge.changes import Change, Progress
     from metier.knowledge.passages import Passage
     from metier.knowledge.shelf import Shelf
-    from metier.knowledge.store import Change, Progress
 
 # Reasons that are listed one by one; a folder may hold thousands of pictures.
 _LISTED = 10
@@ -42,44 +42,42 @@ def knowledge() -> None:
 @knowledge.command(epilog="Example: metier knowledge add medical ~/guidelines")
 @_domain
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sync", is_flag=True, help="Remove the documents whose files are gone.")
 @_json
-def add(domain: str, paths: tuple[Path, ...], *, as_json: bool) -> None:
+def add(domain: str, paths: tuple[Path, ...], *, sync: bool, as_json: bool) -> None:
     """Add files or folders: Markdown, text, PDF.
 
-    Adding again brings up to date: only what changed is read again, and what is gone goes.
+    Adding again brings up to date: only what is new or changed is read again. Your files stay as
+    they are, and so do documents whose files are gone, unless you give --sync.
+
+    Exit code 3: some files could not be read, and the others were added.
     """
     with errors_for_people(as_json=as_json):
+        from metier.cli.knowledge_adding import Added, cancelled_by_signals
         from metier.cli.text import as_json as dumped
 
         council = open_council(load_settings())
         shelf = _shelf(council)
         _check(domain, council, shelf)
-        # What it says of a damaged file stands in the file's reason.
-        logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
-        async def run() -> list[Change]:
-            base = shelf.base(domain)
-            with _bar() as progress:
-                return [await base.add(path, progress=progress) for path in paths]
+        async def run() -> Added | None:
+            added = Added(shelf.base(domain))
+            with cancelled_by_signals() as scope, _bar() as progress:
+                for path in paths:
+                    await added.add(path, sync=sync, progress=progress)
+            return None if scope.cancelled_caught else added
 
-        changes = run_async(run, closing=council)
+        added = run_async(run, closing=council)
+        if added is None:
+            raise KeyboardInterrupt
+        if not added.changes:
+            raise next(iter(added.refused.values()))
         if as_json:
-            from dataclasses import asdict
-
-            base = shelf.base(domain)
-            listed = [
-                {"place": str(path), **asdict(change)}
-                for path, change in zip(paths, changes, strict=True)
-            ]
-            total = {"documents": len(base.entries), "chunks": len(base)}
-            click.echo(dumped({"domain": domain, "changes": listed, "total": total}))
-            return
-        for path, change in zip(paths, changes, strict=True):
-            _tell(path, change)
-        base = shelf.base(domain)
-        click.echo(
-            f"{domain} has {len(base.entries)} documents in {len(base)} chunks now", err=True
-        )
+            click.echo(dumped({"domain": domain, **added.as_dict()}))
+        else:
+            _tell_all(domain, added)
+        if added.failed:
+            sys.exit(PARTIAL)
 
 
 @knowledge.command("list", epilog="Example: metier knowledge list medical")
@@ -207,6 +205,15 @@ def _told(passage: Passage) -> dict[str, object]:
     }
 
 
+def _tell_all(domain: str, added: Added) -> None:
+    for path, change in added.changes.items():
+        _tell(path, change)
+    for exc in added.refused.values():
+        click.secho(str(exc), fg="yellow", err=True)
+    documents, chunks = len(added.base.entries), len(added.base)
+    click.echo(f"{domain} has {documents} documents in {chunks} chunks now", err=True)
+
+
 def _tell(path: Path, change: Change) -> None:
     counts = ", ".join(
         f"{len(names)} {what}"
@@ -215,6 +222,7 @@ def _tell(path: Path, change: Change) -> None:
             ("changed", change.changed),
             ("unchanged", change.unchanged),
             ("removed", change.removed),
+            ("gone but kept (--sync removes them)", change.gone),
             ("skipped", change.skipped),
         )
         if names

@@ -1,13 +1,14 @@
 """What is kept of a domain's knowledge on disk: one JSON file, and one of vectors that it names.
 
 The vectors' file is named by its content and written first, so that a reader finds either the old
-pair or the new one.
+pair or the new one. Writers hold the lock of the folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from metier.settings import files
 
 FORMAT = 1
 FILE = "knowledge.json"
+_LOCK = ".lock"
+_VECTORS = "*.faiss"
+
+# Tells one state of a folder from another; None where nothing is saved.
+Stamp = tuple[int, int, int] | None
 
 
 class _Frozen(BaseModel):
@@ -74,12 +80,108 @@ class Saved(_Frozen):
         return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
 
-def read(folder: Path) -> Saved | None:
-    """What is saved in a folder; None where nothing is.
+def stamp_of(folder: Path) -> Stamp:
+    """The state of what is saved in a folder."""
+    try:
+        found = (folder / FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def lock(
+    folder: Path, *, wait_s: float = files.WAIT_S, waiting: Callable[[], None] = lambda: None
+) -> AbstractContextManager[object]:
+    """Hold the lock of a folder's writers from now until the `with` ends; the folder is made.
+
+    Raises:
+        Locked: another process is writing for longer than `wait_s`.
+        IndexUnavailable: the folder cannot be written.
+    """
+    held = ExitStack()
+    try:
+        held.enter_context(files.locked(folder / _LOCK, wait_s=wait_s, waiting=waiting))
+    except OSError as exc:
+        raise _unwritable(folder, exc) from exc
+    return held
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder, unless one is writing now."""
+    if any(files.scratch(folder, FILE, _VECTORS)):
+        with suppress(IndexUnavailable, OSError), lock(folder, wait_s=0):
+            files.remove_scratch(folder, FILE, _VECTORS)
+
+
+def read(folder: Path) -> tuple[Saved, NearestVectors | None] | None:
+    """What is saved in a folder, without vectors if these are damaged; None if nothing is.
 
     Raises:
         IndexUnavailable: it is damaged, or of another version of metier.
     """
+    while (saved := _read(folder)) is not None:
+        table = _read_vectors(folder, saved)
+        # A writer may have removed them meanwhile; then it has saved others.
+        if table is not None or saved == _read(folder):
+            return saved, table
+    return None
+
+
+def write(folder: Path, saved: Saved, table: NearestVectors | None) -> None:
+    """Save both, readable by their owner only; files that are not in use go. Hold the lock.
+
+    Raises:
+        IndexUnavailable: the folder cannot be written.
+    """
+    data = _bytes_of(table) if table is not None else b""
+    vectors = hashlib.sha256(data).hexdigest() if data else ""
+    whole = saved.model_copy(update={"vectors": vectors})
+    whole = whole.model_copy(update={"sha256": whole.digest()})
+    kept = _file_of(folder, vectors)
+    try:
+        files.private_folder(folder)
+        files.remove_scratch(folder, FILE, _VECTORS)
+        if data:
+            files.replace_file(kept, data)
+        files.replace_file(folder / FILE, whole.model_dump_json().encode())
+        for file in folder.glob(_VECTORS):
+            if file != kept:
+                file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise _unwritable(folder, exc) from exc
+
+
+def clear(folder: Path) -> None:
+    """Remove everything that holds text or vectors. Hold the lock.
+
+    Raises:
+        IndexUnavailable: the folder cannot be written.
+    """
+    try:
+        files.remove_scratch(folder, FILE, _VECTORS)
+        for file in (folder / FILE, *folder.glob(_VECTORS)):
+            file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise _unwritable(folder, exc) from exc
+
+
+def erase(folder: Path) -> None:
+    """Remove the folder with everything that was saved; it is no error if there is none.
+
+    Raises:
+        IndexUnavailable: the folder cannot be written, or another process is writing.
+    """
+    if not folder.is_dir():
+        return
+    with lock(folder):
+        clear(folder)
+        (folder / _LOCK).unlink(missing_ok=True)
+        # It stays if it holds files that are not metier's.
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _read(folder: Path) -> Saved | None:
     file = folder / FILE
     try:
         saved = Saved.model_validate_json(file.read_bytes())
@@ -94,8 +196,7 @@ def read(folder: Path) -> Saved | None:
     return saved
 
 
-def read_vectors(folder: Path, saved: Saved) -> NearestVectors | None:
-    """The vectors, or None where they are missing or damaged."""
+def _read_vectors(folder: Path, saved: Saved) -> NearestVectors | None:
     try:
         data = _file_of(folder, saved.vectors).read_bytes()
         if hashlib.sha256(data).hexdigest() != saved.vectors:
@@ -105,50 +206,10 @@ def read_vectors(folder: Path, saved: Saved) -> NearestVectors | None:
         return None
 
 
-def write(folder: Path, saved: Saved, table: NearestVectors | None) -> None:
-    """Save both; files of vectors that are not in use go.
-
-    Raises:
-        IndexUnavailable: the folder cannot be written.
-    """
-    data = _bytes_of(table) if table is not None else b""
-    vectors = hashlib.sha256(data).hexdigest() if data else ""
-    whole = saved.model_copy(update={"vectors": vectors})
-    whole = whole.model_copy(update={"sha256": whole.digest()})
-    kept = _file_of(folder, vectors)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if data:
-            files.replace_file(kept, data)
-        files.replace_file(folder / FILE, whole.model_dump_json().encode())
-        _unlink(file for file in folder.glob("*.faiss") if file != kept)
-    except OSError as exc:
-        raise _unwritable(folder, exc) from exc
-
-
-def erase(folder: Path) -> None:
-    """Take everything away; where there is nothing it is no error.
-
-    Raises:
-        IndexUnavailable: the folder cannot be written.
-    """
-    try:
-        _unlink([folder / FILE, *folder.glob("*.faiss")])
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    except OSError as exc:
-        raise _unwritable(folder, exc) from exc
-
-
 def _bytes_of(table: NearestVectors) -> bytes:
     buffer = BytesIO()
     table.write(buffer)
     return buffer.getvalue()
-
-
-def _unlink(files: Iterable[Path]) -> None:
-    for file in list(files):
-        file.unlink(missing_ok=True)
 
 
 def _file_of(folder: Path, digest: str) -> Path:

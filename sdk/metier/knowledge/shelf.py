@@ -21,7 +21,9 @@ class Shelf:
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self.folder = folder
         self._embedder = embedder
-        self._open: dict[str, tuple[int, KnowledgeBase]] = {}
+        self._open: dict[str, KnowledgeBase] = {}
+        for place in folder.glob("*"):
+            saving.sweep(place)
 
     @property
     def domains(self) -> list[str]:
@@ -34,16 +36,14 @@ class Shelf:
         Raises:
             IndexUnavailable: they are damaged.
         """
-        written = self._written(domain)
         known = self._open.get(domain)
-        if known is None or known[0] != written:
-            base = KnowledgeBase.open(self.folder / domain, self._embedder)
-            known = self._open[domain] = (written, base)
-        return known[1]
+        if known is None or not known.is_current:
+            known = self._open[domain] = KnowledgeBase.open(self.folder / domain, self._embedder)
+        return known
 
     async def search(self, domain: str, query: str, k: int = 4) -> list[Passage]:
         """The passages of a domain's documents that fit best; none where it has no documents."""
-        if not self._written(domain):
+        if saving.stamp_of(self.folder / domain) is None:
             return []
         return await self.base(domain).search(query, k)
 
@@ -51,10 +51,3 @@ class Shelf:
         """Remove all documents of a domain, damaged ones too."""
         self._open.pop(domain, None)
         saving.erase(self.folder / domain)
-
-    def _written(self, domain: str) -> int:
-        """When a domain's documents were last saved, in nanoseconds; 0 where it has none."""
-        try:
-            return (self.folder / domain / saving.FILE).stat().st_mtime_ns
-        except OSError:
-            return 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -13,9 +14,11 @@ import anyio.to_thread
 import numpy as np
 
 from metier.embedding.checking import embedded
-from metier.errors import IndexUnavailable, InvalidInput, nearest
+from metier.errors import IndexUnavailable, Locked
 from metier.knowledge import saving
-from metier.knowledge.chunks import Chunk, windows
+from metier.knowledge.changes import Adding, Change, Progress
+from metier.knowledge.chunks import Chunk
+from metier.knowledge.contents import Contents, texts_of
 from metier.knowledge.documents import (
     Found,
     Skipped,
@@ -26,44 +29,25 @@ from metier.knowledge.documents import (
     files_in,
 )
 from metier.knowledge.passages import Passage
-from metier.knowledge.saving import Entry, KeptChunk, Saved
+from metier.knowledge.saving import Entry
 from metier.knowledge.searching import WordIndex, fused
 from metier.models.embedder import Embedder, Vectors
-from metier.models.nearest import NearestVectors
+from metier.settings.files import POLL_S, WAIT_S
 
 # Texts that are embedded at once.
 BATCH = 64
-# A vector's id is its chunk's number times this, plus which window of the chunk it is of.
-_WINDOWS = 16
 # How far down each order is read before they are fused.
 _SEARCHED = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far adding is: documents that are done, of how many, and the chunks of the domain."""
-
-    file: str
-    done: int
-    total: int
-    chunks: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What adding changed; documents by the name that they are cited by."""
-
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+# All is written at each save. The next one waits for this many times what the last one took, so
+# that saving costs a tenth of the time, and a process that is killed loses little.
+_SAVES_APART = 10
 
 
 class KnowledgeBase:
     """The documents of one domain, searched by meaning and by words.
 
-    It is read when it is opened and written when it changes. Nothing is embedded twice.
+    It is read when it is opened and written when it changes. Nothing is embedded twice. Writers in
+    several processes follow each other, and each sees what the others saved.
 
     Args:
         folder: where it is kept; it need not exist.
@@ -73,66 +57,74 @@ class KnowledgeBase:
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self.folder = folder
         self._embedder = embedder
-        self._entries: dict[str, Entry] = {}
-        self._names: set[str] = set()
-        self._kept: dict[int, KeptChunk] = {}
-        self._next = 0
-        self._table: NearestVectors | None = None  # None: to be made from the chunks
+        self._contents = Contents()
+        self._stamp: saving.Stamp = None
         self._words: WordIndex | None = None
         self._busy = anyio.Lock()
+        self._saved_at = 0.0
+        self._saving_took = 0.0
 
     @classmethod
     def open(cls, folder: Path, embedder: Embedder) -> Self:
-        """What is saved in a folder; nothing where nothing is.
+        """Load what is saved in a folder; empty if nothing is.
 
         Raises:
             IndexUnavailable: what is saved is damaged.
         """
         base = cls(folder, embedder)
-        saved = saving.read(folder)
-        if saved is not None:
-            base._entries = {entry.path: entry for entry in saved.entries}
-            base._names = {entry.name for entry in saved.entries}
-            base._kept = {kept.number: kept for kept in saved.chunks}
-            base._next = saved.next_number
-            table = saving.read_vectors(folder, saved)
-            fits = table is not None and set((table.ids // _WINDOWS).tolist()) == set(base._kept)
-            base._table = table if fits and saved.embedder == embedder.id else None
+        saving.sweep(folder)
+        base._read()
         return base
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._contents)
 
     @property
     def entries(self) -> Mapping[str, Entry]:
         """The documents by their path."""
-        return self._entries
+        return self._contents.entries
 
     @property
     def chunks(self) -> list[Chunk]:
         """The chunks of all documents."""
-        return [kept.chunk for kept in self._kept.values()]
+        return list(self._contents.chunks.values())
 
     @property
     def stale(self) -> bool:
         """Whether all vectors have to be made: they are damaged, or another embedder's."""
-        return bool(self._kept) and self._table is None
+        return self._contents.stale
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nobody has saved anything since this was read or saved."""
+        return self._stamp == saving.stamp_of(self.folder)
 
     async def add(
-        self, place: Path, *, progress: Callable[[Progress], None] = lambda _: None
+        self,
+        place: Path,
+        *,
+        sync: bool = False,
+        progress: Callable[[Progress], None] = lambda _: None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> Change:
         """Add a file or a folder; one that was added before is brought up to date.
 
-        Only content that is new or changed is read and embedded. What was there before and is gone,
-        or cannot be read any more, goes. What was done stays where it is interrupted.
+        Only content that is new or changed is read and embedded. A file that cannot be read is
+        skipped; if it was added before, what was read then is kept. What is done is saved on the
+        way, and stays if this is interrupted or killed.
+
+        Args:
+            sync: remove the documents whose files are gone.
+            waiting: called once if another process is changing the same documents.
 
         Raises:
             InvalidInput: there is nothing that can be read, or the reader of PDFs is missing.
-            IndexUnavailable: it cannot be saved.
+            InvalidEmbedding: the embedder returned vectors that cannot be used.
+            IndexUnavailable: it cannot be saved, or another process is writing for too long.
         """
-        async with self._busy:
+        async with self._writing(waiting):
             root, found, skipped = await anyio.to_thread.run_sync(_looked_at, place)
-            adding = _Adding(skipped=skipped)
+            adding = Adding(skipped=skipped)
             try:
                 adding.dirty = await self._make_vectors()
                 for done, each in enumerate(found):
@@ -140,7 +132,10 @@ class KnowledgeBase:
                         Progress(file=each.name, done=done, total=len(found), chunks=len(self))
                     )
                     await self._take(each, root, adding)
-                self._drop_gone(root, adding)
+                    if adding.dirty and self._may_save():
+                        self._save()
+                        adding.dirty = False
+                self._look_for_gone(root, adding, sync=sync)
             finally:
                 if adding.dirty:
                     self._save()
@@ -154,21 +149,16 @@ class KnowledgeBase:
 
         Raises:
             InvalidInput: there is none.
+            IndexUnavailable: it cannot be saved, or another process is writing for too long.
         """
-        path = Path(which).expanduser().resolve()
-        gone = [
-            entry
-            for entry in self._entries.values()
-            if entry.name == which or Path(entry.path).is_relative_to(path)
-        ]
-        if not gone:
-            close = nearest(which, [entry.name for entry in self._entries.values()])
-            raise InvalidInput(
-                f"no document is called {which!r}{close}", hint="See: metier knowledge list"
-            )
-        for entry in gone:
-            self._forget(entry.path)
-        self._save()
+        self._refresh()
+        self._contents.called(which)  # nothing is locked for what is not there
+        with saving.lock(self.folder):
+            self._refresh()
+            gone = self._contents.called(which)
+            for entry in gone:
+                self._contents.forget(entry.path)
+            self._save()
         return [entry.name for entry in gone]
 
     async def search(self, query: str, k: int = 4, *, words: bool = True) -> list[Passage]:
@@ -177,67 +167,48 @@ class KnowledgeBase:
         Args:
             words: rank by words in common too (BM25), and fuse both orders: it finds names, codes
                 and numbers that say little to an embedder.
+
+        Raises:
+            InvalidEmbedding: the embedder returned vectors that cannot be used.
         """
-        if not self._kept or not query.strip():
+        if not self._contents or not query.strip():
             return []
         async with self._busy:
             asked = await embedded(self._embedder, [query])
-            self._drop_vectors_unless(asked.shape[1])
-            if await self._make_vectors():
-                # A folder that cannot be written costs the same time again, and nothing else.
-                with suppress(IndexUnavailable):
-                    self._save()
+            if await self._make_vectors(asked.shape[1]):
+                self._save_vectors()
             if words and self._words is None:
-                texts = {number: _said(kept.chunk) for number, kept in self._kept.items()}
+                texts = {number: _said(chunk) for number, chunk in self._contents.chunks.items()}
                 self._words = await anyio.to_thread.run_sync(WordIndex, texts)
-            near = self._nearest(asked)
+            near = self._contents.nearest(asked, _SEARCHED)
             by_words = self._words.ranked(query, _SEARCHED) if words and self._words else []
             return [
                 Passage(
-                    chunk=self._kept[number].chunk,
+                    chunk=self._contents.chunk(number),
                     score=score,
-                    similarity=near.get(number) or self._similarity(number, asked),
+                    similarity=near.get(number) or self._contents.similarity(number, asked),
                 )
                 for number, score in fused([list(near), by_words])[:k]
             ]
 
-    def _nearest(self, asked: Vectors) -> dict[int, float]:
-        """Similarities by chunk, best first; of a chunk's windows the best counts."""
-        assert self._table is not None  # `_make_vectors` has run
-        ids, similarities = self._table.nearest(asked, _SEARCHED)
-        near: dict[int, float] = {}
-        for i, similarity in zip(ids[0].tolist(), similarities[0].tolist(), strict=True):
-            near.setdefault(i // _WINDOWS, similarity)
-        near.pop(-1, None)  # an approximate search that found fewer
-        return near
-
-    def _similarity(self, number: int, asked: Vectors) -> float:
-        assert self._table is not None  # `_make_vectors` has run
-        ids = np.array(self._vector_ids(number), dtype=np.int64)
-        return float((self._table.vectors(ids) @ asked[0]).max())
-
-    async def _take(self, found: Found, root: Path, adding: _Adding) -> None:
+    async def _take(self, found: Found, root: Path, adding: Adding) -> None:
         """Bring one file's chunks up to date."""
         path = str(found.path)
-        before = self._entries.get(path)
-        name = before.name if before else self._free_name(found)
+        before = self.entries.get(path)
         try:
             data, sha256 = await anyio.to_thread.run_sync(content, found.path)
             if before is not None and before.sha256 == sha256:
-                adding.unchanged.append(name)
+                adding.unchanged.append(before.name)
                 return
+            name = before.name if before else self._contents.free_name(found)
             chunks = await anyio.to_thread.run_sync(chunks_of, data, name)
         except Unreadable as exc:
-            adding.skipped.append(Skipped(path=path, reason=str(exc)))
+            kept = "; what was read before is kept" if before else ""
+            adding.skipped.append(Skipped(path=path, reason=f"{exc}{kept}"))
             return
         vectors = await self._embedded(chunks)
-        self._drop_vectors_unless(vectors[0].shape[1])
-        await self._make_vectors()
-        if before is not None:
-            self._forget(path)
-        self._insert(path, chunks, vectors)
-        self._names.add(name)
-        self._entries[path] = Entry(
+        await self._make_vectors(vectors.shape[1])
+        entry = Entry(
             path=path,
             name=name,
             root=before.root if before else str(root),
@@ -245,30 +216,29 @@ class KnowledgeBase:
             size_bytes=len(data),
             chunks=len(chunks),
         )
+        self._contents.insert(entry, chunks, vectors)
         (adding.changed if before else adding.added).append(name)
         adding.dirty = True
 
-    def _drop_gone(self, root: Path, adding: _Adding) -> None:
-        """Forget what was added from here before and cannot be read here now."""
+    def _look_for_gone(self, root: Path, adding: Adding, *, sync: bool) -> None:
+        """Find the documents that were added from here and whose files are gone."""
         seen = {*adding.added, *adding.changed, *adding.unchanged}
-        skipped = {each.path for each in adding.skipped}
-        for entry in list(self._entries.values()):
+        # Nothing is known of what is in a folder that cannot be read.
+        unknown = [Path(each.path) for each in adding.skipped]
+        for entry in list(self.entries.values()):
             path = Path(entry.path)
-            if entry.name in seen or not path.is_relative_to(root):
+            if entry.name in seen or any(path.is_relative_to(each) for each in unknown):
                 continue
-            if entry.root == str(root) or entry.path in skipped or not path.exists():
-                self._forget(entry.path)
-                adding.removed.append(entry.name)
-                adding.dirty = True
+            from_here = path.is_relative_to(root)
+            if from_here and (entry.root == str(root) or not os.path.lexists(path)):
+                (adding.removed if sync else adding.gone).append(entry.name)
+                if sync:
+                    self._contents.forget(entry.path)
+                    adding.dirty = True
 
-    def _free_name(self, found: Found) -> str:
-        """Its name; where another document has it already, the whole path."""
-        return str(found.path) if found.name in self._names else found.name
-
-    async def _embedded(self, chunks: Iterable[Chunk]) -> list[Vectors]:
-        """The vectors of each chunk's windows."""
-        parts = [windows(chunk)[:_WINDOWS] for chunk in chunks]
-        texts = [text for part in parts for text in part]
+    async def _embedded(self, chunks: Iterable[Chunk]) -> Vectors:
+        """The vectors of the texts of all chunks, in their order."""
+        texts = [text for chunk in chunks for text in texts_of(chunk)]
         batches: list[Vectors] = []
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
@@ -276,99 +246,87 @@ class KnowledgeBase:
             batches.append(
                 await embedded(self._embedder, batch, role="document", dimension=dimension)
             )
-        borders = np.cumsum([len(part) for part in parts])[:-1]
-        return np.split(np.concatenate(batches), borders)
+        return np.concatenate(batches)
 
-    def _insert(self, path: str, chunks: Iterable[Chunk], vectors: Iterable[Vectors]) -> None:
-        for chunk, own in zip(chunks, vectors, strict=True):
-            self._kept[self._next] = KeptChunk(number=self._next, path=path, chunk=chunk)
-            self._set_vectors(self._next, own)
-            self._next += 1
+    async def _make_vectors(self, dimension: int | None = None) -> bool:
+        """Make all vectors if there are none that can be used.
 
-    def _set_vectors(self, number: int, own: Vectors) -> None:
-        if self._table is None:
-            self._table = NearestVectors(own.shape[1])
-        first = number * _WINDOWS
-        self._table.add(np.arange(first, first + len(own), dtype=np.int64), own)
-
-    def _forget(self, path: str) -> None:
-        self._names.discard(self._entries.pop(path).name)
-        numbers = [number for number, kept in self._kept.items() if kept.path == path]
-        if self._table is not None:
-            ids = [i for number in numbers for i in self._vector_ids(number)]
-            self._table.remove(np.array(ids, dtype=np.int64))
-        for number in numbers:
-            del self._kept[number]
-
-    def _vector_ids(self, number: int) -> list[int]:
-        count = len(windows(self._kept[number].chunk)[:_WINDOWS])
-        return list(range(number * _WINDOWS, number * _WINDOWS + count))
-
-    def _drop_vectors_unless(self, dimension: int) -> None:
-        """Drop all vectors if they have another length: the embedder's model was replaced."""
-        if self._table is not None and self._table.dimension != dimension:
-            self._table = None
-
-    async def _make_vectors(self) -> bool:
-        """Make all vectors where there are none that can be used."""
+        Args:
+            dimension: of the vectors that the embedder returns now. If those that were saved have
+                another one, its model was replaced.
+        """
+        table = self._contents.table
+        if table is not None and dimension not in (None, table.dimension):
+            self._contents.set_vectors(None)
         if not self.stale:
             return False
-        vectors = await self._embedded(self.chunks)
-        for number, own in zip(self._kept, vectors, strict=True):
-            self._set_vectors(number, own)
+        self._contents.set_vectors(await self._embedded(self.chunks))
         return True
 
-    def _save(self) -> None:
-        self._words = None
-        if not self._entries:
-            saving.erase(self.folder)
-            return
-        saved = Saved(
-            embedder=self._embedder.id,
-            vectors="",
-            next_number=self._next,
-            entries=tuple(self._entries.values()),
-            chunks=tuple(self._kept.values()),
-        )
-        saving.write(self.folder, saved, self._table)
+    @asynccontextmanager
+    async def _writing(self, waiting: Callable[[], None]) -> AsyncIterator[None]:
+        """Be the only writer, and know what the others saved.
 
-
-@dataclass(slots=True, kw_only=True)
-class _Adding:
-    """What one call of `add` did so far.
-
-    Attributes:
-        dirty: whether there is something to save.
-    """
-
-    skipped: list[Skipped]
-    dirty: bool = False
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-
-    def change(self, place: Path) -> Change:
-        """The outcome.
-
-        Raises:
-            InvalidInput: nothing could be read, and nothing was there before.
+        The lock is tried again and again, not waited for in a thread: a wait in a thread cannot be
+        cancelled, and whoever got the lock after all would hold it for ever.
         """
-        if not (self.added or self.changed or self.unchanged or self.removed):
-            first = self.skipped[0] if self.skipped else None
-            why = f": {Path(first.path).name}: {first.reason}" if first else ""
-            more = f", and {len(self.skipped) - 1} more" if len(self.skipped) > 1 else ""
-            raise InvalidInput(
-                f"nothing in {str(place)!r} can be read{why}{more}",
-                hint="metier reads Markdown (.md), plain text (.txt) and PDF",
-            )
-        return Change(
-            added=tuple(self.added),
-            changed=tuple(self.changed),
-            unchanged=tuple(self.unchanged),
-            removed=tuple(self.removed),
-            skipped=tuple(self.skipped),
-        )
+        async with self._busy:
+            deadline = time.monotonic() + WAIT_S
+            told = False
+            while (held := self._lock(last=time.monotonic() >= deadline)) is None:
+                if not told:
+                    waiting()
+                    told = True
+                await anyio.sleep(POLL_S)
+            with held:
+                self._refresh()
+                yield
+
+    def _lock(self, *, last: bool) -> AbstractContextManager[object] | None:
+        try:
+            return saving.lock(self.folder, wait_s=0)
+        except Locked:
+            if last:
+                raise
+            return None
+
+    def _refresh(self) -> None:
+        if not self.is_current:
+            self._read()
+
+    def _read(self) -> None:
+        """Take what is saved in place of what is here."""
+        self._words = None
+        self._stamp = saving.stamp_of(self.folder)
+        found = saving.read(self.folder)
+        if found is None:
+            self._contents = Contents()
+            return
+        saved, table = found
+        self._contents = Contents.of(saved, table if saved.embedder == self._embedder.id else None)
+
+    def _may_save(self) -> bool:
+        """Whether the last save is long enough ago, for the time that it took."""
+        return time.monotonic() - self._saved_at >= _SAVES_APART * self._saving_took
+
+    def _save_vectors(self) -> None:
+        """Keep vectors that a search had to make; if that fails, the next one makes them again."""
+        with suppress(IndexUnavailable), saving.lock(self.folder, wait_s=0):
+            if self.is_current:
+                self._save()
+
+    def _save(self) -> None:
+        """Write everything. Hold the lock."""
+        self._words = None
+        started = time.monotonic()
+        if self.entries:
+            saved = self._contents.saved(self._embedder.id)
+            saving.write(self.folder, saved, self._contents.table)
+        else:
+            saving.clear(self.folder)
+        self._stamp = saving.stamp_of(self.folder)
+        self._saved_at = time.monotonic()
+        self._saving_took = self._saved_at - started
 
 
 def _looked_at(place: Path) -> tuple[Path, list[Found], list[Skipped]]:

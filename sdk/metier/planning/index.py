@@ -192,7 +192,7 @@ class CapabilityIndex:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with locked(folder / "lock"):
+            with locked(folder / ".lock"):
                 remove_scratch(folder, "vectors.faiss", "rows.json")
                 with replacing(folder / "vectors.faiss") as file:
                     self._vectors.write(file)

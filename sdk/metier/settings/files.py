@@ -58,21 +58,27 @@ def replace_file(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def remove_scratch(folder: Path, *names: str) -> None:
-    """Remove what `replacing` left in a folder when its process was killed.
-
-    Hold the lock of all who write these files, or what another process is writing goes.
+def scratch(folder: Path, *names: str) -> Iterator[Path]:
+    """What `replacing` left in a folder when its process was killed, or is writing now.
 
     Args:
         names: of the files that were to be replaced; `*` stands for anything.
+    """
+    for name in names:
+        for pattern in (f".{name}.*{_SCRATCH}", f"{name}{_OLD_SCRATCH}"):
+            yield from folder.glob(pattern)
+
+
+def remove_scratch(folder: Path, *names: str) -> None:
+    """Remove what `scratch` finds.
+
+    Hold the lock of all who write these files, or what another process is writing goes.
 
     Raises:
         OSError: a file cannot be removed.
     """
-    for name in names:
-        for pattern in (f".{name}.*{_SCRATCH}", f"{name}{_OLD_SCRATCH}"):
-            for file in folder.glob(pattern):
-                file.unlink(missing_ok=True)
+    for file in list(scratch(folder, *names)):
+        file.unlink(missing_ok=True)
 
 
 def private_folder(folder: Path) -> None:
