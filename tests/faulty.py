@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -18,47 +19,51 @@ class Faulty:
     Attributes:
         host: its address.
         requests: the path and body of each request.
+        headers: the headers of each request, with names in lower case.
         hung_up: set when a client closed a connection before the reply was complete.
     """
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.requests: list[tuple[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.hung_up = asyncio.Event()
 
 
 @asynccontextmanager
-async def faulty(*behaviours: Behaviour) -> AsyncIterator[Faulty]:
+async def faulty(
+    *behaviours: Behaviour, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Faulty]:
     """Serve the first request with the first behaviour, and so on; the last one stays."""
     left = list(behaviours)
     seen = Faulty("")
 
     async def serve(reader: Reader, writer: Writer) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            seen.requests.append(await _request(reader))
+            headers, request = await _request(reader)
+            seen.headers.append(headers)
+            seen.requests.append(request)
             behaviour = left.pop(0) if len(left) > 1 else left[0]
             await behaviour(reader, writer)
             if await _closed(reader, writer):
                 seen.hung_up.set()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    seen.host = f"http://127.0.0.1:{port}"
+    seen.host = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     try:
         yield seen
     finally:
         server.close()
 
 
-async def _request(reader: Reader) -> tuple[str, Any]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    length = next(
-        (int(line.split(":")[1]) for line in head.splitlines() if "content-length" in line.lower()),
-        0,
-    )
-    body = await reader.readexactly(length)
-    return head.split()[1], json.loads(body) if body else None
+async def _request(reader: Reader) -> tuple[dict[str, str], tuple[str, Any]]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+    pairs = (line.partition(":") for line in lines if line)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return headers, (first.split()[1], json.loads(body) if body else None)
 
 
 async def _closed(reader: Reader, writer: Writer) -> bool:
@@ -76,12 +81,13 @@ def silence() -> Behaviour:
     return behave
 
 
-def replies(status: int, body: object) -> Behaviour:
-    """One whole reply."""
+def replies(status: int, body: object, *, headers: str = "") -> Behaviour:
+    """One whole reply; each of the further `headers` ends with CRLF."""
 
     async def behave(_reader: Reader, writer: Writer) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n"
+        head += f"{headers}\r\n"
         writer.write(head.encode() + data)
         await writer.drain()
         writer.close()
@@ -106,6 +112,29 @@ def streams(lines: Sequence[object], *, then: str = "end") -> Behaviour:
             writer.close()
 
     return behave
+
+
+class Flood:
+    """A reply that repeats `block` after `start`, until the client hangs up or `TOTAL` is sent.
+
+    Attributes:
+        complete: whether the client read all of it.
+    """
+
+    TOTAL = 64 << 20
+
+    def __init__(self, block: bytes, *, start: bytes = b"") -> None:
+        self._start = start
+        self._blocks = block * (1 + (1 << 16) // len(block))
+        self.complete = False
+
+    async def __call__(self, _reader: Reader, writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + self._start)
+        for _ in range(self.TOTAL // len(self._blocks)):
+            writer.write(self._blocks)
+            await writer.drain()
+        self.complete = True
+        writer.close()
 
 
 def piece(text: str) -> dict[str, Any]:

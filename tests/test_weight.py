@@ -12,6 +12,7 @@ import metier
 HEAVY = (
     "anyio",
     "faiss",
+    "httpcore",
     "httpx",
     "langchain_core",
     "mcp",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import anyio
 import anyio.to_thread
-from ollama import ProgressResponse
+from pydantic import RootModel
 
 from metier.errors import (
     DeadlineExceeded,
@@ -28,6 +28,7 @@ from metier.errors import (
     WeightsUnavailable,
 )
 from metier.models.ollama_client import Client, errors_of
+from metier.models.replies import ModelList, Step
 from metier.models.server import Progress
 from metier.settings import Settings
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 
 # What a folder of transformers holds that a server converts.
 _OF_MODEL = (".safetensors", ".json", ".model", ".txt", ".jinja")
+_Whole = RootModel[dict[str, Any]]
 _CARRIED = ("template", "system", "messages", "renderer", "parser", "requires")
 
 
@@ -65,24 +67,6 @@ class Installed:
     packaging: Packaging
 
 
-class _Client(Client):
-    """The calls for which the package has no arguments."""
-
-    async def shown(self, model: str) -> dict[str, Any]:
-        """All that the server tells of a model."""
-        reply = await self._request_raw("POST", "/api/show", json={"model": model})
-        return dict(reply.json())
-
-    async def making(self, body: Mapping[str, Any]) -> AsyncGenerator[ProgressResponse, None]:
-        """What the server says while it makes a model."""
-        steps: Any = await self._request(
-            ProgressResponse, "POST", "/api/create", json=dict(body), stream=True
-        )
-        async with aclosing(steps):
-            async for step in steps:
-                yield step
-
-
 class Store:
     """The models of one Ollama, as a context manager."""
 
@@ -90,7 +74,7 @@ class Store:
         self._host = settings.host
         self._patience_s = settings.timeout_s
         self._short_s = settings.first_token_timeout_s
-        self._client = _Client(settings.host, connect_timeout_s=settings.connect_timeout_s)
+        self._client = Client(settings.host, connect_timeout_s=settings.connect_timeout_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,11 +94,13 @@ class Store:
             WeightsUnavailable: its file is not on this machine.
         """
         with errors_of(self._host, model=model):
-            shown = await self._within(self._client.shown(model), self._short_s)
-        files = _lines(shown.get("modelfile", ""), "FROM")
+            call = self._client.reply("POST", "/api/show", _Whole, {"model": model})
+            shown = (await self._within(call, self._short_s)).root
+        modelfile = str(shown.get("modelfile", ""))
+        files = _lines(modelfile, "FROM")
         if shown.get("remote_host") or not files:
             raise MergeRefused(f"{model!r} is run elsewhere, so its weights cannot be read")
-        if len(files) > 1 or _lines(shown.get("modelfile", ""), "ADAPTER"):
+        if len(files) > 1 or _lines(modelfile, "ADAPTER"):
             raise MergeRefused(
                 f"{model!r} has an adapter or a projector beside its weights",
                 hint="Only models of text, of one file of weights, can be merged",
@@ -130,7 +116,8 @@ class Store:
     async def has(self, model: str) -> bool:
         """Whether a model is installed."""
         with errors_of(self._host, model=model):
-            listed = await self._within(self._client.list(), self._short_s)
+            call = self._client.reply("GET", "/api/tags", ModelList)
+            listed = await self._within(call, self._short_s)
         return model in {str(each.model) for each in listed.models}
 
     async def create(
@@ -164,12 +151,14 @@ class Store:
     async def copy(self, model: str, target: str) -> None:
         """Give a model a second name."""
         with errors_of(self._host, model=model):
-            await self._within(self._client.copy(model, target), self._short_s)
+            call = self._client.send("POST", "/api/copy", {"source": model, "destination": target})
+            await self._within(call, self._short_s)
 
     async def delete(self, model: str) -> None:
         """Take a name away; weights that no other model has go too."""
         with errors_of(self._host, model=model):
-            await self._within(self._client.delete(model), self._short_s)
+            call = self._client.send("DELETE", "/api/delete", {"model": model})
+            await self._within(call, self._short_s)
 
     @asynccontextmanager
     async def converted(self, folder: str, *, report: Report) -> AsyncIterator[Installed]:
@@ -198,12 +187,12 @@ class Store:
         digest = f"sha256:{await anyio.to_thread.run_sync(_sha256, path)}"
         with errors_of(self._host):
             if not await self._client.has_blob(digest):
-                await self._within(self._client.create_blob(path), self._patience_s)
+                await self._within(self._client.upload(digest, path), self._patience_s)
         return digest
 
     async def _make(self, body: Mapping[str, Any], report: Report) -> None:
         last = ""
-        async with aclosing(self._client.making(body)) as steps:
+        async with aclosing(self._client.parts("/api/create", Step, body)) as steps:
             while step := await self._within(anext(steps, None), self._patience_s):
                 last = step.status or ""
                 report(Progress(status=last))
@@ -272,7 +261,7 @@ def _literal(text: str) -> object:
         return text == "true"
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # nested too deeply
         return text
 
 

@@ -1,4 +1,4 @@
-"""`ModelServer` on a real Ollama, through the `ollama` package.
+"""`ModelServer` on a real Ollama.
 
 What the server does by itself and metier does not want: it cuts long prompts silently, reloads a
 model for another `num_ctx`, waits without end, and ends a stream of repetitions without saying
@@ -16,16 +16,30 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
+from pydantic import BaseModel
 
 from metier.answer import Usage
 from metier.errors import (
     DeadlineExceeded,
     MetierError,
     ModelServerBusy,
+    ModelServerFailed,
     ModelServerUnreachable,
     StreamInterrupted,
 )
-from metier.models.ollama_client import Client, errors_of
+from metier.models.ollama_client import MOST_REPLY_BYTES, Client, errors_of
+from metier.models.replies import (
+    ChatPart,
+    ChosenToken,
+    Embedded,
+    GeneratedPart,
+    ModelList,
+    Part,
+    ProcessList,
+    Shown,
+    Step,
+    Version,
+)
 from metier.models.server import (
     ChatRequest,
     Chunk,
@@ -41,8 +55,17 @@ from metier.models.thinking import ThinkingFilter
 from metier.settings import Settings
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Part)
+R = TypeVar("R", bound=BaseModel)
 
 _NANO = 1e-9
+# Ollama cuts a prompt that is too long, and shifts a context that fills up, without a word,
+# unless these are sent.
+_UNCUT = {"truncate": False, "shift": False}
+# Several times what a token, one of its alternatives, or a vector of 4,096 numbers takes.
+_TOKEN_BYTES = 1 << 10
+_ALTERNATIVE_BYTES = 1 << 8
+_VECTOR_BYTES = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +96,7 @@ class _Wait:
     def __post_init__(self) -> None:
         self.ends_at = anyio.current_time() + self.deadlines.call_s
 
-    async def for_next(self, stream: AsyncIterator[Any], *, first: bool) -> Any:  # noqa: ANN401
+    async def for_next(self, stream: AsyncIterator[R], *, first: bool) -> R | None:
         limit_s = self.deadlines.first_token_s if first else self.deadlines.token_s
         left_s = self.ends_at - anyio.current_time()
         with anyio.move_on_after(min(limit_s, left_s)):
@@ -144,7 +167,8 @@ class OllamaServer:
             "think": request.think,
         }
         thinking = ThinkingFilter()
-        async with aclosing(self._pieces("chat", request.model, request.sampling, call)) as parts:
+        parts = self._pieces("/api/chat", ChatPart, request.model, request.sampling, call)
+        async with aclosing(parts):
             async for part in parts:
                 yield thinking.passed(
                     _chunk(
@@ -155,28 +179,33 @@ class OllamaServer:
     async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
         """The continuation of a raw text, piece by piece."""
         call = {"prompt": request.prompt, "raw": True}
-        name = "generate"
-        async with aclosing(self._pieces(name, request.model, request.sampling, call)) as parts:
+        parts = self._pieces("/api/generate", GeneratedPart, request.model, request.sampling, call)
+        async with aclosing(parts):
             async for part in parts:
-                yield _chunk(part, text=part.response or "", thinking="")
+                yield _chunk(part, text=part.response, thinking="")
 
     async def _pieces(
-        self, method: str, model: str, sampling: Sampling, call: Mapping[str, Any]
-    ) -> AsyncGenerator[Any, None]:
-        """The package's own pieces, with deadlines, retries before the first, and a true end."""
-        arguments = {
+        self, path: str, kind: type[P], model: str, sampling: Sampling, call: Mapping[str, Any]
+    ) -> AsyncGenerator[P, None]:
+        """The reply's parts, with deadlines, retries before the first, and a true end."""
+        body: dict[str, Any] = {
             "model": model,
             "stream": True,
             "options": self._options(sampling),
             "keep_alive": self._keep_alive,
-            "format": dict(sampling.schema) if sampling.schema is not None else None,
-            "logprobs": sampling.logprobs or sampling.top_logprobs > 0 or None,
-            "top_logprobs": sampling.top_logprobs or None,
+            **_UNCUT,
             **call,
         }
+        if sampling.schema is not None:
+            body["format"] = dict(sampling.schema)
+        if sampling.logprobs or sampling.top_logprobs > 0:
+            body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+        most = self._most_bytes(sampling)
         wait = _Wait(deadlines=self._deadlines, model=model)
         with errors_of(self._host, model=model, num_ctx=self._num_ctx):
-            stream, part = await self._opened(method, arguments, wait)
+            stream, part = await self._opened(
+                lambda: self._client.parts(path, kind, body, most_bytes=most), wait
+            )
             async with aclosing(stream):
                 while part is not None:
                     yield part
@@ -188,14 +217,20 @@ class OllamaServer:
             hint="Small models that repeat themselves do this; ask again, or use another model",
         )
 
+    def _most_bytes(self, sampling: Sampling) -> int:
+        """More than a reply has: no model writes more tokens than were asked for, or fit."""
+        tokens = min(sampling.max_tokens or self._num_ctx, self._num_ctx)
+        each = _TOKEN_BYTES + sampling.top_logprobs * _ALTERNATIVE_BYTES
+        return MOST_REPLY_BYTES + tokens * each
+
     async def _opened(
-        self, method: str, arguments: Mapping[str, Any], wait: _Wait
-    ) -> tuple[Any, Any]:
+        self, request: Callable[[], AsyncGenerator[P, None]], wait: _Wait
+    ) -> tuple[AsyncGenerator[P, None], P | None]:
         """The stream and its first piece. Only until here may a call be made again."""
 
-        async def attempt() -> tuple[Any, Any]:
+        async def attempt() -> tuple[AsyncGenerator[P, None], P | None]:
             with errors_of(self._host, model=wait.model, num_ctx=self._num_ctx):
-                stream = await getattr(self._client, method)(**arguments)
+                stream = request()
                 try:
                     return stream, await wait.for_next(stream, first=True)
                 except BaseException:
@@ -232,31 +267,40 @@ class OllamaServer:
         """One vector a text. The server reads as much of each text as the embedder's window holds.
 
         Raises:
-            ModelServerFailed: the server returned another number of vectors.
+            StreamInterrupted: the server returned another number of vectors.
+            ModelServerFailed: the vectors are empty, or not of one length.
         """
+        body = {
+            "model": model,
+            "input": [*texts],
+            "truncate": True,
+            "keep_alive": self._keep_alive,
+        }
         reply = await self._short(
-            "embed",
+            "POST",
+            "/api/embed",
+            Embedded,
+            body,
             limit_s=self._deadlines.first_token_s,
-            model=model,
-            input=list(texts),
-            truncate=True,
-            keep_alive=self._keep_alive,
+            most_bytes=MOST_REPLY_BYTES + len(texts) * _VECTOR_BYTES,
         )
-        vectors = [list(vector) for vector in reply.embeddings]
+        vectors = reply.embeddings
         if len(vectors) != len(texts):
             raise StreamInterrupted(f"{len(texts)} texts went in, {len(vectors)} vectors came out")
+        if texts and (len({len(vector) for vector in vectors}) > 1 or not vectors[0]):
+            raise ModelServerFailed(f"the vectors of {model!r} are empty or differ in length")
         return vectors
 
     async def list(self) -> Sequence[InstalledModel]:
         """The installed models, by name."""
-        reply = await self._short("list")
+        reply = await self._short("GET", "/api/tags", ModelList)
         found = [
             InstalledModel(
-                name=model.model,
-                size_bytes=int(model.size or 0),
+                name=model.model or "",
+                size_bytes=model.size or 0,
                 digest=model.digest or "",
-                family=(model.details and model.details.family) or "",
-                quantization=(model.details and model.details.quantization_level) or "",
+                family=model.details.family or "",
+                quantization=model.details.quantization_level or "",
             )
             for model in reply.models
         ]
@@ -264,23 +308,23 @@ class OllamaServer:
 
     async def show(self, model: str) -> ModelDetails:
         """What the server knows about a model."""
-        reply = await self._short("show", model=model)
+        reply = await self._short("POST", "/api/show", Shown, {"model": model})
         return ModelDetails(
             name=model,
             capabilities=frozenset(reply.capabilities or ()),
             template=reply.template or "",
             parameters=reply.parameters or "",
             license=reply.license or "",
-            info=dict(reply.modelinfo or {}),
+            info=reply.model_info or {},
         )
 
     async def resident(self) -> Sequence[ResidentModel]:
         """The models in memory."""
-        reply = await self._short("ps")
+        reply = await self._short("GET", "/api/ps", ProcessList)
         return [
             ResidentModel(
                 name=model.model or "",
-                size_bytes=int(model.size or 0),
+                size_bytes=model.size or 0,
                 context_length=model.context_length or 0,
                 expires_at=model.expires_at.isoformat() if model.expires_at else "",
             )
@@ -293,19 +337,20 @@ class OllamaServer:
         if "completion" not in details.capabilities and "embedding" in details.capabilities:
             await self.embed(model, ["warm"])
             return
-        await self._short(
-            "generate",
-            limit_s=self._deadlines.first_token_s,
-            model=model,
-            options={"num_ctx": self._num_ctx},
-            keep_alive=self._keep_alive,
-        )
+        body = {
+            "model": model,
+            "stream": False,
+            "options": {"num_ctx": self._num_ctx},
+            "keep_alive": self._keep_alive,
+        }
+        limit_s = self._deadlines.first_token_s
+        await self._short("POST", "/api/generate", GeneratedPart, body, limit_s=limit_s)
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from Ollama's library."""
         wait = _Wait(deadlines=self._deadlines, model=model)
         with errors_of(self._host, model=model):
-            stream: Any = await self._client.pull(model, stream=True)
+            stream = self._client.parts("/api/pull", Step, {"model": model, "stream": True})
             async with aclosing(stream):
                 while (part := await wait.for_next(stream, first=True)) is not None:
                     wait.ends_at = anyio.current_time() + self._deadlines.call_s
@@ -327,38 +372,49 @@ class OllamaServer:
         """Make a model of weight files (their relative names and where they lie)."""
         with errors_of(self._host, model=model):
             digests = {name: await self._uploaded(path) for name, path in files.items()}
-            await self._client.create(
-                model,
-                files=digests,
-                template=template or None,
-                parameters=dict(parameters) if parameters else None,
-                license=license_name or None,
-            )
+            body = {
+                "model": model,
+                "files": digests,
+                "template": template or None,
+                "parameters": dict(parameters) if parameters else None,
+                "license": license_name or None,
+                "stream": False,
+            }
+            await self._client.reply("POST", "/api/create", Step, body)
 
     async def _uploaded(self, path: Path) -> str:
         digest = f"sha256:{await anyio.to_thread.run_sync(_sha256, path)}"
         if not await self._client.has_blob(digest):
-            await self._client.create_blob(path)
+            await self._client.upload(digest, path)
         return digest
 
     async def version(self) -> str:
         """The server's version."""
-        return await self._short("version")
+        return (await self._short("GET", "/api/version", Version)).version
 
     async def aclose(self) -> None:
         """Let this event loop's connections go."""
         if client := self._clients.pop(anyio.lowlevel.current_token(), None):
             await client.close()
 
-    async def _short(self, method: str, *, limit_s: float | None = None, **arguments: Any) -> Any:  # noqa: ANN401
+    async def _short(
+        self,
+        method: str,
+        path: str,
+        kind: type[R],
+        body: Mapping[str, Any] | None = None,
+        *,
+        limit_s: float | None = None,
+        most_bytes: int = MOST_REPLY_BYTES,
+    ) -> R:
         """One call without a stream."""
         limit_s = limit_s or self._deadlines.reply_s
-        model = str(arguments.get("model", ""))
+        model = str((body or {}).get("model", ""))
 
-        async def attempt() -> Any:  # noqa: ANN401
+        async def attempt() -> R:
             with errors_of(self._host, model=model, num_ctx=self._num_ctx):
                 with anyio.move_on_after(limit_s):
-                    return await getattr(self._client, method)(**arguments)
+                    return await self._client.reply(method, path, kind, body, most_bytes=most_bytes)
                 raise DeadlineExceeded(
                     f"{self._host} did not answer within {limit_s:.0f} s",
                     hint="See: metier doctor",
@@ -383,7 +439,7 @@ def _passing(exc: MetierError) -> bool:
     return isinstance(exc, ModelServerBusy)
 
 
-def _chunk(part: Any, *, text: str, thinking: str) -> Chunk:  # noqa: ANN401
+def _chunk(part: Part, *, text: str, thinking: str) -> Chunk:
     if not part.done:
         return Chunk(text=text, thinking=thinking, logprobs=_logprobs(part.logprobs))
     usage = Usage(
@@ -405,7 +461,7 @@ def _chunk(part: Any, *, text: str, thinking: str) -> Chunk:  # noqa: ANN401
     )
 
 
-def _logprobs(found: Sequence[Any] | None) -> tuple[TokenProbability, ...]:
+def _logprobs(found: Sequence[ChosenToken] | None) -> tuple[TokenProbability, ...]:
     return tuple(
         TokenProbability(
             token=entry.token,
