@@ -203,8 +203,9 @@ async def test_the_command_serves_over_stdio() -> None:
 
 
 @asynccontextmanager
-async def served(made: Council, port: int) -> AsyncIterator[str]:
-    config = uvicorn.Config(http_app(made, port=port), port=port, log_level="warning")
+async def served(made: Council, port: int, *, idle_s: float = 600) -> AsyncIterator[str]:
+    app = http_app(made, port=port, idle_s=idle_s)
+    config = uvicorn.Config(app, port=port, log_level="warning")
     server = uvicorn.Server(config)
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 from mcp import ClientSession, McpError, types
 
 from metier.bridges.schemas import arguments_of
 from metier.bridges.tools import Granularity, Tool, experts_of, text_of
-from metier.errors import ExpertFailed, InvalidInput
+from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput
 from metier.experts.card import Card
 from metier.experts.expert import Expert
+
+_MOST_TOOLS = 1000
+_MOST_PAGES = 1000
+_LONGEST_NAME = 256
+_LONGEST_RESULT = 1 << 20
+_LONGEST_COMPLAINT = 2000
 
 
 async def from_session(
@@ -21,6 +29,7 @@ async def from_session(
     source: str,
     granularity: Granularity = "function",
     cards: Mapping[str, Card] | None = None,
+    timeout_s: float = 60,
 ) -> list[Expert]:
     """The tools of a connected server as experts: one of each, or one with all as its skills.
 
@@ -32,13 +41,21 @@ async def from_session(
         source: the first part of the experts' ids.
         granularity: as in `metier.bridges.tools.experts_of`.
         cards: cards by the tool's name, or by `source` where there is one expert.
+        timeout_s: how long listing the tools and reading their schemas may take.
 
     Raises:
-        InvalidInput: the server has no tool.
+        InvalidInput: the server has no tool, or one whose name or schema cannot be used.
         InvalidCard: a card is given for something that is not there.
-        ExpertFailed: the server cannot list its tools.
+        ExpertFailed: the server cannot list its tools, or the list does not end.
+        DeadlineExceeded: it did not list them in time.
     """
-    tools = [_tool(source, each, session) for each in await _listed(session, source)]
+    tools: list[Tool] = []
+    with anyio.move_on_after(timeout_s) as waiting:
+        for each in await _listed(session, source):
+            tools.append(_tool(source, each, session))
+            await anyio.lowlevel.checkpoint()
+    if waiting.cancelled_caught:
+        raise DeadlineExceeded(f"the server {source!r} did not list its tools in {timeout_s:g} s")
     if not tools:
         raise InvalidInput(f"the server {source!r} has no tool")
     return experts_of(source, tools, granularity=granularity, cards=cards)
@@ -46,20 +63,30 @@ async def from_session(
 
 async def _listed(session: ClientSession, source: str) -> list[types.Tool]:
     found: list[types.Tool] = []
+    seen: set[str | None] = set()
     cursor: str | None = None
-    try:
-        while True:
-            params = types.PaginatedRequestParams(cursor=cursor)
-            page = await session.list_tools(params=params)
-            found += page.tools
-            if (cursor := page.nextCursor) is None:
-                return found
-    except McpError as exc:
-        raise ExpertFailed(f"the server {source!r} did not list its tools: {exc}") from exc
+    while cursor not in seen and len(seen) < _MOST_PAGES:
+        seen.add(cursor)
+        try:
+            page = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
+        except McpError as exc:
+            reason = _shortened(str(exc))
+            raise ExpertFailed(f"the server {source!r} did not list its tools: {reason}") from exc
+        found += page.tools
+        if len(found) > _MOST_TOOLS:
+            raise ExpertFailed(f"the server {source!r} lists more than {_MOST_TOOLS} tools")
+        if (cursor := page.nextCursor) is None:
+            return found
+    raise ExpertFailed(f"the list of tools of {source!r} does not end")
 
 
 def _tool(source: str, tool: types.Tool, session: ClientSession) -> Tool:
-    shape, required = arguments_of(tool.inputSchema)
+    if len(tool.name) > _LONGEST_NAME:
+        raise InvalidInput(f"a tool of {source!r} has a name of {len(tool.name)} characters")
+    try:
+        shape, required = arguments_of(tool.inputSchema)
+    except InvalidInput as exc:
+        raise InvalidInput(f"the tool {tool.name!r} of {source!r}: {exc.message}") from exc
     return Tool(
         name=tool.name,
         description=tool.description or tool.title or "",
@@ -70,14 +97,26 @@ def _tool(source: str, tool: types.Tool, session: ClientSession) -> Tool:
 
 
 async def _call(session: ClientSession, source: str, name: str, /, **arguments: Any) -> Any:
+    params = types.CallToolRequestParams(name=name, arguments=arguments)
+    request = types.ClientRequest(types.CallToolRequest(params=params))
     try:
-        result = await session.call_tool(name, arguments)
+        # Not `call_tool`: it would follow a schema of the server's to check what is only text here.
+        result = await session.send_request(request, types.CallToolResult)
     except McpError as exc:
-        raise ExpertFailed(f"{source}.{name} was not called: {exc}") from exc
+        reason = _shortened(str(exc))
+        raise ExpertFailed(f"{source}.{name} was not called: {reason}") from exc
     text = "\n".join(_text(content) for content in result.content)
+    if not text and result.structuredContent:
+        text = text_of(result.structuredContent)
     if result.isError:
-        raise ExpertFailed(f"{source}.{name} failed: {text}")
-    return text or (text_of(result.structuredContent) if result.structuredContent else None)
+        raise ExpertFailed(f"{source}.{name} failed: {_shortened(text)}")
+    if len(text) > _LONGEST_RESULT:
+        raise ExpertFailed(f"{source}.{name} returned more than {_LONGEST_RESULT} characters")
+    return text or None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_COMPLAINT else f"{text[:_LONGEST_COMPLAINT]} …"
 
 
 def _text(content: types.ContentBlock) -> str:

@@ -16,6 +16,9 @@ from metier.bridges.mcp.server import council_server
 from metier.council import Council
 
 PATH = "/mcp"
+# A client that goes away without a word leaves its session behind.
+MOST_SESSIONS = 100
+IDLE_S = 600.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -37,14 +40,22 @@ async def serve_http(council: Council, *, port: int, experts: Sequence[str] | No
     await uvicorn.Server(config).serve()
 
 
-def http_app(council: Council, *, port: int, experts: Sequence[str] | None = None) -> Starlette:
-    """The server as an app."""
+def http_app(
+    council: Council,
+    *,
+    port: int,
+    experts: Sequence[str] | None = None,
+    idle_s: float = IDLE_S,
+) -> Starlette:
+    """The server as an app. A session that has not been used for `idle_s` seconds ends."""
     hosts = [f"{name}:{port}" for name in (_LOOPBACK, "localhost")]
     manager = StreamableHTTPSessionManager(
         council_server(council, experts=experts),
         security_settings=TransportSecuritySettings(
             allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
         ),
+        session_idle_timeout=idle_s,
+        max_sessions=MOST_SESSIONS,
     )
     route = Route(PATH, endpoint=_Endpoint(manager))
     return Starlette(routes=[route], lifespan=lambda _: manager.run())
