@@ -114,7 +114,8 @@ def _entries(
     for n, parent in enumerate(parents):
         yield _entry(f"general.base_model.{n}.name", parent.title)
     yield _entry("general.file_type", file_type(kind))
-    yield _entry(_VERSION_OF_TYPES, int(first.scalar(_VERSION_OF_TYPES) or 2))
+    types = first.scalar(_VERSION_OF_TYPES)
+    yield _entry(_VERSION_OF_TYPES, types if type(types) is int and 0 < types < 1 << 32 else 2)
     yield _entry("metier.merge.version", version("metier"))
     shown = recipe.renamed({parent.name: parent.title for parent in parents})
     yield _entry("metier.merge.recipe", shown.model_dump_json(by_alias=True, exclude_none=True))

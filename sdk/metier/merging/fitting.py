@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from metier.errors import MergeRefused
 from metier.merging.encoding import readable
 from metier.merging.gguf_file import GgufFile, Tensor
+from metier.merging.gradients import layer_of
 from metier.merging.parents import Parent
 from metier.merging.vocabulary import EMBEDDING, OUTPUT, Vocabulary, shared_vocabulary
 
@@ -17,6 +18,7 @@ _SAME_FAMILY = "Merge models that were made from one base: other weights do not 
 _MAY_DIFFER = (".context_length", ".vocab_size", ".rope.scaling.original_context_length")
 # Their rounding errors are far smaller than what a model learns.
 _FLOATS = ("F32", "F16", "BF16")
+_MOST_LAYERS = 1000
 # What llama.cpp takes where a file does not say.
 _DEFAULTS = {".rope.freq_base": 10000.0, ".attention.causal": True}
 
@@ -94,6 +96,21 @@ def _check_alone(parent: Parent, architecture: str) -> None:
             )
     if EMBEDDING not in file.tensors:
         raise MergeRefused(f"{name!r} has no {EMBEDDING}, so it is no language model")
+    _check_shapes(parent, architecture)
+
+
+def _check_shapes(parent: Parent, architecture: str) -> None:
+    """What is computed with later: the number of layers, and tables of a row for each token."""
+    tensors, layers = parent.file.tensors, parent.file.scalar(f"{architecture}.block_count")
+    if type(layers) is not int or not 0 < layers <= _MOST_LAYERS:
+        raise MergeRefused(f"{parent.name!r} has {layers!r} layers, which no model has")
+    for tensor in tensors.values():
+        if (layer := layer_of(tensor.name)) is not None and layer >= layers:
+            raise MergeRefused(
+                f"{tensor.name} of {parent.name!r} is in none of its {layers} layers"
+            )
+        if tensor.name in (EMBEDDING, OUTPUT) and len(tensor.shape) != 2:
+            raise MergeRefused(f"{tensor.name} of {parent.name!r} is no table")
 
 
 def _check_keys(first: Parent, other: Parent, architecture: str) -> None:

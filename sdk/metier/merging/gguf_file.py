@@ -1,7 +1,8 @@
 """The head of a GGUF file: its keys and where its tensors lie. No tensor is read here.
 
 `gguf.GGUFReader` makes an array of every token: 5 s and 500 MB for a vocabulary of 150,000. Here a
-key is a place in the file, and its value is read when somebody asks for it.
+key is a place in the file, and its value is read when somebody asks for it. A head has limits,
+since a file may be anybody's.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-import mmap
+import os
+import stat
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,15 @@ Scalar = bool | int | float | str
 
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
+# Several times what the largest models have: their heads are of 30 MB, with lists of 500,000 items.
+_MOST_HEAD_BYTES = 1 << 26
+_MOST_KEYS = 10_000
+_MOST_TENSORS = 100_000
+_MOST_ITEMS = 1 << 22
+_LONGEST_NAME = 1 << 10
+_READ_BYTES = 1 << 20
+_LENGTH = struct.Struct("<Q")
+_CHANGED = "it changed while it was read"
 # The struct formats of the scalar types, by their codes.
 _FORMATS = {
     0: "B",
@@ -96,12 +108,11 @@ class GgufFile:
         Raises:
             UnreadableWeights: it is no whole GGUF file.
         """
-        try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
-                return _Head(path, m).read()
-        except (OSError, ValueError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-            raise _unreadable(path, (reason or str(exc)).lower()) from exc
+        with (
+            opened(path) as file,
+            _damage(path, "its head is damaged, cut off, or larger than that of any model"),
+        ):
+            return _Head(path, file).read()
 
     def scalar(self, name: str) -> Scalar | None:
         """A number, a truth value or a text; None where the key is not there or is a list."""
@@ -112,7 +123,7 @@ class GgufFile:
         if key.kind == _STRING:
             return data[8:].decode(errors="replace")
         (value,) = struct.unpack(f"<{_FORMATS[key.kind]}", data)
-        return bool(value) if key.kind == 7 else value
+        return value
 
     def texts(self, name: str) -> list[str]:
         """A list of texts; empty where the key is not there or is no such list."""
@@ -125,7 +136,9 @@ class GgufFile:
         if kind not in _FORMATS:
             return []
         count = struct.unpack_from("<Q", data, 4)[0]
-        return [float(item) for item in struct.unpack_from(f"<{count}{_FORMATS[kind]}", data, 12)]
+        with _damage(self.path, _CHANGED):
+            found = struct.unpack_from(f"<{count}{_FORMATS[kind]}", data, 12)
+        return [float(item) for item in found]
 
     def value_bytes(self, name: str) -> bytes:
         """A value as it stands in the file; empty where the key is not there."""
@@ -146,38 +159,66 @@ class GgufFile:
         if not data or self.keys[name].kind != _ARRAY or struct.unpack_from("<I", data)[0] != kind:
             return
         at = 12
-        for _ in range(struct.unpack_from("<Q", data, 4)[0]):
-            length = struct.unpack_from("<Q", data, at)[0]
-            yield data[at + 8 : at + 8 + length]
-            at += 8 + length
+        with _damage(self.path, _CHANGED):
+            for _ in range(_LENGTH.unpack_from(data, 4)[0]):
+                (length,) = _LENGTH.unpack_from(data, at)
+                yield data[at + 8 : at + 8 + length]
+                at += 8 + length
 
     def _bytes(self, start: int, stop: int) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return file.read(stop - start)
+        with opened(self.path) as file:
+            data = os.pread(file, stop - start, start)
+        if len(data) != stop - start:
+            raise _unreadable(self.path, _CHANGED)
+        return data
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """The descriptor of a regular file; a pipe or a device is not waited for.
+
+    Raises:
+        UnreadableWeights: it cannot be opened, or is no such file.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as exc:
+        raise _unreadable(path, (exc.strerror or str(exc)).lower()) from exc
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise _unreadable(path, "it is not a regular file")
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def _damage(path: Path, reason: str) -> Iterator[None]:
+    try:
+        yield
+    except (struct.error, OverflowError, KeyError, UnicodeDecodeError) as exc:
+        raise _unreadable(path, reason) from exc
+    except OSError as exc:
+        raise _unreadable(path, (exc.strerror or str(exc)).lower()) from exc
 
 
 class _Head:
-    """Walks through the head of a file once."""
+    """Walks through the head of a file once, and reads no more of it than that."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, file: int) -> None:
         self._path = path
-        self._data = data
+        self._file = file
+        self._size = os.fstat(file).st_size
+        self._data = bytearray()
         self._at = 0
 
     def read(self) -> GgufFile:
-        if self._data[:4] != MAGIC:
+        if self._taken(4) != MAGIC:
             raise _unreadable(self._path, "it is no GGUF file")
-        self._at = 4
-        try:
-            return self._read()
-        except (struct.error, OverflowError, KeyError, UnicodeDecodeError) as exc:
-            raise _unreadable(self._path, "its head is damaged or cut off") from exc
-
-    def _read(self) -> GgufFile:
         if (version := self._number("I")) not in (2, VERSION):
             raise _unreadable(self._path, f"its version, {version}, is neither 2 nor 3")
         tensors, keys = self._number("Q"), self._number("Q")
+        self._check(keys <= _MOST_KEYS and tensors <= _MOST_TENSORS)
         found = dict(self._key() for _ in range(keys))
         listed = [self._tensor() for _ in range(tensors)]
         file = GgufFile(path=self._path, keys=found, tensors={})
@@ -188,14 +229,17 @@ class _Head:
             if kind is None or shape[0] % block(kind)[0]:
                 raise _unreadable(self._path, f"the type of its tensor {name!r} is unknown")
             file.tensors[name] = Tensor(name=name, shape=shape, kind=kind, offset=start + offset)
+        self._check(len(found) == keys and len(file.tensors) == tensors)
         self._check_size(file)
         return file
 
     def _check_size(self, file: GgufFile) -> None:
-        wanted = max((each.offset + each.size_bytes for each in file.tensors.values()), default=0)
-        if wanted > len(self._data):
-            reason = f"it is cut off: {len(self._data)} of {wanted} bytes are there"
+        tensors = file.tensors.values()
+        wanted = max((each.offset + each.size_bytes for each in tensors), default=0)
+        if wanted > self._size:
+            reason = f"it is cut off: {self._size} of {wanted} bytes are there"
             raise _unreadable(self._path, reason)
+        self._check(sum(each.size_bytes for each in tensors) <= self._size)
 
     def _alignment(self, keys: dict[str, Key]) -> int:
         if (key := keys.get("general.alignment")) is None:
@@ -213,9 +257,10 @@ class _Head:
 
     def _tensor(self) -> tuple[str, tuple[int, ...], int, int]:
         name = self._text()
-        if (dimensions := self._number("I")) > _MOST_DIMENSIONS:
-            raise struct.error("no tensor has so many dimensions")
+        dimensions = self._number("I")
+        self._check(dimensions <= _MOST_DIMENSIONS)
         shape = tuple(self._number("Q") for _ in range(dimensions))
+        self._check(0 not in shape)
         return name, shape or (1,), self._number("I"), self._number("Q")
 
     def _skip(self, kind: int) -> None:
@@ -223,9 +268,11 @@ class _Head:
             self._forward(self._number("Q"))
         elif kind == _ARRAY:
             inner, count = self._number("I"), self._number("Q")
+            self._check(count <= _MOST_ITEMS)
             if inner == _STRING:
                 for _ in range(count):
-                    self._forward(self._number("Q"))
+                    self._forward(_LENGTH.size)
+                    self._forward(_LENGTH.unpack_from(self._data, self._at - _LENGTH.size)[0])
             else:
                 self._forward(count * struct.calcsize(f"<{_FORMATS[inner]}"))
         else:
@@ -233,19 +280,33 @@ class _Head:
 
     def _text(self) -> str:
         length = self._number("Q")
-        start = self._at
-        self._forward(length)
-        return self._data[start : self._at].decode()
+        self._check(length <= _LONGEST_NAME)
+        return self._taken(length).decode()
 
     def _number(self, form: str) -> int:
-        (value,) = struct.unpack_from(f"<{form}", self._data, self._at)
-        self._at += struct.calcsize(f"<{form}")
+        (value,) = struct.unpack(f"<{form}", self._taken(struct.calcsize(f"<{form}")))
         return int(value)
+
+    def _taken(self, count: int) -> bytes:
+        start = self._at
+        self._forward(count)
+        return bytes(self._data[start : self._at])
 
     def _forward(self, count: int) -> None:
         self._at += count
         if self._at > len(self._data):
-            raise struct.error("past the end")
+            self._check(self._at <= min(self._size, _MOST_HEAD_BYTES))
+            self._fill()
+
+    def _fill(self) -> None:
+        while len(self._data) < self._at:
+            more = os.pread(self._file, _READ_BYTES, len(self._data))
+            self._check(bool(more))
+            self._data += more
+
+    def _check(self, sound: bool) -> None:
+        if not sound:
+            raise struct.error("more than there is, or than any file has")
 
 
 def _unreadable(path: Path, reason: str) -> UnreadableWeights:

@@ -34,15 +34,21 @@ class Choice(BaseModel):
 Setting = Number | Gradient | Annotated[tuple[Choice, ...], Field(min_length=1)]
 
 
+def layer_of(tensor: str) -> int | None:
+    """The number of the layer that a tensor is in."""
+    found = _LAYER.match(tensor)
+    return int(found[1]) if found else None
+
+
 def depth(tensor: str, layers: int) -> float:
     """Where a tensor's layer is between the first (0) and the last (1).
 
     As in mergekit, what is in no layer is where the first is, and the only layer where the last is.
     """
-    found = _LAYER.match(tensor)
-    if found is None:
+    layer = layer_of(tensor)
+    if layer is None:
         return 0.0
-    return int(found[1]) / (layers - 1) if layers > 1 else 1.0
+    return layer / (layers - 1) if layers > 1 else 1.0
 
 
 def choices(setting: Setting) -> list[Choice]:

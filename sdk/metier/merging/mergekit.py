@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from metier.errors import InvalidRecipe, MergeUnavailable
+from metier.errors import InvalidRecipe
+from metier.merging import recipe_files
 from metier.merging.gradients import first_error
 from metier.merging.method import Method
 from metier.merging.methods import METHODS
@@ -87,17 +88,7 @@ def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, 
 
 
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
-    try:
-        import yaml
-    except ImportError as exc:
-        raise MergeUnavailable(
-            f"recipes in YAML need the package PyYAML, which cannot be imported ({exc})",
-            hint="Install it: pip install 'metier[merge]'",
-        ) from exc
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        raise InvalidRecipe(f"{where}: {exc}") from exc
+    found = recipe_files.yaml(text, where=where)
     if not isinstance(found, dict):
         raise InvalidRecipe(f"{where} is no recipe of mergekit", hint=_HINT)
     for key, reason in _REFUSED.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from metier.errors import InvalidRecipe
+from metier.merging import recipe_files
 from metier.merging.gradients import (
     Choice,
     Setting,
@@ -258,15 +258,8 @@ def read_recipe(file: Path) -> Recipe:
         InvalidRecipe: it is not there, or cannot be followed.
         MergeUnavailable: YAML, and the extra `merge` is not installed.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise InvalidRecipe(f"{file} cannot be read: {reason}") from exc
+    text = recipe_files.text_of(file)
     if file.suffix.lower() in (".yaml", ".yml"):
         fields, notices = recipe_fields(text, where=str(file))
         return checked(fields, Origin(file=str(file), filters="transformers", notices=notices))
-    try:
-        return checked(tomllib.loads(text), Origin(file=str(file)))
-    except tomllib.TOMLDecodeError as exc:
-        raise InvalidRecipe(f"{file}: {exc}") from exc
+    return checked(recipe_files.toml(text, where=str(file)), Origin(file=str(file)))

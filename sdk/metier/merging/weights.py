@@ -130,7 +130,8 @@ def opened(path: Path) -> Iterator[int]:
         MergeFailed: it cannot be opened.
     """
     try:
-        file = os.open(path, os.O_RDONLY)
+        # A pipe that has taken the place of the file is not waited for.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:
         raise MergeFailed(f"{path} cannot be read: {exc.strerror}") from exc
     try:
