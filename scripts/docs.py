@@ -89,7 +89,7 @@ In the hints below, `…` stands for a value.
 CLI = """\
 # The command line
 
-The answer goes to stdout; the plan, progress, warnings and errors go to stderr. Where stdout is no
+The answer goes to stdout; the plan, progress, warnings and errors go to stderr. If stdout is not a
 terminal, the text is plain. `-h` works everywhere.
 
 | exit code | meaning |
@@ -103,6 +103,12 @@ terminal, the text is plain. `-h` works everywhere.
 Text on stdin is the question where none is given; where one is given, it is a document that the
 question is about (see [decision 6](decisions/0006-stdin-is-a-document.md)). Words that name no
 command are a question: `metier "What is 15% of 80?"` is `metier ask "What is 15% of 80?"`.
+
+Answers, names and errors may hold characters that steer a terminal: escape sequences that move the
+cursor, set the title or fill the clipboard. All control characters but newlines and tabs are
+printed as escapes (`\\u001b`). So are the characters that change the order of text (U+202A to
+U+202E, U+2066 to U+2069), but only on a terminal and in `--json` and `--jsonl`: in a pipe or a file
+they stay, because Arabic and Hebrew may need them.
 """
 
 

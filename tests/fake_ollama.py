@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         bodies = {
             "/api/version": {"version": "0.24.0"},
             "/api/tags": {"models": models},
-            "/api/ps": {"models": []},
+            "/api/ps": {"models": models},
         }
         self._send([bodies[self.path]])
 

@@ -12,7 +12,9 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from metier.cli.main import cli
+    from metier.cli.terminal import guard
 
+    guard()
     cli.main(prog_name="metier")
 
 

@@ -153,24 +153,23 @@ def _progress(planned: int) -> Iterator[Callable[[Pair], None]]:
 
 @contextmanager
 def _bar(planned: int) -> Iterator[Callable[[Pair], None]]:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
-        TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
+    from metier.cli import consoles
+
     columns = (
-        TextColumn("{task.description}", markup=False),
+        "{task.description}",
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with consoles.progress(*columns) as shown:
         task = shown.add_task("asking", total=planned)
 
         def tell(pair: Pair) -> None:

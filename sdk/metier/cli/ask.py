@@ -289,10 +289,11 @@ def screen_for(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> S
 
 def show_plan_of(made: Plan, *, as_json: bool) -> None:
     """Print a plan."""
+    from metier.cli.text import as_json as dumped
     from metier.cli.text import plan_tree
 
     if as_json:
-        click.echo(made.model_dump_json(indent=2))
+        click.echo(dumped(made.model_dump(mode="json")))
     else:
         click.echo(plan_tree(made))
 

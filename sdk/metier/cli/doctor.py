@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metier.cli.session import FAILED, errors_for_people, load_settings, run_async
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.council import Council
@@ -45,11 +46,10 @@ def doctor(*, as_json: bool) -> None:
             click.echo(dumped({"checks": [asdict(check) for check in checks]}))
         else:
             for check in checks:
-                mark = (
-                    click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
-                )
+                mark, colour = ("ok  ", "green") if check.ok else ("FAIL", "red")
                 mend = f"  →  {check.fix}" if check.fix else ""
-                click.echo(f"{mark} {check.name}: {check.detail}{mend}")
+                styled(mark, fg=colour, nl=False)
+                click.echo(f" {check.name}: {check.detail}{mend}")
         sys.exit(0 if all(check.ok for check in checks) else FAILED)
 
 

@@ -13,6 +13,7 @@ import click
 
 from metier.cli.answers import answers
 from metier.cli.session import FAILED, errors_for_people, load_settings, open_council, run_async
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.council import Council
@@ -150,7 +151,7 @@ def _run(
             body = found.report.model_dump(mode="json")
             click.echo(dumped({**body, "applied": apply and refusal is None, "refusal": refusal}))
         if apply and refusal is not None:
-            click.secho("Not applied: ", fg="red", err=True, nl=False)
+            styled("Not applied: ", fg="red", err=True, nl=False)
             click.echo(refusal, err=True)
             sys.exit(FAILED)
 

@@ -8,6 +8,7 @@ from metier.cli.experts_check import check
 from metier.cli.experts_new import new
 from metier.cli.experts_try import try_
 from metier.cli.session import errors_for_people, load_settings
+from metier.cli.terminal import styled
 
 
 @click.group(epilog="Example: metier experts show math")
@@ -51,7 +52,7 @@ def list_(*, as_json: bool) -> None:
         ]
         click.echo(table(rows, header=("expert", "capabilities", "what it is for")))
         for skipped in broken:
-            click.secho(
+            styled(
                 f"skipped {skipped['id']} ({skipped['origin']}): {skipped['reason']}",
                 fg="yellow",
                 err=True,
@@ -64,6 +65,7 @@ def list_(*, as_json: bool) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Show an expert's card, and its skills."""
     with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
         from metier.errors import UnknownExpert
         from metier.experts.registry import Registry
 
@@ -75,7 +77,7 @@ def show(name: str, *, as_json: bool) -> None:
             raise UnknownExpert(name, registry.entries)
         entry = registry.entries[name]
         if as_json:
-            click.echo(entry.card.model_dump_json(indent=2))
+            click.echo(dumped(entry.card.model_dump(mode="json")))
             return
         card = entry.card
         click.echo(f"{card.id}: {card.description}")

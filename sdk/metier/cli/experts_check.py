@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metier.cli.session import FAILED, errors_for_people
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.testing.checking import Finding
@@ -62,7 +63,7 @@ def _print(name: str, findings: list[Finding]) -> None:
         mark = "FAIL" if finding.verdict == "fail" else finding.verdict
         message = f": {finding.message}" if finding.message else ""
         mend = f"  →  {finding.hint}" if finding.hint else ""
-        shown = click.style(f"{mark:4}", fg=_COLOURS[finding.verdict])
-        click.echo(f"  {shown} {finding.check}{message}{mend}")
+        styled(f"  {mark:4}", fg=_COLOURS[finding.verdict], nl=False)
+        click.echo(f" {finding.check}{message}{mend}")
     counts = [sum(finding.verdict == verdict for finding in findings) for verdict in _COLOURS]
     click.echo("{} ok, {} to note, {} failed".format(*counts))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metier.cli.session import PARTIAL, errors_for_people, load_settings, open_council, run_async
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.cli.knowledge_adding import Added
@@ -231,10 +232,10 @@ def _tell(path: Path, change: Change) -> None:
     reasons = Counter(each.reason for each in change.skipped)
     rarest_first = sorted(change.skipped, key=lambda each: reasons[each.reason])
     for each in rarest_first[:_LISTED]:
-        click.secho(f"skipped {each.path}: {each.reason}", fg="yellow", err=True)
+        styled(f"skipped {each.path}: {each.reason}", fg="yellow", err=True)
     more = Counter(each.reason for each in rarest_first[_LISTED:])
     for reason, count in more.items():
-        click.secho(f"skipped {count} more: {reason}", fg="yellow", err=True)
+        styled(f"skipped {count} more: {reason}", fg="yellow", err=True)
 
 
 @contextmanager
@@ -243,18 +244,18 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    from metier.cli import consoles
 
     columns = (
-        TextColumn("{task.description}"),
+        "{task.description}",
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[chunks]} chunks"),
+        "{task.fields[chunks]} chunks",
         TimeRemainingColumn(),
     )
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as rich:
+    with consoles.progress(*columns) as rich:
         task = rich.add_task("", total=None, chunks=0)
 
         def show(progress: Progress) -> None:

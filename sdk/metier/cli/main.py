@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+from typing import Any
 
 import click
+
+from metier.cli.terminal import guarded
 
 # Imported when they are called, or listed: a question pays for `ask` alone.
 _COMMANDS = {
@@ -37,6 +40,11 @@ Examples:
 
 class DefaultGroup(click.Group):
     """A group whose words are a question where they name no command."""
+
+    def main(self, *args: Any, **given: Any) -> Any:  # noqa: ANN401  # click's own, passed on
+        """Run a command. Nothing that it prints steers the terminal, its errors included."""
+        with guarded():
+            return super().main(*args, **given)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands."""

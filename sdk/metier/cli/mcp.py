@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+from metier.cli.terminal import bare_stdout
 
 _EPILOG = """\b
 Examples:
@@ -42,8 +43,10 @@ def mcp(*, http: bool, port: int, experts: tuple[str, ...]) -> None:
             ) from exc
         council = open_council(load_settings())
         offered = list(experts) or None
-        serve = partial(serve_stdio, council, experts=offered)
         if http:
-            serve = partial(serve_http, council, port=port, experts=offered)
             click.echo(f"serving at http://127.0.0.1:{port}/mcp", err=True)
-        run_async(serve, closing=council)
+            serve = partial(serve_http, council, port=port, experts=offered)
+            run_async(serve, closing=council)
+            return
+        with bare_stdout():
+            run_async(partial(serve_stdio, council, experts=offered), closing=council)

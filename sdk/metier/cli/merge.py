@@ -223,6 +223,7 @@ async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:
         with Bar(wanted.name) as bar:
             maker = Maker(settings, store, report=bar.show)
             async with maker.planned(wanted) as plan:
+                bar.hide()
                 click.echo(plan_report(plan, wanted), err=not check)
                 return None if check else await maker.make(wanted, plan)
 

@@ -99,7 +99,7 @@ class Bar:
         self._name = name
         self._said = ""
         self._show: Callable[[Progress], None] = self._line
-        self._close: Callable[[], None] = lambda: None
+        self._hide: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
@@ -107,11 +107,15 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self.hide()
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""
         self._show(progress)
+
+    def hide(self) -> None:
+        """Make room for other output; the next `show` brings the bar back."""
+        self._hide()
 
     def _line(self, progress: Progress) -> None:
         status = progress.status.partition(":")[0]
@@ -120,28 +124,28 @@ class Bar:
             self._said = status
 
     def _open_rich(self) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             DownloadColumn,
-            TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
-        from rich.progress import Progress as RichProgress
+
+        from metier.cli import consoles
 
         columns = (
-            TextColumn("{task.fields[name]} {task.description}"),
+            "{task.fields[name]} {task.description}",
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        rich = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        rich = consoles.progress(*columns)
         task = rich.add_task("", total=None, name=self._name)
 
         def show(progress: Progress) -> None:
             total = progress.total_bytes or None
+            rich.start()
             rich.update(
                 task,
                 description=progress.status[:40],
@@ -149,5 +153,4 @@ class Bar:
                 completed=progress.done_bytes if total else 0,
             )
 
-        rich.start()
-        self._show, self._close = show, rich.stop
+        self._show, self._hide = show, rich.stop

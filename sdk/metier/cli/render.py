@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 import click
 
-from metier.cli.text import clipped, plan_tree
+from metier.cli.terminal import rewrite_line, styled
+from metier.cli.text import as_json, clipped, plan_tree
 from metier.events import (
     Answered,
     CallDone,
@@ -58,7 +59,7 @@ class Screen:
     def show(self, event: Event) -> None:  # noqa: C901  # one arm an event
         """Show one event."""
         if self._form == "jsonl":
-            click.echo(event.model_dump_json())
+            click.echo(as_json(event.model_dump(mode="json"), indent=None))
         match event:
             case Token():
                 self._words(event)
@@ -101,7 +102,7 @@ class Screen:
         self.answer = answer
         self._status.stop()
         if self._form == "json":
-            click.echo(answer.model_dump_json(indent=2))
+            click.echo(as_json(answer.model_dump(mode="json")))
         elif self._form == "text":
             if self._stream:
                 click.echo("" if self._begun else answer.text)
@@ -123,7 +124,7 @@ class Screen:
         self._status.stop()
         if self._begun and sys.stdout.isatty():
             click.echo(err=True)
-        click.secho(text, fg=color, err=True)
+        styled(text, fg=color, err=True)
 
 
 class Status:
@@ -136,13 +137,13 @@ class Status:
     def say(self, text: str) -> None:
         """Show a text in the place of the one before."""
         if self._enabled:
-            click.echo(f"\r\033[K{click.style(text, dim=True)}", nl=False, err=True)
+            rewrite_line(text)
             self._shown = True
 
     def stop(self) -> None:
         """Take it away."""
         if self._shown:
-            click.echo("\r\033[K", nl=False, err=True)
+            rewrite_line()
             self._shown = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
+
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.council import Council
@@ -43,12 +44,13 @@ def errors_for_people(*, as_json: bool = False) -> Iterator[None]:
 
 
 def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:
+    from metier.cli.text import as_json as dumped
     from metier.errors import InvalidInput, InvalidSettings, UnknownExpert
 
     if as_json:
         body = {"code": exc.code, "message": exc.message, "hint": exc.hint}
-        click.echo(json.dumps({"error": body}))
-    click.secho("Error: ", fg="red", err=True, nl=False)
+        click.echo(dumped({"error": body}))
+    styled("Error: ", fg="red", err=True, nl=False)
     click.echo(str(exc), err=True)
     usage = isinstance(exc, InvalidInput | InvalidSettings | UnknownExpert)
     sys.exit(USAGE if usage else FAILED)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metier.cli.terminal import cleaned
 from metier.cli.text import table
 
 if TYPE_CHECKING:
@@ -47,23 +48,25 @@ class Sheet:
 
         made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         for n, name in enumerate(self.header):
-            made.add_column(Text(name), justify="left" if n < self.numbers_from else "right")
+            made.add_column(
+                Text(cleaned(name)), justify="left" if n < self.numbers_from else "right"
+            )
         for row in self.rows:
-            made.add_row(*map(Text, row))
+            made.add_row(*(Text(cleaned(cell)) for cell in row))
         return made
 
 
 def show(parts: Sequence[Sheet | str], *, markdown: bool) -> None:
     """Print tables and paragraphs on stdout, an empty line between them."""
     if sys.stdout.isatty() and not markdown:
-        from rich.console import Console
+        from metier.cli.consoles import console
 
-        console = Console()
+        shown = console()
         for part in parts:
             if isinstance(part, str):
                 click.echo(f"{part}\n")
             else:
-                console.print(part.rich(), end="\n\n")
+                shown.print(part.rich(), end="\n\n")
         return
     texts = [
         part if isinstance(part, str) else part.markdown() if markdown else part.plain()

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from metier.cli.terminal import cleaned
+
 if TYPE_CHECKING:
     from metier.evaluating.estimate import Estimate
     from metier.plan import Plan, Step
@@ -56,9 +58,11 @@ def clipped(text: str, width: int = _WIDTH) -> str:
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
-def as_json(value: object) -> str:
-    """JSON for people and machines alike."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+def as_json(value: object, *, indent: int | None = 2) -> str:
+    """JSON for people and machines alike: characters that steer a terminal are escaped in it."""
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, default=str)
+    return cleaned(text)
 
 
 def table(

@@ -36,7 +36,7 @@ async def serve_http(council: Council, *, port: int, experts: Sequence[str] | No
     call it by that name: a page in a browser cannot reach it under a name of its own.
     """
     app = http_app(council, port=port, experts=experts)
-    config = uvicorn.Config(app, host=_LOOPBACK, port=port, log_level="warning")
+    config = uvicorn.Config(app, host=_LOOPBACK, port=port, log_level="warning", use_colors=False)
     await uvicorn.Server(config).serve()
 
 
