@@ -178,7 +178,7 @@ def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path: Path, content: byte
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     file = card_file(tmp_path, GOOD + "#" * MAX_CARD_BYTES)
-    assert refusal(file) == f"{file} is larger than 1 MiB"
+    assert refusal(file) == f"{file} cannot be read: it is larger than 1 MiB"
 
 
 @pytest.mark.parametrize("name", ["none.toml", "folder", "file/domain.toml"])

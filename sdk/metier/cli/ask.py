@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -322,10 +323,11 @@ def _input(words: tuple[str, ...], files: tuple[Path, ...]) -> tuple[str, tuple[
 
 def _read(file: Path) -> str:
     from metier.errors import UnreadableInput
+    from metier.settings.reading import read_bytes
 
     name = "stdin" if str(file) == "-" else str(file)
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        data = _stdin() if str(file) == "-" else read_bytes(file)
     except OSError as exc:
         raise UnreadableInput(name, reason=(exc.strerror or str(exc)).lower()) from exc
     try:
@@ -335,3 +337,12 @@ def _read(file: Path) -> str:
     if "\x00" in text:
         raise UnreadableInput(name)
     return text
+
+
+def _stdin() -> bytes:
+    from metier.settings.reading import MAX_TEXT_BYTES
+
+    data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
+    if len(data) > MAX_TEXT_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MAX_TEXT_BYTES >> 20} MiB")
+    return data

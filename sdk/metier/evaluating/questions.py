@@ -16,6 +16,7 @@ from metier.experts.registry import Registry
 from metier.grading import Gold
 from metier.learning.past import PastPlan
 from metier.plan import Document, Plan
+from metier.settings.reading import read_text
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -266,7 +267,7 @@ def rows(file: Path, parse: Callable[[str], Row], *, example: str) -> Iterator[t
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return read_text(file)
     except OSError as exc:
         raise UnreadableInput(str(file), reason=(exc.strerror or str(exc)).lower()) from exc
     except UnicodeDecodeError as exc:

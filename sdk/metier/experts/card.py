@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from metier.errors import InvalidCard, nearest
+from metier.settings.reading import parsed_toml, read_text, shown
 
 API_VERSION = 1
 MAX_CARD_BYTES = 1 << 20
@@ -51,7 +52,7 @@ class Capability(_Frozen):
     keywords: tuple[Text, ...] = ()
     inputs: tuple[Kind, ...] = ("text",)
     output: Kind = "text"
-    cost: float = Field(1.0, gt=0)
+    cost: float = Field(1.0, gt=0, allow_inf_nan=False)
     leads_to: tuple[Reference, ...] = ()
 
 
@@ -122,19 +123,20 @@ def read_card(path: Path) -> Card:
         InvalidCard: names the file, the key, and what would be right.
     """
     file = path / "domain.toml" if path.is_dir() else path
-    data = _read_toml(file)
+    text = _read(file)
+    data = _table_of(file, text)
     if data.get("api") != API_VERSION:
         raise InvalidCard(
-            f"{file}: api = {data.get('api')!r}, and this metier reads api = {API_VERSION}",
+            f"{file}: api = {shown(data.get('api'))}, and this metier reads api = {API_VERSION}",
             hint=f"Write `api = {API_VERSION}` on the first line",
         )
     try:
         parsed = DomainFile.model_validate(data)
     except ValidationError as exc:
-        raise _explained(file, exc) from exc
-    names = [capability.name for capability in parsed.capability]
-    for name in names:
-        if names.count(name) > 1:
+        raise _explained(file, text, exc) from exc
+    names = Counter(capability.name for capability in parsed.capability)
+    for name, count in names.items():
+        if count > 1:
             raise InvalidCard(f"{file}: two capabilities are called {name!r}")
     card = Card(**dict(parsed.expert), capabilities=parsed.capability)
     # Whether another expert has the capability is not known here: it may come later, or never.
@@ -147,40 +149,42 @@ def read_card(path: Path) -> Card:
     return card
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> str:
     try:
-        if file.stat().st_size > MAX_CARD_BYTES:
-            raise InvalidCard(f"{file} is larger than {MAX_CARD_BYTES >> 20} MiB")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_text(file, max_bytes=MAX_CARD_BYTES)
     except FileNotFoundError as exc:
         raise InvalidCard(f"{file} does not exist") from exc
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise InvalidCard(f"{file} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
         raise InvalidCard(f"{file} cannot be read: {exc}") from exc
+
+
+def _table_of(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return parsed_toml(text)
     # tomllib lets a plain ValueError out for a number that is too long.
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise InvalidCard(f"{file} is not valid TOML: {exc}") from exc
 
 
-def _explained(file: Path, exc: ValidationError) -> InvalidCard:
+def _explained(file: Path, text: str, exc: ValidationError) -> InvalidCard:
     """The first problem in the words of whoever wrote the file."""
     errors = exc.errors()
     # A misspelt key that is required is missing, too; the spelling is what helps.
     error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     location = [part for part in error["loc"] if not isinstance(part, int)]
     key = str(location[-1])
-    where = _where(file, error["loc"])
+    where = _where(file, text, error["loc"])
     if error["type"] == "extra_forbidden":
         table = _fields_at(location[:-1])
         return InvalidCard(
-            f"{where}: unknown key {key!r}{nearest(key, table)}",
+            f"{where}: unknown key {shown(key)}{nearest(key, table)}",
             hint=f"Known keys here: {', '.join(table)}",
         )
     if error["type"] == "missing":
         return InvalidCard(f"{where}: {key!r} is missing")
-    shown = repr(error["input"])
-    if len(shown) > 80:
-        shown = shown[:77] + "…"
-    return InvalidCard(f"{where}: {key} = {shown}: {error['msg']}")
+    return InvalidCard(f"{where}: {key} = {shown(error['input'])}: {error['msg']}")
 
 
 def _fields_at(tables: list[str]) -> list[str]:
@@ -195,12 +199,12 @@ def _fields_at(tables: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _where(file: Path, location: tuple[int | str, ...]) -> str:
+def _where(file: Path, text: str, location: tuple[int | str, ...]) -> str:
     """`file:line, [[capability]] 2`; the line is that of the key, else that of its table."""
     table, *rest = location
     number = rest[0] + 1 if rest and isinstance(rest[0], int) else 1
     key = next((part for part in reversed(location) if isinstance(part, str)), "")
-    lines = file.read_text(encoding="utf-8").split("\n")
+    lines = text.split("\n")
     own = re.compile(rf"\s*\[+\s*{re.escape(str(table))}\s*\]")
     headings = [i for i, line in enumerate(lines) if _HEADING.match(line)]
     starts = [i for i in headings if own.match(lines[i])]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from metier.errors import InvalidInput
+from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text
 
 GROUP = "metier.experts"
 CARD = "domain.toml"
@@ -73,9 +73,11 @@ def _points(folder: Path) -> tuple[EntryPoint, ...]:
     if not file.is_file():
         return ()
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = parsed_toml(read_text(file, max_bytes=MAX_TOML_BYTES))
+    except OSError as exc:
+        raise InvalidInput(f"{file} cannot be read: {exc.strerror}") from exc
     # tomllib lets a plain ValueError out for a number that is too long.
-    except (OSError, ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise InvalidInput(f"{file} cannot be read: {exc}") from exc
     named = _table(data, ("project", "entry-points", GROUP))
     return tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +13,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import InvalidSettings, nearest
+from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text, shown
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
 APP = "metier"
@@ -176,11 +176,13 @@ def _toml(value: object) -> str:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parsed_toml(read_text(path, max_bytes=MAX_TOML_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as exc:
+        raise InvalidSettings(f"{path} cannot be read: {exc.strerror}") from exc
     # tomllib lets a plain ValueError out for a number that is too long.
-    except (OSError, ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise InvalidSettings(f"{path} cannot be read: {exc}") from exc
 
 
@@ -206,7 +208,7 @@ def _refuse_unknown(layer: Mapping[str, object], *, source: str) -> None:
     for name in layer:
         if name not in Settings.model_fields:
             raise InvalidSettings(
-                f"{source} sets {name!r}, which does not exist"
+                f"{source} sets {shown(name)}, which does not exist"
                 f"{nearest(name, Settings.model_fields)}",
                 hint="See: metier config get",
             )
@@ -217,4 +219,4 @@ def _first_problem(exc: ValidationError, layers: Mapping[str, Mapping[str, objec
     name = str(error["loc"][0])
     sources = [source for source, layer in layers.items() if name in layer]
     where = sources[-1] if sources else "the defaults"
-    return f"{where} sets {name} to {error['input']!r}: {error['msg'].lower()}"
+    return f"{where} sets {name} to {shown(error['input'])}: {error['msg'].lower()}"
