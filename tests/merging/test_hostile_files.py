@@ -211,4 +211,4 @@ def test_an_alias_is_what_it_stands_for(tmp_path: Path) -> None:
         "  - {model: a, parameters: &same {weight: 0.3}}\n"
         "  - {model: b, parameters: *same}\n"
     )
-    assert [source.weight for source in read_recipe(file).models] == [0.3, 0.3]
+    assert [source.model_dump()["weight"] for source in read_recipe(file).models] == [0.3, 0.3]

@@ -112,8 +112,8 @@ def _models(council: Council) -> Iterator[Check]:
 
 
 def _embedder(council: Council, *, reachable: bool) -> Check:
-    from metier.embedding.checking import embedded
     from metier.errors import MetierError
+    from metier.models.vector_checks import embedded
 
     name = f"embedder {council.embedder.id}"
     if council.settings.embedder == "ollama" and not reachable:

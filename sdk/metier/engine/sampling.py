@@ -21,7 +21,6 @@ import anyio
 import numpy as np
 
 from metier.answer import Vote
-from metier.embedding.checking import embedded
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
@@ -37,6 +36,7 @@ from metier.knowledge.passages import Passage
 from metier.learning.voting import VoteModel
 from metier.models.embedder import Embedder, Vectors
 from metier.models.server import Chunk, InstalledModel
+from metier.models.vector_checks import embedded
 from metier.plan import Candidate, Member, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter

@@ -9,13 +9,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import OutcomeQuestion
 from metier.learning.outcomes import OutcomeModel
 from metier.learning.voting import VoteModel
 from metier.models.embedder import Embedder, Vectors
+from metier.models.vector_checks import embedded
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

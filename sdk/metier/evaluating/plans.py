@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.learning.chains import ChainModel
 from metier.learning.past import CapabilityKey, PastPlan
 from metier.models.embedder import Vectors, unit
+from metier.models.vector_checks import embedded
 from metier.planning.planner import Planner
 from metier.planning.signals import CapabilityRows
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.checking import embedded
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
@@ -17,6 +16,7 @@ from metier.evaluating.questions import RoutingQuestion
 from metier.experts.card import GENERAL
 from metier.learning.profiles import Profile
 from metier.models.embedder import Vectors
+from metier.models.vector_checks import embedded
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, probabilities, threshold_curve
 from metier.planning.selecting import Selector

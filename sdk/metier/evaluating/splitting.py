@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.checking import embedded
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import SplittingQuestion
 from metier.models.embedder import Embedder, Vectors
+from metier.models.vector_checks import embedded
 from metier.planning.needs import SeveralNeeds, asks_several
 
 Bools = npt.NDArray[np.bool_]

@@ -13,7 +13,6 @@ import anyio
 import anyio.to_thread
 import numpy as np
 
-from metier.embedding.checking import embedded
 from metier.errors import IndexUnavailable, Locked
 from metier.knowledge import saving
 from metier.knowledge.changes import Adding, Change, Progress
@@ -32,6 +31,7 @@ from metier.knowledge.passages import Passage
 from metier.knowledge.saving import Entry
 from metier.knowledge.searching import WordIndex, fused
 from metier.models.embedder import Embedder, Vectors
+from metier.models.vector_checks import embedded
 from metier.settings.files import POLL_S, WAIT_S
 
 # Texts that are embedded at once.

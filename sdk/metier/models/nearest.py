@@ -11,8 +11,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from metier.embedding.checking import are_sound
 from metier.models.embedder import Vectors
+from metier.models.vector_checks import are_sound
 
 Ids = npt.NDArray[np.int64]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metier.embedding.checking import checked
 from metier.models.embedder import Prefixes, Role, Vectors, prefixes_of, unit
 from metier.models.server import ModelServer
+from metier.models.vector_checks import checked
 
 # The server works through a request text by text, so larger ones gain nothing, and would outlast
 # the deadline of a reply on a busy machine.

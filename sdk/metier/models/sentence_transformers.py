@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from metier.embedding.checking import checked
 from metier.errors import InvalidSettings
 from metier.models.embedder import Prefixes, Role, Vectors, prefixes_of, unit
+from metier.models.vector_checks import checked
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

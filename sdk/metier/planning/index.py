@@ -15,12 +15,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.embedding.checking import embedded
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
 from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.nearest import EXACT_UP_TO as EXACT_UP_TO
 from metier.models.nearest import Ids, NearestVectors
+from metier.models.vector_checks import embedded
 from metier.settings.files import locked, remove_scratch, replace_file, replacing
 
 # Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.

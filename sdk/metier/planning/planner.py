@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from metier.embedding.checking import embedded
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import GENERAL, Capability, Card
 from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
+from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
 from metier.planning.linking import links

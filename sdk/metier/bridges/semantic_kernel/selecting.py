@@ -27,9 +27,9 @@ from semantic_kernel.functions import KernelFunctionMetadata
 
 from metier.bridges.semantic_kernel.plugin import CARD
 from metier.bridges.tools import distinct, identifier, sentence
-from metier.embedding.checking import embedded
 from metier.experts.card import Capability, Card
 from metier.models.embedder import Embedder
+from metier.models.vector_checks import embedded
 from metier.planning.index import CapabilityIndex, synchronised
 from metier.planning.selecting import Selector
 

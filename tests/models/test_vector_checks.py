@@ -11,13 +11,13 @@ import pytest
 
 import metier
 from metier import Card, Council, Expert, Settings
-from metier.embedding.checking import checked, embedded
 from metier.errors import InvalidEmbedding
 from metier.experts.card import Capability
 from metier.knowledge.store import KnowledgeBase
 from metier.models.embedder import Role, Vectors
 from metier.models.nearest import NearestVectors
 from metier.models.ollama_embedder import OllamaEmbedder
+from metier.models.vector_checks import checked, embedded
 from metier.planning.index import CapabilityIndex
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -82,16 +82,16 @@ async def test_an_index_of_bad_vectors_is_refused_and_not_saved(
 ) -> None:
     embedder = Failing(damage)
     with pytest.raises(InvalidEmbedding, match=f"'fixed/failing' returned .*{problem}"):
-        await council(embedder).index()
-    assert CapabilityIndex.load(council(embedder).index_folder, embedder_id=embedder.id) is None
+        await council(embedder).planning.index()
+    assert CapabilityIndex.load(council(embedder).planning.folder, embedder_id=embedder.id) is None
     embedder.damage = None
-    assert len(await council(embedder).index()) == 3
+    assert len(await council(embedder).planning.index()) == 3
 
 
 @pytest.mark.parametrize("damage", [damage for damage, _ in DAMAGES.values()], ids=DAMAGES)
 async def test_a_bad_vector_of_a_question_is_refused(damage: Damage) -> None:
     embedder = Failing()
-    await council(embedder).index()
+    await council(embedder).planning.index()
     embedder.damage = damage
     with pytest.raises(InvalidEmbedding, match="'fixed/failing' returned"):
         await council(embedder).plan("add one and one")
@@ -118,12 +118,12 @@ async def test_documents_with_bad_vectors_are_refused_and_not_saved(
 
 
 async def test_a_question_of_another_length_than_the_index_says_how_to_build_it_anew() -> None:
-    await council(Failing()).index()
+    await council(Failing()).planning.index()
     renewed = council(Failing(dimension=64))
     with pytest.raises(InvalidEmbedding, match="64 numbers, and the saved ones have 256") as raised:
         await renewed.plan("add one and one")
     assert "metier index build" in raised.value.hint
-    await renewed.index(fresh=True)
+    await renewed.planning.index(fresh=True)
     assert (await council(Failing(dimension=64)).plan("add one and one")).steps
 
 
