@@ -22,10 +22,12 @@ from metier.sync import OneLoop, Portal, streaming_twin, twin
 # The engine is imported when the first plan is run: `metier plan` must start fast.
 if TYPE_CHECKING:
     from metier.answer import Answer
+    from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
     from metier.events import Event
     from metier.experts.expert import Expert
     from metier.knowledge.shelf import Shelf
+    from metier.models.server import Sampling
     from metier.planning.asking import Asker
     from metier.strategies import Strategies
 
@@ -118,10 +120,25 @@ class Council:
             ModelServerError, ModelMissing: the embedder cannot be asked.
             CouncilInUse: another event loop is asking this council.
         """
-        text, before = _conversation(question)
+        before = self._beforehand()
         with self._one_loop.use():
-            planner = await self.planning.planner()
-            plan = await planner.plan(text, messages=before, documents=documents, experts=experts)
+            return await self._planned(question, documents, experts, strategy, before)
+
+    async def _planned(
+        self,
+        question: Question,
+        documents: Sequence[Document],
+        experts: Collection[str] | None,
+        strategy: How,
+        before: Beforehand | None,
+    ) -> Plan:
+        text, messages = _conversation(question)
+        planner = await self.planning.planner()
+        if before is not None:
+            from metier.planning.asking import asker
+
+            planner = planner.with_asker(asker(before.reply))
+        plan = await planner.plan(text, messages=messages, documents=documents, experts=experts)
         how = strategy if isinstance(strategy, Combining) else Combining(strategy=strategy)
         if how != Combining():
             plan = plan.combined(how)
@@ -143,8 +160,13 @@ class Council:
             MetierError: nothing could be answered. A partial answer is returned, not raised:
                 see `Answer.missing`.
         """
-        plan = await self.plan(question, documents=documents, experts=experts, strategy=strategy)
-        return await self.run(plan, limits=limits)
+        limits = limits or self.limits
+        before = self._beforehand(limits)
+        with self._one_loop.use():
+            plan = await self._planned(question, documents, experts, strategy, before)
+            outcome = await self._engine.run(plan, lambda _: None, limits=limits, before=before)
+        outcome.raise_if_nothing()
+        return outcome.answer
 
     async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """Run a plan as it stands.
@@ -175,11 +197,14 @@ class Council:
         """
         from metier.engine.pump import pumped
 
-        plan = question
-        if not isinstance(plan, Plan):
-            plan = await self.plan(plan, documents=documents, experts=experts, strategy=strategy)
-        run = partial(self._engine.run, plan, limits=limits or self.limits)
+        limits = limits or self.limits
         with self._one_loop.use():
+            before = None
+            plan = question
+            if not isinstance(plan, Plan):
+                before = self._beforehand(limits)
+                plan = await self._planned(plan, documents, experts, strategy, before)
+            run = partial(self._engine.run, plan, limits=limits, before=before)
             async with aclosing(pumped(run)) as events:
                 async for event in events:
                     yield event
@@ -252,12 +277,36 @@ class Council:
         )
 
     def _asker(self) -> Asker | None:
-        general = self.registry.cards.get(GENERAL)
-        if general is None or not self.settings.ask_to_split:
+        """For a planner that is used by itself: each question has limits of its own."""
+        general = self._asked_to_split
+        if general is None:
             return None
         from metier.planning.asking import asker
 
-        return asker(self.server, partial(self.model_of, general))
+        async def reply(messages: Sequence[Message], sampling: Sampling) -> str:
+            return await self._calls(general, self.limits).reply(messages, sampling)
+
+        return asker(reply)
+
+    def _beforehand(self, limits: Limits | None = None) -> Beforehand | None:
+        """What planning a question may use of its limits; None where no model is asked."""
+        general = self._asked_to_split
+        return None if general is None else self._calls(general, limits or self.limits)
+
+    def _calls(self, general: Card, limits: Limits) -> Beforehand:
+        from metier.engine.beforehand import Beforehand
+
+        return Beforehand(
+            self.server,
+            partial(self._chooser.model_for, general, general),
+            timeout_s=limits.timeout_s,
+            max_calls=limits.max_calls,
+        )
+
+    @property
+    def _asked_to_split(self) -> Card | None:
+        """The general expert, where its model is to be asked how to split a question."""
+        return self.registry.cards.get(GENERAL) if self.settings.ask_to_split else None
 
     async def aclose(self) -> None:
         """Let the server's connections and what the experts hold go."""

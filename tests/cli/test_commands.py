@@ -56,7 +56,7 @@ def test_errors_are_json_where_json_was_asked_for() -> None:
     ("plan", "message"),
     [
         ("no json", "Invalid JSON"),
-        ("{}", "question: Field required"),
+        ("{}", "question: this field is missing"),
         (
             json.dumps(
                 {

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier import Card, Council, Expert, Settings
+from metier import Card, Council, Expert, Limits, Message, Settings
+from metier.errors import DeadlineExceeded
+from metier.events import fold
 from metier.experts.card import Capability
+from metier.models.server import Sampling
 from metier.planning import planner
 from metier.planning.asking import asker, grouped
 from metier.testing import FixedEmbedder, ScriptedModels
+from metier.testing.models import Stall
 
 pytestmark = pytest.mark.anyio
 
 PIECES = ["the trending stocks", "recent news", "music"]
 
 
-async def _model() -> str:
-    return "general"
-
-
 async def asked(reply: str) -> tuple[tuple[int, ...], ...] | None:
-    return await asker(ScriptedModels({"general": [reply]}), _model)(
-        "stocks, news and music", PIECES
-    )
+    async def replies(messages: Sequence[Message], sampling: Sampling) -> str:
+        return reply
+
+    return await asker(replies)("stocks, news and music", PIECES)
 
 
 async def test_the_pieces_of_each_task_come_back() -> None:
@@ -52,7 +56,9 @@ def test_every_piece_is_in_exactly_one_task(tasks: dict[str, int], count: int) -
         assert all(found)
 
 
-def _council(tmp_path: Path, server: ScriptedModels, *, ask: bool) -> Council:
+def _council(
+    tmp_path: Path, server: ScriptedModels, *, ask: bool, timeout_s: float = 60
+) -> Council:
     subjects = {"stocks": "trending stocks market", "news": "recent news headlines"}
     cards = [
         Card(
@@ -70,7 +76,7 @@ def _council(tmp_path: Path, server: ScriptedModels, *, ask: bool) -> Council:
     )
     return Council.of(
         [Expert(card) for card in [*cards, general]],
-        settings=Settings(cache_dir=tmp_path, ask_to_split=ask),
+        settings=Settings(cache_dir=tmp_path, ask_to_split=ask, timeout_s=timeout_s),
         server=server,
         embedder=FixedEmbedder(),
     )
@@ -92,6 +98,48 @@ async def test_the_model_is_asked_once_and_what_it_says_is_planned(tmp_path: Pat
     plan = await _council(tmp_path, server, ask=True).plan(QUESTION)
     assert [step.expert for step in plan.steps] == ["stocks", "news"]
     assert len(server.requests) == 1
+
+
+SPLIT = '{"1": 1, "2": 1, "3": 2}'
+
+
+@pytest.mark.usefixtures("unsure")
+async def test_the_call_is_told_with_those_of_the_run_and_counts_as_one(tmp_path: Path) -> None:
+    server = ScriptedModels({"general": [SPLIT, "Up.", "None.", "{{step:1}}{{step:2}}"]})
+    made = _council(tmp_path, server, ask=True)
+    events = [event async for event in made.stream(QUESTION)]
+    assert [event.type for event in events[:3]] == ["plan_ready", "call_started", "call_done"]
+    called = [event for event in events if event.type == "call_started"]
+    assert [event.purpose for event in called] == ["split", "step", "step", "compose"]
+    assert [event.call_id for event in called] == ["1", "2", "3", "4"]
+    assert fold(events).usage.calls == 4
+
+
+@pytest.mark.usefixtures("unsure")
+async def test_the_call_counts_against_the_budget(tmp_path: Path) -> None:
+    server = ScriptedModels({"general": [SPLIT, "Up."]})
+    answer = await _council(tmp_path, server, ask=True).ask(QUESTION, limits=Limits(max_calls=2))
+    assert answer.usage.calls == 2
+    assert [missing.code for missing in answer.missing] == ["budget_exceeded"]
+
+
+@pytest.mark.usefixtures("unsure")
+async def test_the_last_call_is_left_for_the_answer(tmp_path: Path) -> None:
+    server = ScriptedModels({"general": ["All is well."]})
+    answer = await _council(tmp_path, server, ask=True).ask(QUESTION, limits=Limits(max_calls=1))
+    assert (answer.usage.calls, len(answer.parts)) == (1, 1)
+
+
+@pytest.mark.usefixtures("unsure")
+@pytest.mark.parametrize("ask", [Council.plan, Council.ask])
+async def test_a_model_that_never_replies_is_waited_for_no_longer_than_the_deadline(
+    tmp_path: Path, ask: Callable[[Council, str], Awaitable[object]]
+) -> None:
+    server = ScriptedModels({"general": [Stall(), "It is late."]})
+    made = _council(tmp_path, server, ask=True, timeout_s=0.2)
+    with anyio.fail_after(20), suppress(DeadlineExceeded):  # without a deadline it never ends
+        await ask(made, QUESTION)
+    assert server.closed_early == ["general"]
 
 
 @pytest.mark.usefixtures("unsure")

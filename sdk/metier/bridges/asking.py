@@ -47,7 +47,9 @@ class Asked:
         Raises:
             MetierError: nothing could be answered.
         """
-        return await self.council.run(await self.plan(messages), limits=self.limits)
+        if self.expert is None:
+            return await self.council.ask(messages, experts=self.experts, limits=self.limits)
+        return await self.council.run(self._alone(messages), limits=self.limits)
 
     def answer_sync(self, messages: Sequence[Message]) -> Answer:
         """`answer` for code that is not async."""
@@ -61,7 +63,8 @@ class Asked:
         Raises:
             MetierError: nothing could be answered.
         """
-        stream = self.council.stream(await self.plan(messages), limits=self.limits)
+        question = messages if self.expert is None else self._alone(messages)
+        stream = self.council.stream(question, experts=self.experts, limits=self.limits)
         async with aclosing(stream) as events:
             async for event in events:
                 if isinstance(event, Answered):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from functools import partial, wraps
 from pathlib import Path
@@ -25,6 +25,7 @@ from metier.cli.session import (
 if TYPE_CHECKING:
     from metier.cli.render import Form, Screen
     from metier.council import Council
+    from metier.events import Event
     from metier.plan import Combining, Document, OptionValue, Plan
 
 
@@ -192,12 +193,13 @@ def ask(
         settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
-        make = _planning(council, text, documents, experts, how)
         if dry_run:
+            make = _planning(council, text, documents, experts, how)
             show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
-        sys.exit(run_async(partial(answered, council, make, screen), closing=council))
+        events = council.stream(text, documents=documents, experts=experts or None, strategy=how)
+        sys.exit(run_async(partial(answered, events, screen), closing=council))
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
@@ -241,12 +243,9 @@ def run(
         settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
 
-        async def given() -> Plan:
-            return made
-
         council = open_council(settings)
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
-        sys.exit(run_async(partial(answered, council, given, screen), closing=council))
+        sys.exit(run_async(partial(answered, council.stream(made), screen), closing=council))
 
 
 def _planning(
@@ -259,13 +258,11 @@ def _planning(
     return partial(council.plan, text, documents=documents, experts=experts or None, strategy=how)
 
 
-async def answered(council: Council, make: Callable[[], Awaitable[Plan]], screen: Screen) -> int:
-    """Run a plan, show what happens, and return the exit code."""
+async def answered(events: AsyncGenerator[Event, None], screen: Screen) -> int:
+    """Show what happens, and return the exit code."""
     with screen:
         screen.planning()
-        made = await make()
-        made.check(council.registry.cards)
-        async with aclosing(council.stream(made)) as events:
+        async with aclosing(events):
             async for event in events:
                 screen.show(event)
     answer = screen.answer

@@ -50,12 +50,14 @@ def _tried(path: Path, question: str, *, verbose: bool, only: bool, dry_run: boo
     from metier.cli.beside import council_beside
 
     council, ids = council_beside(load_settings(), path)
-    make = partial(council.plan, question, experts=ids if only else None)
+    experts = ids if only else None
     if dry_run:
-        show_plan_of(run_async(make, closing=council), as_json=False)
+        made = run_async(partial(council.plan, question, experts=experts), closing=council)
+        show_plan_of(made, as_json=False)
         return 0
     screen = screen_for("text", verbose=verbose, show_plan=False, stream=True)
-    return run_async(partial(answered, council, make, screen), closing=council)
+    events = council.stream(question, experts=experts)
+    return run_async(partial(answered, events, screen), closing=council)
 
 
 def _watch(folder: Path) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from metier.answer import Answer
+from metier.engine.beforehand import Beforehand
 from metier.engine.calling import Caller
 from metier.engine.composing import Placer, attribution, composition, numbered, placed
 from metier.engine.executor import Executor, Job, LocalExecutor
@@ -112,10 +114,20 @@ class Engine:
             registry, chooser, seed=seed, strategies=self._strategies
         )
 
-    async def run(self, plan: Plan, emit: Emit, *, limits: Limits = Limits()) -> Outcome:
+    async def run(
+        self,
+        plan: Plan,
+        emit: Emit,
+        *,
+        limits: Limits = Limits(),
+        before: Beforehand | None = None,
+    ) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
 
         A step that fails leaves a partial answer that names what is missing.
+
+        Args:
+            before: what planning has used of the limits.
 
         Raises:
             InvalidPlan, UnknownExpert, PluginBroken: the plan cannot run; nothing has been
@@ -124,11 +136,19 @@ class Engine:
         plan.check(self._registry.cards)
         self._strategies.check(plan)
         recorder = Recorder(emit)
-        caller = Caller(self._server, emit=recorder, budget=Budget(limits.max_calls))
+        made = before.calls if before else 0
+        caller = Caller(
+            self._server,
+            emit=recorder,
+            budget=Budget(limits.max_calls, spent=made),
+            numbers=itertools.count(1 + made),
+        )
         recorder(PlanReady(plan=plan))
+        for event in before.events if before else ():
+            recorder(event)
         self._tell_orders(plan, recorder)
         run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
-        with anyio.move_on_after(limits.timeout_s) as scope:
+        with anyio.move_on_after(limits.timeout_s - (before.seconds if before else 0)) as scope:
             run.models = await self._models(plan)
             await self._steps(run)
             await self._compose(run)

@@ -42,9 +42,9 @@ class Recorder:
 class Budget:
     """The model calls that a question may still cost."""
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, *, spent: int = 0) -> None:
         self.max_calls = max_calls
-        self.spent = 0
+        self.spent = spent
 
     @property
     def left(self) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 
 from pydantic import TypeAdapter, ValidationError
 
 from metier.errors import MetierError
-from metier.models.server import ChatRequest, ModelServer, Sampling
+from metier.models.server import Sampling
 from metier.plan import Message
 
 # One call; it says which pieces belong together, or that it is not known.
 Asker = Callable[[str, Sequence[str]], Awaitable[tuple[tuple[int, ...], ...] | None]]
+# The reply of a model to a conversation.
+Reply = Callable[[Sequence[Message], Sampling], Awaitable[str]]
 
 _REPLY = TypeAdapter(dict[str, int])
 _MOST_TASKS = 3
@@ -35,28 +36,24 @@ Request: Find papers about sleep and memory with their methods
 Answer: {"1": 1, "2": 1, "3": 1, "4": 1}"""
 
 
-def asker(server: ModelServer, model: Callable[[], Awaitable[str]]) -> Asker:
-    """An `Asker` that asks a model of a server.
+def asker(reply: Reply) -> Asker:
+    """An `Asker` that asks a model.
 
     Args:
-        model: names the model; called once a question that is unsure.
+        reply: makes the call, within the limits of the question; a `MetierError` that it raises
+            means that it is not known which pieces belong together.
     """
 
     async def ask(question: str, pieces: Sequence[str]) -> tuple[tuple[int, ...], ...] | None:
         numbered = "\n".join(f"{n}. {piece}" for n, piece in enumerate(pieces, 1))
         asked = f"Request: {question}\n{numbered}\nAnswer:"
+        messages = (
+            Message(role="system", content=_INSTRUCTION),
+            Message(role="user", content=asked),
+        )
+        sampling = Sampling(max_tokens=10 * len(pieces) + 10, schema=_schema(len(pieces)))
         try:
-            request = ChatRequest(
-                model=await model(),
-                messages=(
-                    Message(role="system", content=_INSTRUCTION),
-                    Message(role="user", content=asked),
-                ),
-                sampling=Sampling(max_tokens=10 * len(pieces) + 10, schema=_schema(len(pieces))),
-            )
-            async with aclosing(server.chat(request)) as chunks:
-                reply = "".join([chunk.text async for chunk in chunks])
-            return grouped(_REPLY.validate_json(reply), len(pieces))
+            return grouped(_REPLY.validate_json(await reply(messages, sampling)), len(pieces))
         except (MetierError, ValidationError):
             return None
 

@@ -113,6 +113,12 @@ class Planner:
         other._chains = chains  # noqa: SLF001  # its own class
         return other
 
+    def with_asker(self, asker: Asker) -> Planner:
+        """The same planner that asks in another way."""
+        other = copy(self)
+        other._asker = asker  # noqa: SLF001  # its own class
+        return other
+
     async def _planned(self, asked: Asked, experts: Collection[str] | None) -> tuple[Step, ...]:
         several = self._may_be_several(asked)
         if several and self._chains is not None:
