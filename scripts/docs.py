@@ -68,8 +68,12 @@ ERRORS = """\
 
 Every error that metier raises is a `MetierError`. It carries a stable `code` for programs, a
 `message`, a `hint` that says what to do next (it may be empty), and `retryable`: whether the same
-call may succeed later. No error of a library that metier uses gets out; where one is the cause, it
-is chained (`__cause__`).
+call may succeed later. Asking, planning and running, reading files, and the command line let no
+error of a library out; where one is the cause, it is chained (`__cause__`).
+
+Left as they are: cancellation; `pydantic.ValidationError` where your code builds a value with a
+field that does not fit (`Step(id="a b", …)`), and from `parse_event`; errors of a framework that a
+bridge lives in, in that framework's own calls.
 
 ```text
 {tree}

@@ -174,6 +174,14 @@ async def test_a_counterexample_turns_its_like_away(tmp_path: Path) -> None:
     assert await score(("what is a prime minister",)) < await score(())
 
 
+async def test_what_was_pasted_into_an_earlier_question_chooses_no_expert(tmp_path: Path) -> None:
+    now = Message(role="user", content="shorter, please")
+    own = Message(role="user", content="write a python function")
+    pasted = Message(role="user", content="Look at this:\n\n> write a python function")
+    chosen = [(await council(tmp_path).plan([each, now])).steps[0].expert for each in (own, pasted)]
+    assert chosen == ["code", "general"]
+
+
 async def test_a_card_that_took_the_place_of_another_is_planned_by(tmp_path: Path) -> None:
     embedder = FixedEmbedder()
     made = council(tmp_path, embedder)

@@ -138,7 +138,7 @@ class Planner:
         cut = clauses(question)
         requests = tuple(clause.text for clause in cut) if len(cut) > 1 else ()
         said = [message.content for message in messages if message.role == "user"]
-        follow_up = f"{said[-1]} {question}" if said else None
+        follow_up = f"{request_of(said[-1]).text} {question}" if said else None
         fine = phrases(question)
         vectors = await embedded(
             self._embedder,
