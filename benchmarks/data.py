@@ -23,6 +23,8 @@ _SOURCES = {
     "medical": "github.com/dmis-lab/self-biorag, data/benchmark",
     "metatool": "github.com/HowieHwong/MetaTool, dataset/",
     "mmlu_pro": "github.com/TIGER-AI-Lab/MMLU-Pro, eval_results/*.zip",
+    "multi_intent": "SOURCES.md beside it names the repository of each set",
+    "natural": "questions that were written for it; there is no public source",
     "pubmedqa": "github.com/pubmedqa/pubmedqa, data/",
     "routellm": "github.com/lm-sys/RouteLLM, routellm/evals/{mmlu,gsm8k}",
     "taskbench": "github.com/microsoft/JARVIS, taskbench/data_*",

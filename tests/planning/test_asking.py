@@ -16,8 +16,9 @@ from metier.errors import DeadlineExceeded
 from metier.events import fold
 from metier.experts.card import Capability
 from metier.models.server import Sampling
-from metier.planning import planner
 from metier.planning.asking import asker, grouped
+from metier.planning.cutting import Openings, Piece, cut
+from metier.planning.splitter import Split
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Stall
 
@@ -82,11 +83,23 @@ def _council(
     )
 
 
+class Unsure:
+    """A splitter that finds one part and is not sure of it."""
+
+    def pieces(self, question: str) -> tuple[Piece, ...]:
+        return cut(question, Openings())
+
+    def texts(self, question: str, pieces: Sequence[Piece]) -> list[str]:
+        return [piece.text for piece in pieces]
+
+    def split(self, *_: object, **__: object) -> Split:
+        return Split(spans=(), several=0.5)
+
+
 @pytest.fixture
 def unsure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request that joins something is unsure."""
-    monkeypatch.setattr(planner, "_unsure", lambda _: True)
-    monkeypatch.setattr("metier.planning.pairs._BIAS", -50.0)
+    """Every request is unsure."""
+    monkeypatch.setattr("metier.planning.assembly.LearntSplitter", lambda *_: Unsure())
 
 
 QUESTION = "An overview with trending stocks market, recent news headlines"
@@ -94,13 +107,13 @@ QUESTION = "An overview with trending stocks market, recent news headlines"
 
 @pytest.mark.usefixtures("unsure")
 async def test_the_model_is_asked_once_and_what_it_says_is_planned(tmp_path: Path) -> None:
-    server = ScriptedModels({"general": ['{"1": 1, "2": 1, "3": 2}']})
+    server = ScriptedModels({"general": [SPLIT]})
     plan = await _council(tmp_path, server, ask=True).plan(QUESTION)
     assert [step.expert for step in plan.steps] == ["stocks", "news"]
     assert len(server.requests) == 1
 
 
-SPLIT = '{"1": 1, "2": 1, "3": 2}'
+SPLIT = '{"1": 1, "2": 2}'
 
 
 @pytest.mark.usefixtures("unsure")
@@ -152,6 +165,6 @@ async def test_without_the_wish_no_model_is_asked(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unsure")
 async def test_a_model_that_says_one_task_leaves_the_question_whole(tmp_path: Path) -> None:
-    server = ScriptedModels({"general": ['{"1": 1, "2": 1, "3": 1}']})
+    server = ScriptedModels({"general": ['{"1": 1, "2": 1}']})
     plan = await _council(tmp_path, server, ask=True).plan(QUESTION)
     assert [step.task for step in plan.steps] == [QUESTION]

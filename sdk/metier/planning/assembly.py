@@ -16,8 +16,10 @@ from metier.learning.artefacts import Artefact, ArtefactStore
 from metier.learning.profiles import Profile
 from metier.models.embedder import Embedder
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
+from metier.planning.lessons import Lessons, lessons_of
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector, cards_hash
+from metier.planning.splitter import LearntSplitter
 
 # Loaded only if something was learnt: `metier plan` must start fast.
 if TYPE_CHECKING:
@@ -119,15 +121,27 @@ class PlannerAssembly:
     async def _built(self) -> Planner:
         index = await self.index()
         calibration = self.calibration(index)
+        selector = Selector(index, self._cards, calibration, store=self.artefacts)
         return Planner(
-            Selector(index, self._cards, calibration, store=self.artefacts),
+            selector,
             self._embedder,
             self._cards,
+            splitter=LearntSplitter(selector, await self._lessons(index, calibration)),
             outcomes=self._outcomes(),
             needs=self._needs(),
             chains=self._chains(),
             asker=self._asker(),
         )
+
+    async def _lessons(self, index: CapabilityIndex, calibration: Profile) -> Lessons:
+        """How requests are split: as kept for these cards, else as their examples teach."""
+        of = cards_hash(index, self._cards)
+        if (kept := self.artefacts.load(Lessons, of=of)) is not None:
+            return kept.with_openings(self._cards)
+        learnt = await lessons_of(index, self._cards, calibration, self._embedder)
+        if self.folder.is_dir():  # else the index could not be saved either, which was said
+            _save_if_possible(partial(self.artefacts.save, learnt, of=of))
+        return learnt
 
     def _outcomes(self) -> OutcomeModel | None:
         if not self.artefacts.has("outcomes"):

@@ -70,10 +70,10 @@ def _may_be_chosen(
 def _shared(experts: Sequence[str], asked: Asked, selector: Selector) -> tuple[str, ...]:
     """The task of each expert."""
     names, near = selector.affinity(asked.piece_vectors)
-    if not asked.pieces or not set(experts) <= set(names):
+    if not asked.piece_texts or not set(experts) <= set(names):
         return (asked.question,) * len(experts)
     lean = near[:, [names.index(expert) for expert in experts]]
-    return shared_among(asked.pieces, lean, asked.question)
+    return shared_among(asked.piece_texts, lean, asked.question)
 
 
 def _choice(chain: Chain, number: int) -> Choice:

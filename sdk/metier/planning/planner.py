@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from metier.errors import EmptyQuestion, UnknownExpert
-from metier.experts.card import GENERAL, Capability, Card
+from metier.experts.card import Capability, Card
 from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
+from metier.planning.lessons import Lessons
 from metier.planning.linking import links
-from metier.planning.pairs import Pair, pair_of, phrases
-from metier.planning.parts import Array, Asked, Part, experts_of, merged, shared_out, texts_of
+from metier.planning.parts import LEAST_WORDS, Asked, Part, merged
 from metier.planning.selecting import Choice, Selector
-from metier.planning.splitting.clauses import clauses
-from metier.planning.splitting.code import brings_code
+from metier.planning.splitter import LearntSplitter, Span, Splitter
 from metier.planning.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
@@ -30,11 +28,8 @@ if TYPE_CHECKING:
     from metier.planning.asking import Asker
     from metier.planning.needs import SeveralNeeds
 
-# The experts, and how near each text of a question is to them: `Selector.affinity`.
-Pull = tuple[tuple[str, ...], Array]
-
-# Of the probability that two experts are needed, below which it is sure that they are not.
-_UNSURE_FROM = 0.5
+# Of the probability that several experts are needed: from here on a model is asked.
+_UNSURE_FROM = 0.25
 # That a question asks for several things, from which on its pieces are looked at.
 _SEVERAL_FROM = 0.5
 
@@ -47,6 +42,7 @@ class Planner:
         outcomes: which model gets what right, where that was learnt.
         needs: whether a question asks for several things, where that was learnt; it decides
             instead of the grammar.
+        splitter: divides a question into parts; by default with what metier comes with.
         chains: which experts such questions needed, where past plans taught it.
         asker: asked which pieces of a question are one task, where that is unsure.
     """
@@ -57,6 +53,7 @@ class Planner:
         embedder: Embedder,
         cards: Mapping[str, Card],
         *,
+        splitter: Splitter | None = None,
         outcomes: OutcomeModel | None = None,
         needs: SeveralNeeds | None = None,
         chains: ChainModel | None = None,
@@ -65,6 +62,7 @@ class Planner:
         self._selector = selector
         self._embedder = embedder
         self._cards = cards
+        self._splitter = splitter or LearntSplitter(selector, Lessons())
         self._outcomes = outcomes
         self._needs = needs
         self._chains = chains
@@ -125,7 +123,7 @@ class Planner:
             found, needs = chained(self._chains, asked, self._selector, self._cards, only=experts)
             if found:
                 return self._steps(found, needs)
-        parts = await self._parts(asked if several else asked.uncut(), experts)
+        parts = await self._parts(asked, experts) if several else [self._whole(asked, experts)]
         return self._steps(parts, self._linked(parts))
 
     def _may_be_several(self, asked: Asked) -> bool:
@@ -135,93 +133,61 @@ class Planner:
         return bool(probability >= _SEVERAL_FROM)
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
-        cut = clauses(question)
-        requests = tuple(clause.text for clause in cut) if len(cut) > 1 else ()
+        pieces = self._splitter.pieces(question)
         said = [message.content for message in messages if message.role == "user"]
         follow_up = f"{request_of(said[-1]).text} {question}" if said else None
-        fine = phrases(question)
-        vectors = await embedded(
-            self._embedder,
-            texts_of(question, requests, fine, follow_up),
-            dimension=self._selector.dimension,
-        )
+        texts = [question, *self._splitter.texts(question, pieces)]
+        if follow_up is not None:
+            texts.append(follow_up)
         return Asked(
             question=question,
-            clauses=requests,
-            phrases=fine,
+            pieces=pieces,
             follow_up=follow_up,
-            vectors=vectors,
-            apart=any(clause.apart for clause in cut),
+            vectors=await embedded(self._embedder, texts, dimension=self._selector.dimension),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-        each = [
-            self._part(text, asked.clause_vectors[n : n + 1], experts)
-            for n, text in enumerate(asked.clauses)
-        ]
-        if asked.apart:
-            return each
-        by_clause = merged(each)
-        if len(experts_of(by_clause)) > 2:
-            return by_clause
-        # Around a program the phrases say little: "give it with its imports" is about the program.
-        finely = asked.phrases and not brings_code(asked.question)
-        pull = self._selector.affinity(asked.vectors) if finely else None
-        pair = _pair(pull, asked, experts) if pull is not None else None
-        if pull is not None and pair is not None and pair.probability >= pair.threshold:
-            by_phrase = self._paired(pair, pull, asked, experts)
-            if experts_of(by_phrase) - experts_of(by_clause):
-                return by_phrase
-        if len(by_clause) > 1:
-            return by_clause
-        if self._asker is not None and pair is not None and _unsure(pair):
-            groups = await self._asker(asked.question, asked.phrases)
+        if len(asked.pieces) < 2:
+            return [self._whole(asked, experts)]
+        vectors = asked.vectors if asked.follow_up is None else asked.vectors[:-1]
+        split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
+        parts = merged([self._spanned(span, asked, experts) for span in split.spans])
+        if len(parts) > 1:
+            return parts
+        if self._asker is not None and split.several >= _UNSURE_FROM:
+            groups = await self._asker(asked.question, asked.piece_texts)
             by_model = self._grouped(groups or (), asked, experts)
             if len(by_model) > 1:
                 return by_model
-        whole = self._part(asked.question, asked.vectors[:1], experts)
-        if not whole.choice.fits and asked.follow_up is not None:
-            later = self._part(asked.follow_up, asked.vectors[-1:], experts)
-            whole = Part(text=asked.question, choice=later.choice, vector=later.vector)
-        if not whole.choice.fits and by_clause:
-            return [Part(text=asked.question, choice=by_clause[0].choice, vector=whole.vector)]
+        whole = self._whole(asked, experts)
+        if not whole.choice.fits and parts:
+            return [Part(text=asked.question, choice=parts[0].choice, vector=whole.vector)]
         return [whole]
+
+    def _whole(self, asked: Asked, experts: Collection[str] | None) -> Part:
+        """The question as one part; if nobody fits, by what was asked before, too."""
+        whole = self._part(asked.question, asked.vectors[:1], experts)
+        if whole.choice.fits or asked.follow_up is None:
+            return whole
+        later = self._part(asked.follow_up, asked.vectors[-1:], experts)
+        return Part(text=asked.question, choice=later.choice, vector=later.vector)
+
+    def _spanned(self, span: Span, asked: Asked, experts: Collection[str] | None) -> Part:
+        """A part with the expert that the splitter found for it."""
+        part = self._part(span.text, span.vector, experts)
+        short = len(span.text.split()) < LEAST_WORDS
+        if part.choice.expert != span.expert and (part.choice.fits or short):
+            (ranked,) = self._selector.rank([span.text], span.vector, top=1, only={span.expert})
+            choice = Choice(expert=span.expert, candidates=(*ranked, *part.choice.candidates))
+            part = Part(text=span.text, choice=choice, vector=span.vector)
+        if short:
+            return Part(text=asked.question, choice=part.choice, vector=part.vector)
+        return part
 
     def _part(self, text: str, vector: Vectors, experts: Collection[str] | None) -> Part:
         (ranked,) = self._selector.rank([text], vector, only=experts)
         choice = self._selector.choose(ranked, only=experts)
         return Part(text=text, choice=choice, vector=vector)
-
-    def _paired(
-        self, pair: Pair, pull: Pull, asked: Asked, experts: Collection[str] | None
-    ) -> list[Part]:
-        """A part for each of two experts, or none where one of them leads nowhere."""
-        names, near = pull
-        both = (names[pair.first], names[pair.second])
-        if GENERAL in both or not self._each_leads(both, asked, experts):
-            return []
-        (ranked,) = self._selector.rank([asked.question], asked.vectors[:1], top=2, only=both)
-        found = {candidate.expert: candidate for candidate in ranked}
-        lean = near[1 : 1 + len(asked.pieces), [pair.first, pair.second]]
-        return [
-            Part(
-                text=text,
-                choice=Choice(expert=both[n], candidates=(found[both[n]],)),
-                vector=asked.vectors[:1],
-            )
-            for n, text in shared_out(asked.pieces, lean, asked.question)
-        ]
-
-    def _each_leads(
-        self, both: Sequence[str], asked: Asked, experts: Collection[str] | None
-    ) -> bool:
-        """Whether each of two experts is the best one for some piece of the question, and fits."""
-        pieces = [*asked.clauses, *asked.phrases]
-        ranked = self._selector.rank(
-            pieces, asked.vectors[1 : 1 + len(pieces)], top=1, only=experts
-        )
-        leading = {best.expert for (best, *_) in ranked if best.fit >= self._selector.threshold}
-        return leading.issuperset(both)
 
     def _grouped(
         self,
@@ -229,11 +195,11 @@ class Planner:
         asked: Asked,
         experts: Collection[str] | None,
     ) -> list[Part]:
-        """A part for each group of phrases, where each fits an expert of its own."""
+        """A part for each group of pieces, where each fits an expert of its own."""
         parts = [
             self._part(
-                " ".join(asked.phrases[n] for n in group),
-                unit(asked.phrase_vectors[list(group)].mean(axis=0, keepdims=True)),
+                " ".join(asked.pieces[n].text for n in group),
+                unit(asked.piece_vectors[list(group)].mean(axis=0, keepdims=True)),
                 experts,
             )
             for group in groups
@@ -288,19 +254,3 @@ class Planner:
             return None
         listed = self._cards[chosen.expert].capabilities
         return next((entry for entry in listed if entry.name == chosen.capability), None)
-
-
-def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
-    """The two experts that the phrases of a question pull towards."""
-    names, near = pull
-    allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
-    start = 1 + len(asked.clauses)
-    fine = near[start : start + len(asked.phrases), allowed]
-    pair = pair_of(near[0, allowed], fine, cut=bool(asked.clauses))
-    if pair is None:
-        return None
-    return replace(pair, first=allowed[pair.first], second=allowed[pair.second])
-
-
-def _unsure(pair: Pair) -> bool:
-    return pair.probability >= _UNSURE_FROM * pair.threshold

@@ -41,6 +41,8 @@ _FIT_AT_MOST = 2000
 _FOLDS = 5
 # Beyond an exact search only the capabilities of so many nearest rows are looked at.
 _SHORTLIST = 128
+# Of each of many texts that are looked at together.
+_LEAST_NEAR = 8
 # Where nothing is near, all are equally far, and a hair's breadth is no contrast.
 _LEAST_SPREAD = 0.05
 
@@ -103,6 +105,11 @@ class Selector:
         """Probability below which nobody is chosen."""
         return self._profile.threshold
 
+    @property
+    def experts(self) -> int:
+        """How many experts there are."""
+        return len(self._index.experts)
+
     def rank(
         self,
         texts: Sequence[str],
@@ -129,6 +136,29 @@ class Selector:
                 self._near(query[None]), [text], query[None], top=top, only=only
             )
         ]
+
+    def evidence(
+        self, texts: Sequence[str], queries: Vectors, *, only: Collection[str] | None = None
+    ) -> tuple[tuple[str, ...], Array, Array, Array]:
+        """The experts and their scores, whether somebody fits, and how near the nearest text is.
+
+        Args:
+            queries: the texts' vectors, shape (len(texts), dimension).
+            only: experts that may be chosen.
+
+        Returns:
+            Names, scores of shape (texts, experts), the chance that somebody fits and the
+            similarity to the nearest example or description, both of shape (texts,).
+        """
+        field = self._all or self._near(queries)
+        by_capability, nearness = field.scores(texts, queries)
+        near = np.maximum(nearness.best, nearness.stated).max(axis=1)
+        scores, contrasts = field.by_expert(by_capability)
+        scores = scores - _CANNOT_READ * self._unable(field, texts)
+        fits = probabilities(scores, contrasts, self._profile.fits).max(axis=1)
+        names = field.experts
+        kept = [n for n, name in enumerate(names) if only is None or name in only]
+        return tuple(names[n] for n in kept), scores[:, kept], fits, near
 
     def affinity(self, queries: Vectors) -> tuple[tuple[str, ...], Array]:
         """The experts, and how near each query is to what they state and show.
@@ -216,10 +246,10 @@ class Selector:
             thresholds=own,
         )
 
-    def _near(self, query: Vectors) -> _Field:
-        ids, _ = self._index.nearest(query, _SHORTLIST)
+    def _near(self, queries: Vectors) -> _Field:
+        ids, _ = self._index.nearest(queries, max(_LEAST_NEAR, _SHORTLIST // len(queries)))
         rows = self._index.rows
-        names = {(rows[i].expert, rows[i].capability) for i in ids[0].tolist() if i >= 0}
+        names = {(rows[i].expert, rows[i].capability) for i in ids.ravel().tolist() if i >= 0}
         return _Field(self._index, self._cards, sorted(names), learning=False)
 
     def _ranked(

@@ -1,0 +1,330 @@
+"""Where a question may be cut: at punctuation, line breaks, list marks and joints.
+
+Too many places on purpose: which of them divide one need from another is for the splitter to
+find out. Nothing here knows a verb or a noun of any language.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+# A longer text is a document, and no list of requests.
+MAX_CHARS = 10_000
+# More pieces are not looked at: the weakest places go first.
+MAX_PIECES = 14
+# With so many sentences it tells a story, and is not cut inside of one.
+_STORY = 5
+
+
+class Sign(IntEnum):
+    """What stands between two pieces, the weakest first."""
+
+    NONE = 0
+    JOINT = 1
+    COMMA = 2
+    COLON = 3
+    SENTENCE = 4
+    LINE = 5
+    MARK = 6
+    PARAGRAPH = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch of a question between two places where it may be cut.
+
+    Attributes:
+        start, end: where its words are in the question, joints and marks excluded.
+        sign: what stands before it.
+        joint: whether a word such as "and" or "also" stands before it.
+        asks: whether a question mark ends it.
+    """
+
+    text: str
+    start: int
+    end: int
+    sign: Sign
+    joint: bool = False
+    asks: bool = False
+
+    @property
+    def size(self) -> float:
+        """Its length in words; a character of a script without spaces is half of one."""
+        return size_of(self.text)
+
+
+# Words that join two requests in the most spoken languages. One of them alone proves nothing.
+_JOINTS = (
+    "and also then plus or but first afterwards additionally furthermore moreover besides next "
+    "finally lastly while "
+    "und auch dann außerdem sowie danach anschließend zudem oder aber "
+    "et aussi puis ensuite également ou mais "
+    "y e también luego además después o pero "
+    "também depois além mas "
+    "ed anche poi inoltre "
+    "en ook daarna bovendien maar "
+    "ve ayrıca sonra veya "
+    "oraz także potem "
+    "и также потом затем или а "
+    "और फिर तथा ثم و أيضا 그리고 또한"
+).split()
+_CJK_JOINTS = (
+    "另外|然后|然後|并且|並且|以及|还有|還有|同时|同時|接着|顺便|而且|そして|それから|また、"
+)
+_SPACED = "|".join(sorted(map(re.escape, _JOINTS), key=len, reverse=True))
+_SEPARATOR = re.compile(
+    rf"(?P<paragraph>\n[ \t]*\n\s*)|(?P<line>\n\s*)"
+    r"|(?P<sentence>(?:(?<![ (]\d)(?<![ (][0-3]\d)\.|[.?!…]{2,}|[?!…])[\"'”’)\]]*\s+"
+    r"|[。？！]+[”’」）]*\s*)"
+    r"|(?P<colon>[:;—–]\s+|\s[-–—/|]\s+|[；：]\s*)"
+    r"|(?P<comma>,\s+|[，、]\s*)"
+    rf"|(?P<joint>(?:(?<=\s)|(?<=^))(?:{_SPACED})(?=[\s,:]),?\s*|(?:{_CJK_JOINTS})[，,]?\s*)",
+    re.IGNORECASE,
+)
+_SIGNS = {
+    "paragraph": Sign.PARAGRAPH,
+    "line": Sign.LINE,
+    "sentence": Sign.SENTENCE,
+    "colon": Sign.COLON,
+    "comma": Sign.COMMA,
+    "joint": Sign.JOINT,
+}
+# `1)`, `2.`, `(3)`, `b)`, `-` and `•` at the beginning of a line or of a sentence.
+_MARK = re.compile(
+    r"(?:(?:^|(?<=\n))[ \t]*|(?<=[.:;?!)\]\"'`] ))(?:\(?\d{1,2}[.):]+\s+|[-*•]\s+)", re.MULTILINE
+)
+# What is quoted, in brackets or in code is never cut.
+_WHOLE = re.compile(
+    r"```(?s:.*?)(?:```|\Z)"
+    r"|(?:^|(?<=[:.?!] ))(?:@|from \S+ import |import \w|(?:async )?def \w+\(|class \w+[:(]).*"
+    r"(?:\n(?:[ \t].*|(?:@|from \S+ import |import \w|(?:async )?def \w+\(|class \w+[:(]).*)?)*"
+    r"|`[^`\n]+`|\"[^\"\n]{1,200}\"|“[^“”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^«»\n]{1,200}»"
+    r"|「[^「」\n]*」|(?<!\w)‘[^‘’\n]*’(?!\w)|\([^()\n]{1,200}\)"
+    r"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)",
+    re.MULTILINE,
+)
+_OPTION = re.compile(r"(?:(?<=\s)|^)\(?([A-Ja-j])[.):]\s+", re.MULTILINE)
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def size_of(text: str) -> float:
+    """The length of a text in words; a character of a script without spaces is half of one."""
+    dense = len(_CJK.findall(text))
+    return len(_CJK.sub(" ", text).split()) + dense / 2
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in lower case."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+class Openings:
+    """Which words begin a request, and which end one, counted in examples.
+
+    Args:
+        texts: requests, each whole.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._first: Counter[str] = Counter()
+        self._last: Counter[str] = Counter()
+        self._all: Counter[str] = Counter()
+        for text in texts:
+            if words := words_of(text):
+                self._first[words[0]] += 1
+                self._last[words[-1]] += 1
+                self._all.update(words)
+
+    def begins(self, text: str) -> float:
+        """How much more often than not the first word of a text begins a request: 0 to 1."""
+        words = words_of(text)
+        return self._share(self._first, words[0]) if words else 0.0
+
+    def ends(self, text: str) -> float:
+        """How often the last word of a text ends a request: 0 to 1."""
+        words = words_of(text)
+        return self._share(self._last, words[-1]) if words else 0.0
+
+    def _share(self, counts: Counter[str], word: str) -> float:
+        # Laplace's rule: of a word that was never seen nothing is known.
+        return (counts[word] + 1.0) / (self._all[word] + 2.0)
+
+    def may_begin(self, word: str) -> bool:
+        """Whether a request may begin with a word although nothing stands before it."""
+        return self._first[word] >= 2 and self._share(self._first, word) >= 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A separator: what stands between two pieces."""
+
+    start: int
+    end: int
+    sign: Sign
+    joint: bool
+
+
+def cut(question: str, openings: Openings, *, most: int = MAX_PIECES) -> tuple[Piece, ...]:
+    """The pieces of a question, in order; one that cannot be cut is one piece.
+
+    Code, quotations and brackets are never cut, nor are the options of an exam question, nor a text
+    of more than 10,000 characters.
+    """
+    if len(question) > MAX_CHARS:
+        return _pieces(question, [])
+    cuts = _merged(sorted(_found(question, openings), key=lambda each: each.start))
+    cuts = _telling(question, cuts)
+    sentences = [each for each in cuts if each.sign >= Sign.SENTENCE]
+    if len(sentences) >= _STORY:
+        cuts = sentences
+    while len(cuts) >= most:
+        weakest = min(cuts, key=_strength(question, openings))
+        cuts.remove(weakest)
+    return _pieces(question, cuts)
+
+
+def _found(question: str, openings: Openings) -> Iterator[_Cut]:
+    """Every separator that is not inside of something whole."""
+    whole = [match.span() for match in _WHOLE.finditer(question)]
+    options = list(_options(question))
+    starts = [start for start, _ in whole]
+
+    def inside(start: int, end: int) -> bool:
+        n = bisect_right(starts, start) - 1
+        within = n >= 0 and start < whole[n][1]
+        return within or any(start < last and end > first for first, last in options)
+
+    for match in _SEPARATOR.finditer(question):
+        kind = match.lastgroup or "joint"
+        if not inside(*match.span()):
+            yield _Cut(match.start(), match.end(), _SIGNS[kind], kind == "joint")
+    for match in _MARK.finditer(question):
+        if not inside(match.start(), match.end()):
+            yield _Cut(match.start(), match.end(), Sign.MARK, joint=False)
+    for match in re.finditer(r"(?<=\w)[ \t]+(?=(\w+))", question):
+        if openings.may_begin(match[1].lower()) and not inside(*match.span()):
+            yield _Cut(match.start(), match.end(), Sign.NONE, joint=False)
+    for start, end in whole:
+        # A program is a paragraph of its own.
+        if "\n" in question[start:end]:
+            yield _Cut(start, start, Sign.LINE, joint=False)
+            yield _Cut(end, end, Sign.PARAGRAPH, joint=False)
+
+
+def _options(question: str) -> Iterator[tuple[int, int]]:
+    """From before the first to the end of the last option of each exam question."""
+    run: list[re.Match[str]] = []
+    for match in [*_OPTION.finditer(question), None]:
+        if match is not None and _is_next(run, match):
+            run.append(match)
+            continue
+        if len(run) > 1:
+            yield max(0, run[0].start() - 1), _end_of_option(question, run)
+        run = [match] if match is not None and match[1].upper() == "A" else []
+
+
+def _is_next(run: Sequence[re.Match[str]], match: re.Match[str]) -> bool:
+    return bool(run) and ord(match[1]) == ord(run[-1][1]) + 1
+
+
+def _end_of_option(question: str, run: Sequence[re.Match[str]]) -> int:
+    """Where the last option ends: with its line or, if all are in one line, with its sentence."""
+    line = question.find("\n", run[-1].end())
+    end = line if line >= 0 else len(question)
+    if "\n" not in question[run[0].start() : run[-1].start()]:
+        stop = re.compile(r"[.?!;]\s").search(question, run[-1].end(), end)
+        end = stop.start() if stop is not None else end
+    return end
+
+
+def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
+    """Separators that touch are one, as strong as the strongest of them."""
+    found: list[_Cut] = []
+    for each in cuts:
+        if found and each.start <= found[-1].end:
+            last = found[-1]
+            found[-1] = _Cut(
+                last.start,
+                max(last.end, each.end),
+                max(last.sign, each.sign),
+                last.joint or each.joint,
+            )
+        else:
+            found.append(each)
+    return found
+
+
+def _telling(question: str, cuts: Sequence[_Cut]) -> list[_Cut]:
+    """Without cuts that leave a piece without a word: `415` in a list of numbers is no request."""
+    found: list[_Cut] = []
+    last = 0
+    for n, each in enumerate(cuts):
+        end = cuts[n + 1].start if n + 1 < len(cuts) else len(question)
+        if _has_word(question[last : each.start]) and _has_word(question[each.end : end]):
+            found.append(each)
+            last = each.end
+        elif not _has_word(question[last : each.start]) and not found:
+            # A mark or a joint before the first word.
+            last = each.end
+    return found
+
+
+def _has_word(text: str) -> bool:
+    return any(len(word) > 1 and not word.isdigit() for word in _WORD.findall(text)) or bool(
+        _CJK.search(text)
+    )
+
+
+def _strength(question: str, openings: Openings) -> Callable[[_Cut], float]:
+    def strength(each: _Cut) -> float:
+        return each.sign + openings.begins(question[each.end : each.end + 40]) + each.joint
+
+    return strength
+
+
+def _pieces(question: str, cuts: Sequence[_Cut]) -> tuple[Piece, ...]:
+    starts = [0, *(each.end for each in cuts)]
+    ends = [*(each.start for each in cuts), len(question)]
+    signs = [(Sign.NONE, False), *((each.sign, each.joint) for each in cuts)]
+    found = [
+        _piece(question, start, end, sign, joint)
+        for start, end, (sign, joint) in zip(starts, ends, signs, strict=True)
+    ]
+    return tuple(piece for piece in found if piece.text)
+
+
+def _piece(question: str, start: int, end: int, sign: Sign, joint: bool) -> Piece:
+    body = question[start:end]
+    start += len(body) - len(body.lstrip())
+    text = body.strip()
+    rest = question[end : end + 2]
+    # The mark that ends a sentence is the piece's own.
+    marks = re.match(r"[.?!…。？！]+", rest)
+    if marks is not None:
+        text += marks[0]
+    return Piece(
+        text=text,
+        start=start,
+        end=start + len(text),
+        sign=sign,
+        joint=joint,
+        # A program that is brought along is there to be worked on.
+        asks=text.endswith(("?", "？", "```")) or "\n    " in text,
+    )
+
+
+def longer(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    """The sentences and paragraphs of several pieces, by their first and last piece."""
+    found: dict[tuple[int, int], None] = {}
+    for sign in (Sign.SENTENCE, Sign.LINE):
+        starts = [n for n, piece in enumerate(pieces) if n == 0 or piece.sign >= sign]
+        for start, end in zip(starts, [*starts[1:], len(pieces)], strict=True):
+            if 1 < end - start < len(pieces):
+                found[start, end - 1] = None
+    return list(found)

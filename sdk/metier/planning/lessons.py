@@ -1,0 +1,266 @@
+"""What the cards' own examples teach about splitting, learnt once for an index and kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from metier.experts.card import Card
+from metier.learning.artefacts import Packed
+from metier.learning.profiles import Profile
+from metier.models.embedder import Embedder, Vectors, unit
+from metier.models.vector_checks import embedded
+from metier.planning.cutting import Openings, Piece, cut
+from metier.planning.fillers import FILLERS
+from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
+from metier.planning.joining import Joined, joined
+from metier.planning.observing import log_probabilities, observed, texts_of
+from metier.planning.segmenting import FEATURES, NOBODY, Array, Segment, features, learnt
+from metier.planning.selecting import Selector
+
+_LEARN_AT_LEAST = 40
+_HELD_OUT = 3
+_EXAMPLES_AT_MOST = 300
+_OPENINGS_AT_MOST = 20_000
+_JOINED = 300
+# The fewer experts there are, the broader they are, and the less are joined examples like what
+# people ask together: how much the shipped weights count, in questions, falls with the cube of
+# their number.
+_TRUST = 256_000.0
+_LEAST_TRUST = 20.0
+_WEIGHTS: Mapping[str, float] = {
+    "span": 0.9,
+    "mean": 0.4,
+    "asked": 1.5,
+    "told": 0.1,
+    "segment": -0.8,
+    "short": -0.9,
+    "unasked": -1.6,
+    "nobody": -1.9,
+    "nobody_like_filler": 5.0,
+    "nobody_size": -0.7,
+    "nobody_fit": -1.0,
+    "nobody_asks": -1.0,
+    "sign_none": -1.0,
+    "sign_line": 0.7,
+    "sign_mark": 1.0,
+    "sign_paragraph": 1.0,
+    "joint": 0.5,
+    "asks": 0.4,
+    "begins": 0.5,
+    "ends": 0.5,
+}
+PRIOR = np.array([_WEIGHTS.get(name, 0.0) for name in FEATURES])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lessons:
+    """What the examples of one index teach about splitting.
+
+    Attributes:
+        weights: of the features of a segment.
+        scale: what makes the selector's scores the logarithms of probabilities.
+        fillers: vectors of texts that ask for nothing, shape (texts, dimension).
+    """
+
+    fillers: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    weights: Array = field(default_factory=lambda: PRIOR)
+    scale: float = 4.0
+    openings: Openings = field(default_factory=Openings)
+    learnt_from: int = 0
+
+    name: ClassVar[str] = "splitting"
+    teaches: ClassVar[str] = "where a request of several needs is cut, and for whom"
+    # Another one if the order of the features changes, too.
+    version: ClassVar[int] = 1
+
+    def packed(self) -> Packed:
+        """What to save; the openings come from the cards again."""
+        data = {"scale": self.scale, "learnt_from": self.learnt_from}
+        return Packed(data=data, arrays={"fillers": self.fillers, "weights": self.weights})
+
+    @classmethod
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
+
+        Raises:
+            ValueError, KeyError: it is not whole.
+        """
+        if packed.arrays["weights"].shape != PRIOR.shape:
+            raise ValueError("these weights are of other features")
+        return cls(
+            fillers=packed.arrays["fillers"],
+            weights=packed.arrays["weights"],
+            scale=float(packed.data["scale"]),
+            learnt_from=int(packed.data["learnt_from"]),
+        )
+
+    def with_openings(self, cards: Mapping[str, Card]) -> Self:
+        """The same, with the words by which the cards' examples begin."""
+        return replace(self, openings=Openings(_examples(cards)))
+
+
+def _examples(cards: Mapping[str, Card]) -> list[str]:
+    """Every example; of very many an even selection."""
+    found = [
+        text for card in cards.values() for entry in card.capabilities for text in entry.examples
+    ]
+    return found[:: max(1, len(found) // _OPENINGS_AT_MOST)]
+
+
+async def lessons_of(
+    index: CapabilityIndex,
+    cards: Mapping[str, Card],
+    profile: Profile,
+    embedder: Embedder,
+    *,
+    seed: int = 0,
+) -> Lessons:
+    """What the cards' own examples teach, joined in many ways.
+
+    A third of the examples is joined, and judged by a selector that knows only the others. With too
+    few examples the weights that metier comes with are kept.
+    """
+    every = _examples(cards)
+    fillers = await embedded(embedder, FILLERS)
+    base = Lessons(fillers=fillers, openings=Openings(every))
+    if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
+        return base
+    held, kept = _divided(cards)
+    if sum(1 for texts in held.values() if texts) < 2:
+        return base
+    selector = Selector(_shrunk(index, kept), kept, profile)
+    lessons = Lessons(
+        fillers=fillers,
+        openings=Openings(_examples(kept)),
+    )
+    made = joined(held, _JOINED, seed=seed)
+    return await _taught(base, lessons, selector, made, embedder)
+
+
+async def _taught(
+    base: Lessons,
+    lessons: Lessons,
+    selector: Selector,
+    made: Sequence[Joined],
+    embedder: Embedder,
+) -> Lessons:
+    cuts = [cut(each.text, lessons.openings) for each in made]
+    rights = [_right(each, pieces) for each, pieces in zip(made, cuts, strict=True)]
+    asked = [
+        (each, pieces, right)
+        for each, pieces, right in zip(made, cuts, rights, strict=True)
+        if right is not None
+    ]
+    texts = [texts_of(each.text, pieces) or [pieces[0].text] for each, pieces, _ in asked]
+    wanted = list(dict.fromkeys(text for mine in texts for text in mine))
+    vectors = dict(zip(wanted, await embedded(embedder, wanted), strict=True))
+    scale = _scale(selector, asked, vectors)
+    questions: list[tuple[Array, list[Segment]]] = []
+    for (each, pieces, right), mine in zip(asked, texts, strict=True):
+        own = np.array([vectors[text] for text in mine])
+        sizes = np.array([piece.size for piece in pieces])
+        # Not worth embedding: the whole of a joined request is right for nobody.
+        whole = unit((own[: len(pieces)] * sizes[:, None]).sum(axis=0, keepdims=True))
+        names, seen = observed(
+            selector,
+            each.text,
+            pieces,
+            np.concatenate([whole, own]),
+            scale=scale,
+            fillers=lessons.fillers,
+            openings=lessons.openings,
+            also=[name for _, _, name in right if name is not None],
+        )
+        segments = [
+            Segment(start=start, end=end, expert=NOBODY if name is None else names.index(name))
+            for start, end, name in right
+        ]
+        questions.append((features(seen), segments))
+    return replace(
+        base,
+        weights=learnt(questions, PRIOR, trust=max(_LEAST_TRUST, _TRUST / selector.experts**3)),
+        scale=scale,
+        learnt_from=len(questions),
+    )
+
+
+def _scale(
+    selector: Selector,
+    asked: Sequence[tuple[Joined, Sequence[Piece], Sequence[tuple[int, int, str | None]]]],
+    vectors: Mapping[str, Vectors],
+) -> float:
+    """The scale under which the right experts of whole parts are the most likely."""
+    texts: list[str] = []
+    rows: list[Vectors] = []
+    owners: list[str] = []
+    for _, pieces, right in asked:
+        for start, end, name in right:
+            if name is not None and end == start + 1:
+                texts.append(pieces[start].text)
+                rows.append(vectors[pieces[start].text])
+                owners.append(name)
+    if not texts:
+        return Lessons().scale
+    names, scores, _, _ = selector.evidence(texts, np.array(rows))
+    mine = np.array([names.index(name) for name in owners])
+    places = np.arange(len(mine))
+    scales = 2.0 ** np.arange(0, 6.1, 0.5)
+    gains = [float(log_probabilities(scale * scores)[places, mine].mean()) for scale in scales]
+    return float(scales[int(np.argmax(gains))])
+
+
+def _right(each: Joined, pieces: Sequence[Piece]) -> list[tuple[int, int, str | None]] | None:
+    """The right segments of a joined request; None where a piece lies in two of its parts."""
+    found: list[tuple[int, int, str | None]] = []
+    at = 0
+    for region in each.regions:
+        start = at
+        while at < len(pieces) and pieces[at].start < region.end:
+            if pieces[at].end > region.end + 1:
+                return None
+            at += 1
+        if at > start:
+            found.append((start, at, region.expert))
+    return found if at == len(pieces) and found else None
+
+
+def _divided(cards: Mapping[str, Card]) -> tuple[dict[str, list[str]], dict[str, Card]]:
+    """A third of the examples of each expert, and the cards with the others."""
+    held: dict[str, list[str]] = defaultdict(list)
+    kept: dict[str, Card] = {}
+    total = sum(len(entry.examples) for card in cards.values() for entry in card.capabilities)
+    step = max(_HELD_OUT, -(-total // _EXAMPLES_AT_MOST))
+    for name, card in cards.items():
+        capabilities = []
+        for entry in card.capabilities:
+            out = [text for n, text in enumerate(entry.examples) if n % step == step - 1]
+            held[name] += out
+            capabilities.append(
+                entry.model_copy(
+                    update={"examples": tuple(t for t in entry.examples if t not in out)}
+                )
+            )
+        kept[name] = card.model_copy(update={"capabilities": tuple(capabilities)})
+    return held, kept
+
+
+def _shrunk(index: CapabilityIndex, cards: Mapping[str, Card]) -> CapabilityIndex:
+    """The index of the cards with fewer examples, from the vectors that are there."""
+    ids = {
+        (index.rows[i].expert, index.rows[i].capability, index.rows[i].kind, index.rows[i].text): i
+        for mine in index.capabilities.values()
+        for i in mine
+    }
+    found = CapabilityIndex(index.embedder_id, index.dimension)
+    wanted = [
+        ids[row.expert, row.capability, row.kind, row.text]
+        for card in cards.values()
+        for row in rows_of(card)
+    ]
+    found.add_all(list(cards.values()), index.vectors(np.array(wanted, dtype=np.int64)))
+    return found

@@ -1,0 +1,124 @@
+"""What is known of the pieces of a question: who fits them, and what stands between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from metier.models.embedder import Vectors, unit
+from metier.planning.cutting import Openings, Piece, longer
+from metier.planning.segmenting import Array, Observed
+from metier.planning.selecting import Selector
+
+# Of each stretch and of each piece the best few experts are looked at.
+_BEST = 3
+
+
+def text_of(question: str, pieces: Sequence[Piece], numbers: Sequence[int]) -> str:
+    """The words of neighbouring pieces as they stand in the question."""
+    return question[pieces[numbers[0]].start : pieces[numbers[-1]].end]
+
+
+def texts_of(question: str, pieces: Sequence[Piece]) -> list[str]:
+    """The pieces of a question, and its sentences and paragraphs that have several."""
+    if len(pieces) < 2:
+        return []
+    longest = [text_of(question, pieces, range(i, j + 1)) for i, j in longer(pieces)]
+    return [*(piece.text for piece in pieces), *longest]
+
+
+def vector_of(pieces: Sequence[Piece], vectors: Vectors, numbers: Sequence[int]) -> Vectors:
+    """Of neighbouring pieces: their own if they were embedded together, else the mean of theirs."""
+    if len(numbers) == len(pieces):
+        return vectors[:1]
+    whole = longer(pieces)
+    if (numbers[0], numbers[-1]) in whole:
+        return vectors[[1 + len(pieces) + whole.index((numbers[0], numbers[-1]))]]
+    sizes = np.array([pieces[n].size for n in numbers])
+    return unit((vectors[[n + 1 for n in numbers]] * sizes[:, None]).sum(axis=0, keepdims=True))
+
+
+def observed(
+    selector: Selector,
+    question: str,
+    pieces: Sequence[Piece],
+    vectors: Vectors,
+    *,
+    scale: float,
+    fillers: Vectors,
+    openings: Openings,
+    only: Collection[str] | None = None,
+    also: Collection[str] = (),
+) -> tuple[tuple[str, ...], Observed]:
+    """The experts that come into question, and what is known of the pieces.
+
+    Args:
+        vectors: of the question and of its `texts_of`, shape (1 + texts, dimension).
+        scale: what makes the selector's scores the logarithms of probabilities.
+        fillers: vectors of texts that ask for nothing, shape (texts, dimension).
+        only: experts that may be chosen.
+        also: experts that come into question however unlikely they are.
+    """
+    count = len(pieces)
+    stretches = [(i, j) for i in range(count) for j in range(i, count)]
+    texts = [text_of(question, pieces, range(i, j + 1)) for i, j in stretches]
+    means = np.concatenate([vector_of(pieces, vectors, range(i, j + 1)) for i, j in stretches])
+    names, scores, fits, near = selector.evidence(texts, means, only=only)
+    logs = log_probabilities(scale * scores)
+    kept = _candidates(logs, [names.index(name) for name in also])
+    spans = np.full((count, count, len(kept)), -np.inf)
+    fit = np.zeros((count, count))
+    rows, columns = np.array(stretches).T
+    spans[rows, columns] = logs[:, kept]
+    fit[rows, columns] = fits
+    single = [n for n, (i, j) in enumerate(stretches) if i == j]
+    seen = Observed(
+        sizes=np.array([max(0.5, piece.size) for piece in pieces]),
+        pieces=spans[np.arange(count), np.arange(count)],
+        spans=spans,
+        fits=fit,
+        fillers=_likeness(vectors[1 : 1 + count], fillers) - near[single],
+        signs=np.array([piece.sign for piece in pieces], dtype=np.int64),
+        asking=_asking(pieces, openings),
+        before=_before(pieces, vectors[1:], openings),
+    )
+    return tuple(names[n] for n in kept), seen
+
+
+def _likeness(vectors: Vectors, fillers: Vectors) -> Array:
+    if not len(fillers):
+        return np.zeros(len(vectors))
+    return (vectors @ fillers.T).max(axis=1).astype(np.float64)
+
+
+def _asking(pieces: Sequence[Piece], openings: Openings) -> Array:
+    """How likely each piece asks; beside question marks, one that has none does so less."""
+    begins = np.array([openings.begins(piece.text) for piece in pieces])
+    asks = np.array([piece.asks for piece in pieces])
+    return np.where(asks, 1.0, 0.5 * begins**2 if asks.any() else begins)
+
+
+def _before(pieces: Sequence[Piece], vectors: Vectors, openings: Openings) -> Array:
+    found = np.zeros((len(pieces), 5))
+    for n in range(1, len(pieces)):
+        found[n] = (
+            pieces[n].joint,
+            pieces[n - 1].asks,
+            openings.begins(pieces[n].text),
+            openings.ends(pieces[n - 1].text),
+            vectors[n - 1] @ vectors[n],
+        )
+    return found
+
+
+def log_probabilities(scores: Array) -> Array:
+    """Log-softmax over the experts, shape (texts, experts)."""
+    top = scores - scores.max(axis=1, keepdims=True)
+    return top - np.log(np.exp(top).sum(axis=1, keepdims=True))
+
+
+def _candidates(logs: Array, also: Sequence[int]) -> list[int]:
+    best = min(_BEST, logs.shape[1])
+    found = set(np.argpartition(-logs, best - 1, axis=1)[:, :best].ravel().tolist())
+    return sorted(found | set(also))

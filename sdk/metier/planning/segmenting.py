@@ -1,0 +1,242 @@
+"""The best segmentation of a question: a semi-Markov model over its pieces.
+
+A segmentation's score is the sum of the scores of its segments, each a weighted sum of features:
+how well the segment and each of its pieces fit the segment's expert, what stands at its beginning,
+its length. The best one is found by dynamic programming; the weights are those under which the
+right segmentations of joined examples are the most likely (Sarawagi and Cohen 2004, "Semi-Markov
+conditional random fields", sections 2 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.planning.cutting import Sign
+
+Array = npt.NDArray[np.float64]
+
+# A segment of no expert's: a greeting, an announcement, an aside.
+NOBODY = -1
+# Log-probabilities are not believed below it.
+_FLOOR = -4.0
+# A piece of so many words counts in full.
+_FULL_SIZE = 8.0
+_TOLD_SHARE = 0.2
+FEATURES = (
+    "span",
+    "mean",
+    "asked",
+    "told",
+    "segment",
+    "short",
+    "alone",
+    "unasked",
+    "nobody",
+    "nobody_like_filler",
+    "nobody_size",
+    "nobody_fit",
+    "nobody_asks",
+    *(f"sign_{sign.name.lower()}" for sign in Sign),
+    "joint",
+    "asks",
+    "begins",
+    "ends",
+    "likeness",
+)
+_N = {name: n for n, name in enumerate(FEATURES)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What is known of the pieces of a question.
+
+    Attributes:
+        sizes: words of each piece, shape (pieces,).
+        pieces: log-probability of each expert for each piece, shape (pieces, experts).
+        spans: the same for each stretch from piece i to piece j, shape (pieces, pieces, experts).
+        fits: how likely it is that somebody fits a stretch, shape (pieces, pieces).
+        fillers: how much nearer each piece is to a text that asks for nothing than to any card,
+            shape (pieces,).
+        asking: how likely each piece asks for something, by its mark and its first word; the
+            others tell what the request is about. Shape (pieces,).
+        signs: what stands before each piece, shape (pieces,).
+        before: joint, asks, begins, ends and likeness at the place before each piece,
+            shape (pieces, 5).
+    """
+
+    sizes: Array
+    pieces: Array
+    spans: Array
+    fits: Array
+    fillers: Array
+    asking: Array
+    signs: npt.NDArray[np.int64]
+    before: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Neighbouring pieces, from `start` up to but without `end`, and whose they are."""
+
+    start: int
+    end: int
+    expert: int
+
+
+def features(seen: Observed) -> Array:
+    """Of each stretch with each expert, and with nobody as the last; shape (i, j, expert, feature).
+
+    What ends before it begins has no meaning.
+    """
+    count, experts = seen.pieces.shape
+    found = np.zeros((count, count, experts + 1, len(FEATURES)))
+    pieces = np.maximum(seen.pieces, _FLOOR)
+    weight = np.minimum(seen.sizes, _FULL_SIZE) / _FULL_SIZE
+    # What is asked tells more than what is told before it.
+    share = seen.sizes * (_TOLD_SHARE + seen.asking)
+    sums = np.vstack([np.zeros(experts), np.cumsum(pieces * share[:, None], axis=0)])
+    shares = np.concatenate([[0.0], np.cumsum(share)])
+    asked, told = (
+        np.vstack([np.zeros(experts), np.cumsum(pieces * (weight * share)[:, None], axis=0)])
+        for share in (seen.asking, 1 - seen.asking)
+    )
+    length = np.concatenate([[0.0], np.cumsum(seen.sizes)])
+    like = np.concatenate([[0.0], np.cumsum(seen.fillers * seen.sizes)])
+    for i in range(count):
+        ends = np.arange(i, count)
+        size = length[ends + 1] - length[i]
+        mine = found[i, i:]
+        mine[:, :experts, _N["span"]] = np.maximum(seen.spans[i, i:], _FLOOR)
+        mine[:, :experts, _N["mean"]] = (sums[ends + 1] - sums[i]) / (shares[ends + 1] - shares[i])[
+            :, None
+        ]
+        mine[:, :experts, _N["asked"]] = asked[ends + 1] - asked[i]
+        mine[:, :experts, _N["told"]] = told[ends + 1] - told[i]
+        asks = np.maximum.accumulate(seen.asking[i:])
+        mine[:, :experts, _N["unasked"]] = (1 - asks)[:, None]
+        mine[:, :experts, _N["segment"]] = 1.0
+        mine[:, :experts, _N["short"]] = (1 / (1 + size))[:, None]
+        nobody = mine[:, experts]
+        nobody[:, _N["nobody"]] = 1.0
+        nobody[:, _N["nobody_like_filler"]] = (like[ends + 1] - like[i]) / size
+        nobody[:, _N["nobody_size"]] = np.log1p(size)
+        nobody[:, _N["nobody_fit"]] = seen.fits[i, i:]
+        nobody[:, _N["nobody_asks"]] = asks
+        if i == 0:
+            mine[-1, :, _N["alone"]] = 1.0
+            continue
+        mine[:, :, _N[f"sign_{Sign(int(seen.signs[i])).name.lower()}"]] = 1.0
+        mine[:, :, _N["joint"] : _N["joint"] + 5] = seen.before[i]
+    return found
+
+
+def best(found: Array, weights: Array) -> tuple[list[Segment], float]:
+    """The best segmentation, and the probability that it has more than one segment of experts.
+
+    Args:
+        found: `features` of a question.
+    """
+    scores = _scores(found, weights)
+    count, experts = scores.shape[0], scores.shape[2] - 1
+    top = scores.argmax(axis=2)
+    value = np.take_along_axis(scores, top[:, :, None], axis=2)[:, :, 0]
+    reached = np.full(count + 1, -np.inf)
+    reached[0] = 0.0
+    came = np.zeros(count + 1, dtype=np.int64)
+    for end in range(1, count + 1):
+        tried = reached[:end] + value[:end, end - 1]
+        came[end] = int(tried.argmax())
+        reached[end] = tried[came[end]]
+    segments: list[Segment] = []
+    end = count
+    while end > 0:
+        start = int(came[end])
+        expert = int(top[start, end - 1])
+        segments.append(
+            Segment(start=start, end=end, expert=NOBODY if expert == experts else expert)
+        )
+        end = start
+    forward = _forward(_log_sum(scores))
+    whole = float(_log_sum(scores)[0, count - 1] - forward[-1])
+    return segments[::-1], 1.0 - float(np.exp(min(0.0, whole)))
+
+
+def _scores(found: Array, weights: Array) -> Array:
+    count = found.shape[0]
+    scores = found @ weights
+    scores[np.tril_indices(count, -1)] = -np.inf
+    return scores
+
+
+def _log_sum(scores: Array) -> Array:
+    top = scores.max(axis=-1)
+    safe = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return safe + np.log(np.exp(scores - safe[..., None]).sum(axis=-1))
+
+
+def _forward(stretches: Array) -> Array:
+    """Log-sums over all segmentations up to each place."""
+    count = len(stretches)
+    found = np.full(count + 1, -np.inf)
+    found[0] = 0.0
+    for end in range(1, count + 1):
+        found[end] = np.logaddexp.reduce(found[:end] + stretches[:end, end - 1])
+    return found
+
+
+def _backward(stretches: Array) -> Array:
+    count = len(stretches)
+    found = np.full(count + 1, -np.inf)
+    found[count] = 0.0
+    for start in range(count - 1, -1, -1):
+        found[start] = np.logaddexp.reduce(stretches[start, start:] + found[start + 1 :])
+    return found
+
+
+def learnt(
+    questions: Sequence[tuple[Array, Sequence[Segment]]],
+    prior: Array,
+    *,
+    trust: float = 20.0,
+    rounds: int = 120,
+) -> Array:
+    """The weights under which the right segmentations are the most likely.
+
+    Args:
+        questions: `features` of each, and its right segmentation.
+        prior: weights that are kept where nothing speaks against them.
+        trust: how much the prior counts, in questions.
+    """
+    weights = prior.copy()
+    right = sum((_sum(found, segments) for found, segments in questions), np.zeros(len(prior)))
+    moment, velocity = np.zeros(len(prior)), np.zeros(len(prior))
+    for step in range(1, rounds + 1):
+        expected = sum((_expected(found, weights) for found, _ in questions), np.zeros(len(prior)))
+        slope = (right - expected - trust * 0.1 * (weights - prior)) / len(questions)
+        # Adam (Kingma and Ba 2015, algorithm 1): the features differ much in size.
+        moment = 0.9 * moment + 0.1 * slope
+        velocity = 0.99 * velocity + 0.01 * slope**2
+        pace = 0.15 * (1 - 0.9 * step / rounds)
+        weights = weights + pace * (moment / (1 - 0.9**step)) / (
+            np.sqrt(velocity / (1 - 0.99**step)) + 1e-8
+        )
+    return weights
+
+
+def _sum(found: Array, segments: Sequence[Segment]) -> Array:
+    return np.sum([found[each.start, each.end - 1, each.expert] for each in segments], axis=0)
+
+
+def _expected(found: Array, weights: Array) -> Array:
+    """The expected features under the model."""
+    scores = _scores(found, weights)
+    stretches = _log_sum(scores)
+    forward, backward = _forward(stretches), _backward(stretches)
+    count = len(stretches)
+    chance = scores + forward[:count, None, None] + backward[None, 1:, None] - forward[-1]
+    return np.einsum("ije,ijef->f", np.exp(np.minimum(chance, 0.0)), found, optimize=True)

@@ -1,0 +1,50 @@
+"""Where a question may be cut, in any language."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier.planning.cutting import MAX_PIECES, Openings, Sign, cut
+
+NOTHING = Openings()
+
+
+def texts(question: str, openings: Openings = NOTHING) -> list[str]:
+    return [piece.text for piece in cut(question, openings)]
+
+
+@pytest.mark.parametrize(
+    ("question", "pieces"),
+    [
+        ("What is 2 + 2? Who was Kant?", ["What is 2 + 2?", "Who was Kant?"]),
+        ("add it up and then plot it", ["add it up", "plot it"]),
+        ("Wer war Kant und was ist 5 mal 7?", ["Wer war Kant", "was ist 5 mal 7?"]),
+        ("感冒有什么症状？另外，15 的阶乘是多少？", ["感冒有什么症状？", "15 的阶乘是多少？"]),
+        ("1) who was Kant\n2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
+        ("the average of 320, 415 and 505", ["the average of 320, 415 and 505"]),
+        ("explain 'this and that'", ["explain 'this and that'"]),
+    ],
+)
+def test_a_question_is_cut_at_marks_and_joints(question: str, pieces: list[str]) -> None:
+    assert texts(question) == pieces
+
+
+def test_the_options_of_an_exam_question_stay_with_it_and_what_follows_does_not() -> None:
+    exam = "Which drug is it?\nA) aspirin, and no other\nB) ibuprofen; or both"
+    assert texts(f"{exam}\n\nWho was Kant?") == [exam, "Who was Kant?"]
+
+
+def test_a_program_with_its_docstring_is_one_piece() -> None:
+    stub = 'def add(a, b):\n    """Add, and return. Fast?"""\n\n    return a + b'
+    assert texts(f"Who was Kant?\n{stub}") == ["Who was Kant?", stub]
+
+
+def test_words_that_begin_examples_may_begin_a_piece_without_any_mark() -> None:
+    openings = Openings(["play jazz", "play some rock", "will it rain"])
+    assert texts("will it rain play jazz", openings) == ["will it rain", "play jazz"]
+
+
+def test_of_too_many_places_the_weakest_go_first() -> None:
+    found = cut("\n\n".join(["one thing, another thing"] * MAX_PIECES), NOTHING)
+    assert len(found) == MAX_PIECES
+    assert {piece.sign for piece in found[1:]} == {Sign.PARAGRAPH}

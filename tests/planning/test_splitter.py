@@ -1,0 +1,96 @@
+"""Dividing a question between experts, with an embedder that hashes words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metier import Card
+from metier.experts.card import Capability
+from metier.learning.profiles import Profile
+from metier.planning.index import CapabilityIndex, synchronised
+from metier.planning.lessons import PRIOR, Lessons, lessons_of
+from metier.planning.segmenting import FEATURES, Segment, best, learnt
+from metier.planning.selecting import Selector
+from metier.planning.splitter import LearntSplitter
+from metier.testing import FixedEmbedder
+
+pytestmark = pytest.mark.anyio
+
+WORDS = {
+    "music": "play the jazz album song",
+    "weather": "will it rain snow storm",
+    "food": "cook the soup bread dinner",
+}
+
+
+def cards(count: int = 20) -> dict[str, Card]:
+    found: dict[str, Card] = {}
+    for name, words in WORDS.items():
+        first, *rest = words.split()
+        examples = tuple(
+            f"{first} {rest[n % len(rest)]} {rest[(n + 1) % len(rest)]} {n}" for n in range(count)
+        )
+        capability = Capability(name="all", description=words, examples=examples)
+        found[name] = Card(id=name, description=name, capabilities=(capability,))
+    return found
+
+
+async def split_by(lessons: Lessons, index: CapabilityIndex, question: str) -> list[str]:
+    selector = Selector(index, cards())
+    splitter = LearntSplitter(selector, lessons)
+    pieces = splitter.pieces(question)
+    vectors = await FixedEmbedder().embed([question, *splitter.texts(question, pieces)])
+    return [span.expert for span in splitter.split(question, pieces, vectors).spans]
+
+
+async def test_parts_of_different_experts_are_divided_whatever_joins_them() -> None:
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards().values(), embedder)
+    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    assert lessons.learnt_from > 0
+    for question in (
+        "play the jazz album and will it rain snow",
+        "play the jazz album\nwill it rain snow",
+        "play the jazz album, und will it rain snow",
+        "1. play the jazz album\n2. will it rain snow",
+    ):
+        assert await split_by(lessons, index, question) == ["music", "weather"]
+
+
+async def test_parts_of_one_expert_are_one_part() -> None:
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards().values(), embedder)
+    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    assert await split_by(lessons, index, "play the jazz album and play the jazz song") == ["music"]
+
+
+async def test_too_few_examples_teach_nothing() -> None:
+    embedder = FixedEmbedder()
+    few = cards(3)
+    index, _ = await synchronised(None, few.values(), embedder)
+    lessons = await lessons_of(index, few, Profile(), embedder)
+    assert lessons.learnt_from == 0
+    assert np.array_equal(lessons.weights, PRIOR)
+
+
+async def test_lessons_survive_saving() -> None:
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards().values(), embedder)
+    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    kept = Lessons.unpacked(lessons.packed()).with_openings(cards())
+    assert np.array_equal(kept.weights, lessons.weights)
+    assert (kept.scale, kept.learnt_from) == (lessons.scale, lessons.learnt_from)
+
+
+def test_the_best_segmentation_and_its_weights_are_found() -> None:
+    # Two pieces: apart they score by the first feature, together by the second.
+    found = np.zeros((2, 2, 2, len(FEATURES)))
+    found[0, 0, 0, 0] = found[1, 1, 0, 0] = 1.0
+    found[0, 1, 0, 1] = 1.0
+    apart = [Segment(start=0, end=1, expert=0), Segment(start=1, end=2, expert=0)]
+    whole = [Segment(start=0, end=2, expert=0)]
+    nothing = np.zeros(len(FEATURES))
+    for right in (apart, whole):
+        weights = learnt([(found, right)] * 5, nothing, trust=0.1)
+        assert best(found, weights)[0] == right
