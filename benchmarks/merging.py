@@ -44,10 +44,16 @@ from metier_code.fences import blocks
 METHODS: dict[str, list[str]] = {
     "linear": [],
     "slerp": [],
+    "nuslerp": [],
+    "model_stock": ["--base", HALF],
     "task_arithmetic": ["--base", HALF],
     "ties": ["--base", HALF, "--density", "0.5"],
     "dare_linear": ["--base", HALF, "--density", "0.5"],
     "dare_ties": ["--base", HALF, "--density", "0.5"],
+    "breadcrumbs": ["--base", HALF, "--density", "0.5"],
+    "breadcrumbs_ties": ["--base", HALF, "--density", "0.5"],
+    "della": ["--base", HALF, "--density", "0.5"],
+    "della_linear": ["--base", HALF, "--density", "0.5"],
 }
 QUESTION = "Write a Python function is_leap(year) that says whether a year is a leap year."
 TESTS = ("assert is_leap(2024)", "assert not is_leap(1900)", "assert is_leap(2000)")

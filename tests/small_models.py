@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,25 @@ import anyio
 import numpy as np
 from benchmarks import ggufs
 
-from metier.merging.encoding import StoredType
+from metier.merging.encoding import Floats, StoredType
 from metier.merging.merging import Plan, planned
 from metier.merging.parents import found
 from metier.merging.recipe import Recipe
 from metier.merging.store import Store
+from metier.merging.weights import Span
 from metier.settings import Settings
 
 ROWS, WIDTH, LAYERS = 12, 32, 2
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor in memory."""
+
+    values: Floats
+
+    def read(self, span: Span) -> Floats:
+        return self.values[span.start : span.stop]
 
 
 def weights(seed: int, *, rows: int = ROWS, output: bool = False) -> dict[str, np.ndarray]:
@@ -55,5 +67,8 @@ def plan(wanted: Recipe, *, kind: StoredType = "F32") -> Plan:
 
 
 async def _plan(wanted: Recipe, kind: StoredType) -> Plan:
-    async with Store(Settings()) as store, found(wanted.parents, store) as parents:
+    async with (
+        Store(Settings()) as store,
+        found(wanted.parents, store) as parents,
+    ):
         return planned(wanted, parents, name="child", kind=kind)

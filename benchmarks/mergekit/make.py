@@ -6,7 +6,8 @@
 Keys: `ARCHITECTURE/MODEL` for the models `base`, `a` and `b`, `ARCHITECTURE/RECIPE` for results:
 all tensors in float32, one behind the other in the order of their names. `ARCHITECTURE/names` and
 `ARCHITECTURE/shapes` tell them apart, as transformers has them; a vector's second length is 0.
-`dare/…` is what dropping at random comes to over many seeds. The recipes are the YAML files beside
+Of recipes that drop at random, `RECIPE/…` is what one tensor comes to over many seeds; `chances`
+are the probabilities with which DELLA keeps its differences. The recipes are the YAML files beside
 this one.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -22,7 +24,9 @@ import yaml
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
+from mergekit.sparsify import della_magprune
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 HERE = Path(__file__).parent
@@ -41,7 +45,8 @@ MADE = {
     "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES)),
     "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES)),
 }
-RECIPES = sorted(HERE.glob("*.yaml"))
+RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
+EXACT = sorted(each for each in HERE.glob("*.yaml") if each.stem not in RANDOM)
 WATCHED = "model.layers.1.mlp.up_proj.weight"
 SEEDS = 400
 
@@ -74,15 +79,24 @@ def merged(recipe: Path, folder: Path, *, seed: int = 0) -> dict[str, np.ndarray
         return load_file(f"{out}/model.safetensors")
 
 
-def dropped(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Mean and deviation of one tensor over many seeds, and how much of one model stays."""
-    recipe = HERE / "dare_linear.yaml"
-    runs = np.stack([merged(recipe, folder, seed=seed)[WATCHED] for seed in range(SEEDS)])
+def dropped(recipe: str, folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Mean and deviation of one tensor over many seeds, and how much of the models stays."""
+    file = HERE / f"{recipe}.yaml"
+    runs = np.stack([merged(file, folder, seed=seed)[WATCHED] for seed in range(SEEDS)])
     base = load_file(f"{folder}/base/model.safetensors")[WATCHED]
-    yield "dare/mean", runs.mean(axis=0)
-    yield "dare/deviation", runs.std(axis=0)
-    yield "dare/unchanged", np.array(np.mean(np.abs(runs - base) < 1e-7))
-    yield "dare/mass", np.array(np.abs(runs - base).sum(axis=(1, 2)).mean())
+    yield f"{recipe}/mean", runs.mean(axis=0)
+    yield f"{recipe}/deviation", runs.std(axis=0)
+    yield f"{recipe}/unchanged", np.array(np.mean(np.abs(runs - base) < 1e-7))
+    yield f"{recipe}/mass", np.array(np.abs(runs - base).sum(axis=(1, 2)).mean())
+
+
+def chances(folder: Path) -> np.ndarray:
+    """The probabilities that mergekit's DELLA draws with, for one tensor of the model `a`."""
+    base, a = (load_torch(f"{folder}/{name}/model.safetensors")[WATCHED] for name in ("base", "a"))
+    with mock.patch("torch.bernoulli", side_effect=torch.ones_like) as drawn:
+        della_magprune(a - base, density=0.4, epsilon=0.2)
+    (probabilities,) = drawn.call_args.args
+    return probabilities.numpy()
 
 
 def flat(tensors: dict[str, np.ndarray]) -> np.ndarray:
@@ -105,11 +119,12 @@ def main() -> None:
             for name in ("base", "a", "b"):
                 tensors = load_file(f"{folder}/{name}/model.safetensors")
                 found[f"{architecture}/{name}"] = flat(tensors)
-            for recipe in RECIPES:
-                if not recipe.stem.startswith("dare"):
-                    found[f"{architecture}/{recipe.stem}"] = flat(merged(recipe, folder))
+            for recipe in EXACT:
+                found[f"{architecture}/{recipe.stem}"] = flat(merged(recipe, folder))
             if architecture == "llama":
-                found |= dict(dropped(folder))
+                found["chances"] = chances(folder)
+                for name in RANDOM:
+                    found |= dict(dropped(name, folder))
     np.savez_compressed(HERE / "mergekit.npz", allow_pickle=False, **found)
 
 

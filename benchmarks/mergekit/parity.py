@@ -22,14 +22,8 @@ HERE = Path(__file__).parent
 FIXTURE = HERE / "mergekit.npz"
 ARCHITECTURES = ("llama", "qwen2")
 LAYERS = 3
-EXACT = (
-    "linear",
-    "slerp",
-    "slerp_gradient",
-    "task_arithmetic",
-    "ties",
-    "ties_unnormalized",
-)
+RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
+EXACT = sorted(each.stem for each in HERE.glob("*.yaml") if each.stem not in RANDOM)
 WATCHED = "blk.1.ffn_up.weight"
 
 Tensors = dict[str, npt.NDArray[np.float32]]
@@ -87,6 +81,6 @@ def largest_error(name: str) -> float:
             models(architecture, folder)
             ours = merged(recipe(name, folder), folder)
         for tensor, theirs in tensors(architecture, name).items():
-            size = np.sqrt(np.mean(theirs.astype(np.float64) ** 2))
+            size = np.sqrt(np.mean(theirs.astype(np.float64) ** 2)) or 1.0
             worst = max(worst, float(np.abs(ours[tensor] - theirs).max() / size))
     return worst

@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.mergekit import parity
+from small_models import Held
 
 from metier.errors import InvalidRecipe
+from metier.merging.deltas import by_rank
 from metier.merging.encoding import usual_name
-from metier.merging.parameters import DENSITY, LAMBDA, NORMALIZE, WEIGHT
+from metier.merging.method import Inputs, TensorSettings
+from metier.merging.parameters import DENSITY, EPSILON, LAMBDA, NORMALIZE, WEIGHT
 from metier.merging.recipe import Recipe, read_recipe
+from metier.merging.weights import Span
 
 SEEDS = 100
+PARTS = ("mean", "deviation", "unchanged", "mass")
 
 
 @pytest.mark.parametrize("recipe", parity.EXACT)
@@ -30,46 +35,58 @@ def test_the_results_of_mergekit_are_far_from_every_model(recipe: str) -> None:
             assert np.abs(result - parent).max() > 0.01
 
 
-@pytest.fixture(scope="module")
-def dropped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    """One tensor of many merges that drop at random, for every way to scale up, less the base."""
-    folder = tmp_path_factory.mktemp("dare")
+def dropped(name: str, folder: Path, **settings: str) -> np.ndarray:
+    """One tensor of many merges that drop at random, less the base."""
     parity.models("llama", folder)
-    base = parity.tensors("llama", "base")[parity.WATCHED]
-    recipe = parity.recipe("dare_linear", folder)
-
-    def runs(rescale: str) -> np.ndarray:
-        wanted = (
-            recipe.model_copy(update={"seed": seed, "rescale": rescale}) for seed in range(SEEDS)
-        )
-        return np.stack([parity.merged(each, folder)[parity.WATCHED] for each in wanted]) - base
-
-    return {rescale: runs(rescale) for rescale in ("l1", "density", "none")}
+    recipe = parity.recipe(name, folder)
+    wanted = (recipe.model_copy(update={"seed": seed, **settings}) for seed in range(SEEDS))
+    runs = np.stack([parity.merged(each, folder)[parity.WATCHED] for each in wanted])
+    return runs - parity.tensors("llama", "base")[parity.WATCHED]
 
 
+@pytest.mark.parametrize("recipe", parity.RANDOM)
 def test_dropping_at_random_keeps_as_much_and_expects_the_same_as_mergekit(
-    dropped: dict[str, np.ndarray],
+    recipe: str, tmp_path: Path
 ) -> None:
-    fixture = np.load(parity.FIXTURE)
+    theirs = {part: np.load(parity.FIXTURE)[f"{recipe}/{part}"] for part in PARTS}
     base = parity.tensors("llama", "base")[parity.WATCHED]
-    ours = dropped["l1"]
+    ours = dropped(recipe, tmp_path)
     kept = float(np.mean(np.abs(ours) > 1e-7))
-    assert kept == pytest.approx(1 - float(fixture["dare/unchanged"]), abs=0.01)
-    assert np.abs(ours).sum(axis=(1, 2)).mean() == pytest.approx(float(fixture["dare/mass"]))
+    assert kept == pytest.approx(1 - float(theirs["unchanged"]), abs=0.01)
+    mass = np.abs(ours).sum(axis=(1, 2)).mean()
+    assert mass == pytest.approx(float(theirs["mass"]), rel=0.01)
     # The means of 100 and of 400 draws differ by their own errors; 128 numbers are compared.
-    error = fixture["dare/deviation"] * np.sqrt(1 / SEEDS + 1 / 400)
-    assert (np.abs(ours.mean(axis=0) + base - fixture["dare/mean"]) < 4.5 * error).all()
+    error = theirs["deviation"] * np.sqrt(1 / SEEDS + 1 / 400)
+    assert (np.abs(ours.mean(axis=0) + base - theirs["mean"]) < 4.5 * error).all()
 
 
-def test_the_ways_to_scale_up_differ_as_they_say(dropped: dict[str, np.ndarray]) -> None:
+def test_della_keeps_each_difference_with_mergekits_own_probability() -> None:
+    base, model = (parity.tensors("llama", name)[parity.WATCHED].ravel() for name in ("base", "a"))
+    inputs = Inputs(
+        name=parity.WATCHED,
+        count=base.size,
+        width=8,
+        names=["a"],
+        models=[Held(model)],
+        base=Held(base),
+        settings=TensorSettings({DENSITY.name: (0.4,), EPSILON.name: (0.2,)}),
+    )
+    ours = by_rank(inputs, 0, Span(0, base.size))
+    np.testing.assert_allclose(ours, np.load(parity.FIXTURE)["chances"].ravel(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rescale", "share", "varies"), [("l1", 1, False), ("density", 1, True), ("none", 0.4, True)]
+)
+def test_the_ways_to_scale_up_differ_as_they_say(
+    rescale: str, share: float, varies: bool, tmp_path: Path
+) -> None:
     learnt = parity.tensors("llama", "a")[parity.WATCHED]
     learnt = learnt - parity.tensors("llama", "base")[parity.WATCHED]
-    masses = {name: np.abs(runs).sum(axis=(1, 2)) for name, runs in dropped.items()}
+    masses = np.abs(dropped("dare_linear", tmp_path, rescale=rescale)).sum(axis=(1, 2))
     whole = np.abs(learnt).sum()
-    np.testing.assert_allclose(masses["l1"], whole, rtol=1e-4)
-    assert masses["density"].std() > 0.01 * whole
-    assert masses["density"].mean() == pytest.approx(whole, rel=0.05)
-    assert masses["none"].mean() == pytest.approx(0.4 * whole, rel=0.05)
+    assert masses.mean() == pytest.approx(share * whole, rel=0.05)
+    assert bool(masses.std() > 0.01 * whole) is varies
 
 
 def read(text: str, folder: Path) -> Recipe:
@@ -103,6 +120,13 @@ def test_a_recipe_of_mergekit_is_read_and_says_which_keys_are_passed_over(tmp_pa
     )
 
 
+def test_a_base_that_the_method_does_not_look_at_is_passed_over(tmp_path: Path) -> None:
+    text = "{merge_method: linear, base_model: a, models: [{model: a}, {model: b}]}"
+    recipe = read(text, tmp_path)
+    assert (recipe.base, recipe.parents) == (None, ("a", "b"))
+    assert recipe.origin.notices == (f"{tmp_path / 'recipe.yaml'}: base_model has no effect here",)
+
+
 def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path) -> None:
     text = (
         "{merge_method: slerp, base_model: b, models: [{model: a}, {model: b}], parameters: {t: 0}}"
@@ -122,6 +146,10 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path)
         (
             "{merge_method: linear, models: [{model: a, parameters: {epsilon: 1}}]}",
             "recipe.yaml: a: epsilon has no effect on linear",
+        ),
+        (
+            "{merge_method: linear, models: [{model: a, parameters: {int8_mask: true}}]}",
+            "recipe.yaml: a: int8_mask has no effect on linear",
         ),
         (
             "{merge_method: linear, models: [{model: a}], parameters: {gamma: 1}}",

@@ -11,127 +11,223 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from metier.merging.cores import Sums, Total
 from metier.merging.encoding import Floats
-from metier.merging.method import Combine, Inputs, method
-from metier.merging.parameters import DENSITY, LAMBDA, NORMALIZE, RESCALE, SEED, WEIGHT
-from metier.merging.selecting import kept_from
+from metier.merging.method import Combine, Inputs, TensorSettings, method
+from metier.merging.parameters import (
+    DENSITY,
+    EPSILON,
+    GAMMA,
+    LAMBDA,
+    NORMALIZE,
+    RESCALE,
+    SEED,
+    WEIGHT,
+)
+from metier.merging.selecting import magnitudes
 from metier.merging.weights import Span
 
 # Drops some of a model's differences in place; the span says which ones they are.
 Sparsify = Callable[[Floats, Span], None]
+# How probably each difference of a span is kept.
+Probability = Callable[[Span], Floats | np.float32]
 
 # mergekit's: below it a sum of weights, or of magnitudes, counts as 0.
 _NO_WEIGHT = 1e-8
 _NO_MASS = 1e-7
 
+_SUMMED = (WEIGHT, LAMBDA, NORMALIZE)
+_ELECTED = (WEIGHT, LAMBDA, NORMALIZE.defaulting_to(True))
 
-@method(paper="arXiv 2212.04089", base="required", parameters=[WEIGHT, LAMBDA, NORMALIZE])
+
+@method(paper="arXiv 2212.04089", base="required", parameters=_SUMMED)
 def task_arithmetic(inputs: Inputs, total: Total) -> Combine:
-    """The base, and the weighted sum of what each model has learnt over it.
+    """Add the weighted sum of what each model has learnt to the base.
 
     Ilharco et al. 2023, "Editing models with task arithmetic", section 2.
     """
     return _added(inputs, [], elect=False)
 
 
-@method(
-    paper="arXiv 2306.01708",
-    base="required",
-    parameters=[WEIGHT, DENSITY, LAMBDA, NORMALIZE.defaulting_to(True)],
-)
+@method(paper="arXiv 2306.01708", base="required", parameters=[*_ELECTED, DENSITY])
 def ties(inputs: Inputs, total: Total) -> Combine:
-    """Only the largest differences, and only those that agree with the majority's sign.
+    """Add only the largest differences, and of those the ones whose sign wins.
 
     Yadav et al. 2023, "TIES-merging", section 4. Of equally large ones at the border all are kept.
     """
-    return _added(inputs, [_largest(inputs, total, n) for n in _each(inputs)], elect=True)
+
+    def largest(model: int) -> Sparsify:
+        density = inputs.settings[DENSITY][model]
+        count = max(1, int(density * inputs.count)) if density > 0 else 0
+        return _between(inputs, total, model, first=1, count=count)
+
+    return _added(inputs, _each(inputs, largest), elect=True)
 
 
-@method(
-    paper="arXiv 2311.03099",
-    base="required",
-    parameters=[WEIGHT, DENSITY, LAMBDA, NORMALIZE, RESCALE, SEED],
-)
-def dare_linear(inputs: Inputs, total: Total) -> Combine:
-    """Differences dropped at random, the others scaled up, then as task arithmetic.
+@method(paper="arXiv 2312.06795", base="required", parameters=[*_SUMMED, DENSITY, GAMMA])
+def breadcrumbs(inputs: Inputs, total: Total) -> Combine:
+    """Add the differences, without the largest and the smallest.
 
-    Yu et al. 2024, "Language models are super Mario", section 3.2.
+    Davari and Belilovsky 2024, "Model breadcrumbs", section 3. Of equally large ones at the borders
+    all are kept.
     """
-    return _added(inputs, [_random(inputs, total, n) for n in _each(inputs)], elect=False)
+    return _added(inputs, _each(inputs, partial(_breadcrumbs, inputs, total)), elect=False)
 
 
-@method(
-    paper="arXiv 2311.03099",
-    base="required",
-    parameters=[WEIGHT, DENSITY, LAMBDA, NORMALIZE, RESCALE, SEED],
-)
-def dare_ties(inputs: Inputs, total: Total) -> Combine:
-    """Differences dropped at random, the others scaled up, then elected by sign as in TIES.
+@method(paper="arXiv 2312.06795", base="required", parameters=[*_SUMMED, DENSITY, GAMMA])
+def breadcrumbs_ties(inputs: Inputs, total: Total) -> Combine:
+    """Add the differences whose sign wins, without the largest and the smallest.
 
-    Yu et al. 2024, "Language models are super Mario", sections 3.2 and 4.3.
+    Davari and Belilovsky 2024, "Model breadcrumbs", section 3; Yadav et al. 2023, section 4.
     """
-    return _added(inputs, [_random(inputs, total, n) for n in _each(inputs)], elect=True)
+    return _added(inputs, _each(inputs, partial(_breadcrumbs, inputs, total)), elect=True)
 
 
-def _each(inputs: Inputs) -> range:
-    return range(len(inputs.models))
+def _breadcrumbs(inputs: Inputs, total: Total, model: int) -> Sparsify:
+    """The share `gamma` of the largest is dropped, or less, so that `density` is kept."""
+    count = int(inputs.settings[DENSITY][model] * inputs.count)
+    dropped = min(int(inputs.settings[GAMMA][model] * inputs.count), inputs.count - count)
+    return _between(inputs, total, model, first=1 + dropped, count=count)
 
 
-def _largest(inputs: Inputs, total: Total, model: int) -> Sparsify:
-    least = kept_from(
-        partial(inputs.delta, model),
-        total,
-        count=inputs.count,
-        density=inputs.settings[DENSITY][model],
-    )
+def _between(inputs: Inputs, total: Total, model: int, *, first: int, count: int) -> Sparsify:
+    """Keep so many differences from the first on, counted from the largest."""
+    if count >= inputs.count:
+        return lambda delta, span: None
+    if count == 0:
+        return lambda delta, span: delta.fill(0)
+    most, least = magnitudes(partial(inputs.delta, model), total, [first, first + count - 1])
 
     def trim(delta: Floats, span: Span) -> None:
-        delta[np.abs(delta) < least] = 0
+        size = np.abs(delta)
+        delta[(size < least) | (size > most)] = 0
 
     return trim
 
 
-def _random(inputs: Inputs, total: Total, model: int) -> Sparsify:
-    density = inputs.settings[DENSITY][model]
-    scale = np.float32(_scale(inputs, total, model))
+@method(paper="arXiv 2311.03099", base="required", parameters=[*_SUMMED, DENSITY, RESCALE, SEED])
+def dare_linear(inputs: Inputs, total: Total) -> Combine:
+    """Drop differences at random, scale up the others, and add them.
+
+    Yu et al. 2024, "Language models are super Mario", section 3.2.
+    """
+    return _added(inputs, _each(inputs, partial(_dare, inputs, total)), elect=False)
+
+
+@method(paper="arXiv 2311.03099", base="required", parameters=[*_SUMMED, DENSITY, RESCALE, SEED])
+def dare_ties(inputs: Inputs, total: Total) -> Combine:
+    """Drop differences at random, scale up the others, and add those whose sign wins.
+
+    Yu et al. 2024, "Language models are super Mario", section 3.2; Yadav et al. 2023, section 4.
+    """
+    return _added(inputs, _each(inputs, partial(_dare, inputs, total)), elect=True)
+
+
+def _dare(inputs: Inputs, total: Total, model: int) -> Sparsify:
+    density = np.float32(inputs.settings[DENSITY][model])
+    return _random(inputs, total, model, lambda span: density)
+
+
+def _outside(settings: TensorSettings) -> str:
+    for density, epsilon in zip(settings[DENSITY], settings[EPSILON], strict=True):
+        if 0 < density < 1 and not epsilon < density < 1 - epsilon:
+            return f"density {density:g} ± epsilon {epsilon:g} must be between 0 and 1"
+    return ""
+
+
+@method(
+    paper="arXiv 2406.11617",
+    base="required",
+    parameters=[*_ELECTED, DENSITY, EPSILON, RESCALE, SEED],
+    problem=_outside,
+)
+def della(inputs: Inputs, total: Total) -> Combine:
+    """As dare_ties, but small differences are dropped more often than large ones.
+
+    Deep et al. 2024, "DELLA-merging", section 3.
+    """
+    return _added(inputs, _each(inputs, partial(_della, inputs, total)), elect=True)
+
+
+@method(
+    paper="arXiv 2406.11617",
+    base="required",
+    parameters=[*_SUMMED, DENSITY, EPSILON, RESCALE, SEED],
+    problem=_outside,
+)
+def della_linear(inputs: Inputs, total: Total) -> Combine:
+    """As dare_linear, but small differences are dropped more often than large ones.
+
+    Deep et al. 2024, "DELLA-merging", section 3, without the election.
+    """
+    return _added(inputs, _each(inputs, partial(_della, inputs, total)), elect=False)
+
+
+def _della(inputs: Inputs, total: Total, model: int) -> Sparsify:
+    return _random(inputs, total, model, partial(by_rank, inputs, model))
+
+
+def by_rank(inputs: Inputs, model: int, span: Span) -> Floats:
+    """How probably DELLA keeps each difference of a span.
+
+    It rises with the rank of its magnitude in its row, from density - epsilon to density + epsilon.
+    """
+    density, epsilon = inputs.settings[DENSITY][model], inputs.settings[EPSILON][model]
+    width = inputs.width
+    start = span.start // width * width
+    rows = inputs.delta(model, Span(start, -(-span.stop // width) * width)).reshape(-1, width)
+    # Bits of magnitudes are in their order; with the place below them, equal ones are in its.
+    bits = np.abs(rows).view(np.uint32).astype(np.uint64) << 32 | np.arange(width, dtype=np.uint64)
+    bits.sort(axis=1)
+    order = (bits & 0xFFFFFFFF).astype(np.intp)
+    steps = np.linspace(density - epsilon, density + epsilon, width, dtype=np.float32)
+    found = np.empty_like(rows)
+    np.put_along_axis(found, order, np.broadcast_to(steps, rows.shape), axis=1)
+    return found.reshape(-1)[span.start - start :][: span.length]
+
+
+def _random(inputs: Inputs, total: Total, model: int, probability: Probability) -> Sparsify:
+    """Keep each difference with its probability, and scale up those that are kept.
+
+    `rescale` by density: 1 / the probability, as in the papers, right on average. By l1: so that
+    the sum of the magnitudes of this tensor is what it was, as mergekit does.
+    """
+    density, rescale = inputs.settings[DENSITY][model], inputs.settings[RESCALE]
+    if density >= 1:
+        return lambda delta, span: None
+    if density <= 0:
+        return lambda delta, span: delta.fill(0)
+    scale = np.float32(_scale(inputs, total, model, probability) if rescale == "l1" else 1)
 
     def drop(delta: Floats, span: Span) -> None:
-        if density < 1:
-            delta *= _kept(inputs, model, span) * scale
+        chance = probability(span)
+        delta *= _drawn(inputs, model, span) < chance
+        delta *= 1 / chance if rescale == "density" else scale
 
     return drop
 
 
-def _scale(inputs: Inputs, total: Total, model: int) -> float:
-    """By how much the differences that are kept are multiplied.
-
-    `density`: 1 / density, as in the paper, right on average. `l1`: as mergekit does, so that the
-    sum of the magnitudes of this tensor is what it was.
-    """
-    density, rescale = inputs.settings[DENSITY][model], inputs.settings[RESCALE]
-    if rescale == "none" or density >= 1:
-        return 1.0
-    if rescale == "density":
-        return 1 / density
-
+def _scale(inputs: Inputs, total: Total, model: int, probability: Probability) -> float:
     def masses(span: Span) -> Sums:
         size = np.abs(inputs.delta(model, span))
-        kept = size[_kept(inputs, model, span)]
+        kept = size[_drawn(inputs, model, span) < probability(span)]
         return np.array([size.sum(dtype=np.float64), kept.sum(dtype=np.float64)])
 
     before, after = total(masses)
     return float(before / after) if min(before, after) >= _NO_MASS else 1.0
 
 
-def _kept(inputs: Inputs, model: int, span: Span) -> npt.NDArray[np.bool_]:
-    """Which differences are kept: the same for one seed, whichever core draws them."""
+def _drawn(inputs: Inputs, model: int, span: Span) -> Floats:
+    """Random numbers from 0 to 1: the same for one seed, whichever core draws them."""
     names = (zlib.crc32(name.encode()) for name in (inputs.name, inputs.names[model]))
     key = (inputs.settings[SEED], *names, span.start)
     drawn = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
-    return drawn.random(span.length, dtype=np.float32) < inputs.settings[DENSITY][model]
+    return drawn.random(span.length, dtype=np.float32)
+
+
+def _each(inputs: Inputs, sparsify: Callable[[int], Sparsify]) -> list[Sparsify]:
+    return [sparsify(model) for model in range(len(inputs.models))]
 
 
 def _added(inputs: Inputs, sparse: Sequence[Sparsify], *, elect: bool) -> Combine:

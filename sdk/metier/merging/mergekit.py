@@ -15,7 +15,7 @@ from metier.merging.methods import METHODS
 
 _HINT = "See docs/merging.md for what is taken of mergekit's recipes"
 # How mergekit computes: the result differs by rounding alone. Nearly every recipe has one of these.
-_PASSED_OVER = ("dtype", "out_dtype", "int8_mask")
+_DTYPES, _MASK = ("dtype", "out_dtype"), "int8_mask"
 _REFUSED = {
     "tokenizer_source": "the vocabulary is that of the model that has all tokens",
     "tokenizer": "the vocabulary is that of the model that has all tokens",
@@ -63,7 +63,7 @@ def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, 
         MergeUnavailable: PyYAML is not installed.
     """
     loaded = _loaded(text, where)
-    file = _validated({key: loaded[key] for key in loaded if key not in _PASSED_OVER}, where)
+    file = _validated({key: loaded[key] for key in loaded if key not in _DTYPES}, where)
     if (method := METHODS.get(file.merge_method)) is None:
         raise InvalidRecipe(
             f"{where}: the method {file.merge_method!r} is not offered",
@@ -74,16 +74,17 @@ def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, 
         {"model": each.model, **_settings(method, each.parameters, f"{where}: {each.model}")}
         for each in whole.sources
     ]
+    passed_over = [key for key in _DTYPES if key in loaded]
+    passed_over += [_MASK] if whole.parameters.pop(_MASK, None) is not None else []
     base = whole.base_model
     if method.name == "slerp":
         models, base = _from_base(models, base, where), None
-    if method.base == "none" and base in [each["model"] for each in models]:
-        base = None
+    elif method.base == "none" and base in [each["model"] for each in models]:
+        passed_over, base = [*passed_over, "base_model"], None
     fields: dict[str, Any] = {"method": method.name, "models": models, "base": base}
     if (reach := whole.sources[0].layer_range) is not None:
         fields["layers"] = reach[1]
     fields |= _settings(method, whole.parameters, where)
-    passed_over = [key for key in _PASSED_OVER if key in loaded or key in whole.parameters]
     return fields, tuple(f"{where}: {key} has no effect here" for key in passed_over)
 
 
@@ -125,8 +126,6 @@ def _settings(method: Method, given: Parameters, where: str) -> dict[str, Any]:
     """Parameters of the method as our recipes write them."""
     found: dict[str, Any] = {}
     for name, value in given.items():
-        if name in _PASSED_OVER:
-            continue
         try:
             found[method.parameter(name).name] = _setting(name, value)
         except ValueError as exc:

@@ -129,14 +129,13 @@ class Inputs:
     settings: TensorSettings
 
     def delta(self, model: int, span: Span) -> Floats:
-        """What a model has learnt over the base."""
-        assert self.base is not None  # a recipe without one is refused
-        return self.models[model].read(span) - self.base.read(span)
+        """What a model has learnt over the base; without a base, the model itself."""
+        own = self.models[model].read(span)
+        return own if self.base is None else own - self.base.read(span)
 
     def deltas(self, span: Span) -> tuple[Floats, Floats]:
         """The base, shape (length,), and all deltas, shape (models, length)."""
-        assert self.base is not None
-        base = self.base.read(span)
+        base = np.zeros(span.length, np.float32) if self.base is None else self.base.read(span)
         return base, np.stack([model.read(span) - base for model in self.models])
 
 

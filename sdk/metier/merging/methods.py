@@ -6,7 +6,9 @@ The others, which merge what models have learnt over a base, are in `deltas.py`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -14,7 +16,16 @@ from metier.merging import deltas
 from metier.merging.cores import Sums, Total
 from metier.merging.encoding import Floats
 from metier.merging.method import METHODS, Combine, Inputs, TensorSettings, method
-from metier.merging.parameters import NORMALIZE, WEIGHT, T
+from metier.merging.parameters import (
+    FILTER_WISE,
+    FLATTEN,
+    NORMALIZE,
+    ROW_WISE,
+    SCALE,
+    WEIGHT,
+    T,
+)
+from metier.merging.vectors import Vectors
 from metier.merging.weights import Span, Weights
 
 __all__ = ["METHODS", "deltas"]
@@ -23,6 +34,11 @@ __all__ = ["METHODS", "deltas"]
 _NO_NORM = 1e-8
 _COLLINEAR = 0.9995
 _NO_WEIGHT = 1e-8
+_NO_SHARE = 1e-6
+_NO_LENGTH = 1e-7
+_NO_LEARNING = 1e-6
+# What float32, in which mergekit computes a cosine, rounds to 1.
+_PARALLEL = 3e-8
 
 
 def _no_sum(settings: TensorSettings) -> str:
@@ -38,7 +54,7 @@ def _no_sum(settings: TensorSettings) -> str:
     problem=_no_sum,
 )
 def linear(inputs: Inputs, total: Total) -> Combine:
-    """The weighted mean of the models.
+    """Take the weighted mean of the models.
 
     Without `normalize`, the weighted sum. Wortsman et al. 2022, "Model soups", section 2.
     """
@@ -55,9 +71,19 @@ def linear(inputs: Inputs, total: Total) -> Combine:
     return combine
 
 
+@method(paper="", most=1, parameters=[SCALE])
+def passthrough(inputs: Inputs, total: Total) -> Combine:
+    """Take one model as it is, or multiply its weights by a factor.
+
+    Of mergekit; it has no paper.
+    """
+    (model,), scale = inputs.models, np.float32(inputs.settings[SCALE][0])
+    return lambda span: scale * model.read(span)
+
+
 @method(paper="Shoemake 1985", least=2, most=2, parameters=[T])
 def slerp(inputs: Inputs, total: Total) -> Combine:
-    """A point on the arc between two models, tensor by tensor.
+    """Go along the arc from one model to another, tensor by tensor.
 
     Shoemake 1985, "Animating rotation with quaternion curves", section 3.3. A whole tensor is one
     vector. If both point the same way, or opposite ways, it is the straight line.
@@ -98,3 +124,95 @@ def _arc(products: Sums, t: float) -> tuple[float, float]:
         return 1 - t, t
     angle = math.acos(cosine)
     return math.sin((1 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)
+
+
+def _row_wise_alone(settings: TensorSettings) -> str:
+    if settings[ROW_WISE] and settings[FLATTEN]:
+        return "nuslerp_row_wise has no effect unless nuslerp_flatten = false"
+    return ""
+
+
+@method(
+    paper="",
+    base="optional",
+    least=2,
+    most=2,
+    parameters=[WEIGHT, FLATTEN, ROW_WISE],
+    problem=_row_wise_alone,
+)
+def nuslerp(inputs: Inputs, total: Total) -> Combine:
+    """As slerp, with weights; with a base, along the arc between what both have learnt.
+
+    Of mergekit; it has no paper. Unlike slerp's, its straight line is for parallel vectors alone.
+    """
+    cut = "columns" if inputs.settings[ROW_WISE] else "rows"
+    vectors = Vectors(
+        "whole" if inputs.settings[FLATTEN] else cut, count=inputs.count, width=inputs.width
+    )
+
+    def products(span: Span) -> Sequence[Floats]:
+        a, b = inputs.deltas(span)[1]
+        return a * a, b * b, a * b
+
+    shares = _even_arc(vectors.sums(total, products), _share(inputs.settings[WEIGHT]))
+
+    def combine(span: Span) -> Floats:
+        base, (a, b) = inputs.deltas(span)
+        return base + vectors.spread(shares[0], span) * a + vectors.spread(shares[1], span) * b
+
+    return combine
+
+
+def _share(weights: Sequence[float]) -> float:
+    """How far from the first model to the second."""
+    whole = sum(weights)
+    return 0.5 if abs(whole) < _NO_SHARE else weights[1] / whole
+
+
+def _even_arc(products: Sums, t: float) -> Sums:
+    """The shares of both tensors, shape (2, vectors)."""
+    norms = np.maximum(np.sqrt(products[:2]), _NO_LENGTH)
+    cosine = np.clip(products[2] / norms[0] / norms[1], -1, 1)
+    straight = 1 - np.abs(cosine) < _PARALLEL
+    angle = np.arccos(np.where(straight, 0, cosine))
+    arc = np.sin(np.outer([1 - t, t], angle)) / np.sin(angle)
+    return np.where(straight, np.array([[1 - t], [t]]), arc)
+
+
+@method(paper="arXiv 2403.19522", base="required", least=2, parameters=[FILTER_WISE])
+def model_stock(inputs: Inputs, total: Total) -> Combine:
+    """Go from the base towards the mean of the models, further the more they agree.
+
+    Jang et al. 2024, "Model stock", the ratio for N models from the mean cosine of the angles
+    between what each two of them have learnt.
+    """
+    cut = "rows" if inputs.settings[FILTER_WISE] else "whole"
+    vectors = Vectors(cut, count=inputs.count, width=inputs.width)
+    pairs = list(combinations_with_replacement(range(len(inputs.models)), 2))
+
+    def products(span: Span) -> Sequence[Floats]:
+        deltas = inputs.deltas(span)[1]
+        return [deltas[a] * deltas[b] for a, b in pairs]
+
+    by_pair = dict(zip(pairs, vectors.sums(total, products), strict=True))
+    ratio = _ratio(by_pair, len(inputs.models))
+
+    def combine(span: Span) -> Floats:
+        base, deltas = inputs.deltas(span)
+        return base + vectors.spread(ratio, span) * deltas.mean(axis=0)
+
+    return combine
+
+
+def _ratio(products: Mapping[tuple[int, int], Sums], count: int) -> Sums:
+    """How far from the base to the mean, for each vector."""
+    norms = [np.sqrt(products[n, n]) for n in range(count)]
+    cosines = [
+        np.clip(product / np.maximum(norms[a] * norms[b], _NO_LEARNING), -1, 1)
+        for (a, b), product in products.items()
+        if a != b
+    ]
+    cosine = np.mean(cosines, axis=0)
+    whole = 1 + (count - 1) * cosine
+    singular = np.abs(whole) < _NO_LEARNING
+    return np.where(singular, 0, count * cosine / np.where(singular, 1, whole))

@@ -9,13 +9,13 @@ Numbers = tuple[float, ...]
 WEIGHT: Parameter[Numbers] = Parameter(
     name="weight",
     kind="per model",
-    help="The weight of a model; an even share by default.",
+    help="Weight of a model.",
     default=None,
 )
 DENSITY: Parameter[Numbers] = Parameter(
     name="density",
     kind="per model",
-    help="The share of a model's differences from the base that is kept, 0 to 1.",
+    help="Share of a model's differences from the base that is kept, 0 to 1.",
     default=1.0,
     least=0,
     most=1,
@@ -23,7 +23,7 @@ DENSITY: Parameter[Numbers] = Parameter(
 GAMMA: Parameter[Numbers] = Parameter(
     name="gamma",
     kind="per model",
-    help="The share of the largest differences that is dropped, 0 to 1.",
+    help="Share of the largest differences that is dropped, 0 to 1.",
     default=0.01,
     least=0,
     most=1,
@@ -31,7 +31,7 @@ GAMMA: Parameter[Numbers] = Parameter(
 EPSILON: Parameter[Numbers] = Parameter(
     name="epsilon",
     kind="per model",
-    help="How far the chance of keeping a difference goes from the density, up and down.",
+    help="Largest distance of the chance to keep a difference from the density.",
     default=0.15,
     least=0,
     most=1,
@@ -39,13 +39,13 @@ EPSILON: Parameter[Numbers] = Parameter(
 SCALE: Parameter[Numbers] = Parameter(
     name="scale",
     kind="per model",
-    help="The factor by which the weights are multiplied.",
+    help="Factor of the weights.",
     default=1.0,
 )
 T: Parameter[float] = Parameter(
     name="t",
     kind="number",
-    help="0 is the first model, 1 the second.",
+    help="Place on the arc: 0 is the first model, 1 the second.",
     default=0.5,
     least=0,
     most=1,
@@ -53,7 +53,7 @@ T: Parameter[float] = Parameter(
 LAMBDA: Parameter[float] = Parameter(
     name="lambda",
     kind="number",
-    help="The factor by which the sum of the differences is multiplied.",
+    help="Factor of the sum of the differences.",
     default=1.0,
 )
 NORMALIZE: Parameter[bool] = Parameter(
@@ -65,21 +65,21 @@ NORMALIZE: Parameter[bool] = Parameter(
 RESCALE: Parameter[str] = Parameter(
     name="rescale",
     kind="choice",
-    help="How kept differences are scaled up: to the tensor's sum of magnitudes (l1, as mergekit "
-    "does), by 1 / the chance of keeping them (density, as in the papers), or not.",
+    help="Scale differences up to the tensor's sum of magnitudes (l1, as mergekit does), by "
+    "1 / the chance to keep them (density, as in the papers), or not at all.",
     default="l1",
     choices=("l1", "density", "none"),
 )
 SEED: Parameter[int] = Parameter(
     name="seed",
     kind="whole",
-    help="The seed of the random choice.",
+    help="Seed of the random choice.",
     default=0,
 )
 FILTER_WISE: Parameter[bool] = Parameter(
     name="filter_wise",
     kind="flag",
-    help="Measure each row of a tensor for itself.",
+    help="Measure how much models agree for each row of a tensor by itself.",
     default=False,
 )
 FLATTEN: Parameter[bool] = Parameter(

@@ -67,7 +67,8 @@ class Source(_Part):
     """A model to merge, and the parameters that are set for it alone.
 
     Attributes:
-        model: a name in Ollama, a GGUF file, or a folder with safetensors.
+        model: a name in Ollama, a GGUF file, or a folder with safetensors; `MODEL+ADAPTER` is one
+            of these with a LoRA adapter, and an adapter alone is the base with it.
     """
 
     model: Annotated[str, Field(min_length=1)]
@@ -124,7 +125,7 @@ class Recipe(_Part):
                 raise ValueError(f"{source.model}: {name} is set for all models, not for one")
             source.parameters[name] = parameter.checked(value)
 
-    def of(self, origin: Origin) -> Self:
+    def with_origin(self, origin: Origin) -> Self:
         """The same recipe, which knows where it comes from."""
         copy = self.model_copy()
         copy._origin = origin  # noqa: SLF001  # its own
@@ -246,7 +247,7 @@ def checked(fields: Mapping[str, Any], origin: Origin = Origin()) -> Recipe:
         InvalidRecipe: a key is unknown or has no effect, or a value is impossible.
     """
     try:
-        return Recipe.model_validate(fields).of(origin)
+        return Recipe.model_validate(fields).with_origin(origin)
     except ValidationError as exc:
         raise InvalidRecipe(first_error(exc, where=origin.file)) from exc
 

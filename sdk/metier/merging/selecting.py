@@ -1,4 +1,4 @@
-"""The k-th largest magnitude of a tensor that is never in memory as a whole.
+"""Magnitudes of given ranks in a tensor that is never in memory as a whole.
 
 The bits of two magnitudes in float32 are in the order of the magnitudes. So the k-th largest is
 found in two counts: of the upper 16 bits, and of the lower 16 of those that share the upper ones
@@ -7,7 +7,7 @@ found in two counts: of the upper 16 bits, and of the lower 16 of those that sha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +22,19 @@ Deltas = Callable[[Span], Floats]
 _SLOTS = 1 << 16
 
 
-def kept_from(deltas: Deltas, total: Total, *, count: int, density: float) -> np.float32:
-    """The smallest magnitude that is kept where the share `density` of the largest ones is."""
-    if density >= 1:
-        return np.float32(0)
-    rank = max(1, int(density * count))
-    upper, rank = _slot_of(total(lambda span: _upper(deltas(span))), rank)
+def magnitudes(deltas: Deltas, total: Total, ranks: Sequence[int]) -> list[np.float32]:
+    """The magnitudes with these ranks: 1 is the largest."""
+    counts = total(lambda span: _upper(deltas(span)))
+    slots = [_slot_of(counts, rank) for rank in ranks]
 
     def lower(span: Span) -> Counts:
         bits = _bits(deltas(span))
-        return np.bincount(bits[bits >> 16 == upper] & 0xFFFF, minlength=_SLOTS)
+        found = (bits[bits >> 16 == upper] & 0xFFFF for upper, _ in slots)
+        return np.stack([np.bincount(each, minlength=_SLOTS) for each in found])
 
-    last, _ = _slot_of(total(lower), rank)
-    return np.uint32(upper << 16 | last).view(np.float32)
+    places = zip(slots, total(lower), strict=True)
+    bits = [upper << 16 | _slot_of(counts, rank)[0] for (upper, rank), counts in places]
+    return [np.uint32(each).view(np.float32) for each in bits]
 
 
 def _upper(deltas: Floats) -> Counts:
