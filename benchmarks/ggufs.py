@@ -50,6 +50,29 @@ def written(
     return path
 
 
+def adapter(
+    path: Path,
+    tensors: Tensors,
+    *,
+    alpha: float,
+    architecture: str = "llama",
+    keys: Mapping[str, Any] | None = None,
+) -> Path:
+    """A LoRA adapter: `NAME.lora_a` and `NAME.lora_b` for each tensor that it changes."""
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    every = {"adapter.type": "lora", "adapter.lora.alpha": alpha, **(keys or {})}
+    for key, value in every.items():
+        writer.add_key_value(key, value, gguf.GGUFValueType.get_type(value))
+    for name, values in tensors.items():
+        writer.add_tensor(name, np.ascontiguousarray(values, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def _keys(
     architecture: str, layers: int, tensors: Tensors, tokens: Sequence[str], types: Sequence[int]
 ) -> dict[str, Any]:

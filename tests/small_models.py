@@ -69,6 +69,6 @@ def plan(wanted: Recipe, *, kind: StoredType = "F32") -> Plan:
 async def _plan(wanted: Recipe, kind: StoredType) -> Plan:
     async with (
         Store(Settings()) as store,
-        found(wanted.parents, store) as parents,
+        found(wanted.parents, store, base=wanted.base) as parents,
     ):
         return planned(wanted, parents, name="child", kind=kind)

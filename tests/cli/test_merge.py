@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 from benchmarks import ggufs
 from click.testing import CliRunner, Result
 from small_models import model, weights
 
 from metier.cli.main import cli
+from metier.merging.methods import METHODS
 
 
 @pytest.fixture
@@ -65,6 +67,36 @@ def test_the_method_follows_from_what_is_given(
     given = [*options, model(tmp_path / "base.gguf", 2)] if options else []
     done = run(*pair, *given, "-o", str(tmp_path / "out.gguf"), "--check")
     assert f"{method}: " in done.stdout
+
+
+def test_the_help_shows_every_method_and_an_option_for_every_parameter() -> None:
+    shown = run("-h").stdout
+    for method in METHODS.values():
+        assert f"\n  {method.name} " in shown
+        for name in method.names:
+            assert f"--{name.replace('_', '-')} " in shown
+
+
+def test_an_option_of_one_method_is_refused_for_another(pair: list[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "out.gguf")
+    done = run(*pair, "--gamma", "0.1", "-o", out)
+    assert done.exit_code == 2
+    assert "gamma has no effect on slerp, which takes t" in done.stderr
+    base = model(tmp_path / "base.gguf", 2)
+    given = ["--method", "breadcrumbs", "--gamma", "0.1", "--density", "0.5", "--density", "0.6"]
+    assert run(*pair, "--base", base, *given, "-o", out, "--check").exit_code == 0
+
+
+def test_an_adapter_is_merged_into_its_model(pair: list[str], tmp_path: Path) -> None:
+    halves = {"blk.0.ffn_up.weight.lora_a": np.ones((1, 32), np.float32),
+              "blk.0.ffn_up.weight.lora_b": np.ones((64, 1), np.float32)}  # fmt: skip
+    lora = ggufs.adapter(tmp_path / "lora.gguf", halves, alpha=1)
+    out = tmp_path / "out.gguf"
+    given = ["--method", "passthrough", "--quantize", "f32", "-o", str(out)]
+    done = run(f"{pair[0]}+{lora}", *given)
+    assert done.exit_code == 0, done.stderr
+    result = ggufs.read(out)["blk.0.ffn_up.weight"]
+    np.testing.assert_allclose(result, weights(0)["blk.0.ffn_up.weight"] + 1, rtol=1e-5, atol=1e-6)
 
 
 def test_checking_writes_nothing(pair: list[str], tmp_path: Path) -> None:

@@ -153,6 +153,41 @@ def test_a_model_is_kept_only_if_it_passes_its_gate(
     assert kept["gate"]["gain"]["value"] == (0 if child_right else -1)
 
 
+def test_a_model_with_an_adapter_is_evaluated_as_a_parent(
+    ollama_settings: Settings, tmp_path: Path
+) -> None:
+    from benchmarks import ggufs
+
+    before = installed(ollama_settings)
+    draw = np.random.default_rng(0)
+    halves = {
+        "blk.0.ffn_up.weight.lora_a": draw.standard_normal((2, 576), np.float32),
+        "blk.0.ffn_up.weight.lora_b": 1e-3 * draw.standard_normal((1536, 2), np.float32),
+    }
+    parent = f"{SMALL}+{ggufs.adapter(tmp_path / 'lora.gguf', halves, alpha=2)}"
+
+    async def is_right(text: str) -> bool:
+        return bool(text)
+
+    recipe = Recipe(method="passthrough", models=(Source(model=parent),))
+    exercise = Exercise(question="Name a colour.", is_right=is_right)
+
+    async def make() -> MergeReport:
+        async with Store(ollama_settings) as store:
+            maker = Maker(ollama_settings, store)
+            wanted = Wanted(recipe=recipe, name=NAME, exercises=[exercise])
+            async with maker.planned(wanted) as plan:
+                return await maker.make(wanted, plan)
+
+    report = anyio.run(make)
+    assert installed(ollama_settings) - before == {f"{NAME}:latest"}
+    assert report.gate is not None
+    (far,) = report.gate.divergences
+    # Both are the same weights in eight bits: the one was written as a parent, the other as result.
+    assert (far.parent, report.gate.parents[0].model) == (parent, parent)
+    assert far.kl.value < 0.01
+
+
 def test_a_folder_with_safetensors_is_converted_and_nothing_of_it_stays(
     ollama_settings: Settings, tmp_path: Path
 ) -> None:

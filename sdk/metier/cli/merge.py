@@ -31,6 +31,7 @@ _EPILOG = """\b
 Examples:
   metier merge qwen2.5-coder:1.5b mine.gguf --method slerp --t 0.3 -o blend
   metier merge a b --base base --weight 0.5 --weight 0.5 -o both --evaluate code
+  metier merge qwen2.5:1.5b+law.gguf --method passthrough -o lawyer
   metier merge --recipe recipe.toml -o blend.gguf --quantize f16
 """
 
@@ -121,8 +122,9 @@ def _option(parameter: Parameter[Any]) -> click.Option:
 def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each option above
     """Merge the weights of models into a new one, without torch.
 
-    MODELS are models of Ollama, GGUF files, or folders with safetensors. Merging is no training:
-    models of one base can be merged, and the result may be better than they are, or worse.
+    MODELS are models of Ollama, GGUF files, or folders with safetensors; MODEL+ADAPTER adds a LoRA
+    adapter in GGUF to one. Merging is no training: models of one base can be merged, and the
+    result may be better than they are, or worse.
     Give --weight, --density and other numbers of a model once for all, or once for each.
     """
     as_json, check = given.pop("as_json"), given.pop("check")
@@ -230,7 +232,10 @@ async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:
 
 def _needs_server(wanted: Wanted) -> bool:
     """Files can be merged into a file where no Ollama is."""
-    files = all(Path(each).expanduser().is_file() for each in wanted.recipe.parents)
+    from metier.merging.parents import parts
+
+    every = [part for parent in wanted.recipe.parents for part in parts(parent)]
+    files = all(Path(each).expanduser().is_file() for each in every)
     return not files or wanted.file is None or wanted.exercises is not None
 
 

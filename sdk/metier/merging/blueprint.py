@@ -10,11 +10,10 @@ from importlib.metadata import version
 
 from metier.merging.encoding import StoredType, block, file_type, size_bytes, type_code
 from metier.merging.fitting import Fit
-from metier.merging.gguf_file import ALIGNMENT, MAGIC, VERSION, GgufFile
+from metier.merging.gguf_file import ALIGNMENT, EMBEDDING, MAGIC, OUTPUT, VERSION, GgufFile
 from metier.merging.licences import combined
 from metier.merging.parents import Parent
 from metier.merging.recipe import Recipe
-from metier.merging.vocabulary import EMBEDDING, OUTPUT
 
 # Of the general keys those that are still true; name, authors, links are the parents'.
 _KEPT = ("general.architecture", "general.type", "general.size_label", "general.languages")

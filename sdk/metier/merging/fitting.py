@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from metier.errors import MergeRefused
 from metier.merging.encoding import readable
-from metier.merging.gguf_file import GgufFile, Tensor
+from metier.merging.gguf_file import EMBEDDING, OUTPUT, GgufFile, Tensor
 from metier.merging.gradients import layer_of
 from metier.merging.parents import Parent
-from metier.merging.vocabulary import EMBEDDING, OUTPUT, Vocabulary, shared_vocabulary
+from metier.merging.vocabulary import Vocabulary, shared_vocabulary
 
 _SAME_FAMILY = "Merge models that were made from one base: other weights do not correspond"
 # They say how a model is used, not what its weights mean.

@@ -21,6 +21,9 @@ from pathlib import Path
 from metier.errors import UnreadableWeights
 from metier.merging.encoding import block, size_bytes, type_name
 
+# The tensors that have a row for every token.
+EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
+
 MAGIC = b"GGUF"
 VERSION = 3
 ALIGNMENT = 32

@@ -23,7 +23,7 @@ from metier.merging.gate import Exercise, GateReport, passed_gate
 from metier.merging.licences import texts
 from metier.merging.merging import Plan, merge, planned
 from metier.merging.parents import Parent, found
-from metier.merging.recipe import Recipe
+from metier.merging.recipe import Recipe, Source
 from metier.merging.report import MergeReport, keep, report_file
 from metier.merging.store import Packaging, Report, Store
 from metier.models.ollama import OllamaServer
@@ -110,9 +110,11 @@ class Maker:
             MergeError, ModelError, ModelServerError: as `found` and `planned` tell.
         """
         await _check_name(wanted, self._store)
-        names = wanted.recipe.parents
-        async with found(names, self._store, report=self._report) as parents:
-            yield planned(wanted.recipe, parents, name=wanted.title, kind=wanted.stored)
+        recipe = wanted.recipe
+        async with found(
+            recipe.parents, self._store, base=recipe.base, report=self._report
+        ) as parents:
+            yield planned(recipe, parents, name=wanted.title, kind=wanted.stored)
 
     async def make(self, wanted: Wanted, plan: Plan) -> MergeReport:
         """Make it. Where it fails, or is not kept, there is no trace of it but the report.
@@ -158,7 +160,8 @@ class Maker:
                 self._for_now(path, packaging, quantize=wanted.quantize)
             )
             parents = [
-                (each.name, await self._running(each, packaging, stack)) for each in plan.parents
+                (each.name, await self._running(each, packaging, path.parent, stack))
+                for each in plan.parents
             ]
             server = OllamaServer.from_settings(self._settings)
             stack.push_async_callback(server.aclose)
@@ -188,13 +191,22 @@ class Maker:
             report=self._report,
         )
 
-    async def _running(self, parent: Parent, packaging: Packaging, stack: AsyncExitStack) -> str:
+    async def _running(
+        self, parent: Parent, packaging: Packaging, scratch: Path, stack: AsyncExitStack
+    ) -> str:
         """What the server calls a parent; a file is given to it for as long as it is asked."""
         if parent.installed is not None:
             return parent.installed
-        return await stack.enter_async_context(
-            self._for_now(parent.file.path, packaging, quantize="")
-        )
+        path = await self._with_adapters(parent, scratch) if parent.adapters else parent.file.path
+        return await stack.enter_async_context(self._for_now(path, packaging, quantize=""))
+
+    async def _with_adapters(self, parent: Parent, scratch: Path) -> Path:
+        """Write a model with its adapters to one file."""
+        recipe = Recipe(method="passthrough", models=(Source(model=parent.name),))
+        plan = planned(recipe, [parent], name=parent.title, kind="Q8_0")
+        path = scratch / f"{uuid4().hex[:12]}.gguf"
+        await anyio.to_thread.run_sync(partial(merge, plan, path, report=self._checking))
+        return path
 
     @asynccontextmanager
     async def _for_now(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,15 @@ import numpy as np
 from metier.errors import InvalidInput, InvalidRecipe, MergeFailed
 from metier.merging.blueprint import Blueprint, Planned, drawn
 from metier.merging.cores import Cores, available_cores, runs
-from metier.merging.encoding import StoredType, encoded, size_bytes, usual_name
+from metier.merging.encoding import Floats, StoredType, encoded, size_bytes, usual_name
 from metier.merging.fitting import Fit, fitted
+from metier.merging.gguf_file import EMBEDDING, OUTPUT, Tensor
 from metier.merging.gradients import depth
 from metier.merging.method import Combine, Inputs, TensorSettings
 from metier.merging.methods import METHODS
 from metier.merging.parents import Parent
 from metier.merging.recipe import Recipe
 from metier.merging.store import Report
-from metier.merging.vocabulary import EMBEDDING, OUTPUT
 from metier.merging.weights import Patched, Span, Stored, Weights, opened, spans
 from metier.models.server import Progress
 from metier.settings import files
@@ -108,9 +109,8 @@ def merge(
     started = time.perf_counter()
     _check_out(plan, out)
     with ExitStack() as stack:
-        sources = {
-            parent.name: stack.enter_context(opened(parent.file.path)) for parent in plan.parents
-        }
+        paths = {path for parent in plan.parents for path in parent.paths}
+        sources = {path: stack.enter_context(opened(path)) for path in paths}
         try:
             with files.replacing(out) as file, Cores(threads or available_cores()) as cores:
                 _Run(plan, sources, file.fileno(), cores, report).write()
@@ -128,7 +128,7 @@ class _Run:
     """One merge, with its open files."""
 
     def __init__(
-        self, plan: Plan, sources: Mapping[str, int], out: int, cores: Cores, report: Report
+        self, plan: Plan, sources: Mapping[Path, int], out: int, cores: Cores, report: Report
     ) -> None:
         self._plan = plan
         self._sources = sources
@@ -177,19 +177,27 @@ class _Run:
 
     def _weights(self, parent: Parent, tensor: Planned) -> Weights:
         vocabulary = self._plan.fit.vocabulary
-        own = self._stored(parent, tensor.name)
+        own = self._own(parent, tensor.name)
         rows = vocabulary.missing[parent.name]
         if tensor.name not in (EMBEDDING, OUTPUT) or not len(rows):
             return own
-        other = self._stored(vocabulary.owner, tensor.name)
+        other = self._own(vocabulary.owner, tensor.name)
         return Patched(own=own, other=other, rows=rows, width=tensor.shape[0])
 
-    def _stored(self, parent: Parent, name: str) -> Stored:
-        return Stored(
-            file=self._sources[parent.name],
-            path=parent.file.path,
-            tensor=self._plan.fit.stored(parent, name),
-        )
+    def _own(self, parent: Parent, name: str) -> Weights:
+        tensor = self._plan.fit.stored(parent, name)
+        weights: Weights = self._stored(parent.file.path, tensor)
+        for adapter in parent.adapters:
+            if adapter.changes(tensor.name):
+                read = partial(self._whole, adapter.file.path)
+                weights = adapter.applied(tensor.name, weights, read)
+        return weights
+
+    def _stored(self, path: Path, tensor: Tensor) -> Stored:
+        return Stored(file=self._sources[path], path=path, tensor=tensor)
+
+    def _whole(self, path: Path, tensor: Tensor) -> Floats:
+        return self._stored(path, tensor).read(Span(0, tensor.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +247,8 @@ def _check_effects(recipe: Recipe, fit: Fit) -> None:
 def _check_out(plan: Plan, out: Path) -> None:
     """Whether no model would be written over, and the disk has room."""
     blueprint = plan.blueprint
-    if any(out.exists() and out.samefile(parent.file.path) for parent in plan.parents):
+    paths = [path for parent in plan.parents for path in parent.paths]
+    if out.exists() and any(out.samefile(path) for path in paths):
         raise InvalidInput(
             f"{out} is one of the models to merge", hint="Give the result another name"
         )

@@ -22,7 +22,7 @@ class ParentReport(BaseModel):
     """A model that was merged.
 
     Attributes:
-        weights: its file; in Ollama's own folder its name is its SHA-256.
+        weights: its files; in Ollama's own folder a name is a SHA-256.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -77,7 +77,9 @@ class MergeReport(BaseModel):
             recipe=plan.recipe,
             parents=tuple(
                 ParentReport(
-                    model=each.name, weights=each.file.path.name, licence=each.licence.name
+                    model=each.name,
+                    weights="+".join(path.name for path in each.paths),
+                    licence=each.licence.name,
                 )
                 for each in plan.parents
             ),

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.errors import MergeRefused
-from metier.merging.gguf_file import GgufFile
+from metier.merging.gguf_file import EMBEDDING, GgufFile
 from metier.merging.parents import Parent
 
-EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 _TOKENS, _TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 _UNUSED = 5
 
