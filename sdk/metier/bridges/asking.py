@@ -30,19 +30,8 @@ class Asked:
     experts: tuple[str, ...] | None = None
     limits: Limits | None = None
 
-    async def plan(self, messages: Sequence[Message]) -> Plan:
-        """The plan for a conversation, whose last message is the question.
-
-        Raises:
-            EmptyQuestion: there is nothing to answer.
-            UnknownExpert: an expert is named that is not there.
-        """
-        if self.expert is None:
-            return await self.council.plan(messages, experts=self.experts)
-        return self._alone(messages)
-
     async def answer(self, messages: Sequence[Message]) -> Answer:
-        """Plan and run.
+        """Plan and run a conversation, whose last message is the question.
 
         Raises:
             MetierError: nothing could be answered.
@@ -63,13 +52,18 @@ class Asked:
         Raises:
             MetierError: nothing could be answered.
         """
-        question = messages if self.expert is None else self._alone(messages)
-        stream = self.council.stream(question, experts=self.experts, limits=self.limits)
+        stream = self.council.stream(
+            self._question(messages), experts=self.experts, limits=self.limits
+        )
         async with aclosing(stream) as events:
             async for event in events:
                 if isinstance(event, Answered):
                     _raise_if_nothing(event.answer)
                 yield event
+
+    def _question(self, messages: Sequence[Message]) -> Plan | tuple[Message, ...]:
+        """What the council is asked; with one expert the plan is known."""
+        return tuple(messages) if self.expert is None else self._alone(messages)
 
     def _alone(self, messages: Sequence[Message]) -> Plan:
         """One step for the one expert."""
@@ -81,8 +75,7 @@ class Asked:
 
     def stream_sync(self, messages: Sequence[Message]) -> Generator[Event, None, None]:
         """`stream` for code that is not async."""
-        whole = self.expert is None
-        question = tuple(messages) if whole else self._alone(messages)
+        question = self._question(messages)
         stream = self.council.stream_sync(question, experts=self.experts, limits=self.limits)
         with closing(stream) as events:
             for event in events:
