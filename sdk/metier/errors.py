@@ -331,16 +331,21 @@ class ResourceExhausted(ExpertFailed):
 
     code = "resource_exhausted"
 
-    def __init__(self, cause: MemoryError | RecursionError, *, place: str = "") -> None:
+    def __init__(
+        self, cause: MemoryError | RecursionError, *, place: str = "", folder: str = ""
+    ) -> None:
         ran_out = (
             "the step needs more memory than there is"
             if isinstance(cause, MemoryError)
             else "the step meets something that is nested too deep for Python"
         )
         where = f", {place}" if place else ""
+        code = (
+            f". If that is the code's doing, see: metier experts check {folder}" if folder else ""
+        )
         super().__init__(
             f"{ran_out} ({type(cause).__name__}{where})",
-            hint="Ask for less at once, or give it shorter texts",
+            hint=f"Ask for less at once, or give it shorter texts{code}",
         )
 
 

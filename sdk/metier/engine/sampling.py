@@ -217,8 +217,8 @@ class StepSampler:
         except MetierError:
             raise
         except (MemoryError, RecursionError) as exc:
-            place = place_of(exc, type(found).__module__)
-            raise ResourceExhausted(exc, place=place) from exc
+            place, folder = _place_of(found, exc)
+            raise ResourceExhausted(exc, place=place, folder=folder) from exc
         # An expert's code may raise anything; the step fails, the plan goes on.
         except (Exception, SystemExit) as exc:
             raise _crashed(found, exc) from exc
@@ -275,11 +275,16 @@ class StepSampler:
 
 def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
     """What an expert's code raised, and where."""
-    place = place_of(exc, type(expert).__module__)
-    folder = Path(place.rpartition(":")[0]).parent
+    place, folder = _place_of(expert, exc)
     hint = f"Mend it there; to see more: metier experts check {folder}" if place else ""
     where = f" ({place})" if place else ""
     return ExpertFailed(f"{expert.id} raised {type(exc).__name__}: {exc}{where}", hint=hint)
+
+
+def _place_of(expert: Expert, exc: BaseException) -> tuple[str, str]:
+    """The line of an expert's code that led to an error, and its folder; empty where none did."""
+    place = place_of(exc, type(expert).__module__)
+    return place, str(Path(place.rpartition(":")[0]).parent) if place else ""
 
 
 async def _asked(context: StepContext, prompt: Prompt) -> AsyncGenerator[str, None]:
