@@ -56,6 +56,11 @@ SETTINGS_END = """
 means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `domains` is a list of strings in the
 file, and folders separated as in `PATH` in the environment and in `metier config set`. Switches
 take `true` or `false`.
+
+`metier config set` replaces the file as a whole: killed or out of disk space, it leaves the old
+one, and two at once both count. Only you can read the file (mode 0600) and what metier keeps in its
+cache and state folders (0700). Folders that exist already keep their mode: share one by making it
+yourself. What a killed command left half written is removed by the next one.
 """
 # What a default that is made at run time is called here: it differs from machine to machine.
 MADE_DEFAULTS = {

@@ -99,6 +99,19 @@ def test_an_adapter_is_merged_into_its_model(pair: list[str], tmp_path: Path) ->
     np.testing.assert_allclose(result, weights(0)["blk.0.ffn_up.weight"] + 1, rtol=1e-5, atol=1e-6)
 
 
+def test_the_scratch_folder_of_a_merge_that_was_killed_is_removed(
+    pair: list[str], tmp_path: Path
+) -> None:
+    left = tmp_path / ".metier-merge-abcdefgh.tmp"
+    left.mkdir()
+    (left / "model.gguf").write_text("half")
+    (tmp_path / "metier-merge-notes").mkdir()
+    out = tmp_path / "out.gguf"
+    assert run(*pair, "-o", str(out)).exit_code == 0
+    made = {out.name, "out.json", "metier-merge-notes", *(Path(each).name for each in pair)}
+    assert {path.name for path in tmp_path.iterdir()} == made
+
+
 def test_checking_writes_nothing(pair: list[str], tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     done = run(*pair, "-o", str(tmp_path / "out.gguf"), "--check")

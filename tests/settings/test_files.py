@@ -1,122 +1,118 @@
-"""Files that are whole whenever somebody reads them, and locks between processes."""
+"""Metier's own files: replaced as a whole, private, locked, and cleaned up."""
 
 from __future__ import annotations
 
+import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from metier.errors import Locked
-from metier.settings.files import locked, private_folder, remove_scratch, replace_file
-
-HOLDER = """
-import sys
-from pathlib import Path
-from metier.settings.files import locked
-with locked(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-WRITER = """
-import sys
-from pathlib import Path
-from metier.settings.files import replacing
-with replacing(Path(sys.argv[1])) as file:
-    file.write(b"half")
-    file.flush()
-    print("half", flush=True)
-    sys.stdin.read()
-"""
+from metier.settings.files import (
+    locked,
+    private_folder,
+    remove_leftovers,
+    replace_file,
+    replacing,
+    temporary_folder,
+)
 
 
-@contextmanager
-def running(program: str, path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process, as soon as it has printed its first line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        yield process
-        process.kill()
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
-def is_free(path: Path) -> bool:
-    try:
-        with locked(path, wait_s=0):
-            return True
-    except Locked:
-        return False
+def killed(program: str, folder: Path) -> None:
+    """Run a program that kills itself in `folder`."""
+    start = "import os, signal; from pathlib import Path; from metier.settings.files import *\n"
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    code = start + program.replace("DIE", kill)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=False)
+    assert done.returncode == -signal.SIGKILL
 
 
-def test_a_lock_that_another_process_holds_is_an_error_after_the_wait(tmp_path: Path) -> None:
-    told: list[str] = []
-    with running(HOLDER, tmp_path / "lock") as holder:
-        with (
-            pytest.raises(Locked, match="another process holds the lock") as raised,
-            locked(tmp_path / "lock", wait_s=0.2, waiting=lambda: told.append("waiting")),
-        ):
-            pytest.fail("two hold it")
-        assert raised.value.retryable
-        assert told == ["waiting"]
-        holder.kill()
-        holder.wait()
-        assert is_free(tmp_path / "lock")
+HALF = "with replacing(Path('kept.json')) as file:\n    file.write(b'secret')\n    DIE"
+BEGUN = "with temporary_folder(Path(), 'work-') as folder:\n    (folder / 'text').touch()\n    DIE"
 
 
-def test_a_lock_is_waited_for(tmp_path: Path) -> None:
-    file = tmp_path / "lock"
-    with running(HOLDER, file) as holder, locked(file, waiting=holder.kill):
-        assert not is_free(file)
-
-
-def test_a_lock_is_free_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), locked(tmp_path / "lock"):
-        (tmp_path / "none").read_bytes()
-    assert is_free(tmp_path / "lock")
-
-
-def test_a_lock_file_that_its_holder_removed_locks_nobody_out(tmp_path: Path) -> None:
-    with locked(tmp_path / "deep" / "lock"):
-        (tmp_path / "deep" / "lock").unlink()
-        with locked(tmp_path / "deep" / "lock", wait_s=0):
-            assert not is_free(tmp_path / "deep" / "lock")
-
-
-def test_a_file_is_replaced_as_a_whole_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    file = tmp_path / "file.json"
-    file.write_text("old")
+def test_a_file_is_replaced_and_is_its_owner_s(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    file.write_bytes(b"old")
     file.chmod(0o644)
     replace_file(file, b"new")
-    assert file.read_bytes() == b"new"
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert (file.read_bytes(), mode(file)) == (b"new", 0o600)
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    file, other = tmp_path / "file.json", tmp_path / "file.json.backup"
-    replace_file(file, b"old")
-    other.write_text("somebody's")
-    with running(WRITER, file) as writer:
-        writer.kill()
-    (tmp_path / "file.jsonab_c12xy").write_text("as it was named before")
-    assert len(list(tmp_path.iterdir())) == 4
-    remove_scratch(tmp_path, "file.json")
-    assert sorted(tmp_path.iterdir()) == [file, other]
+def test_the_old_file_stays_if_the_new_one_fails(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    file.write_bytes(b"old")
+    with pytest.raises(TypeError), replacing(file) as new:
+        new.writelines([b"half", None])  # pyrefly: ignore[bad-argument-type]
     assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_private_folder_is_its_owners_also_if_it_was_open_to_all(tmp_path: Path) -> None:
-    private_folder(tmp_path / "new" / "inner")
-    (tmp_path / "old").mkdir(mode=0o755)
-    private_folder(tmp_path / "old")
-    for name in ("new/inner", "old"):
-        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
+@pytest.mark.parametrize(("program", "pattern"), [(HALF, ".*.tmp"), (BEGUN, ".work-*.tmp")])
+def test_what_a_killed_process_left_is_removed(program: str, pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_bytes(b"old")
+    killed(program, tmp_path)
+    assert len(list(tmp_path.glob(pattern))) == 1
+    remove_leftovers(tmp_path, pattern)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+    assert (tmp_path / "kept.json").read_bytes() == b"old"
+
+
+def test_the_next_temporary_folder_removes_that_of_a_killed_process(tmp_path: Path) -> None:
+    killed(BEGUN, tmp_path)
+    with temporary_folder(tmp_path, "work-") as mine:
+        assert list(tmp_path.iterdir()) == [mine]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_use_is_no_leftover(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    with replacing(file) as new, temporary_folder(tmp_path, "work-") as folder:
+        remove_leftovers(tmp_path)
+        assert folder.is_dir()
+        new.write(b"new")
+    assert file.read_bytes() == b"new"
+
+
+def test_a_link_is_no_leftover_and_neither_is_what_it_leads_to(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("text")
+    (tmp_path / ".link.tmp").symlink_to(mine)
+    remove_leftovers(tmp_path)
+    assert mine.exists()
+
+
+def test_folders_that_are_made_are_their_owner_s_and_others_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    private_folder(tmp_path / "shared" / "a" / "b")
+    folders = [tmp_path / "shared" / name for name in (".", "a", "a/b")]
+    assert [mode(folder) for folder in folders] == [0o755, 0o700, 0o700]
+
+
+def test_a_lock_keeps_the_others_waiting(tmp_path: Path) -> None:
+    counter = tmp_path / "new" / "counter"
+
+    def count(_: int) -> None:
+        with locked(tmp_path / "new" / "lock"):
+            now = int(counter.read_text()) if counter.exists() else 0
+            replace_file(counter, b"%d" % (now + 1))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(count, range(40)))
+    assert counter.read_text() == "40"
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    killed("with locked(Path('file')):\n    DIE", tmp_path)
+    with locked(tmp_path / "file", wait_s=0):
+        pass

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -111,3 +117,61 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="cannot be written") as caught:
         write_setting(tmp_path / "file" / "config.toml", "seed", "1")
     assert "METIER_CONFIG" in caught.value.hint
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("seed = 7\n")
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    code = f"{full}\nfrom metier.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "config", "set", "num_ctx", "2048"],
+        env=os.environ | {"METIER_CONFIG": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, file.read_text()) == (2, "seed = 7\n")
+    assert f"{file} cannot be written: File too large" in done.stderr
+
+
+def test_settings_that_are_written_at_once_are_all_kept(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    numbers = ["num_ctx", "max_calls", "parallel", "seed", "timeout_s", "token_timeout_s"]
+    together = Barrier(len(numbers))
+
+    def write(name: str) -> None:
+        together.wait()
+        write_setting(file, name, "300")
+
+    with ThreadPoolExecutor(len(numbers)) as threads:
+        list(threads.map(write, numbers))
+    written = read(file)
+    assert [getattr(written, name) for name in numbers] == [300] * len(numbers)
+
+
+def test_the_file_and_its_folder_are_their_owner_s(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "config.toml"
+    write_setting(file, "seed", "1")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)]
+    assert modes == [0o600, 0o700]
+
+
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
+    file, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
+    link.symlink_to(file)
+    write_setting(link, "seed", "1")
+    assert link.is_symlink()
+    assert file.read_text() == "seed = 1\n"
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "the null device"])
+def test_only_an_ordinary_file_is_replaced(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    if kind == "a pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(os.devnull)
+    with pytest.raises(InvalidSettings, match="not an ordinary file"):
+        write_setting(file, "seed", "1")
+    assert file.is_fifo() or Path(os.devnull).is_char_device()

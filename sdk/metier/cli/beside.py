@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.cli.session import ensure_server
+from metier.settings.files import private_folder
 
 if TYPE_CHECKING:
     from metier.council import Council
@@ -39,6 +40,7 @@ def _seed(installed: Path, own: Path) -> None:
     if own.exists() or not installed.is_dir():
         return
     try:
+        private_folder(own.parent)
         shutil.copytree(installed, own)
     except OSError:
         shutil.rmtree(own, ignore_errors=True)  # half of an index is none

@@ -23,6 +23,7 @@ FORMAT = 1
 FILE = "knowledge.json"
 _LOCK = ".lock"
 _VECTORS = "*.faiss"
+_LEFTOVERS = (files.SCRATCH, *(name + files.OLD_SCRATCH for name in (FILE, _VECTORS)))
 
 # Tells one state of a folder from another; None where nothing is saved.
 Stamp = tuple[int, int, int] | None
@@ -108,9 +109,7 @@ def lock(
 
 def sweep(folder: Path) -> None:
     """Remove what writers that were killed left in a folder, unless one is writing now."""
-    if any(files.scratch(folder, FILE, _VECTORS)):
-        with suppress(IndexUnavailable, OSError), lock(folder, wait_s=0):
-            files.remove_scratch(folder, FILE, _VECTORS)
+    files.remove_leftovers(folder, *_LEFTOVERS)
 
 
 def read(folder: Path) -> tuple[Saved, NearestVectors | None] | None:
@@ -139,8 +138,8 @@ def write(folder: Path, saved: Saved, table: NearestVectors | None) -> None:
     whole = whole.model_copy(update={"sha256": whole.digest()})
     kept = _file_of(folder, vectors)
     try:
-        files.private_folder(folder)
-        files.remove_scratch(folder, FILE, _VECTORS)
+        files.private_folder(folder, tighten=True)
+        sweep(folder)
         if data:
             files.replace_file(kept, data)
         files.replace_file(folder / FILE, whole.model_dump_json().encode())
@@ -158,7 +157,7 @@ def clear(folder: Path) -> None:
         IndexUnavailable: the folder cannot be written.
     """
     try:
-        files.remove_scratch(folder, FILE, _VECTORS)
+        sweep(folder)
         for file in (folder / FILE, *folder.glob(_VECTORS)):
             file.unlink(missing_ok=True)
     except OSError as exc:

@@ -153,7 +153,7 @@ class ArtefactStore:
         try:
             files.private_folder(self.folder)
             with files.locked(self.folder / "lock"):
-                files.remove_scratch(self.folder, "*.json", "*.npz")
+                files.remove_leftovers(self.folder)
                 if arrays:
                     files.replace_file(file.with_suffix(".npz"), arrays)
                 else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from metier.merging.store import Packaging, Report, Store
 from metier.models.ollama import OllamaServer
 from metier.models.server import Progress
 from metier.settings import Settings
+from metier.settings.files import private_folder, temporary_folder
 
 # Ollama makes these of F16.
 OllamaType = Literal["Q4_K_M", "Q4_K_S"]
@@ -122,8 +122,8 @@ class Maker:
         Raises:
             MergeFailed: a weight cannot be read, or the result not be written.
         """
-        with tempfile.TemporaryDirectory(dir=self._scratch(wanted), prefix=_PREFIX) as scratch:
-            path = Path(scratch, "model.gguf")
+        with temporary_folder(self._scratch(wanted), _PREFIX) as scratch:
+            path = scratch / "model.gguf"
             merged = await anyio.to_thread.run_sync(
                 partial(merge, plan, path, threads=wanted.threads, report=self._checking)
             )
@@ -139,7 +139,7 @@ class Maker:
         folder = wanted.file.parent if wanted.file else scratch_folder(self._settings)
         try:
             if wanted.file is None:
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
             return folder.resolve(strict=True)
         except OSError as exc:
             raise MergeFailed(f"{folder} cannot be written: {exc.strerror}") from exc

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from metier.errors import ModelServerUnreachable
 from metier.settings import Settings
+from metier.settings.files import private_folder
 
 _START_TIMEOUT_S = 30.0
 _LOOK_EVERY_S = 0.05
@@ -120,9 +121,9 @@ def _passed(environment: Mapping[str, str]) -> dict[str, str]:
 def _log_file(settings: Settings) -> Path:
     """In the state folder; in a temporary one where that is read-only."""
     try:
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.state_dir)
         log = settings.state_dir / "ollama.log"
-        log.touch()
+        log.touch(mode=0o600)
     except OSError:
         import tempfile
 

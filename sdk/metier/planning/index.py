@@ -21,7 +21,15 @@ from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.nearest import EXACT_UP_TO as EXACT_UP_TO
 from metier.models.nearest import Ids, NearestVectors
 from metier.models.vector_checks import embedded
-from metier.settings.files import locked, remove_scratch, replace_file, replacing
+from metier.settings.files import (
+    OLD_SCRATCH,
+    SCRATCH,
+    locked,
+    private_folder,
+    remove_leftovers,
+    replace_file,
+    replacing,
+)
 
 # Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
 FORMAT = 3
@@ -191,9 +199,11 @@ class CapabilityIndex:
             "rows": [[i, r.expert, r.capability, r.kind, r.text] for i, r in self._rows.items()],
         }
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             with locked(folder / ".lock"):
-                remove_scratch(folder, "vectors.faiss", "rows.json")
+                remove_leftovers(
+                    folder, SCRATCH, f"vectors.faiss{OLD_SCRATCH}", f"rows.json{OLD_SCRATCH}"
+                )
                 with replacing(folder / "vectors.faiss") as file:
                     self._vectors.write(file)
                     meta["sha256"] = _digest(meta, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metier.errors import InvalidSettings, nearest
+from metier.settings.files import locked, private_folder, remove_leftovers, replace_file
 from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text, shown
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
@@ -149,18 +151,27 @@ def write_setting(path: Path, name: str, value: str) -> Settings:
     Raises:
         InvalidSettings: the name or value is impossible, or the file cannot be written.
     """
-    before = _from_file(path)
-    layers = {str(path): before, "the call": {name: _parsed(name, value)}}
-    settings = Settings._from_layers(layers)  # noqa: SLF001  # the same module
-    kept = {key: getattr(settings, key) for key in before.keys() | {name}}
-    lines = [f"{key} = {_toml(kept[key])}\n" for key in sorted(kept)]
+    file = Path(os.path.realpath(path))  # a link stays one
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(lines), encoding="utf-8")
+        if file.exists() and not file.is_file():
+            raise OSError(errno.EINVAL, "it is not an ordinary file")
+        private_folder(file.parent)
+        with locked(file.with_name(f".{file.name}.lock")):
+            remove_leftovers(file.parent, f".{file.name}.*.tmp")
+            return _write_setting(file, name, value)
     except OSError as exc:
         raise InvalidSettings(
             f"{path} cannot be written: {exc.strerror}", hint="Set METIER_CONFIG to another file"
         ) from exc
+
+
+def _write_setting(file: Path, name: str, value: str) -> Settings:
+    before = _from_file(file)
+    layers = {str(file): before, "the call": {name: _parsed(name, value)}}
+    settings = Settings._from_layers(layers)  # noqa: SLF001  # the same module
+    kept = {key: getattr(settings, key) for key in before.keys() | {name}}
+    lines = [f"{key} = {_toml(kept[key])}\n" for key in sorted(kept)]
+    replace_file(file, "".join(lines).encode())
     return settings
 
 
