@@ -82,6 +82,17 @@ def test_what_is_in_use_is_no_leftover(tmp_path: Path) -> None:
     assert file.read_bytes() == b"new"
 
 
+def test_files_can_be_replaced_while_others_look_for_leftovers(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        for _ in range(50):
+            replace_file(tmp_path / f"{number}", b"text")
+            remove_leftovers(tmp_path)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "3"}
+
+
 def test_a_link_is_no_leftover_and_neither_is_what_it_leads_to(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("text")
