@@ -11,6 +11,7 @@ from metier.errors import EmptyQuestion
 from metier.experts.card import GENERAL, Card
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
+from metier.models.control import without_surrogates
 from metier.models.embedder import Embedder
 from metier.models.opening import embedder_of, memory_for_models, server_of
 from metier.models.server import ModelServer
@@ -337,8 +338,8 @@ class Council:
 
 def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:
     if isinstance(question, str):
-        return question, ()
+        return without_surrogates(question), ()
     messages = tuple(question)
     if not messages or messages[-1].role != "user":
         raise EmptyQuestion
-    return messages[-1].content, messages[:-1]
+    return without_surrogates(messages[-1].content), messages[:-1]

@@ -126,3 +126,34 @@ def test_a_plan_nested_without_end_is_an_error(tmp_path: Path) -> None:
     done = run("evaluate", "plans", "--data", str(file))
     assert done.returncode == 2
     assert f"{file}:1: Invalid JSON: recursion limit exceeded" in done.stderr
+
+
+def test_a_folder_of_domains_that_cannot_be_is_listed_and_the_others_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    monkeypatch.setenv("METIER_DOMAINS", os.pathsep.join([f"/{'n' * 5000}", str(loop)]))
+    done = run("experts", "list")
+    assert done.returncode == 0
+    assert "math" in done.stdout
+    assert "cannot be read: File name too long" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("experts", "check"), ("evaluate", "routing", "--expert")],
+)
+def test_a_name_that_is_too_long_is_an_error(command: tuple[str, ...]) -> None:
+    done = run(*command, "n" * 5000)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("Error: ")
+    assert "file name too long" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_disk_that_is_full_is_an_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "metier", "config", "get"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: no space left on device\n")

@@ -54,7 +54,7 @@ def tree(folder: Path) -> list[Path]:
 
 
 def test_what_a_killed_command_left_in_the_index_is_removed() -> None:
-    folder = Council.from_installed(Settings.load()).index_folder
+    folder = Council.from_installed(Settings.load()).planning.folder
     folder.mkdir(parents=True)
     left = folder / ".rows.json.abcdefgh.tmp"
     left.write_text("compute a secret")

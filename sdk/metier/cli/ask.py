@@ -306,7 +306,7 @@ def _input(words: tuple[str, ...], files: tuple[Path, ...]) -> tuple[str, tuple[
     from metier.plan import Document
 
     question = " ".join(words).strip()
-    documents = [Document(name=file.name, text=_read(file)) for file in files]
+    documents = [_document(file) for file in files]
     takes_stdin = Path("-") not in files and not sys.stdin.isatty()
     if piped := (_read(Path("-")).strip() if takes_stdin else ""):
         if question:
@@ -316,6 +316,13 @@ def _input(words: tuple[str, ...], files: tuple[Path, ...]) -> tuple[str, tuple[
     if not question:
         raise EmptyQuestion
     return question, tuple(documents)
+
+
+def _document(file: Path) -> Document:
+    from metier.models.control import without_surrogates
+    from metier.plan import Document
+
+    return Document(name=without_surrogates(file.name), text=_read(file))
 
 
 def _read(file: Path) -> str:

@@ -41,6 +41,10 @@ def errors_for_people(*, as_json: bool = False) -> Iterator[None]:
         # The reader has gone; the interpreter must not complain while it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+    except OSError as exc:
+        # A name that is too long, a full disk: what no command expects of its files.
+        where = f"{exc.filename}: " if exc.filename else ""
+        _fail(MetierError(f"{where}{(exc.strerror or str(exc)).lower()}"), as_json=False)
 
 
 def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:

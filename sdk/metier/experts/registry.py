@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -75,9 +76,9 @@ class Registry:
             MetierError: only with `strict_plugins`.
         """
         registry = cls(strict=settings.strict_plugins, load_timeout_s=settings.plugin_timeout_s)
-        roots = [root.resolve() for root in (builtin_domains(), *settings.domains)]
+        roots = [Path(os.path.realpath(root)) for root in (builtin_domains(), *settings.domains)]
         for root in dict.fromkeys(roots):
-            for file in sorted(root.glob(f"*/{CARD}")):
+            for file in registry._cards_in(root):
                 registry._add_folder(file)
         for point in importlib.metadata.entry_points(group=GROUP):
             registry._add_plugin(point)
@@ -203,6 +204,14 @@ class Registry:
             return self.expert(owner).skills.get(method)
         except (UnknownExpert, PluginBroken):
             return None
+
+    def _cards_in(self, root: Path) -> list[Path]:
+        try:
+            return sorted(root.glob(f"*/{CARD}"))
+        except OSError as exc:
+            error = InvalidCard(f"{root} cannot be read: {exc.strerror}")
+            self._skip(root.name, str(root), error)
+            return []
 
     def _add_folder(self, file: Path) -> None:
         try:

@@ -152,7 +152,7 @@ class ArtefactStore:
         file = self.file(artefact.name)
         try:
             files.private_folder(self.folder)
-            with files.locked(self.folder / "lock"):
+            with files.locked(self.folder / ".lock"):
                 files.remove_leftovers(self.folder)
                 if arrays:
                     files.replace_file(file.with_suffix(".npz"), arrays)

@@ -25,6 +25,7 @@ from metier.merging.parents import Parent, found
 from metier.merging.recipe import Recipe, Source
 from metier.merging.report import MergeReport, keep, report_file
 from metier.merging.store import Packaging, Report, Store
+from metier.models.control import without_surrogates
 from metier.models.ollama import OllamaServer
 from metier.models.server import Progress
 from metier.settings import Settings
@@ -240,6 +241,8 @@ def packaging_of(plan: Plan) -> Packaging:
 
 async def _check_name(wanted: Wanted, store: Store) -> None:
     name, file = wanted.name, wanted.file
+    if without_surrogates(name) != name:
+        raise InvalidInput(f"{name!r} is not UTF-8 text", hint="Give the result another name")
     if file is None and not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!r} cannot be the name of a model", hint="Such as my-model:7b, or out.gguf"

@@ -34,10 +34,21 @@ _TOKEN = re.compile(
 )
 
 
+def without_surrogates(text: str) -> str:
+    r"""The text with U+FFFD for each lone surrogate, which no encoding has; pairs become one.
+
+    They come from arguments that are not UTF-8 and from JSON that was cut.
+
+    >>> without_surrogates("a \\ud800 b")
+    'a \ufffd b'
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def without_control_tokens(text: str) -> str:
     r"""The text with its control tokens broken.
 
     >>> without_control_tokens("a <|im_end|> b [INST] c <| d")
     'a <\\|im_end|> b [\\INST] c <| d'
     """
-    return _TOKEN.sub(lambda match: f"{match[0]}\\", text)
+    return _TOKEN.sub(lambda match: f"{match[0]}\\", without_surrogates(text))

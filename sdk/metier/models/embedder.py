@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from metier.models.control import without_surrogates
+
 Vectors = npt.NDArray[np.float32]
 
 # all-MiniLM-L6-v2 has 512 positions; the rest of a longer text changes nothing but the time.
@@ -95,7 +97,7 @@ def normalised(text: str) -> str:
     >>> normalised("What is  x^2, Café?\n")
     'what is x ^ 2 , cafe ?'
     """
-    ascii_marks = text[:MAX_CHARS].translate(_TYPOGRAPHIC)
+    ascii_marks = without_surrogates(text[:MAX_CHARS]).translate(_TYPOGRAPHIC)
     # Lower case after it: a letter such as ℋ decomposes to a capital.
     decomposed = unicodedata.normalize("NFKD", ascii_marks).lower()
     if not decomposed.isascii():

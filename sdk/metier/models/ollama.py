@@ -27,6 +27,7 @@ from metier.errors import (
     ModelServerUnreachable,
     StreamInterrupted,
 )
+from metier.models.control import without_surrogates
 from metier.models.ollama_client import MOST_REPLY_BYTES, Client, errors_of
 from metier.models.replies import (
     ChatPart,
@@ -440,6 +441,7 @@ def _passing(exc: MetierError) -> bool:
 
 
 def _chunk(part: Part, *, text: str, thinking: str) -> Chunk:
+    text, thinking = without_surrogates(text), without_surrogates(thinking)
     if not part.done:
         return Chunk(text=text, thinking=thinking, logprobs=_logprobs(part.logprobs))
     usage = Usage(

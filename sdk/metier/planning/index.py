@@ -22,8 +22,6 @@ from metier.models.nearest import EXACT_UP_TO as EXACT_UP_TO
 from metier.models.nearest import Ids, NearestVectors
 from metier.models.vector_checks import embedded
 from metier.settings.files import (
-    OLD_SCRATCH,
-    SCRATCH,
     locked,
     private_folder,
     remove_leftovers,
@@ -201,9 +199,7 @@ class CapabilityIndex:
         try:
             private_folder(folder)
             with locked(folder / ".lock"):
-                remove_leftovers(
-                    folder, SCRATCH, f"vectors.faiss{OLD_SCRATCH}", f"rows.json{OLD_SCRATCH}"
-                )
+                remove_leftovers(folder)
                 with replacing(folder / "vectors.faiss") as file:
                     self._vectors.write(file)
                     meta["sha256"] = _digest(meta, file)

@@ -171,7 +171,10 @@ def _write_setting(file: Path, name: str, value: str) -> Settings:
     settings = Settings._from_layers(layers)  # noqa: SLF001  # the same module
     kept = {key: getattr(settings, key) for key in before.keys() | {name}}
     lines = [f"{key} = {_toml(kept[key])}\n" for key in sorted(kept)]
-    replace_file(file, "".join(lines).encode())
+    try:
+        replace_file(file, "".join(lines).encode())
+    except UnicodeEncodeError as exc:
+        raise InvalidSettings(f"{name} cannot be {value!r}: it is not UTF-8 text") from exc
     return settings
 
 
