@@ -63,6 +63,6 @@ def _start(kept: Path, scratch: Path, slots: int) -> local.Started:
         host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch, parallel=slots
     )
     models = {"OLLAMA_MODELS": str(kept / "test-models")}
-    started = local.start(settings, environment=os.environ | models)
+    started = local.start(settings, environment=os.environ | models, stays=False)
     os.environ["OLLAMA_HOST"] = settings.host
     return started

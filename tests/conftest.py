@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,12 @@ from metier.models import local
 from metier.models.ollama import OllamaServer
 from metier.models.packaged import fetched, packaged
 from metier.settings import Settings
+
+# In the background of a script, or under nohup, signals are ignored, also by what is started there.
+# A handler that does nothing is no part of what a new program inherits.
+for _signal in (signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, lambda *_: None)
 
 # A busy machine is no reason to fail; what is slow shows in --durations.
 hypothesis.settings.register_profile("metier", deadline=None)
@@ -56,7 +63,7 @@ def ollama_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "OLLAMA_NUM_PARALLEL": "1",
         "OLLAMA_NOPRUNE": "1",
     }
-    started = local.start(settings, environment=os.environ | own)
+    started = local.start(settings, environment=os.environ | own, stays=False)
     try:
         server = OllamaServer(settings.host)
         anyio.run(partial(pull_all, server, (EMBED, SMALL, HALF, BIG), source="packages"))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,85 @@ def test_a_server_gets_the_variables_that_it_reads(
     start(tmp_path)
     found = {line.partition("=")[0] for line in told.read_text().splitlines()}
     assert found >= {*read.split(), "PATH", "OLLAMA_HOST"}
+
+
+LISTENING = """#!/usr/bin/env python3
+import os, socket, subprocess, sys, time
+out = open(os.environ["OLLAMA_FIFO"], "w")  # until both are gone
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], pass_fds=[out.fileno()])
+host, port = os.environ["OLLAMA_HOST"].removeprefix("http://").split(":")
+with socket.create_server((host, int(port))):
+    time.sleep(600)
+"""
+STARTING = """
+import sys, time
+from metier.models import local
+from metier.settings import Settings
+started = local.start(Settings.load(), stays=sys.argv[1] == "stays")
+print(started.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """What can be read to its end once a server with its runner, called ollama, is gone."""
+    program = tmp_path / "bin" / "ollama"
+    program.parent.mkdir()
+    program.write_text(LISTENING)
+    program.chmod(0o755)
+    python = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, (program.parent, python, "/usr/bin:/bin"))))
+    monkeypatch.setenv("OLLAMA_FIFO", str(tmp_path / "fifo"))
+    os.mkfifo(tmp_path / "fifo")
+    reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    yield reading
+    os.close(reading)
+
+
+def starter(how: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", STARTING, how]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def read_to_the_end(file: int) -> bytes:
+    os.set_blocking(file, True)
+    return os.read(file, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_ends_with_the_process_that_started_it_however_that_ends(
+    number: signal.Signals, gone: int
+) -> None:
+    with starter("goes") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert local.is_listening(Settings.load().host)
+        process.send_signal(number)
+    assert read_to_the_end(gone) == b""
+
+
+def test_a_server_that_is_to_stay_stays(gone: int) -> None:
+    with starter("stays") as process:
+        assert process.stdout is not None
+        server = int(process.stdout.readline())
+        process.kill()
+    assert local.is_listening(Settings.load().host)
+    os.killpg(server, signal.SIGKILL)
+    assert read_to_the_end(gone) == b""
+
+
+def test_a_server_that_is_stopped_is_gone_with_its_runner(gone: int) -> None:
+    local.start(Settings.load(), stays=False).stop()
+    assert read_to_the_end(gone) == b""
+
+
+def test_a_server_that_does_not_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ollama"
+    program.write_text("#!/bin/sh\necho no such model folder >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin:/bin")
+    with pytest.raises(ModelServerUnreachable, match="no such model folder"):
+        local.start(Settings.load(), stays=False)

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,18 +27,25 @@ _PASSED = frozenset(
     "USERPROFILE LOCALAPPDATA APPDATA PROGRAMDATA SYSTEMROOT SYSTEMDRIVE WINDIR".split()
 )
 _PASSED_PREFIXES = tuple("OLLAMA_ CUDA_ HIP_ ROCM_ ROCR_ HSA_ GGML_ ONEAPI_ SYCL_".split())
+_ATTACHED = Path(__file__).with_name("attached.py")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A server that was started here; it stays when metier ends."""
+    """A server that was started here.
+
+    Attributes:
+        process: the server, or what ends it with this process.
+    """
 
     process: subprocess.Popen[bytes]
     log: Path
 
     def stop(self) -> None:
         """End it and wait until it is gone."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         self.process.terminate()
         try:
             self.process.wait(timeout=10)
@@ -70,7 +78,9 @@ def is_listening(host: str, *, timeout_s: float = 1.0) -> bool:
         return False
 
 
-def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -> Started:
+def start(
+    settings: Settings, *, environment: Mapping[str, str] | None = None, stays: bool = True
+) -> Started:
     """Start the local server and wait until it listens.
 
     It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
@@ -79,6 +89,7 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     Args:
         environment: the variables to choose from instead of this process's; the server gets only
             those that it reads.
+        stays: whether it goes on after this process; if not, it ends with it, however that ends.
 
     Raises:
         ModelServerUnreachable: the address is another machine's, there is no program, or the
@@ -91,10 +102,11 @@ def start(settings: Settings, *, environment: Mapping[str, str] | None = None) -
     variables = _passed(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
     variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
+    attached = () if stays else (sys.executable, "-I", "-S", _ATTACHED)
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
-            [program, "serve"],
-            stdin=subprocess.DEVNULL,
+            [*attached, program, "serve"],
+            stdin=subprocess.DEVNULL if stays else subprocess.PIPE,
             stdout=out,
             stderr=out,
             env=variables,
