@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,7 @@ class PlannerAssembly:
         self._asker = asker
         self._planner: Planner | None = None
         self._planned_for: list[Card] = []
+        self._unsaved = False
         self._building = anyio.Lock()
         self.folder = index_folder(cache_dir, embedder.id)
         self.artefacts = ArtefactStore(self.folder / "learnt", embedder_id=embedder.id)
@@ -74,7 +76,7 @@ class PlannerAssembly:
             saved = CapabilityIndex.load(self.folder, embedder_id=self._embedder.id)
         index, changed = await synchronised(saved, self._cards.values(), self._embedder)
         if changed:
-            _save_if_possible(partial(index.save, self.folder))
+            self._save_if_possible(partial(index.save, self.folder))
         return index
 
     def calibration(self, index: CapabilityIndex) -> Profile:
@@ -83,8 +85,7 @@ class PlannerAssembly:
         if (kept := self.artefacts.load(Profile, of=of)) is not None:
             return kept
         learnt = Selector(index, self._cards).learnt()
-        if self.folder.is_dir():  # else the index could not be saved either, which was said
-            _save_if_possible(partial(self.artefacts.save, learnt, of=of))
+        self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
         return learnt
 
     def keep(self, artefact: Artefact, *, index: CapabilityIndex | None = None) -> Path:
@@ -139,8 +140,7 @@ class PlannerAssembly:
         if (kept := self.artefacts.load(Lessons, of=of)) is not None:
             return kept.with_openings(self._cards)
         learnt = await lessons_of(index, self._cards, calibration, self._embedder)
-        if self.folder.is_dir():  # else the index could not be saved either, which was said
-            _save_if_possible(partial(self.artefacts.save, learnt, of=of))
+        self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
         return learnt
 
     def _outcomes(self) -> OutcomeModel | None:
@@ -164,12 +164,12 @@ class PlannerAssembly:
 
         return self.artefacts.load(ChainModel)
 
-
-def _save_if_possible(save: Callable[[], object]) -> None:
-    """A folder that cannot be written costs time at the next start, and nothing else."""
-    try:
-        save()
-    except IndexUnavailable as exc:
-        import warnings
-
-        warnings.warn(str(exc), stacklevel=4)
+    def _save_if_possible(self, save: Callable[[], object]) -> None:
+        """Save for the next start, which is slower if that fails; a log line says so, once."""
+        try:
+            save()
+        except IndexUnavailable as exc:
+            if not self._unsaved:
+                # Without a handler of the app's, logging prints it on stderr as it is.
+                logging.getLogger("metier").warning("%s", exc)
+            self._unsaved = True
