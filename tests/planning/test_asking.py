@@ -102,7 +102,7 @@ def unsure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metier.planning.assembly.LearntSplitter", lambda *_: Unsure())
 
 
-QUESTION = "An overview with trending stocks market, recent news headlines"
+QUESTION = "trending stocks market / recent news headlines"
 
 
 @pytest.mark.usefixtures("unsure")

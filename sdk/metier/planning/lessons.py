@@ -30,7 +30,7 @@ _JOINED = 300
 # The fewer experts there are, the broader they are, and the less are joined examples like what
 # people ask together: how much the shipped weights count, in questions, falls with the cube of
 # their number.
-_TRUST = 256_000.0
+_TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
 _WEIGHTS: Mapping[str, float] = {
     "span": 0.9,

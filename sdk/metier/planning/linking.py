@@ -155,7 +155,7 @@ def _named(
 ) -> set[int]:
     """The earlier tasks that the words point to one by one."""
     count = len(earlier)
-    prose, beginning = FENCED.sub(" ", task), _beginning(task)
+    prose, beginning = _own_words(task), _beginning(task)
     found = {m for m in range(count) if _takes_up(beginning, earlier[m])}
     found |= {number for number in _numbers(prose) if number < count}
     if count > 1 and _ALL_EARLIER.search(prose):
@@ -175,7 +175,7 @@ def _numbers(task: str) -> set[int]:
 
 
 def _points_back(task: str) -> bool:
-    prose, beginning = FENCED.sub(" ", task), _beginning(task)
+    prose, beginning = _own_words(task), _beginning(task)
     if beginning != task:
         beginning = " ".join(beginning.split()[:_OPENING_WORDS])
     vague, plain = _NOT_POINTING.sub("", beginning), _NOT_POINTING.sub("", prose)
@@ -192,6 +192,16 @@ def _beginning(task: str) -> str:
     if len(task.split()) < _STORY_WORDS:
         return task
     return _SENTENCE_END.split(task.strip(), maxsplit=1)[0]
+
+
+def _own_words(task: str) -> str:
+    """The words that may speak of another result: of a story the first sentence, else all prose.
+
+    "The results" of a case report are those of its own tests.
+    """
+    if FENCED.search(task):
+        return FENCED.sub(" ", task)
+    return _beginning(task)
 
 
 def _takes_up(task: str, earlier: str) -> bool:

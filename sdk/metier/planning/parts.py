@@ -34,12 +34,17 @@ class Asked:
 
     Attributes:
         pieces: where it may be cut; a single one if it may not be.
+        looked_at: how many texts the splitter looks at.
+        phrases: finer pieces, for two needs in one clause; empty if it joins nothing.
         follow_up: it together with what was asked before, in a conversation.
-        vectors: of the question, of what the splitter looks at, and of the follow-up.
+        vectors: of the question, of what the splitter looks at, of the phrases and of
+            the follow-up.
     """
 
     question: str
     pieces: tuple[Piece, ...]
+    looked_at: int
+    phrases: tuple[str, ...]
     follow_up: str | None
     vectors: Vectors
 
@@ -58,6 +63,12 @@ class Asked:
         """Shape (pieces, dimension)."""
         return self.vectors[1 : 1 + len(self.piece_texts)]
 
+    @property
+    def phrase_vectors(self) -> Vectors:
+        """Shape (phrases, dimension)."""
+        start = 1 + self.looked_at
+        return self.vectors[start : start + len(self.phrases)]
+
 
 def merged(parts: Sequence[Part]) -> list[Part]:
     """Neighbours with one expert are one task; a part that fits nobody joins its neighbour."""
@@ -72,6 +83,31 @@ def merged(parts: Sequence[Part]) -> list[Part]:
     return found
 
 
+def experts_of(parts: Sequence[Part]) -> set[str]:
+    """Who was chosen."""
+    return {part.choice.expert for part in parts}
+
+
+def shared_out(
+    pieces: Sequence[str], lean: Array, question: str
+) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Which of two experts begins, and the pieces of each.
+
+    Both get the whole question where the pieces of one would say nothing by themselves.
+
+    Args:
+        lean: how near each piece is to the two, shape (pieces, 2).
+    """
+    gain = lean[:, 1] - lean[:, 0]
+    seconds = gain > 0
+    if seconds.all() or not seconds.any():
+        seconds = gain == gain.max()
+    owners = seconds.astype(int).tolist()
+    texts = _told(pieces, owners, 2, question)
+    begins = owners[0]
+    return (begins, texts[begins]), (1 - begins, texts[1 - begins])
+
+
 def shared_among(pieces: Sequence[str], lean: Array, question: str) -> tuple[str, ...]:
     """The pieces of each of several experts, in the order of the experts.
 
@@ -82,12 +118,19 @@ def shared_among(pieces: Sequence[str], lean: Array, question: str) -> tuple[str
         lean: how near each piece is to each expert, shape (pieces, experts).
     """
     owners = (lean - lean.mean(axis=0)).argmax(axis=1).tolist() if len(pieces) else []
+    return _told(pieces, owners, lean.shape[1], question)
+
+
+def _told(
+    pieces: Sequence[str], owners: Sequence[int], count: int, question: str
+) -> tuple[str, ...]:
+    """The pieces of each owner joined; the whole question for all where one has too few words."""
     texts = tuple(
         " ".join(piece for piece, owner in zip(pieces, owners, strict=True) if owner == wanted)
-        for wanted in range(lean.shape[1])
+        for wanted in range(count)
     )
     if any(len(text.split()) < LEAST_WORDS for text in texts):
-        return (question,) * lean.shape[1]
+        return (question,) * count
     return texts
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from metier.errors import EmptyQuestion, UnknownExpert
-from metier.experts.card import Capability, Card
+from metier.experts.card import GENERAL, Capability, Card
 from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
@@ -16,9 +19,20 @@ from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
-from metier.planning.parts import LEAST_WORDS, Asked, Part, merged
+from metier.planning.needs import asks_several
+from metier.planning.pairs import Pair, pair_of, phrases
+from metier.planning.parts import (
+    LEAST_WORDS,
+    Array,
+    Asked,
+    Part,
+    experts_of,
+    merged,
+    shared_out,
+)
 from metier.planning.selecting import Choice, Selector
-from metier.planning.splitter import LearntSplitter, Span, Splitter
+from metier.planning.splitter import LearntSplitter, Span, Split, Splitter
+from metier.planning.splitting.code import brings_code
 from metier.planning.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
@@ -27,6 +41,9 @@ if TYPE_CHECKING:
     from metier.learning.outcomes import OutcomeModel
     from metier.planning.asking import Asker
     from metier.planning.needs import SeveralNeeds
+
+# The experts, and how near each text of a question is to them: `Selector.affinity`.
+Pull = tuple[tuple[str, ...], Array]
 
 # Of the probability that several experts are needed: from here on a model is asked.
 _UNSURE_FROM = 0.25
@@ -136,22 +153,31 @@ class Planner:
         pieces = self._splitter.pieces(question)
         said = [message.content for message in messages if message.role == "user"]
         follow_up = f"{request_of(said[-1]).text} {question}" if said else None
-        texts = [question, *self._splitter.texts(question, pieces)]
+        looked_at = self._splitter.texts(question, pieces)
+        # Around a program the phrases say little: "give it with its imports" is about the program.
+        fine = () if brings_code(question) else phrases(question)
+        texts = [question, *looked_at, *fine]
         if follow_up is not None:
             texts.append(follow_up)
         return Asked(
             question=question,
             pieces=pieces,
+            looked_at=len(looked_at),
+            phrases=fine,
             follow_up=follow_up,
             vectors=await embedded(self._embedder, texts, dimension=self._selector.dimension),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-        if len(asked.pieces) < 2:
-            return [self._whole(asked, experts)]
-        vectors = asked.vectors if asked.follow_up is None else asked.vectors[:-1]
-        split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
+        split = Split(spans=(), several=0.0)
+        if len(asked.pieces) > 1:
+            vectors = asked.vectors[: 1 + asked.looked_at]
+            split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
         parts = merged([self._spanned(span, asked, experts) for span in split.spans])
+        if len(experts_of(parts)) < 3 and not asked.apart:
+            pair = self._pair(asked, experts)
+            if experts_of(pair) - experts_of(parts):
+                return pair
         if len(parts) > 1:
             return parts
         if self._asker is not None and split.several >= _UNSURE_FROM:
@@ -188,6 +214,46 @@ class Planner:
         (ranked,) = self._selector.rank([text], vector, only=experts)
         choice = self._selector.choose(ranked, only=experts)
         return Part(text=text, choice=choice, vector=vector)
+
+    def _pair(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+        """A part for each of two experts that one clause needs; none where it needs only one."""
+        if not asked.phrases:
+            return []
+        pull = self._selector.affinity(np.concatenate([asked.vectors[:1], asked.phrase_vectors]))
+        pair = _pair(pull, asked, experts)
+        if pair is None or pair.probability < pair.threshold:
+            return []
+        return self._paired(pair, pull, asked, experts)
+
+    def _paired(
+        self, pair: Pair, pull: Pull, asked: Asked, experts: Collection[str] | None
+    ) -> list[Part]:
+        """A part for each of two experts, or none where one of them leads nowhere."""
+        names, near = pull
+        both = (names[pair.first], names[pair.second])
+        if GENERAL in both or not self._each_leads(both, asked, experts):
+            return []
+        (ranked,) = self._selector.rank([asked.question], asked.vectors[:1], top=2, only=both)
+        found = {candidate.expert: candidate for candidate in ranked}
+        lean = near[1:, [pair.first, pair.second]]
+        return [
+            Part(
+                text=text,
+                choice=Choice(expert=both[n], candidates=(found[both[n]],)),
+                vector=asked.vectors[:1],
+            )
+            for n, text in shared_out(asked.phrases, lean, asked.question)
+        ]
+
+    def _each_leads(
+        self, both: Sequence[str], asked: Asked, experts: Collection[str] | None
+    ) -> bool:
+        """Whether each of two experts is the best one for some piece of the question, and fits."""
+        pieces = [*asked.piece_texts, *asked.phrases]
+        vectors = np.concatenate([asked.piece_vectors, asked.phrase_vectors])
+        ranked = self._selector.rank(pieces, vectors, top=1, only=experts)
+        leading = {best.expert for (best, *_) in ranked if best.fit >= self._selector.threshold}
+        return leading.issuperset(both)
 
     def _grouped(
         self,
@@ -254,3 +320,13 @@ class Planner:
             return None
         listed = self._cards[chosen.expert].capabilities
         return next((entry for entry in listed if entry.name == chosen.capability), None)
+
+
+def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
+    """The two experts that the phrases of a question pull towards."""
+    names, near = pull
+    allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
+    pair = pair_of(near[0, allowed], near[1:, allowed], cut=asks_several(asked.question))
+    if pair is None:
+        return None
+    return replace(pair, first=allowed[pair.first], second=allowed[pair.second])
