@@ -32,6 +32,10 @@ _JOINED = 300
 # their number.
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
+# Of the selector's scores, as log-probabilities: in the middle of what was learnt for indexes with
+# examples; by descriptions alone the scores lie closer together.
+_SCALE = 8.0
+_SCALE_BY_DESCRIPTION = 25.0
 _WEIGHTS: Mapping[str, float] = {
     "span": 0.9,
     "mean": 0.4,
@@ -69,7 +73,7 @@ class Lessons:
 
     fillers: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     weights: Array = field(default_factory=lambda: PRIOR)
-    scale: float = 4.0
+    scale: float = _SCALE
     openings: Openings = field(default_factory=Openings)
     learnt_from: int = 0
 
@@ -127,7 +131,8 @@ async def lessons_of(
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
-    base = Lessons(fillers=fillers, openings=Openings(every))
+    scale = _SCALE if every else _SCALE_BY_DESCRIPTION
+    base = Lessons(fillers=fillers, openings=Openings(every), scale=scale)
     if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
         return base
     held, kept = _divided(cards)

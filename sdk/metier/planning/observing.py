@@ -29,14 +29,27 @@ def texts_of(question: str, pieces: Sequence[Piece]) -> list[str]:
 
 
 def vector_of(pieces: Sequence[Piece], vectors: Vectors, numbers: Sequence[int]) -> Vectors:
-    """Of neighbouring pieces: their own if they were embedded together, else the mean of theirs."""
-    if len(numbers) == len(pieces):
-        return vectors[:1]
-    whole = longer(pieces)
-    if (numbers[0], numbers[-1]) in whole:
-        return vectors[[1 + len(pieces) + whole.index((numbers[0], numbers[-1]))]]
-    sizes = np.array([pieces[n].size for n in numbers])
-    return unit((vectors[[n + 1 for n in numbers]] * sizes[:, None]).sum(axis=0, keepdims=True))
+    """Of neighbouring pieces: their own if they were embedded together, else the mean of theirs.
+
+    Args:
+        vectors: of the question and of its `texts_of`, shape (1 + texts, dimension).
+    """
+    return _vectors(pieces, vectors, [(numbers[0], numbers[-1])])
+
+
+def _vectors(
+    pieces: Sequence[Piece], vectors: Vectors, stretches: Sequence[tuple[int, int]]
+) -> Vectors:
+    count = len(pieces)
+    sizes = np.array([piece.size for piece in pieces])[:, None]
+    sums = np.vstack([np.zeros(vectors.shape[1]), np.cumsum(vectors[1 : 1 + count] * sizes, 0)])
+    first, last = np.array(stretches).T
+    found = unit(sums[last + 1] - sums[first])
+    own = {stretch: 1 + count + n for n, stretch in enumerate(longer(pieces))} | {(0, count - 1): 0}
+    for n, stretch in enumerate(stretches):
+        if stretch in own:
+            found[n] = vectors[own[stretch]]
+    return found
 
 
 def observed(
@@ -63,7 +76,7 @@ def observed(
     count = len(pieces)
     stretches = [(i, j) for i in range(count) for j in range(i, count)]
     texts = [text_of(question, pieces, range(i, j + 1)) for i, j in stretches]
-    means = np.concatenate([vector_of(pieces, vectors, range(i, j + 1)) for i, j in stretches])
+    means = _vectors(pieces, vectors, stretches)
     names, scores, fits, near = selector.evidence(texts, means, only=only)
     logs = log_probabilities(scale * scores)
     kept = _candidates(logs, [names.index(name) for name in also])

@@ -205,10 +205,16 @@ class Selector:
     def learnt(self) -> Profile:
         """A profile fitted on the cards' own examples, each held out in turn.
 
-        With too few examples the profile that metier comes with is returned.
+        The profile that metier comes with is returned if there are too few examples, or if most
+        experts have none: what tells the few others apart would keep these from every question.
         """
         field = self._all
         if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
+            return Profile()
+        teaching = set(field.expert_of[field.rows.owners].tolist())
+        teaching -= {n for n, name in enumerate(field.experts) if name == GENERAL}
+        others = len(field.experts) - (GENERAL in field.experts)
+        if len(teaching) < max(1, others / 2):
             return Profile()
         numbers = np.arange(len(field.rows.owners))
         numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
