@@ -28,16 +28,16 @@ from metier.merging.parameters import (
 from metier.merging.vectors import Vectors
 from metier.merging.weights import Span, Weights
 
+# Importing `deltas` declares its methods.
 __all__ = ["METHODS", "deltas"]
 
-# mergekit's: below it a norm counts as 0, above it the cosine of two tensors as 1.
-_NO_NORM = 1e-8
-_COLLINEAR = 0.9995
+# mergekit's limits. Linear: below it a sum of weights is 0. Slerp: below it a norm is 0, above it a
+# cosine is 1. Nuslerp: of a sum of weights, and of a norm. Model stock: of a product of norms.
 _NO_WEIGHT = 1e-8
-_NO_SHARE = 1e-6
-_NO_LENGTH = 1e-7
+_NO_NORM, _COLLINEAR = 1e-8, 0.9995
+_NO_SHARE, _NO_LENGTH = 1e-6, 1e-7
 _NO_LEARNING = 1e-6
-# What float32, in which mergekit computes a cosine, rounds to 1.
+# What float32, in which mergekit computes nuslerp's cosine, rounds to 1.
 _PARALLEL = 3e-8
 
 
