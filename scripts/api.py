@@ -178,7 +178,8 @@ def _command_lines(command: click.Command, words: str) -> Iterator[str]:
 
     context = click.Context(command)
     for parameter in command.get_params(context):
-        for option in parameter.opts if isinstance(parameter, click.Option) else ():
+        own = isinstance(parameter, click.Option) and "--help" not in parameter.opts
+        for option in parameter.opts if own else ():
             yield f"command {words} {option}"
     if not isinstance(command, click.Group):
         yield f"command {words}"
