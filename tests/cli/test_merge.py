@@ -157,6 +157,7 @@ def test_dare_that_drops_nothing_says_so(pair: list[str], tmp_path: Path) -> Non
         (["-o", "x.gguf"], "no models to merge are named"),
         (["A", "gone.gguf", "-o", "x.gguf"], "there is no file or folder 'gone.gguf'"),
         (["A", "B", "-o", "A"], "is one of the models to merge"),
+        (["a:1b+x.gguf", "--method", "passthrough", "-o", "a:1b"], "'a:1b' is one of the models"),
         (["A", "B", "-o", "x.gguf", "--quantize", "q4_k_m"], "only Ollama makes Q4_K_M"),
         (["A", "B", "-o", "x.gguf", "--t", "2"], "t must be between 0 and 1"),
         (["A", "B", "-o", "x.gguf", "--base", "A", "--t", "0", "--weight", "1", "--weight", "2",

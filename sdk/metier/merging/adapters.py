@@ -100,7 +100,7 @@ class Adapter:
     def _shape(self, tensor: str) -> tuple[int, ...] | None:
         """The shape of what it adds to a tensor; None if its halves do not fit each other."""
         a, b = (self.file.tensors[tensor + end].shape for end in (_A, _B))
-        if len(a) != 2 or len(b) != 2:
+        if len(a) != 2 or len(b) != 2 or 0 in a + b:
             return None
         # llama.cpp looks rows of the embedding up, so its A is stored the other way round.
         if tensor == EMBEDDING:

@@ -21,7 +21,7 @@ from metier.merging.encoding import STORED, StoredType
 from metier.merging.gate import Exercise, GateReport, passed_gate
 from metier.merging.licences import texts
 from metier.merging.merging import Plan, merge, planned
-from metier.merging.parents import Parent, found
+from metier.merging.parents import Parent, found, parts
 from metier.merging.recipe import Recipe, Source
 from metier.merging.report import MergeReport, keep, report_file
 from metier.merging.store import Packaging, Report, Store
@@ -252,7 +252,8 @@ async def _check_name(wanted: Wanted, store: Store) -> None:
             f"only Ollama makes {wanted.kind}, so it cannot be written to a file",
             hint="Give the name of a new model of Ollama, or another type",
         )
-    if name in wanted.recipe.parents or full_name(name) in map(full_name, wanted.recipe.parents):
+    models = [part for parent in wanted.recipe.parents for part in parts(parent)]
+    if name in models or full_name(name) in map(full_name, models):
         raise InvalidInput(
             f"{name!r} is one of the models to merge", hint="Give the result another name"
         )
