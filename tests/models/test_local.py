@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,13 @@ def test_a_server_is_started_with_as_many_slots_as_are_set(
 ) -> None:
     start(tmp_path, os.environ | own)
     assert f"OLLAMA_NUM_PARALLEL={expected}" in told.read_text().splitlines()
+
+
+def test_only_its_owner_may_read_the_log(told: Path, tmp_path: Path) -> None:
+    start(tmp_path)
+    state = tmp_path / "state"
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (state, state / "ollama.log")]
+    assert modes == [0o700, 0o600]
 
 
 def start(folder: Path, environment: Mapping[str, str] | None = None) -> None:
