@@ -36,7 +36,7 @@ KINDS = [pipe, link_to_a_device, socket_file, Path.mkdir]
 def test_only_an_ordinary_file_is_read(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "file"
     make(path)
-    with pytest.raises(OSError, match=r"not an ordinary file|directory|No such device"):
+    with pytest.raises(OSError, match=r"ordinary file|directory|No such device|not supported"):
         read_bytes(path)
 
 
