@@ -92,3 +92,12 @@ def test_a_platform_without_an_archive_is_said(
 def test_a_program_that_does_not_run_is_not_taken(script: ModuleType, tmp_path: Path) -> None:
     assert not script.works(program(tmp_path / "ollama", works=False))
     assert not script.works(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(("known", "flags"), [(True, 3), (False, 0)])
+def test_amx_is_turned_off_only_if_the_compiler_knows_the_flags(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, flags: int
+) -> None:
+    program(tmp_path / "bin" / "gcc", works=known)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert len(script.without_amx().split()) == flags
