@@ -32,9 +32,9 @@ _JOINED = 300
 # their number.
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
-# Of the selector's scores, as log-probabilities: in the middle of what was learnt for indexes with
-# examples; by descriptions alone the scores lie closer together.
-_SCALE = 8.0
+# Of the selector's scores, as log-probabilities. Cautious if nothing was learnt; by descriptions
+# alone the scores lie closer together.
+_SCALE = 4.0
 _SCALE_BY_DESCRIPTION = 25.0
 _WEIGHTS: Mapping[str, float] = {
     "span": 0.9,

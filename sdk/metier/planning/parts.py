@@ -49,6 +49,11 @@ class Asked:
     vectors: Vectors
 
     @property
+    def sentences(self) -> int:
+        """How many it has, a line without a mark counted as one."""
+        return 1 + sum(piece.sign >= Sign.SENTENCE for piece in self.pieces[1:])
+
+    @property
     def apart(self) -> bool:
         """Whether the asker numbered its parts or set them in paragraphs."""
         return any(piece.sign >= Sign.MARK for piece in self.pieces)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 # The experts, and how near each text of a question is to them: `Selector.affinity`.
 Pull = tuple[tuple[str, ...], Array]
 
+# Of a longer request the sentences tell its needs, and its phrases only say more about them.
+_SENTENCES = 2
 # Of the probability that several experts are needed: from here on a model is asked.
 _UNSURE_FROM = 0.25
 # That a question asks for several things, from which on its pieces are looked at.
@@ -174,7 +176,7 @@ class Planner:
             vectors = asked.vectors[: 1 + asked.looked_at]
             split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
         parts = merged([self._spanned(span, asked, experts) for span in split.spans])
-        if len(experts_of(parts)) < 3 and not asked.apart:
+        if len(experts_of(parts)) < 3 and asked.sentences <= _SENTENCES and not asked.apart:
             pair = self._pair(asked, experts)
             if experts_of(pair) - experts_of(parts):
                 return pair
