@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.knowledge.chunks import CHARS, OVERLAP_WORDS, WHOLE_CHARS, WORDS, chunked, windows
+from metier.knowledge.chunks import (
+    CHARS,
+    OVERLAP_CHARS,
+    OVERLAP_WORDS,
+    WHOLE_CHARS,
+    WORDS,
+    chunked,
+    windows,
+)
 
 LINES = st.sampled_from(
     [
@@ -83,6 +91,14 @@ def test_a_long_paragraph_is_cut_between_sentences_and_overlaps() -> None:
     for one, other in pairwise(chunks):
         shared = one.text[other.start - one.start :].split()
         assert 0 < len(shared) <= OVERLAP_WORDS
+
+
+def test_a_long_paragraph_without_spaces_overlaps_no_more_than_another() -> None:
+    text = "次の文です。" * 2000
+    chunks = chunked(text, name="a")
+    assert sum(len(chunk.text) for chunk in chunks) < 1.5 * len(text)
+    for one, other in pairwise(chunks):
+        assert 0 < one.end - other.start <= OVERLAP_CHARS
 
 
 @pytest.mark.parametrize("word", ["e.g. ", "Dr. ", "approx. ", "vitamin C. "])

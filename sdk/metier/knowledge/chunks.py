@@ -9,22 +9,30 @@ vector covers the chunk, and four chunks with a question fit into a context of 4
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 WORDS = 200
 CHARS = 1300
 # Tables and code stay whole up to this size; above it they are cut between lines.
 WHOLE_CHARS = 3000
-# What a long paragraph's pieces have in common: a sentence or two.
+# What a long paragraph's pieces have in common: a sentence or two. Text without spaces, such as
+# Japanese, is one word of any length.
 OVERLAP_WORDS = 40
-# How much of the path of headings is embedded with each chunk.
+OVERLAP_CHARS = 400
+# How much of the path of headings is embedded with each chunk, and of one heading kept with it.
 _ABOVE_CHARS = 150
+_TITLE_CHARS = 200
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+# None of these reads a line more than once, whatever is in it.
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+")
+_UNDERLINE = re.compile(r" {0,3}(=++|-++)[ \t]*+$")
+# By the first sign of the line; with its level.
+_UNDERLINES = {"=": 1, "-": 2}
+_FENCES = frozenset("`~")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]["'”’»)\]]*(?:\s+|(?<=[。！？]))""")
 _ABBREVIATION = re.compile(
@@ -79,8 +87,7 @@ class Chunk:
         return ", ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A run of lines that belong together."""
 
     start: int
@@ -132,31 +139,51 @@ def _sections(text: str, *, markdown: bool) -> Iterator[tuple[tuple[str, ...], S
     """Spans of chunks with the headings that they stand under."""
     path: list[tuple[int, str]] = []
     held: list[_Block] = []
+    words = _Words(text)
 
-    def headings() -> tuple[str, ...]:
-        return tuple(title for _, title in path)
+    def packed() -> Iterator[tuple[tuple[str, ...], Span]]:
+        headings = tuple(title for _, title in path if title)
+        return ((headings, span) for span in _packed(words, held))
 
     for block in _blocks(text, markdown=markdown):
         if block.level:
-            if any(not other.level for other in held):
-                yield from ((headings(), span) for span in _packed(text, held))
+            if held and not held[-1].level:
+                yield from packed()
                 held = []
             while path and path[-1][0] >= block.level:
                 path.pop()
             path.append((block.level, block.title))
         held.append(block)
-    yield from ((headings(), span) for span in _packed(text, held))
+    yield from packed()
 
 
-def _packed(text: str, blocks: list[_Block]) -> Iterator[Span]:
-    """The blocks of one section, joined as long as they fit; no heading stands alone."""
+class _Words:
+    """The words of a text, so that those of a span are counted without reading it again."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = [match.start() for match in _WORD.finditer(text)]
+
+    def count(self, start: int, end: int) -> int:
+        """How many words a span has, the cut ones at its ends included."""
+        first = bisect_left(self._starts, start)
+        begins = self._starts[first : first + 1] == [start]
+        cut = start < end and not begins and not self.text[start].isspace()
+        return bisect_left(self._starts, end) - first + cut
+
+
+def _packed(words: _Words, blocks: list[_Block]) -> Iterator[Span]:
+    """The blocks of one section, joined as long as they fit.
+
+    No heading stands alone, unless so many follow each other that they fill a chunk.
+    """
     held: Span | None = None
     heads = True  # nothing but headings is held
     for block in blocks:
-        for start, end in _pieces(text, block):
+        for start, end in _pieces(words, block):
             if held is None:
                 held = (start, end)
-            elif heads or (start >= held[1] and _fits(text, (held[0], end))):
+            elif (heads and not block.level) or (start >= held[1] and _fits(words, (held[0], end))):
                 held = (held[0], end)
             else:
                 yield held
@@ -166,19 +193,17 @@ def _packed(text: str, blocks: list[_Block]) -> Iterator[Span]:
         yield held
 
 
-def _pieces(text: str, block: _Block) -> list[Span]:
+def _pieces(words: _Words, block: _Block) -> list[Span]:
     span = (block.start, block.end)
     if block.whole:
         fits = block.end - block.start <= WHOLE_CHARS
-        return [span] if fits else _cut_lines(text, span, WHOLE_CHARS)
-    return [span] if _fits(text, span) else _cut_sentences(text, span)
+        return [span] if fits else _cut_lines(words.text, span, WHOLE_CHARS)
+    return [span] if _fits(words, span) else _cut_sentences(words, span)
 
 
-def _fits(text: str, span: Span) -> bool:
+def _fits(words: _Words, span: Span) -> bool:
     start, end = span
-    if end - start > CHARS:
-        return False
-    return sum(1 for _ in _WORD.finditer(text, start, end)) <= WORDS
+    return end - start <= CHARS and words.count(start, end) <= WORDS
 
 
 def _cut_lines(text: str, span: Span, most: int) -> list[Span]:
@@ -196,28 +221,29 @@ def _cut_lines(text: str, span: Span, most: int) -> list[Span]:
     return [piece for piece in (_stripped(text, piece) for piece in pieces) if piece[0] < piece[1]]
 
 
-def _cut_sentences(text: str, span: Span) -> list[Span]:
+def _cut_sentences(words: _Words, span: Span) -> list[Span]:
     """A long paragraph in pieces of whole sentences that overlap."""
     atoms: list[Span] = []
-    for sentence in _sentences(text, span):
-        atoms += [sentence] if _fits(text, sentence) else _cut_words(text, sentence, CHARS)
+    for sentence in _sentences(words.text, span):
+        fits = _fits(words, sentence)
+        atoms += [sentence] if fits else _cut_words(words.text, sentence, CHARS)
     pieces: list[Span] = []
     first = 0
     for n, (_, end) in enumerate(atoms):
-        if n > first and not _fits(text, (atoms[first][0], end)):
+        if n > first and not _fits(words, (atoms[first][0], end)):
             pieces.append((atoms[first][0], atoms[n - 1][1]))
-            first = _overlapping(text, atoms, first, n)
+            first = _overlapping(words, atoms, first, n)
     pieces.append((atoms[first][0], atoms[-1][1]))
     return pieces
 
 
-def _overlapping(text: str, atoms: list[Span], first: int, n: int) -> int:
+def _overlapping(words: _Words, atoms: list[Span], first: int, n: int) -> int:
     """Where the piece after atoms[first:n] begins: a little before n, so that n still fits."""
     start = n
     while start - 1 > first:
         shared = (atoms[start - 1][0], atoms[n - 1][1])
-        words = sum(1 for _ in _WORD.finditer(text, *shared))
-        if words > OVERLAP_WORDS or not _fits(text, (shared[0], atoms[n][1])):
+        short = shared[1] - shared[0] <= OVERLAP_CHARS and words.count(*shared) <= OVERLAP_WORDS
+        if not (short and _fits(words, (shared[0], atoms[n][1]))):
             break
         start -= 1
     return start
@@ -257,11 +283,9 @@ def _cut_words(text: str, span: Span, most: int) -> list[Span]:
 
 def _stripped(text: str, span: Span) -> Span:
     start, end = span
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+    kept = text[start:end].lstrip()
+    start = end - len(kept)
+    return start, start + len(kept.rstrip())
 
 
 def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
@@ -269,31 +293,40 @@ def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
     lines: list[Span] = []
     fence = ""
     for match in re.finditer(r"[^\n]+\n?|\n", text):
-        line = text[match.start() : match.end()]
-        span = (match.start(), match.end())
+        line = match[0]
+        span = match.span()
+        said = line.strip()
+        sign = said[:1] if markdown else ""
         if fence:
             lines.append(span)
-            if line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            if said.startswith(fence) and not said.strip(fence[0]):
                 yield _block(text, lines, whole=True)
                 lines, fence = [], ""
-        elif not line.strip():
+        elif not said:
             yield from _closed(text, lines)
             lines = []
-        elif markdown and (opened := _FENCE.match(line)):
+        elif sign in _FENCES and (opened := _FENCE.match(line)):
             yield from _closed(text, lines)
             lines, fence = [span], opened[1]
-        elif markdown and (heading := _HEADING.match(line.rstrip("\n"))):
+        elif sign == "#" and (heading := _heading(line)):
             yield from _closed(text, lines)
-            yield _block(text, [span], level=len(heading[1]), title=heading[2])
+            yield _block(text, [span], level=heading[0], title=heading[1])
             lines = []
-        elif markdown and len(lines) == 1 and (under := _UNDERLINE.match(line.rstrip("\n"))):
+        elif sign in _UNDERLINES and len(lines) == 1 and _UNDERLINE.match(line.rstrip("\n")):
             title = text[slice(*lines[0])].strip()
-            level = 1 if under[1][0] == "=" else 2
-            yield _block(text, [*lines, span], level=level, title=title)
+            yield _block(text, [*lines, span], level=_UNDERLINES[sign], title=title)
             lines = []
         else:
             lines.append(span)
     yield from _closed(text, lines, whole=bool(fence))
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """Level and title of a line that begins with number signs; the title may be empty."""
+    marked = _HEADING.match(line)
+    if marked is None:
+        return None
+    return len(marked[1]), line[marked.end() :].rstrip().rstrip("#").rstrip()
 
 
 def _closed(text: str, lines: list[Span], *, whole: bool = False) -> Iterator[_Block]:
@@ -308,4 +341,4 @@ def _block(
     text: str, lines: list[Span], *, level: int = 0, title: str = "", whole: bool = False
 ) -> _Block:
     start, end = _stripped(text, (lines[0][0], lines[-1][1]))
-    return _Block(start=start, end=end, level=level, title=title, whole=whole)
+    return _Block(start=start, end=end, level=level, title=title[:_TITLE_CHARS], whole=whole)

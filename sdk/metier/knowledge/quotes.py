@@ -9,11 +9,13 @@ convention) and is not compared; what is shown are the source's own words anyway
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from metier.answer import Source
-from metier.knowledge.chunks import Chunk
+from metier.knowledge.chunks import Chunk, Span
 
 # Three words in a row ("in the morning") stand somewhere in any long text, so that finding them
 # proves nothing; and what is shorter is mostly a term in quotation marks, no quote.
@@ -35,7 +37,12 @@ _WORD = re.compile(r"\w+")
 # What may stand between white space and a word that is whole all the same.
 _OPENING = "\"'([{*_"
 _CLOSING = "\"')]}*_.,;:!?…"
-_WRITERS_END = re.compile(r"[\s.,;:!?…]+$")
+_WRITERS_END = " .,;:!?…"
+# A hyphen that the source or the quote may lack, with the space that may follow it.
+_HYPHEN = re.compile(rf"{_BREAK}|-(?: (?=\w))?")
+# How many characters are compared before a quote counts as not found in a text: repetitions, in
+# which it nearly stands everywhere, would take the square of their length.
+_COMPARED = 1_000_000
 
 _MARKED = re.compile(
     r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|\"([^\"]+)\"",
@@ -115,33 +122,22 @@ def verified(quote: str, chunks: Iterable[Chunk], *, min_words: int = MIN_WORDS)
     Args:
         min_words: quotes with fewer words are never verified.
     """
-    plain, _ = _plain(quote)
-    wanted = _WRITERS_END.sub("", plain.strip())
-    if len(_WORD.findall(wanted)) < min_words:
-        return None
-    pattern = _pattern(wanted)
-    for chunk in chunks:
-        text, offsets = _plain(chunk.text)
-        for match in pattern.finditer(text):
-            if _whole_words(text, *match.span()):
-                start, end = offsets[match.start()], offsets[match.end() - 1] + 1
-                words = wanted.replace(_BREAK, "")
-                return Citation(chunk=chunk, start=start, end=end, words=words)
-    return None
+    return _found(quote, [_Source(chunk) for chunk in chunks], min_words)
 
 
 def quotes_in(text: str, *, min_words: int = MIN_WORDS) -> list[Quoted]:
     """The quotes in a model's text, in their order; what is in code is none."""
-    hidden = [match.span() for match in _CODE.finditer(text)]
+    code = [match.span() for match in _CODE.finditer(text)]
+    blocks: list[Span] = []
     found: list[Quoted] = []
     for match in _BLOCK_QUOTE.finditer(text):
         end = match.end() - match[0].endswith("\n")
         words = _ARROW.sub("", text[match.start() : end]).strip().strip('"“”„«»')
         found.append(Quoted(start=match.start(), end=end, words=words, block=True))
-        hidden.append(match.span())
+        blocks.append(match.span())
     for paragraph in re.finditer(r"(?:[^\n]+\n?)+", text):
         for match in _MARKED.finditer(text, *paragraph.span()):
-            if not any(start < match.end() and match.start() < end for start, end in hidden):
+            if not (_touches(code, match.span()) or _touches(blocks, match.span())):
                 words = next(group for group in match.groups() if group is not None)
                 found.append(Quoted(start=match.start(), end=match.end(), words=words))
     long = [quoted for quoted in found if len(_WORD.findall(quoted.words)) >= min_words]
@@ -154,9 +150,10 @@ def check_quotes(text: str, chunks: Sequence[Chunk], *, min_words: int = MIN_WOR
     unverified: list[str] = []
     pieces: list[str] = []
     at = 0
+    sources = [_Source(chunk) for chunk in chunks]
     for quoted in quotes_in(text, min_words=min_words):
         pieces.append(text[at : quoted.start])
-        citation = verified(quoted.words, chunks, min_words=min_words)
+        citation = _found(quoted.words, sources, min_words)
         if citation is None:
             unverified.append(quoted.words)
             pieces.append(f"{quoted.words} {UNVERIFIED}")
@@ -184,25 +181,103 @@ def _plain(text: str) -> tuple[str, list[int]]:
     return "".join(pieces).translate(_QUOTES), offsets
 
 
-def _pattern(wanted: str) -> re.Pattern[str]:
-    """Finds a plain text; a hyphen at a line's end, on either side, is read in every way."""
-    parts: list[str] = []
-    tokens = re.findall(rf"- (?=\w)|{_BREAK}|.", wanted, re.DOTALL)
-    for n, token in enumerate(tokens):
-        if token == _BREAK:
-            parts.append(f"(?:{_BREAK}|- ?)?")
-        elif token in ("-", "- "):
-            parts.append(f"(?:{re.escape(token)}|{_BREAK})")
+class _Source:
+    """A chunk as quotes are looked up in it, made once for all of them."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk = chunk
+        self.text, self._offsets = _plain(chunk.text)
+        self._bare, self._places = _bare(self.text)
+
+    def found(self, wanted: str) -> Span | None:
+        """Where a plain text stands in the chunk, word for word.
+
+        It is looked for without its hyphens first. Where that does not stand, the text does not
+        either, and where it does only the hyphens are left to compare.
+        """
+        bare, places = _bare(wanted)
+        before = places[0]  # hyphens that the text begins with
+        compared = 0
+        at = self._bare.find(bare)
+        while at >= 0 and compared < _COMPARED:
+            first = self._places[at] - before
+            # The last of them may have a space after it that the source lacks.
+            for start in (first, first + 1) if before else (first,):
+                end = _same(wanted, self.text, start) if self._begins_word(start) else None
+                if end is not None and self._ends_word(end):
+                    return self._offsets[start], self._offsets[end - 1] + 1
+            compared += len(wanted)
+            at = self._bare.find(bare, at + 1)
+        return None
+
+    def _begins_word(self, start: int) -> bool:
+        """Whether only punctuation stands between it and the white space before it."""
+        if start < 0:
+            return False
+        while start > 0 and self.text[start - 1] in _OPENING:
+            start -= 1
+        return start == 0 or self.text[start - 1] == " "
+
+    def _ends_word(self, end: int) -> bool:
+        while end < len(self.text) and self.text[end] in _CLOSING:
+            end += 1
+        return end == len(self.text) or self.text[end] == " "
+
+
+def _found(quote: str, sources: Sequence[_Source], min_words: int) -> Citation | None:
+    plain, _ = _plain(quote)
+    wanted = plain.strip().rstrip(_WRITERS_END)
+    if len(_WORD.findall(wanted)) < max(min_words, 1):
+        return None
+    for source in sources:
+        span = source.found(wanted)
+        if span is not None:
+            start, end = span
+            words = wanted.replace(_BREAK, "")
+            return Citation(chunk=source.chunk, start=start, end=end, words=words)
+    return None
+
+
+def _bare(plain: str) -> tuple[str, list[int]]:
+    """A plain text without its hyphens, and where each of its characters stands in it."""
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in _HYPHEN.finditer(plain):
+        pieces.append(plain[at : match.start()])
+        places += range(at, match.start())
+        at = match.end()
+    pieces.append(plain[at:])
+    places += range(at, len(plain))
+    return "".join(pieces), places
+
+
+def _same(wanted: str, text: str, start: int) -> int | None:
+    """Where a plain text ends that begins here; None if another one stands here.
+
+    A hyphen at a line's end, on either side, is read in every way.
+    """
+    at, n = start, 0
+    while n < len(wanted):
+        sign, other = wanted[n], text[at : at + 1]
+        if sign == other:
+            at, n = at + 1, n + 1
+        elif sign == _BREAK:
+            hyphen = _HYPHEN.match(text, at)
+            at, n = hyphen.end() if hyphen else at, n + 1
+        elif other != _BREAK:
+            return None
+        elif sign == "-":
+            hyphen = _HYPHEN.match(wanted, n)
+            at, n = at + 1, hyphen.end() if hyphen else n + 1
+        elif sign.isalpha() and wanted[n - 1 : n].isalpha():
+            at += 1
         else:
-            parts.append(re.escape(token))
-            after = tokens[n + 1] if n + 1 < len(tokens) else " "
-            if token.isalpha() and after.isalpha():
-                parts.append(f"{_BREAK}?")
-    return re.compile("".join(parts))
+            return None
+    return at
 
 
-def _whole_words(text: str, start: int, end: int) -> bool:
-    """Whether no word is cut at either end: only punctuation stands between it and white space."""
-    before = text[text.rfind(" ", 0, start) + 1 : start]
-    after = text[end : end + len(text[end:].partition(" ")[0])]
-    return not before.strip(_OPENING) and not after.strip(_CLOSING)
+def _touches(spans: Sequence[Span], span: Span) -> bool:
+    """Whether one of these spans, which are in order, has something in common with another one."""
+    n = bisect_right(spans, span[0], key=itemgetter(1))
+    return n < len(spans) and spans[n][0] < span[1]
