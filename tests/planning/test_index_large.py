@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import faiss
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from metier.experts.card import Capability, Card
 from metier.models.embedder import Vectors, unit
+from metier.models.nearest import _threads_for
 from metier.planning.index import CapabilityIndex, rows_of
 
 LARGE = 500
@@ -233,6 +236,26 @@ def test_the_same_experts_give_the_same_index(tmp_path: Path) -> None:
         index.save(tmp_path / part)
         files.append((tmp_path / part / "vectors.faiss").read_bytes())
     assert files[0] == files[1]
+
+
+def test_a_search_changes_the_number_of_threads_of_no_other_thread() -> None:
+    other, here = faiss.omp_get_max_threads() + 1, faiss.omp_get_max_threads()
+    inside, looked = Event(), Event()
+
+    def look() -> int:
+        faiss.omp_set_num_threads(other)
+        assert inside.wait(60)
+        seen = faiss.omp_get_max_threads()
+        looked.set()
+        return seen
+
+    with ThreadPoolExecutor(1) as threads:
+        seen = threads.submit(look)
+        with _threads_for(1):
+            assert faiss.omp_get_max_threads() == 1
+            inside.set()
+            assert looked.wait(60)
+        assert (seen.result(), faiss.omp_get_max_threads()) == (other, here)
 
 
 def test_an_expert_that_is_given_twice_is_refused_and_nothing_is_added() -> None:

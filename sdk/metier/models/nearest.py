@@ -167,7 +167,8 @@ def _threads_for(rows: int) -> Iterator[None]:
     """One thread for what touches few rows.
 
     Others are woken for longer than they would help; on busy processors a search of two
-    milliseconds waits fifty for them.
+    milliseconds waits fifty for them. The number belongs to the thread that calls this (OpenMP
+    5.2, section 2.4: `nthreads-var`), so that searches in other threads do not see it change.
     """
     before = _unlisted.omp_get_max_threads()
     _unlisted.omp_set_num_threads(1 if rows < _ROWS_FOR_THREADS else before)
