@@ -49,7 +49,7 @@ dev: $(VENV)/.dev
 
 ask: $(VENV)/.ask
 	@$(PYTHON) scripts/get-ollama >/dev/null
-	@$(BIN)/metier models pull --quiet
+	@$(BIN)/python scripts/get-models
 	@$(BIN)/metier ask $(ARGS) -- "$$QUESTION"
 # As it was typed: make would read `$5` as a variable of its own.
 export QUESTION := $(value Q)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-import anyio
-
-from metier.cli.pulling import pull_all
 from metier.models import local
-from metier.models.ollama import OllamaServer
 from metier.settings import Settings
 
 EMBED = "all-minilm"
 HALF = "qwen2.5-coder:0.5b"
 BIG = "qwen2.5-coder:1.5b"
 SMALL = "smollm2:135m"
+_GET_MODELS = Path(__file__).parents[1] / "scripts" / "get-models"
 
 
 @contextmanager
@@ -46,7 +44,7 @@ def serving(models: Sequence[str], *, slots: int = 1) -> Iterator[str]:
         os.environ.update(own)
         host = Settings.load().host
         try:
-            anyio.run(partial(pull_all, OllamaServer(host), models, source="auto"))
+            subprocess.run([sys.executable, _GET_MODELS, *models], check=True)
             yield host
         finally:
             os.environ.clear()

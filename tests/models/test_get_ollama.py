@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import os
 import stat
 import subprocess
@@ -12,21 +10,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from script_files import SCRIPTS, loaded
 
 from metier.models import local
 from metier.settings import Settings
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "get-ollama"
+SCRIPT = SCRIPTS / "get-ollama"
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("get_ollama", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("get_ollama", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return loaded("get-ollama")
 
 
 def program(path: Path, *, works: bool = True) -> Path:

@@ -9,12 +9,12 @@ from typing import Any
 
 import anyio
 import pytest
+from script_files import loaded
 from world import EMBED, HALF, SMALL
 
 from metier import Message, Settings
 from metier.errors import ContextOverflow, ModelMissing, ModelRefused
 from metier.models.ollama import OllamaServer
-from metier.models.packaged import PACKAGED
 from metier.models.server import ChatRequest, Chunk, RawRequest, Sampling
 
 pytestmark = pytest.mark.anyio
@@ -150,7 +150,7 @@ async def test_packaged_models_carry_template_stop_strings_and_licence(
     server: OllamaServer,
 ) -> None:
     details = await server.show(HALF)
-    assert details.template.strip() == PACKAGED[HALF].template.strip()
+    assert details.template.strip() == loaded("get-models").PACKAGED[HALF].template.strip()
     assert "<|im_end|>" in details.parameters
     assert details.license == "Apache-2.0"
     assert "tools" in details.capabilities

