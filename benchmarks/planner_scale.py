@@ -98,8 +98,8 @@ class Remembered:
     async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         """As `Embedder.embed`."""
         self.missing |= dict.fromkeys(text for text in texts if text not in self._vectors)
-        nowhere = np.zeros(len(next(iter(self._vectors.values()))), np.float32)
-        return np.array([self._vectors.get(text, nowhere) for text in texts])
+        anywhere = next(iter(self._vectors.values()))  # planned again once these are learnt
+        return np.array([self._vectors.get(text, anywhere) for text in texts])
 
     async def learn(self, texts: Sequence[str] = ()) -> None:
         """Embed these texts and what is missing, in one batch."""

@@ -12,11 +12,13 @@ import click
 import pytest
 from click.testing import CliRunner
 from fake_ollama import FakeOllama, fake_ollama
+from sites import Site
 from small_models import model as gguf_model
 from terminals import Shown, on_terminal
 
 from metier import Card, Council, Expert, Settings
 from metier.cli.main import cli
+from metier.cli.session import PARTIAL
 from metier.experts.card import Capability
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -90,7 +92,7 @@ class World:
         """Documents that are added."""
         folder = self.documents()
         added = CliRunner().invoke(cli, ["knowledge", "add", "math", folder])
-        assert added.exit_code == 0, added.stderr
+        assert added.exit_code == PARTIAL, added.stderr  # one of them cannot be read
         return folder
 
     def file(self, name: str, text: str = "text") -> str:
@@ -128,6 +130,23 @@ def beside_a_card(*arguments: str, text: str | None = None) -> Place:
         return list(arguments)
 
     return place
+
+
+def learnt(world: World) -> list[str]:
+    """A damaged file among what was learnt; its name is hostile."""
+    world.set("CACHE_DIR", str(world.folder))
+    folder = Council.from_installed(Settings.load()).planning.artefacts.folder
+    folder.mkdir(parents=True)
+    (folder / f"{EVIL}.json").write_text("{}")
+    return ["learn", "status"]
+
+
+def strategies(world: World) -> list[str]:
+    """A strategy that cannot be loaded; where it comes from is hostile."""
+    world.monkeypatch.syspath_prepend(str(world.folder))
+    site = Site(world.folder)
+    site.install("theirs", {"odd": "SHOWN\u202e\x1b[7m:it"}, group="metier.strategies")
+    return ["strategies", "list"]
 
 
 def with_documents(*arguments: str) -> Place:
@@ -225,6 +244,10 @@ PLACES: dict[str, Place] = {
     "knowledge search": with_documents("search", "math", "warfarin"),
     "knowledge search --json": with_documents("search", "--json", "math", "warfarin"),
     "knowledge remove": lambda world: ["knowledge", "remove", "math", world.known()],
+    "learn status": learnt,
+    "learn remove": lambda _: ["learn", "remove", EVIL],
+    "strategies list": strategies,
+    "strategies show": lambda _: ["strategies", "show", EVIL],
     "merge": lambda world: ["merge", *world.models(), "-o", str(world.folder / f"{EVIL}.gguf")],
     "merge --check": lambda world: ["merge", *world.models(), "-o", "out.gguf", "--check"],
     "models list": lambda _: ["models", "list"],

@@ -404,7 +404,9 @@ async def test_what_a_strategy_has_no_memory_or_stack_for_is_a_failed_step(
         server=ScriptedModels({"small": ["Ships sail. " * 40, "Trees grow. " * 40]}),
         embedder=Lacking(),
     )
-    voted = MATH.model_copy(update={"strategy": "vote", "samples": 2, "task": "Tell me more."})
+    voted = MATH.model_copy(
+        update={"strategy": "vote", "options": {"samples": 2}, "task": "Tell me more."}
+    )
     with pytest.raises(ResourceExhausted):
         await made.run(plan(voted))
 

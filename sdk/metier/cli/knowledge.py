@@ -210,7 +210,7 @@ def _tell_all(domain: str, added: Added) -> None:
     for path, change in added.changes.items():
         _tell(path, change)
     for exc in added.refused.values():
-        click.secho(str(exc), fg="yellow", err=True)
+        styled(str(exc), fg="yellow", err=True)
     documents, chunks = len(added.base.entries), len(added.base)
     click.echo(f"{domain} has {documents} documents in {chunks} chunks now", err=True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metier.cli.session import errors_for_people
+from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
     from metier.strategies import Strategies
@@ -47,7 +48,7 @@ def list_(*, as_json: bool) -> None:
         ]
         click.echo(table(rows, header=("strategy", "options", "what it does")))
         for skipped in broken:
-            click.secho(
+            styled(
                 f"skipped {skipped['name']} ({skipped['origin']}): {skipped['reason']}",
                 fg="yellow",
                 err=True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -31,6 +31,7 @@ from metier.errors import (
     ModelServerUnreachable,
     StreamInterrupted,
 )
+from metier.models.control import without_surrogates
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -82,7 +83,7 @@ class Client:
             read = _Read(self._host, most_bytes)
             async for part in _body(response):
                 read.add(part)
-        return kind.model_validate_json(bytes(read.rest))
+        return _parsed(kind, bytes(read.rest))
 
     async def parts(
         self,
@@ -272,7 +273,16 @@ def _body(response: httpcore.Response) -> AsyncIterator[bytes]:
 def _part(kind: type[T], line: bytes) -> T:
     if b'"error"' in line and (text := _error_in(line)):
         raise _Refused(text)
-    return kind.model_validate_json(line)
+    return _parsed(kind, line)
+
+
+def _parsed(kind: type[T], reply: bytes) -> T:
+    """A reply; half of a surrogate pair, of which pydantic would have none, becomes U+FFFD."""
+    if b"\\ud" in reply.lower():
+        with suppress(ValueError, RecursionError):
+            told = json.dumps(json.loads(reply), ensure_ascii=False)
+            reply = without_surrogates(told).encode()
+    return kind.model_validate_json(reply)
 
 
 async def _blocks(path: Path) -> AsyncIterator[bytes]:

@@ -141,7 +141,7 @@ def locked(
 def _held(path: Path) -> int | None:
     """The descriptor that holds the lock, or None if another process has it."""
     while True:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if not _lock(handle):

@@ -128,7 +128,7 @@ class Strategies:
         options = self.validated(step.strategy, step.options)
         try:
             return await strategy(step, sampler, **options)
-        except MetierError:
+        except (MetierError, MemoryError, RecursionError):
             raise
         # A package's code may raise anything; the step fails, the plan goes on.
         except Exception as exc:
