@@ -143,7 +143,7 @@ def learnt(world: World) -> list[str]:
 
 def strategies(world: World) -> list[str]:
     """A strategy that cannot be loaded; where it comes from is hostile."""
-    world.monkeypatch.syspath_prepend(str(world.folder))
+    world.patch.syspath_prepend(str(world.folder))
     site = Site(world.folder)
     site.install("theirs", {"odd": "SHOWN\u202e\x1b[7m:it"}, group="metier.strategies")
     return ["strategies", "list"]
