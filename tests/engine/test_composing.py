@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hostile import processor_time, repeated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,3 +205,17 @@ def test_every_number_code_block_and_quote_of_an_answer_stands_in_the_question_o
 def test_what_stands_in_no_source_is_named(text: str, found: set[str]) -> None:
     sources = ["12 euros or 1200, plus tax", "```python\nx = 1\n```"]
     assert foreign(text, sources) == found
+
+
+def test_a_composer_that_writes_on_and_on_is_not_read_to_its_end() -> None:
+    placer = Placer(QUESTION, RESULTS)
+    written = [placer.take("The dose: ") for _ in range(1_000) if not placer.complete]
+    assert len(written) < 500
+    assert CODE in placer.finish()
+
+
+def test_a_long_text_is_compared_with_a_long_one_in_linear_time() -> None:
+    quoted = repeated('"a" ')
+    with processor_time(15):
+        assert foreign(quoted, [quoted]) == set()
+        assert foreign(repeated("`"), [quoted]) == set()

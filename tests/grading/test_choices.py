@@ -64,3 +64,8 @@ def test_a_rotation_puts_another_option_under_each_label() -> None:
     assert choices.rotated(1).options == ("zinc", "tin", "iron")
     assert choices.rotated(3) == choices
     assert choices.rotated(1).text() == "Which?\nA) zinc\nB) tin\nC) iron"
+
+
+def test_a_list_of_more_words_than_choices_have_is_no_choice() -> None:
+    words = [f"word{n}" for n in range(100)]
+    assert choices_in(f"Answer {', '.join(words)} or none.") is None

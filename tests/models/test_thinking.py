@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from hostile import processor_time
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -92,3 +93,8 @@ def test_the_thinking_that_the_server_found_stays() -> None:
 def test_the_last_piece_keeps_what_it_carries() -> None:
     last = ThinkingFilter().passed(Chunk(text="Two.", done=True, done_reason="stop"))
     assert (last.text, last.done, last.done_reason) == ("Two.", True, "stop")
+
+
+def test_a_reply_of_nothing_but_spaces_is_read_in_linear_time() -> None:
+    with processor_time(10):
+        assert read([" "] * 200_000) == (" " * 200_000, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hostile import processor_time, repeated
 
 from metier.errors import InvalidInput
 from metier.learning.artefacts import Packed
@@ -95,3 +96,10 @@ def test_lengths_that_differ_are_refused() -> None:
 def test_vectors_of_another_embedder_are_refused() -> None:
     with pytest.raises(InvalidInput, match="learnt with dimension 5"):
         learnt().predict(["hello"], unit([[1.0, 2.0]]))
+
+
+def test_a_document_of_a_megabyte_is_predicted_in_linear_time() -> None:
+    text = repeated("It is A. ")
+    needs = learnt()
+    with processor_time(10):
+        needs.predict([text], vectors([text]))

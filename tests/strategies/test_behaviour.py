@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hostile import processor_time
 
 from metier.grading import Code, Label, Number, Text
 from metier.sandbox import Sandboxes
@@ -92,3 +93,14 @@ def test_what_kind_of_answer_is_wanted(
 ) -> None:
     found = kind_of(question, output, texts)
     assert (None if found is None else type(found)) is kind
+
+
+async def test_calls_that_cannot_be_evaluated_are_passed_over() -> None:
+    question = f"{QUESTION} Not double_all({{[]: 1}}) or {'double_all(1, ' * 20_000}."
+    with processor_time(10):
+        assert await groups(LOOP, SHORT, question=question) == [0, 0]
+
+
+async def test_an_annotation_that_cannot_be_shown_says_nothing() -> None:
+    first = program(f"def double_all(xs: 0x{'f' * 5_000}) -> list:\n    return [x + x for x in xs]")
+    assert await groups(first, LOOP) == [0, 0]

@@ -9,11 +9,12 @@ from metier import Context, Expert, Task, skill
 from metier.errors import BudgetExceeded
 from metier.experts.card import Card
 from metier.experts.expert import messages_for
+from metier.experts.threads import in_thread
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier.sandbox import Sandboxes, checked
 from metier_code.examples import asserts, concerns, defines, examples
-from metier_code.fences import blocks, fenced, is_python
+from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
 from metier_code.trying import Attempt, Origin
 
 # A small model writes the same mistake again when it is shown what failed, and another program when
@@ -54,7 +55,10 @@ class Code(Expert):
 
         Code that no sandbox can run is returned unrun, and the answer says so.
         """
-        text = fenced(await context.complete(messages_for(self.card, task)))
+        reply = await context.complete(messages_for(self.card, task))
+        if len(reply) > MAX_CHARS:
+            return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."
+        text = await in_thread(fenced, reply)
         if not _python(text):
             return text
         if not _parses(text):
@@ -68,7 +72,8 @@ class Code(Expert):
     async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:
         """The first answer that nothing fails in, else the best."""
         names = defines(_code(text))
-        given = tuple(test for test in examples(task.text) if concerns(test, names))
+        shown = await in_thread(examples, task.text)
+        given = tuple(test for test in shown if concerns(test, names))
         origin: Origin = "question" if given else "none"
         tests = given or ("",)
         best = await self._tried(text, origin, tests)
@@ -103,7 +108,8 @@ class Code(Expert):
             seed=given.seed + number,
             temperature=max(given.temperature, TEMPERATURE),
         )
-        return fenced(await _completed(messages_for(self.card, task), context, sampling=sampling))
+        reply = await _completed(messages_for(self.card, task), context, sampling=sampling)
+        return await in_thread(fenced, reply) if len(reply) <= MAX_CHARS else ""
 
     @skill
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:

@@ -6,6 +6,8 @@ import ast
 import re
 from dataclasses import dataclass
 
+# The parser takes seconds for a megabyte, and nothing else in this process runs meanwhile.
+MAX_CHARS = 100_000
 _FENCE = re.compile(r"```([\w+#.-]*)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 
 
@@ -36,7 +38,9 @@ def fenced(text: str) -> str:
 
 
 def is_python(code: str) -> bool:
-    """Whether it is more than one word of Python that parses."""
+    """Whether it is more than one word of Python that parses; not looked at if it is too long."""
+    if len(code) > MAX_CHARS:
+        return False
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -22,7 +22,7 @@ _MAX_ORDER = 20
 _EXACT_S = 1.0
 _NEAR = 1e-6
 _SIDES = {"right": "+", "above": "+", "left": "-", "below": "-"}
-_SIDE = re.compile(r"^(.*?)\s*(?:([+-])|\bfrom\s+(?:the\s+)?(right|left|above|below))?$", re.DOTALL)
+_SIDE = re.compile(r"([+-])$|\bfrom\s++(?:the\s++)?(right|left|above|below)$")
 
 
 def differentiate(
@@ -80,9 +80,10 @@ def integrate(
 def limit(text: str, variable: str, to: str, *, names: Names = NO_NAMES) -> Computed:
     """The limit at a point, from both sides; `0+` and `0-` are the sides of 0."""
     function, symbol = _of_one(text, variable, names)
-    written, sign, word = _SIDE.match(to.strip()).groups()  # type: ignore[union-attr]  # it can be empty
-    point = read_number(written, names=names)
-    side = sign or _SIDES.get(word or "", "")
+    to = to.strip()
+    ending = _SIDE.search(to)
+    point = read_number(to[: ending.start()] if ending else to, names=names)
+    side = (ending[1] or _SIDES[ending[2]]) if ending else ""
     if side or point.is_infinite:
         return _limit(function, symbol, point, side or "+")
     above, below = (sympy.limit(function, symbol, point, side) for side in "+-")
@@ -162,7 +163,7 @@ def _with_value(derivative: Expr, point: dict[Symbol, Expr]) -> Computed:
 
 
 def _bounds(text: str, names: Names) -> tuple[Expr, Expr]:
-    parts = re.split(r"\s+to\s+|\.\.|[,;]", text.strip().strip("[]()"))
+    parts = re.split(r"(?<!\s)\s++to\s+|\.\.|[,;]", text.strip().strip("[]()"))
     if len(parts) != 2:
         raise InvalidInput(f"{text!r} are not two bounds")
     lower, upper = (read_number(part, names=names) for part in parts)

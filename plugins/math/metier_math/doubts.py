@@ -8,6 +8,7 @@ programs were right in 6 of 64, the others in 182 of 276 (docs/decisions/0019).
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from metier.grading.choices import choices_in
@@ -32,8 +33,8 @@ def numbers_used(question: str, working: Worked) -> frozenset[str]:
     asked = _NUMBER.findall(choices.stem if choices else question)
     steps = working.program.steps
     said = [f"{steps[n].term} {working.notes[n]}" for n in _leading(steps)]
-    held = [_value(number) for number in _NUMBER.findall(" ".join(said))]
-    return frozenset(number for number in asked if _is_among(_value(number), held))
+    held = sorted(_value(number) for number in _NUMBER.findall(" ".join(said)))
+    return frozenset(number for number in set(asked) if _is_among(_value(number), held))
 
 
 def doubts(question: str, working: Worked, result: Computed) -> tuple[str, ...]:
@@ -61,9 +62,13 @@ def _value(number: str) -> float:
 
 
 def _is_among(value: float, held: list[float]) -> bool:
+    """Whether sorted numbers hold one, as it is or as a percentage."""
     share = value / 100
-    meant = (value, share, 1 - share, 1 + share)
-    return any(abs(each - known) < _ROUNDING for each in meant for known in held)
+    for meant in (value, share, 1 - share, 1 + share):
+        at = bisect_right(held, meant - _ROUNDING)
+        if at < len(held) and held[at] < meant + _ROUNDING:
+            return True
+    return False
 
 
 def _is_oddly_negative(question: str, result: Computed) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput, InvalidOutput
 from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
+from metier.experts.threads import in_thread
 from metier_math.calculator import Calculator
 from metier_math.explaining import explain, explain_solution, unchecked
 from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking
@@ -43,7 +44,7 @@ class Math(Skills, Expert):
         """
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
-        if is_word_problem(task.text):
+        if await in_thread(is_word_problem, task.text):
             return await self._worked(task, context)
         sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
         try:

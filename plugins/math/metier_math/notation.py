@@ -38,7 +38,7 @@ _SIGNS = str.maketrans(
     }
 )
 _WORDS = (
-    (re.compile(r"(?:Δ|\bdelta)\s*°?\s*([CF])\b"), r" delta_deg\1"),
+    (re.compile(r"(?:Δ|\bdelta)\s*+°?\s*+([CF])\b"), r" delta_deg\1"),
     (re.compile(r"°\s*([CF])\b"), r" deg\1"),
     (re.compile(rf"{_ALONE}\s*(?:°|degrees?\b)"), r"(\1*pi/180)"),
     (re.compile(rf"√\s*({NUMBER}|{_NAME})"), r"sqrt(\1)"),

@@ -20,7 +20,7 @@ from metier_math.program import MAX_READ_STEPS, Assignment, Program
 MAX_CHARS = 8000
 
 _FENCE = re.compile(r"```(?:[Pp]ython|py)?[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-_COMMENT = re.compile(r"(?:^|\s)#+\s*(.+?)\s*$")
+_COMMENT = re.compile(r"(?:^|\s)#++\s*+(.+)")
 _RESULT = "answer"
 _SAME = frozenset({"float", "Fraction", "Decimal", "Rational", "Integer"})
 _MODULES = frozenset({"math", "np", "numpy", "statistics", "sympy", "sp"})
@@ -77,9 +77,9 @@ def _comments(source: str) -> dict[int, str]:
     for number, line in enumerate(source.splitlines(), 1):
         comment = _COMMENT.search(line)
         if comment and line.lstrip().startswith("#"):
-            above.append(comment[1])
+            above.append(comment[1].rstrip())
         elif line.strip():
-            said[number] = comment[1] if comment else " ".join(above)
+            said[number] = comment[1].rstrip() if comment else " ".join(above)
             above = []
     return said
 

@@ -15,7 +15,7 @@ from metier_math.rendering import approximated, exact_text, rendered
 from metier_math.values import Value, as_number, parts
 
 MAX_NUMBERS = 2_000
-_LISTS = re.compile(r"\s*\[([^\[\]]*)\]\s*[,;]?\s*\[([^\[\]]*)\]\s*")
+_LISTS = re.compile(r"\s*+\[([^\[\]]*+)\]\s*+[,;]?\s*+\[([^\[\]]*+)\]\s*+")
 
 
 def statistics(text: str, *, names: Names = NO_NAMES) -> Computed:

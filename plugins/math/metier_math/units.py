@@ -28,7 +28,7 @@ from metier_math.values import as_number
 # pint's pi, in degrees for one, is a decimal number: a long fraction is none that is exact.
 _MAX_DENOMINATOR = 10**15
 _AMOUNT = re.compile(
-    rf"\s*(?P<amount>(?:{NUMBER}|[^\w°%.])+)(?P<unit>(?:[^\W\d_]|[°%]).*)", re.DOTALL
+    rf"(?P<amount>(?:{NUMBER}|[^\w°%.])++)(?P<unit>(?:[^\W\d_]|[°%]).*)", re.DOTALL
 )
 _HAS_UNIT = re.compile(r"\d\s*(?:[^\W\d_]|[°%])")
 _TEMPERATURES = {

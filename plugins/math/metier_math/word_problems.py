@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from metier.errors import BudgetExceeded, InvalidInput
 from metier.experts.card import Card
 from metier.experts.expert import Context, Task, messages_for
+from metier.experts.threads import in_thread
 from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.calculator import Calculator
@@ -126,13 +127,13 @@ def _sampling(given: Sampling, number: int) -> Sampling:
 
 
 async def _computed(reply: str, question: str, calculator: Calculator) -> Solution:
-    working = worked(reply)
+    working = await in_thread(worked, reply)
     results = await calculator.run(working.program)
     return Solution(
         worked=working,
         results=results,
-        uses=numbers_used(question, working),
-        doubts=doubts(question, working, results[-1]),
+        uses=await in_thread(numbers_used, question, working),
+        doubts=await in_thread(doubts, question, working, results[-1]),
     )
 
 

@@ -19,7 +19,7 @@ TITLE = "dose arithmetic"
 # As `math.evaluate`: its value in words.
 Evaluate = Callable[..., Awaitable[str]]
 
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
+_NUMBER = r"(?<!\d)(\d+(?:[.,]\d+)?)"
 _MASS = r"(mg|g|mcg|[µμ]g|ug)"
 _PER = r"\s*(?:/|per\b|a\b|pro\b)\s*"
 _RATE = re.compile(rf"{_NUMBER}\s*{_MASS}{_PER}(kg|lb)\b(?:{_PER}(day|d|dose|hour|h)\b)?", re.I)
@@ -28,7 +28,7 @@ _STRENGTH = re.compile(
     rf"{_NUMBER}\s*{_MASS}{_PER}(?:{_NUMBER}\s*)?(mL|millilit(?:er|re)s?)\b", re.I
 )
 _PARTS = re.compile(
-    r"\b(?:in(?:to)?|as)\s+(\d+|two|three|four|six)\s+(?:equal\s+|divided\s+|single\s+)?doses\b",
+    r"\b(?:in(?:to)?|as)\s+(\d{1,6}|two|three|four|six)\s+(?:equal\s+|divided\s+|single\s+)?doses\b",
     re.I,
 )
 _WORDS = {"two": 2, "three": 3, "four": 4, "six": 6}

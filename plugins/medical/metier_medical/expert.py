@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
-import anyio.to_thread
-
 from metier import Context, Document, Expert, Task, skill
 from metier.answer import Source
 from metier.experts.expert import messages_for
+from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier_medical import icd10
 from metier_medical.closed import chosen
@@ -37,12 +36,12 @@ class Medical(Expert):
         there is no document and no note, the answer says that it was not checked. Where the
         question gives choices, the one that the model finds likeliest, or none.
         """
-        if signs := red_flags(task.text):
+        if signs := await in_thread(red_flags, task.text):
             yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
         notes = [*await _arithmetic(task, context), *await _notes_for(task.text)]
         documents = tuple(Document(name=source.name, text=text) for source, text in notes)
         grounded = replace(task, documents=(*task.documents, *documents))
-        if choices := choices_in(task.text):
+        if choices := await in_thread(choices_in, task.text):
             yield await chosen(choices, await self.with_passages(task, context), self.card, context)
             return
         found = await self.from_documents(grounded, context)
@@ -75,8 +74,9 @@ class Medical(Expert):
 
 async def _arithmetic(task: Task, context: Context) -> list[tuple[Source, str]]:
     """What the math expert computes of a dose by weight, where it is installed."""
-    dosing = dosing_in(task.text, *(document.text for document in task.documents))
     evaluate = context.skill(SKILL)
+    texts = (task.text, *(document.text for document in task.documents))
+    dosing = await in_thread(dosing_in, *texts) if evaluate is not None else None
     if dosing is None or evaluate is None:
         return []
     text = await computed(dosing, evaluate)
@@ -87,10 +87,10 @@ async def _notes_for(text: str) -> list[tuple[Source, str]]:
     """What the program itself knows on a question, with where it comes from."""
     notes = [
         (Source(name=note.title, place="metier-medical, drugs.toml"), note.text())
-        for note in notes_on(text)[:_MAX_NOTES]
+        for note in (await in_thread(notes_on, text))[:_MAX_NOTES]
     ]
     if icd10.is_about_codes(text):
-        codes = await anyio.to_thread.run_sync(icd10.looked_up, text)
+        codes = await in_thread(icd10.looked_up, text)
         if codes:
             source = Source(name=icd10.SOURCE, place=icd10.release())
             notes.append((source, icd10.listing(codes)))

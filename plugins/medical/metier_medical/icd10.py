@@ -68,8 +68,8 @@ def found(text: str, *, limit: int = 5) -> list[Code]:
 
     The shorter codes come first, then the shorter titles.
     """
-    said = [word for word in _WORD.findall(text.lower()) if word not in _SAID]
-    words = [_as_words(word) for word in said]
+    said = dict.fromkeys(_WORD.findall(text.lower()))
+    words = [_as_words(word) for word in said if word not in _SAID]
     if not words:
         return []
     names, entries = _names(), _entries()

@@ -49,12 +49,8 @@ class DrugNote(BaseModel):
 
 def notes_on(text: str) -> list[DrugNote]:
     """The notes on the medicines that a text names."""
-    words = re.sub(r"[^\w'-]+", " ", text.lower())
-    return [
-        note
-        for note in all_notes()
-        if any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", words) for name in note.names)
-    ]
+    words = re.sub(r"[^\w-]+", " ", f" {text.lower()} ")
+    return [note for note in all_notes() if any(f" {name} " in words for name in note.names)]
 
 
 @cache

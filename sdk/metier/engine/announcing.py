@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from metier.engine.language import function_words, languages_of
 from metier.planning.splitting.request import request_of
@@ -16,8 +18,9 @@ from metier.planning.splitting.request import request_of
 _STEM = 4
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_FENCED = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
+_FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)`{3,}", re.DOTALL)
 _MARKED = re.compile(r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|`([^`\n]+)`")
+_WORD_CHAR = re.compile(r"\w")
 # Marks that are left when the pairs are gone: what they open has no end in its line.
 _OPEN = re.compile(r"[\"“”„«»`]")
 
@@ -33,7 +36,7 @@ class Announcing:
 
     def __init__(self, question: str, tasks: Sequence[str], results: Sequence[str]) -> None:
         asked = request_of(question).text
-        self._known = [asked, *tasks, *results]
+        self._known = _Known.of([asked, *tasks, *results])
         self._results = [_flat(text).casefold() for text in results]
         self._languages = languages_of(asked)
         self._connecting = function_words(self._languages)
@@ -50,7 +53,7 @@ class Announcing:
             and "{{" not in line
             and not _OPEN.search(_MARKED.sub(" ", line))
             and self._stems_of(line) <= self._stems
-            and not foreign(line, self._known)
+            and not self._known.lacks(line)
             and self._is_of_the_language(line)
         )
 
@@ -70,18 +73,41 @@ def foreign(text: str, known: Sequence[str]) -> set[str]:
     >>> foreign("It costs 12 euros, \"plus tax\".", ["That is 12 euros."])
     {'plus tax'}
     """
-    numbers = {number for each in known for number in _numbers(each)}
-    flat = [_flat(each) for each in known]
-    rest = _FENCED.sub(" ", text)
-    pieces = [match[1] for match in _FENCED.finditer(text)]
-    pieces += [next(filter(None, match.groups())) for match in _MARKED.finditer(rest)]
-    missing = {piece for piece in pieces if not any(_stands(piece, each) for each in flat)}
-    return missing | (_numbers(text) - numbers)
+    return _Known.of(known).lacks(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Texts whose numbers, code blocks and quotes may be said again."""
+
+    texts: tuple[str, ...]
+    numbers: frozenset[str]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        numbers = frozenset(number for each in texts for number in _numbers(each))
+        return cls(tuple(_flat(each) for each in texts), numbers)
+
+    def lacks(self, text: str) -> set[str]:
+        """What of a text stands in none of these."""
+        rest = _FENCED.sub(" ", text)
+        pieces = {match[1] for match in _FENCED.finditer(text)}
+        pieces |= {next(filter(None, match.groups())) for match in _MARKED.finditer(rest)}
+        missing = {
+            piece for piece in pieces if not any(_stands(_flat(piece), each) for each in self.texts)
+        }
+        return missing | (_numbers(text) - self.numbers)
 
 
 def _stands(piece: str, text: str) -> bool:
     """Whether a piece stands in a text, with its words whole."""
-    return re.search(rf"(?<!\w){re.escape(_flat(piece))}(?!\w)", text) is not None
+    start = text.find(piece)
+    while start >= 0:
+        end = start + len(piece)
+        if not _WORD_CHAR.match(text[start - 1 : start]) and not _WORD_CHAR.match(text, end):
+            return True
+        start = text.find(piece, start + 1)
+    return False
 
 
 def _flat(text: str) -> str:

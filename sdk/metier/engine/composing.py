@@ -22,6 +22,8 @@ from metier.plan import Message, Plan
 from metier.planning.splitting.request import request_of
 
 MAX_TOKENS = 160
+# As much of the composer's own words is read: several times what its tokens can hold.
+MAX_CHARS = 4000
 # The composer may not write code or imitate the delimiters: both end its text.
 STOP = ("```", "<task", "</task")
 # Enough of a task to say what it is about: how it begins, and what it asks at its end.
@@ -47,7 +49,7 @@ People on the train:
 
 Recipe for pancakes:
 {{step:2}}"""
-_PLACE = re.compile(r"\{\{\s*step\s*:?\s*([A-Za-z0-9_]{1,32})\s*\}\}")
+_PLACE = re.compile(r"\{\{\s*step\s*+:?\s*+([A-Za-z0-9_]{1,32})\s*\}\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 
 
@@ -103,16 +105,19 @@ class Placer:
             question, [result.task for result in results], [result.text for result in results]
         )
         self._held = ""
+        self._chars = 0
         self._placed: set[str] = set()
         self._begun = False
 
     @property
     def complete(self) -> bool:
-        """Whether every result has its place."""
-        return len(self._placed) == len(self._results)
+        """Whether every result has its place, or the composer writes on and on."""
+        return len(self._placed) == len(self._results) or self._chars > MAX_CHARS
 
     def take(self, text: str) -> str:
         """What may go out after this piece."""
+        text = text[: MAX_CHARS + 1 - self._chars]
+        self._chars += len(text)
         self._held += text
         out = ""
         while match := _PLACE.search(self._held):

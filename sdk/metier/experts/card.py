@@ -205,14 +205,17 @@ def _where(file: Path, text: str, location: tuple[int | str, ...]) -> str:
     number = rest[0] + 1 if rest and isinstance(rest[0], int) else 1
     key = next((part for part in reversed(location) if isinstance(part, str)), "")
     lines = text.split("\n")
-    own = re.compile(rf"\s*\[+\s*{re.escape(str(table))}\s*\]")
     headings = [i for i, line in enumerate(lines) if _HEADING.match(line)]
-    starts = [i for i in headings if own.match(lines[i])]
+    starts = [i for i in headings if lines[i].partition("]")[0].strip(" \t[") == table]
     label = f", [[capability]] {number}" if table == "capability" and rest else ""
     heading = starts[number - 1] if len(starts) >= number else None
     start, end = 0, len(lines)
     if heading is not None:
         start, end = heading, next((i for i in headings if i > heading), end)
-    assigned = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
-    found = next((i for i in range(start, end) if assigned.match(lines[i])), heading)
+    found = next((i for i in range(start, end) if _assigns(lines[i], key)), heading)
     return f"{file}{label}" if found is None else f"{file}:{found + 1}{label}"
+
+
+def _assigns(line: str, key: str) -> bool:
+    name, equals, _ = line.partition("=")
+    return bool(equals) and name.strip(" \t\"'") == key

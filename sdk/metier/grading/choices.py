@@ -119,4 +119,4 @@ def _worded(question: str) -> Choices | None:
         dict.fromkeys(word.casefold() for word in [first, *re.findall(r"\w+", between), last])
     )
     stem = f"{question[: found[-1].start()]}{question[found[-1].end() :]}"
-    return Choices(stem=stem.strip(" .\n"), labels=labels) if len(labels) > 1 else None
+    return Choices(stem=stem.strip(" .\n"), labels=labels) if 1 < len(labels) <= MOST else None

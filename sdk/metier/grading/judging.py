@@ -6,6 +6,7 @@ from typing import Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
+from metier.experts.threads import in_thread
 from metier.grading.kinds import (
     Code,
     CodeGold,
@@ -101,12 +102,18 @@ async def is_right(text: str, gold: Gold, *, sandboxes: Sandbox | None = None) -
     Args:
         sandboxes: where code is run, and nowhere else; those of this machine where not given.
     """
-    answer = extracted(text, gold)
+    answer = await in_thread(extracted, text, gold)
     if answer is None:
         return Verdict(outcome="no_answer", why=f"no {_WANTED[gold.kind]} could be read")
+    if isinstance(gold, CodeGold):
+        return await _runs(answer, gold, sandboxes or Sandboxes())
+    return await in_thread(_compared, text, answer, gold)
+
+
+def _compared(
+    text: str, answer: str, gold: NumberGold | LabelGold | TextGold | ContainsGold
+) -> Verdict:
     match gold:
-        case CodeGold():
-            return await _runs(answer, gold, sandboxes or Sandboxes())
         case NumberGold():
             found, right = number_in(text, gold), Quantity.of(gold.value, gold.unit)
             passed = found is not None and _agree(found, right, gold)

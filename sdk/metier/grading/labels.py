@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 
 from metier.grading.kinds import Label
 from metier.grading.markup import announced, emphasised, plain, without_code
@@ -21,7 +21,7 @@ _RULING_OUT = re.compile(
     re.IGNORECASE,
 )
 _RULED_OUT = re.compile(
-    r"[^\w,;:]{0,3}(?:\w+\s+){0,2}?(?:is|are|was|can)\s+(?:\w+\s+)?"
+    r"[^\w,;:]{0,3}(?:\b\w++\s++){0,2}?(?:is|are|was|can)\s++(?:\w++\s++)?"
     r"(?:not|incorrect|wrong|false|unlikely|eliminated|excluded|ruled)\b",
     re.IGNORECASE,
 )
@@ -109,24 +109,42 @@ def _named(body: str, kind: Label) -> Iterator[str]:
 
 def _by_option(body: str, kind: Label) -> Iterator[str]:
     """Labels whose option's text is said; a text within a longer one that is said is not."""
-    said = "\n".join(normal(sentence) for sentence in _SENTENCE.split(body))
+    said = [f" {normal(sentence)} " for sentence in _SENTENCE.split(body)]
     found = {
         f" {option} ": label
         for label, option in zip(kind.labels, map(normal, kind.options), strict=False)
-        if option and any(_affirmed(said, re.compile(rf"(?<!\w){re.escape(option)}(?!\w)")))
+        if option and any(_says(sentence, f" {option} ") for sentence in said)
     }
     for option, label in found.items():
         if not any(option in other and option != other for other in found):
             yield label
 
 
+def _says(sentence: str, words: str) -> bool:
+    """Whether a sentence says words, given with a space at both ends, and does not rule them out.
+
+    The search is the string's own, which is linear however the two repeat themselves.
+    """
+    start = sentence.find(words)
+    while start >= 0:
+        end = start + len(words) - 1
+        if _is_affirmed(sentence, start + 1, end):
+            return True
+        start = sentence.find(words, end)
+    return False
+
+
 def _affirmed(body: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
     """Where sentences say something without ruling it out."""
     for sentence in _SENTENCE.split(body):
         for match in pattern.finditer(sentence):
-            before = sentence[max(0, match.start() - _CONTEXT) : match.start()]
-            if not _RULING_OUT.search(before) and not _RULED_OUT.match(sentence, match.end()):
+            if _is_affirmed(sentence, match.start(), match.end()):
                 yield match
+
+
+def _is_affirmed(sentence: str, start: int, end: int) -> bool:
+    before = sentence[max(0, start - _CONTEXT) : start]
+    return not _RULING_OUT.search(before) and not _RULED_OUT.match(sentence, end)
 
 
 class _Patterns:
@@ -154,7 +172,7 @@ class _Patterns:
         self.named = re.compile(named if lettered else rf"\b({either})\b|(?!)()", flags)
 
 
-@cache
+@lru_cache
 def _patterns(kind: Label) -> _Patterns:
     return _Patterns(kind)
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_FENCED = re.compile(r"```[^\n]*\n.*?(?:```|\Z)", re.DOTALL)
+_FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n.*?(?:`{3,}|\Z)", re.DOTALL)
 _SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _LEVELLED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
@@ -15,35 +15,39 @@ _BASE = re.compile(r"[₀-₉]+|(?<=[\d)])_(?:\{\d{1,2}\}|\d{1,2}(?!\d))")
 # In these places a space only groups digits; an ordinary one may separate two numbers.
 _GROUPING_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 _LATEX = (
-    (r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"\1/\2"),
-    (r"\\(?:text|mathrm|mathbf|textbf|operatorname|mbox)\s*\{([^{}]*)\}", r"\1"),
-    (r"\^\s*\{?\s*\\circ\s*\}?", "°"),
-    (r"\\(?:times|cdot)\b", "×"),
-    (r"\\approx\b", "≈"),
-    (r"\\(?:left|right|displaystyle)\b", ""),
-    (r"\\sqrt\b", "√"),
-    (r"\\pi\b", "π"),
-    (r"\\(?:[,;:! ]|quad\b)", " "),
-    (r"\\([%#&_])", r"\1"),
-    (r"\\[()\[\]]", " "),
-    (r"\{,\}", ","),
-    (r"\^\{([^{}]*)\}", r"^\1"),
+    (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"\1/\2"),
+    (re.compile(r"\\(?:text|mathrm|mathbf|textbf|operatorname|mbox)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\^\s*+\{?\s*+\\circ\s*\}?"), "°"),
+    (re.compile(r"\\(?:times|cdot)\b"), "×"),
+    (re.compile(r"\\approx\b"), "≈"),
+    (re.compile(r"\\(?:left|right|displaystyle)\b"), ""),
+    (re.compile(r"\\sqrt\b"), "√"),
+    (re.compile(r"\\pi\b"), "π"),
+    (re.compile(r"\\(?:[,;:! ]|quad\b)"), " "),
+    (re.compile(r"\\([%#&_])"), r"\1"),
+    (re.compile(r"\\[()\[\]]"), " "),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\^\{([^{}]*)\}"), r"^\1"),
 )
 _DRESS = (
-    (re.compile(r"(?<![\w)])(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    # A mark within it stands between spaces, as in `**2 ** 3 = 8**`; any other ends the search.
+    (re.compile(r"(?<![\w)])(\*\*|__)(?=\S)((?:(?!\1).|(?<=\s)\1(?=\s))+?)(?<=\S)\1"), r"\2"),
     (re.compile(r"(?<![\w*)])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*(])"), r"\1"),
     (re.compile(r"`([^`\n]+)`"), r"\1"),
     (re.compile(r"^[ \t]*#{1,6}[ \t]+", re.MULTILINE), ""),
     (re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE), ""),
 )
 # A dollar sign that is no price: it opens or closes a formula.
-_FORMULA = re.compile(r"\$\$?([^$\n]*[\\=^_{}][^$\n]*|[^$\n]*\S)\$\$?(?!\d)")
+_FORMULA = re.compile(
+    r"\$\$?((?=[^$\n]*[\\=^_{}])[^$\n]*+|[^$\n]*+\$(?=\$)|[^$\n]++(?<=\S))\$\$?(?!\d)"
+)
 
+_BRACE = re.compile(r"\\(?:boxed|fbox)\{|[{}]")
 _HASHES = re.compile(r"^[ \t]*####[ \t]+(.+)$", re.MULTILINE)
 _LONE_VALUE = re.compile(r"\W{0,3}(?:\d[\d.,/ ]*\W{0,2}[\w/%^]{0,12}|\w)\W{0,3}")
 
 _WORDS = (
-    r"(?:(?:final|correct|right|best|overall|exact|likeliest|most\s+(?:likely|probable))\s+)*"
+    r"(?:(?:final|correct|right|best|overall|exact|likeliest|most\s+(?:likely|probable))\s+){0,6}"
     r"(?:answer|result|solution|choice|option)"
 )
 _FOREIGN = r"ergebnis|antwort|lösung|résultat|réponse|respuesta|resultado|risposta|risultato"
@@ -78,10 +82,8 @@ def plain(text: str) -> str:
     text = _SUPERSCRIPT.sub(lambda match: f"^{match[0].translate(_LEVELLED)}", text)
     text = unicodedata.normalize("NFKC", text)
     text = text.replace("\u2212", "-").replace("\u2044", "/").replace("μ", "µ").replace("’", "'")
-    for pattern, shown in _LATEX:
-        text = re.sub(pattern, shown, text)
-    for undressed, shown in _DRESS:
-        text = undressed.sub(shown, text)
+    for pattern, shown in (*_LATEX, *_DRESS):
+        text = pattern.sub(shown, text)
     return text
 
 
@@ -90,9 +92,10 @@ def announced(text: str) -> Iterator[str]:
 
     Such places are `Result: …`, `The answer is …`, `\\boxed{…}`, `#### …`.
     """
-    for match in reversed(list(_ANNOUNCED.finditer(text))):
-        said = _line_from(text, match.end())
-        if said:
+    found = list(_ANNOUNCED.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    for match, end in reversed(list(zip(found, ends, strict=False))):
+        if said := _first_line(text[match.end() : end]):
             yield said
 
 
@@ -107,9 +110,9 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _line_from(text: str, start: int) -> str:
-    """The rest of the line, or the next that says anything."""
-    for line in text[start:].split("\n"):
+def _first_line(text: str) -> str:
+    """The first line that says anything."""
+    for line in text.split("\n"):
         if re.search(r"\w", line):
             return line.strip().removeprefix(":").strip()
     return ""
@@ -127,19 +130,13 @@ def _hashes_announced(text: str) -> str:
 
 
 def _boxed_announced(text: str) -> str:
-    for opening in ("\\boxed{", "\\fbox{"):
-        while (start := text.find(opening)) >= 0:
-            inside = start + len(opening)
-            end = _closing(text, inside)
-            text = f"{text[:start]}\nfinal answer: {text[inside:end]}{text[end + 1 :]}"
-    return text
+    """`\\boxed{5}` as a line of its own; a box may stand in another, or not be closed."""
+    boxes: list[bool] = []
 
+    def shown(brace: re.Match[str]) -> str:
+        if brace[0] == "}":
+            return "" if boxes and boxes.pop() else "}"
+        boxes.append(brace[0] != "{")
+        return "\nfinal answer: " if boxes[-1] else "{"
 
-def _closing(text: str, start: int) -> int:
-    """Where the brace that was opened before `start` is closed."""
-    depth = 1
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth == 0:
-            return at
-    return len(text)
+    return _BRACE.sub(shown, text)

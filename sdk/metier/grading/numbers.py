@@ -21,7 +21,7 @@ _FILLER = r"(?:about|approximately|roughly|exactly|only|just|equal\s+to|≈|~|=|
 _OPENING = re.compile(rf"\W*(?:[^\W\d]\w?\s*(?:=|≈)\s*)?(?:{_FILLER}\s*)*\W*", re.IGNORECASE)
 _STATES = re.compile(
     r"(?:\b(?:is|are|be|was|were|equals?|gives?|makes?|takes?|costs?|leaves?|get|gets)\b|[=≈→:])"
-    rf"\s*(?:{_FILLER}\s*)*$",
+    rf"\s*(?:{_FILLER}\s*){{0,6}}$",
     re.IGNORECASE,
 )
 _EQUALS = re.compile(r"(?<![<>!=])=(?!=)")
@@ -29,8 +29,8 @@ _OPERATORS = frozenset("+-*×÷/^")
 # As far as is looked back for what leads to a number.
 _CONTEXT = 60
 _JOINED = re.compile(
-    r"\s*(?:[^\W\d]+\s*)?,?\s*(?:\b(?:or|and|to|oder|und|bis|ou|et)\b|[-–—])\s*"
-    r"(?:[^\W\d]\w?\s*=\s*)?",
+    r"\s*+(?:[^\W\d]++\s*+)?,?\s*+(?:\b(?:or|and|to|oder|und|bis|ou|et)\b|[-–—])\s*+"
+    r"(?:[^\W\d]\w?\s*+=\s*+)?",
     re.IGNORECASE,
 )
 
@@ -61,10 +61,14 @@ def _found(text: str, own: Unit | None) -> Quantity | None:
 
 def _sentences(body: str, own: Unit | None) -> Iterator[str]:
     """Those that state a number, the last first; first those that state one in the unit."""
-    stating = [s for s in reversed(_SENTENCE.split(body)) if quantities_in(s, own)]
-    if own is not None:
-        yield from (s for s in stating if any(_fits(q, own) for q in quantities_in(s, own)))
-    yield from stating
+    others: list[str] = []
+    for sentence in reversed(_SENTENCE.split(body)):
+        if stated := quantities_in(sentence, own):
+            if own is None or any(_fits(each, own) for each in stated):
+                yield sentence
+            else:
+                others.append(sentence)
+    yield from others
 
 
 def _in_line(said: str, own: Unit | None) -> Quantity | None:

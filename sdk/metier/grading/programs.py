@@ -10,22 +10,26 @@ from metier.grading.kinds import Code
 from metier.sandbox.sandbox import quiet
 
 _FENCE = re.compile(
-    r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.M | re.S
+    r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+#.-]*+)[^\n]*\n(.*?)(?:^[ \t]*+\1|\Z)", re.M | re.S
 )
 _PYTHON = frozenset({"", "python", "py", "python3"})
+# The parser takes seconds for a megabyte, and nothing else in this process runs meanwhile.
+MAX_CHARS = 100_000
 
 
 def program_in(text: str, kind: Code) -> str | None:
     """The fenced Python of a text, or all of it where it is nothing but Python.
 
     With an entry point, the blocks up to the last that defines it: what follows are examples of
-    its use. None where there is no program, or none that defines the entry point.
+    its use. None if there is no program, or none that defines the entry point, or if it has more
+    than 100,000 characters.
     """
     blocks = [block for block in _blocks(text) if _parsed(block) is not None]
     defining = [n for n, block in enumerate(blocks) if kind.entry_point in _defined(block)]
     if kind.entry_point:
         blocks = blocks[: defining[-1] + 1] if defining else []
-    return "\n\n".join(blocks).strip("\n") or None
+    program = "\n\n".join(blocks).strip("\n")
+    return program if 0 < len(program) <= MAX_CHARS else None
 
 
 def normal_program(code: str) -> str:
@@ -68,6 +72,8 @@ def _blocks(text: str) -> list[str]:
 
 
 def _parsed(code: str) -> ast.Module | None:
+    if len(code) > MAX_CHARS:
+        return None
     try:
         with quiet():
             return ast.parse(code)

@@ -51,11 +51,13 @@ _IN_A_NAME = re.compile(r"(?:[^\W\d]|_)-?$")
 _TERM = r"(?:[\d)%°]|(?<![^\W\d])[b-zB-Z])"
 _OPERATOR_BEFORE = re.compile(rf"(?:[*×·^÷/√<>]|√[({{]|{_TERM}\s*[-+])\s*$")
 _TERM_BEFORE = re.compile(rf"{_TERM}\s*$")
-_OPERATOR_AFTER = re.compile(r"\s*[*×·^÷√π+]|\s*/\s*[\d(]|\((?=[^()]{0,60}[-+*/^])")
+_OPERATOR_AFTER = re.compile(
+    r"(?<!\s)\s*+(?:[*×·^÷√π+]|/\s*+[\d(])|\((?=[^()]{0,60}[-+*/^])",
+)
 _MINUS_AFTER = re.compile(r"\s?-\s?[\d(]|\s?-\s?[b-z]\b")
 _REJECTED = re.compile(r"(?:\bnot|\bnever|n't|\bthan)\s+(?:be\s+|equal\s+to\s+)?$", re.IGNORECASE)
 _GAP = re.compile(r" ?-?")
-_BETWEEN_PARTS = re.compile(r"\s*,?\s*(?:and\s+)?", re.IGNORECASE)
+_BETWEEN_PARTS = re.compile(r"\s*+,?\s*+(?:and\s++)?", re.IGNORECASE)
 
 # What a float can hold of a number that is not whole.
 _DIGITS = 1e-9
@@ -141,18 +143,20 @@ def agree(one: Quantity, other: Quantity, *, tolerance: float = 0.0) -> bool:
 
 def _numbers(text: str, own: Unit | None) -> Iterator[Stated]:
     for match in _NUMBER.finditer(text):
-        value = _value(match)
         unit, end = _unit_of(match, text, own)
-        if value is None or _is_glued(text, end) or _is_operand(match, text, end, unit):
+        if _is_glued(text, end) or _is_operand(match, text, end, unit):
             continue
-        yield Stated(Quantity(value, unit), match.start(), end)
+        if (value := _value(match)) is not None:
+            yield Stated(Quantity(value, unit), match.start(), end)
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
     """None for a division that was not worked out, or by zero, and for endless digits."""
     if len(match["digits"]) > _MOST_DIGITS:
         return None
-    value = Fraction(_decimal(match["digits"])) * Fraction(10) ** int(match["power"] or 0)
+    value = Fraction(_decimal(match["digits"]))
+    if match["power"]:
+        value *= Fraction(10) ** int(match["power"])
     if match["below"] is not None:
         below = int(match["below"])
         above = int(match["above"]) if match["above"] else value
@@ -161,7 +165,8 @@ def _value(match: re.Match[str]) -> Fraction | None:
         if match["above"] and (value % 1 or above > below):
             return None
         value = value + Fraction(above) / below if match["above"] else value / below
-    value *= _SCALES.get(match["scale"] or "", 1)
+    if match["scale"]:
+        value *= _SCALES[match["scale"]]
     if value >= 10**_MOST_DIGITS:
         return None
     return -value if "-" in (match["sign"], match["inner"]) else value

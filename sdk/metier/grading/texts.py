@@ -14,7 +14,7 @@ _DIGIT_GROUPS = re.compile(r"(?<=\d)[,_'](?=\d{3}(?!\d))")
 _NOT_WORDS = re.compile(r"[^\w.]+|\.(?!\d)|(?<!\d)\.|_")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _SENTENCE_END = re.compile(
-    r"(?<!\b[A-Z])(?<!\b(?:Dr|Mr|Ms|St|Jr|Sr))(?<!\bMrs)[.!?;]+(?=\s|$)|\s\("
+    r"(?<![.!?;]{2})(?<!\b[A-Z])(?<!\b(?:Dr|Mr|Ms|St|Jr|Sr))(?<!\bMrs)[.!?;]++(?=\s|$)|\s\("
 )
 
 

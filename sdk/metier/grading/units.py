@@ -108,7 +108,7 @@ _ONE = re.compile(
     rf"(?:(?P<power>(?i:square|sq|cubic|cu))\.?\s+)?(?P<name>(?i:{_WORDS})|{_LETTERS})"
     r"(?:\^?(?P<exponent>[23]))?(?![^\W])"
 )
-_PER = re.compile(r"\s*(?:/|per\b)\s*", re.IGNORECASE)
+_PER = re.compile(r"(?<!\s)\s*+(?:/|per\b)\s*+", re.IGNORECASE)
 _SHORTHAND = re.compile("|".join(name for name, _ in _COMPOUND) + r"\b", re.IGNORECASE)
 
 

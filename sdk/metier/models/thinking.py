@@ -18,13 +18,19 @@ class ThinkingFilter:
 
     def __init__(self) -> None:
         self._held = ""
+        self._blank: list[str] = []
         self._state = "start"
 
     def passed(self, chunk: Chunk) -> Chunk:
         """The chunk with its text sorted; text that may be half a tag waits for the next."""
         if self._state == "text":
             return chunk
-        self._held += chunk.text
+        if self._state == "start" and not self._held and not chunk.text.strip() and not chunk.done:
+            # Kept apart, so that a reply of nothing but spaces is not read again with every piece.
+            self._blank.append(chunk.text)
+            return replace(chunk, text="")
+        self._held += "".join(self._blank) + chunk.text
+        self._blank.clear()
         text, thinking = self._sorted()
         if chunk.done:
             rest, self._held = self._held, ""

@@ -97,6 +97,9 @@ def links(
     needs: list[tuple[int, ...]] = []
     for n, task in enumerate(tasks):
         usable = [m for m in range(n) if _usable(capabilities[n], capabilities[m])]
+        if not usable:
+            needs.append(())
+            continue
         named = _named(task, tasks[:n], capabilities[:n])
         vague = _meant(usable, graph, keys, n) if _points_back(task) else []
         learnt = [_learnt(graph, keys, m, n) for m in range(n)]

@@ -16,8 +16,8 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"(?<=[.!?;])\s+|,\s+|\s+(?:and|along with|as well as|also|plus|or|with|while|about|on|for|"
-    r"related to|that)\s+",
+    r"(?<=[.!?;])\s+|,\s+|(?<!\s)\s++(?:and|along with|as well as|also|plus|or|with|while|about|on|"
+    r"for|related to|that)\s+",
     re.IGNORECASE,
 )
 _LEAST_CHARS = 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.ballots.comparing import kind_of
@@ -48,7 +49,7 @@ async def auto(step: Step, sampler: Sampler, *, samples: Samples = MOST) -> Samp
     if not step.members:
         voters = near_in_skill(voters)
     most: int = samples
-    if choices_in(sampler.task.text) is not None:
+    if await in_thread(choices_in, sampler.task.text) is not None:
         most = min(most, len(voters))
     poll = Poll(sampler)
     await poll.ask([_ask(voters, 0)])
@@ -56,7 +57,8 @@ async def auto(step: Step, sampler: Sampler, *, samples: Samples = MOST) -> Samp
         count = await counted(poll.ballots, sampler)
         return declared(count, count.groups[0], poll, weights=[1.0], share=None)
     texts = [ballot.sampled.text for ballot in poll.ballots]
-    if poll.ballots and kind_of(sampler.task.text, sampler.output, texts) is None:
+    kind = await in_thread(kind_of, sampler.task.text, sampler.output, texts)
+    if poll.ballots and kind is None:
         return await _free(poll, voters, min(most, _FREE_SAMPLES), sampler)
     return await _voted(poll, voters, most, sampler)
 

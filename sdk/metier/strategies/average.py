@@ -12,6 +12,7 @@ from functools import partial
 
 from metier.answer import Vote
 from metier.errors import DeadlineExceeded, MetierError
+from metier.experts.threads import in_thread
 from metier.grading import Choices, choices_in
 from metier.plan import Step
 from metier.strategies.ballots.counting import pooled
@@ -37,7 +38,7 @@ async def average(step: Step, sampler: Sampler) -> Sampled:
     """For a closed question, the choice with the highest mean probability over all models.
 
     Models weigh as much as their measured skill, or the same if no skills are known."""
-    choices = choices_in(sampler.task.text)
+    choices = await in_thread(choices_in, sampler.task.text)
     if choices is None:
         return await weighted(step, sampler)
     voters = await sampler.voters("models")

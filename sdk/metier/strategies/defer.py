@@ -27,6 +27,8 @@ from metier.strategies.strategy import Prompt, Sampled, Sampler, Voter
 TAU = -0.7
 # Each is two requests: the large model's step, and going on with the small one.
 MAX_DEFERRALS = 9
+# More spaces than any text has in a row.
+_LOOK_BACK = 200
 
 LogProbability = Annotated[float, Field(le=0)]
 
@@ -56,6 +58,11 @@ def begins_step(so_far: str, word: str) -> bool:
     bare = so_far.rstrip(" ")
     apart = so_far != bare or word[:1].isspace()
     return bool(word.strip()) and (not bare or bare[-1] == "\n" or (bare[-1] in ".!?" and apart))
+
+
+def _end(before: str, piece: str) -> str:
+    """The end of a text: to join and read all of it at every word would take ever longer."""
+    return before[-_LOOK_BACK:] + piece[-_LOOK_BACK:]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +117,7 @@ class _Writing:
         async with aclosing(self.sampler.stream(voter, self._prompt(voter))) as chunks:
             async for chunk in chunks:
                 fresh = before != "" and not piece  # what comes first after a deferred step
-                if may_defer and not fresh and self._is_unsure(before + piece, chunk):
+                if may_defer and not fresh and self._is_unsure(_end(before, piece), chunk):
                     self._add(voter, piece)
                     return False
                 piece += chunk.text
@@ -127,7 +134,8 @@ class _Writing:
         before, piece = self.text, ""
         async with aclosing(self.sampler.stream(voter, self._prompt(voter))) as chunks:
             async for chunk in chunks:
-                if not whole and piece.strip() and begins_step(before + piece, chunk.text):
+                said = piece and not piece.isspace()
+                if not whole and said and begins_step(_end(before, piece), chunk.text):
                     # A model is thrown off by a text that ends with a space.
                     self._add(voter, piece.rstrip(" "))
                     return False

@@ -7,6 +7,7 @@ alone, so that a clear question costs no more than `single`.
 
 from __future__ import annotations
 
+from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.average import averaged
@@ -32,7 +33,7 @@ async def gate(step: Step, sampler: Sampler) -> Sampled:
     chosen = [(voter, share) for voter, share in zip(voters, shares, strict=True) if share > 0]
     if len(chosen) == 1:
         return await sampler.sample(chosen[0][0], options=SampleOptions(live=True))
-    if (choices := choices_in(sampler.task.text)) is not None:
+    if (choices := await in_thread(choices_in, sampler.task.text)) is not None:
         asked, weights = zip(*chosen, strict=True)
         return await averaged(choices, asked, weights, sampler)
     poll = Poll(sampler)

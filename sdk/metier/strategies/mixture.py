@@ -16,6 +16,7 @@ from pydantic import Field
 from metier.errors import ContextOverflow, MetierError
 from metier.experts.expert import delimited, messages_for
 from metier.plan import Step
+from metier.strategies.ballots.comparing import shown
 from metier.strategies.ballots.electing import counted, elected
 from metier.strategies.ballots.polling import Ask, Poll, vote_of
 from metier.strategies.strategy import Prompt, Sampled, SampleOptions, Sampler, Samples
@@ -98,5 +99,8 @@ def _credited(joined: Sampled, poll: Poll) -> Sampled:
         joined,
         models=tuple(dict.fromkeys(models)),
         sources=tuple(dict.fromkeys(sources)),
-        votes=(*(vote_of(ballot, None) for ballot in poll.ballots), *poll.lost()),
+        votes=(
+            *(vote_of(ballot, shown(ballot.sampled.text, None)) for ballot in poll.ballots),
+            *poll.lost(),
+        ),
     )

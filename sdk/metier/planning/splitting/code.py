@@ -6,10 +6,10 @@ import re
 
 # A fenced block whatever is in it; one that is not closed goes on to the end.
 FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.M | re.S)
+_FENCE = re.compile(r"^[ \t]*+```[ \t]*+([\w+#.-]*+)[ \t]*+\n(.*?)(?:^[ \t]*+```|\Z)", re.M | re.S)
 _PROSE = frozenset({"text", "txt", "plain", "plaintext", "email", "mail", "markdown", "md", "math"})
 _LINE = re.compile(
-    r"^[ \t]*(?:(?:async[ \t]+)?def[ \t]+\w+\(.*|class[ \t]+\w+.*:|#include\b.*|"
+    r"^[ \t]*+(?:(?:async[ \t]+)?def[ \t]+\w+\(.*|class[ \t]+\w++.*:|#include\b.*|"
     r"(?:public|private|static)[ \t].*[{;]|func(?:tion)?[ \t]+\w+\(.*\{|fn[ \t]+\w+\(.*)[ \t]*$",
     re.MULTILINE,
 )

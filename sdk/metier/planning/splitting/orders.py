@@ -50,21 +50,21 @@ _TURNS = (
 )
 _OTHER_LANGUAGES = (
     # German
-    rf"(?:vergiss|vergesst|ignorier\w*|missachte\w*)\b{_WITHIN}(?:anweisung|vorgabe|regel|prompt|"
+    rf"\b(?:vergiss|vergesst|ignorier\w*|missachte\w*)\b{_WITHIN}(?:anweisung|vorgabe|regel|prompt|"
     r"alles|oben|frage)",
-    r"beantworte\w* (?:die|diese) frage nicht",
+    r"\bbeantworte\w* (?:die|diese) frage nicht",
     # French
-    rf"(?:oublie|ignore)\w*\b{_WITHIN}(?:instruction|consigne|règle|question|précéd)",
+    rf"\b(?:oublie|ignore)\w*\b{_WITHIN}(?:instruction|consigne|règle|question|précéd)",
     r"ne répond\w*\b[^.!?\n]{0,20}question",
     # Spanish, Portuguese, Italian
-    rf"(?:olvid|ignor|esque[cç]|dimentic)\w*\b{_WITHIN}(?:instruc|instruç|istruzion|regla|regra|"
+    rf"\b(?:olvid|ignor|esque[cç]|dimentic)\w*\b{_WITHIN}(?:instruc|instruç|istruzion|regla|regra|"
     r"regol|anterior|precedent|pregunta|pergunta|domanda)",
     r"no respond\w*\b[^.!?\n]{0,20}pregunta|llama al experto|chama o especialista",
     # Dutch, Polish, Russian, Turkish
     rf"(?:negeer|vergeet)\b{_WITHIN}(?:instructie|regel|vraag|vorige|bovenstaande)",
     rf"(?:zignoruj|zapomnij)\b{_WITHIN}(?:instrukcj|poleceni|pytani|poprzedni)",
-    rf"(?:забудь|игнорируй)\w*{_WITHIN}(?:инструкци|указани|правил|вопрос|предыдущ)",
-    rf"talimat\w*{_WITHIN}(?:yok say|unut)",
+    rf"\b(?:забудь|игнорируй)\w*+{_WITHIN}(?:инструкци|указани|правил|вопрос|предыдущ)",
+    rf"\btalimat\w*+{_WITHIN}(?:yok say|unut)",
     # Chinese, Japanese, Korean, Arabic
     r"(?:忽略|忘记|无视)[^。!?\n]{0,20}(?:指示|指令|以上|之前|问题)",
     r"(?:指示|命令|質問)[^。!?\n]{0,10}(?:無視|忘れ)|지시[^.!?\n]{0,10}무시",
@@ -86,6 +86,9 @@ _ORDER = re.compile(
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+|\n|\Z)")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
+# A pattern is not interrupted: so a long paragraph is searched in pieces, which overlap by more
+# than an order has.
+_PIECE, _OVERLAP = 50_000, 2_000
 
 
 def without_orders(question: str) -> tuple[str, tuple[str, ...]]:
@@ -110,7 +113,10 @@ def _order_in(paragraph: str) -> int:
 
     A term in quotation marks is spoken of, not given: `what does "ignore your rules" mean?`.
     """
-    match = _ORDER.search(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), paragraph))
+    spoken = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), paragraph)
+    starts = range(0, len(spoken), _PIECE)
+    searched = (_ORDER.search(spoken, start, start + _PIECE + _OVERLAP) for start in starts)
+    match = next(filter(None, searched), None)
     if match is None:
         return len(paragraph)
     begins = [sentence.start() for sentence in _SENTENCE.finditer(paragraph)]

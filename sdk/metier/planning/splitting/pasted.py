@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 # A shorter text in quotation marks is a term, a title or an example, and is part of the request.
 _LEAST_WORDS = 8
 _CLOSING = {'"': ('"',), "“": ("”",), "„": ("“", "”"), "«": ("»",)}
-_FENCE = re.compile(r"\s*```\s*(?:text|txt|plain|plaintext|email|mail)?\s*")
+_FENCE = re.compile(r"```\s*+(?:text|txt|plain|plaintext|email|mail)?")
 _DOCSTRING = '"""'
 _WORD = re.compile(r"\w+")
 # What a line of code nearly always has, and a line of prose has not.

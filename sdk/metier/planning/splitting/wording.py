@@ -156,7 +156,7 @@ HANDS_OVER = pattern(
     r"|(?:provide|give|offer|suggest)\s(?:me\s)?(?:with\s)?(?:\w+\s){0,2}(?:recommendations?|"
     r"suggestions?|insights?|feedback|improvements?|assistance)\b[^,]{0,40}$"
 )
-TO_ME = pattern(r"\w+ (?:me|us)\b")
+TO_ME = pattern(r"\b\w++ (?:me|us)\b")
 # What follows is what the request is about: `answer the following question`.
 ANNOUNCES = pattern(r"\b(?:the following|below)\b(?! (?:\w+ )?(?:tasks?|steps?|things?|order)\b)")
 # After a wish these only say how it may be met.

@@ -10,12 +10,16 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from metier.experts.threads import in_thread
 from metier.grading import Code, extracted
 from metier.sandbox import Limits, Sandbox
 
 # So many calls tell most programs apart; each costs milliseconds.
 _INPUTS = 8
+# Of the places in a question that look like a call, so many are read.
+_MOST_TRIED = 40
 _LIMITS = Limits(seconds=3.0)
 # By the words of an annotation; where there is none, all of them are tried.
 _VALUES: dict[str, tuple[str, ...]] = {
@@ -42,14 +46,18 @@ async def behaviours(
     where they define no function in common, or where no input shows anything: then they can only
     be compared as they are written.
     """
-    programs = [extracted(text, Code()) for text in texts]
+    programs = await in_thread(_programs, texts)
     name = _common(programs)
     if name is None:
         return None
-    calls = _calls(name, question, [program for program in programs if program])
+    calls = await in_thread(_calls, name, question, [each for each in programs if each])
     found = [await _done(program, name, calls, sandbox) for program in programs]
     told = [each for each in found if each is not None and _MARK in each]
     return found if told else None
+
+
+def _programs(texts: Sequence[str]) -> list[str | None]:
+    return [extracted(text, Code()) for text in texts]
 
 
 async def _done(
@@ -88,7 +96,7 @@ def _functions(program: str) -> dict[str, ast.FunctionDef]:
 
 def _calls(name: str, question: str, programs: Sequence[str]) -> list[str]:
     """Calls to compare by: those of the question first, then made of what the annotations say."""
-    asked = list(dict.fromkeys(_literal_calls(name, question)))
+    asked = list(dict.fromkeys(islice(_literal_calls(name, question), _INPUTS)))
     defined = [_functions(program).get(name) for program in programs]
     function = next((each for each in defined if each is not None), None)
     made = _made(name, function) if function else []
@@ -96,7 +104,8 @@ def _calls(name: str, question: str, programs: Sequence[str]) -> list[str]:
 
 
 def _literal_calls(name: str, question: str) -> Iterator[str]:
-    for match in re.finditer(rf"\b{re.escape(name)}\(", question):
+    places = re.finditer(rf"\b{re.escape(name)}\(", question)
+    for match in islice(places, _MOST_TRIED):
         for end in range(match.end(), min(len(question), match.end() + 200)):
             if question[end] != ")":
                 continue
@@ -112,7 +121,7 @@ def _is_literal(call: str) -> bool:
         assert isinstance(node, ast.Call)
         for value in (*node.args, *(keyword.value for keyword in node.keywords)):
             ast.literal_eval(value)
-    except (SyntaxError, ValueError, AssertionError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, AssertionError, RecursionError, MemoryError):
         return False
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from metier.experts.threads import in_thread
 from metier.grading import Code, Kind, Number, Text, choices_in, extracted, same
 from metier.sandbox import Sandbox
 from metier.strategies.ballots.behaviour import behaviours
@@ -56,6 +57,10 @@ async def grouped(
         done = await behaviours(texts, question, sandbox)
         if done is not None:
             return _by_first(done)
+    return await in_thread(_grouped, texts, kind)
+
+
+def _grouped(texts: Sequence[str], kind: Kind) -> list[int | None]:
     groups: list[int | None] = []
     for n, text in enumerate(texts):
         if extracted(text, kind) is None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metier.experts.threads import in_thread
 from metier.grading import Kind
-from metier.strategies.ballots.comparing import grouped, kind_of
+from metier.strategies.ballots.comparing import grouped, kind_of, shown
 from metier.strategies.ballots.counting import tally
 from metier.strategies.ballots.polling import Ballot, Poll, vote_of
 from metier.strategies.strategy import Sampled, Sampler
@@ -21,11 +22,13 @@ class Count:
 
     Attributes:
         groups: a number a ballot, None where it answers nothing.
+        answers: what each ballot answers, in a few words.
     """
 
     ballots: tuple[Ballot, ...]
     kind: Kind | None
     groups: tuple[int | None, ...]
+    answers: tuple[str, ...]
 
 
 async def counted(ballots: Sequence[Ballot], sampler: Sampler) -> Count:
@@ -35,7 +38,7 @@ async def counted(ballots: Sequence[Ballot], sampler: Sampler) -> Count:
     """
     texts = ["" if each.sampled.abstained else each.sampled.text for each in ballots]
     question = sampler.task.text
-    kind = kind_of(question, sampler.output, texts)
+    kind = await in_thread(kind_of, question, sampler.output, texts)
     groups = await grouped(texts, kind, question, sampler.sandbox)
     standing = [
         None if each.sampled.checked is False else group
@@ -43,7 +46,12 @@ async def counted(ballots: Sequence[Ballot], sampler: Sampler) -> Count:
     ]
     if any(group is not None for group in standing):
         groups = standing
-    return Count(ballots=tuple(ballots), kind=kind, groups=tuple(groups))
+    answers = await in_thread(_shown, texts, kind)
+    return Count(ballots=tuple(ballots), kind=kind, groups=tuple(groups), answers=answers)
+
+
+def _shown(texts: Sequence[str], kind: Kind | None) -> tuple[str, ...]:
+    return tuple(shown(text, kind) for text in texts)
 
 
 async def elected(
@@ -84,8 +92,10 @@ def declared(
         share: how sure the vote is of it; what the ballot says of itself where it is None.
     """
     votes = tuple(
-        vote_of(ballot, count.kind, weight=weight, chosen=group is not None and group == chosen)
-        for ballot, group, weight in zip(count.ballots, count.groups, weights, strict=True)
+        vote_of(ballot, answer, weight=weight, chosen=group is not None and group == chosen)
+        for ballot, answer, group, weight in zip(
+            count.ballots, count.answers, count.groups, weights, strict=True
+        )
     )
     members = [n for n, group in enumerate(count.groups) if group == chosen] or [0]
     winner = max(members, key=lambda n: _worth(count.ballots[n].sampled))

@@ -10,7 +10,7 @@ import anyio
 
 from metier.answer import Vote
 from metier.errors import DeadlineExceeded, MetierError
-from metier.grading import Kind
+from metier.experts.threads import in_thread
 from metier.strategies.ballots.comparing import kind_of, shown
 from metier.strategies.strategy import Prompt, Sampled, SampleOptions, Sampler, Voter
 
@@ -92,8 +92,10 @@ class Poll:
             return
         ballot = Ballot(voter=ask.voter, sampled=sampled)
         came[number] = ballot
-        kind = kind_of(self._sampler.task.text, self._sampler.output, [sampled.text])
-        self._sampler.tell(vote_of(ballot, kind))
+        answer = await in_thread(
+            _answer, self._sampler.task.text, self._sampler.output, sampled.text
+        )
+        self._sampler.tell(vote_of(ballot, answer))
 
     def require(self) -> None:
         """Raise where nobody has answered.
@@ -112,15 +114,18 @@ class Poll:
         return tuple(lost_vote(voter, exc) for voter, exc in self.failed)
 
 
-def vote_of(
-    ballot: Ballot, kind: Kind | None, *, weight: float = 1.0, chosen: bool = False
-) -> Vote:
-    """A ballot as it is told."""
+def _answer(question: str, output: str, text: str) -> str:
+    """What a text answers, in a few words."""
+    return shown(text, kind_of(question, output, [text]))
+
+
+def vote_of(ballot: Ballot, answer: str, *, weight: float = 1.0, chosen: bool = False) -> Vote:
+    """A ballot as it is told, with what it answers in a few words."""
     sampled = ballot.sampled
     return Vote(
         expert=sampled.expert,
         model=", ".join(sampled.models) or ballot.voter.model,
-        answer="" if sampled.abstained else shown(sampled.text, kind),
+        answer="" if sampled.abstained else answer,
         weight=round(weight, 6),
         confidence=sampled.confidence,
         chosen=chosen,
