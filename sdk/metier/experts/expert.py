@@ -321,8 +321,8 @@ def _tags(tag: str) -> re.Pattern[str]:
 
     Of `x < result` nothing is found: a program may compare with what is called as a tag is.
     """
-    name, between = rf"(?:{re.escape(tag)}|{_TAGS})\b", r"[^\w<>\\]"
-    closing = rf"[^\w<>\\/]*/{between}*{name}"
+    name, between = rf"(?:{re.escape(tag)}|{_TAGS})\b", "[^\\w<>\uff1c\ufe64\\\\]"
+    closing = f"[^\\w<>\uff1c\ufe64\\\\/]*/{between}*{name}"
     opening = f"{name}[^<>]*>|{between}+{name}[^<>\\n]*>"
     return re.compile(f"[<\uff1c\ufe64](?={closing}|{opening})", re.IGNORECASE)
 

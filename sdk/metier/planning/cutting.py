@@ -79,7 +79,7 @@ _CJK_JOINTS = (
 _SPACED = "|".join(sorted(map(re.escape, _JOINTS), key=len, reverse=True))
 _SEPARATOR = re.compile(
     rf"(?P<paragraph>\n[ \t]*\n\s*)|(?P<line>\n\s*)"
-    r"|(?P<sentence>(?:(?<![ (]\d)(?<![ (][0-3]\d)\.|[.?!…]{2,}|[?!…])[\"'”’)\]]*\s+"
+    r"|(?P<sentence>(?:(?<![ (]\d)(?<![ (][0-3]\d)\.|(?<![.?!…])[.?!…]{2,}+|[?!…])[\"'”’)\]]*\s+"
     r"|[。？！]+[”’」）]*\s*)"
     r"|(?P<colon>[:;—–]\s+|\s[-–—/|]\s+|[；：]\s*)"
     r"|(?P<comma>,\s+|[，、]\s*)"
