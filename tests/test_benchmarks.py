@@ -32,6 +32,7 @@ FLOORS: dict[str, tuple[list[str], dict[str, float]]] = {
     "pool": (["--limit", "300"], {"llmrouter6.accuracy": 45}),
     "recorded": (["--limit", "300"], {"mmlu_pro7.weighted": 40}),
     "planner_scale": (["--limit", "1000"], {"recall_at_10_1000": 0.95}),
+    "knowledge": (["--limit", "100"], {"question.recall_at_5": 95, "half.mrr": 0.87}),
 }
 
 

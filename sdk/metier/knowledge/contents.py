@@ -143,11 +143,16 @@ class Contents:
         near.pop(-1, None)  # an approximate search that found fewer
         return near
 
-    def similarity(self, number: int, query: Vectors) -> float:
-        """How similar a chunk is to a query."""
+    def similarities(self, numbers: Iterable[int], query: Vectors) -> dict[int, float]:
+        """How similar these chunks are to a query; of a chunk's windows the best counts."""
         assert self._table is not None  # not stale
-        ids = np.array(self._ids([number]), dtype=np.int64)
-        return float((self._table.vectors(ids) @ query[0]).max())
+        ids = self._ids(numbers)
+        near: dict[int, float] = {}
+        found = self._table.vectors(np.array(ids, dtype=np.int64)) @ query[0]
+        for i, similarity in zip(ids, found.tolist(), strict=True):
+            number = i // _WINDOWS
+            near[number] = max(similarity, near.get(number, -1.0))
+        return near
 
     def _add(self, numbers: Iterable[int], vectors: Vectors) -> None:
         if self._table is None:

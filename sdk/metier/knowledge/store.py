@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from heapq import nlargest
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -36,7 +38,7 @@ from metier.settings.files import POLL_S, WAIT_S
 
 # Texts that are embedded at once.
 BATCH = 64
-# How far down each order is read before they are fused.
+# How many are looked at: the nearest ones, and those with the most words in common.
 _SEARCHED = 50
 # All is written at each save. The next one waits for this many times what the last one took, so
 # that saving costs a tenth of the time, and a process that is killed loses little.
@@ -165,8 +167,8 @@ class KnowledgeBase:
         """The `k` passages that fit best, best first; fewer where there are fewer.
 
         Args:
-            words: rank by words in common too (BM25), and fuse both orders: it finds names, codes
-                and numbers that say little to an embedder.
+            words: score words in common too (BM25): it finds names, codes and numbers that say
+                little to an embedder.
 
         Raises:
             InvalidEmbedding: the embedder returned vectors that cannot be used.
@@ -180,15 +182,17 @@ class KnowledgeBase:
             if words and self._words is None:
                 texts = {number: _said(chunk) for number, chunk in self._contents.chunks.items()}
                 self._words = await anyio.to_thread.run_sync(WordIndex, texts)
-            near = self._contents.nearest(asked, _SEARCHED)
-            by_words = self._words.ranked(query, _SEARCHED) if words and self._words else []
+            shares = self._words.shares(query) if words and self._words else {}
+            similarities = self._contents.nearest(asked, _SEARCHED)
+            by_words = nlargest(_SEARCHED, shares, key=lambda number: shares[number])
+            similarities |= self._contents.similarities(set(by_words) - set(similarities), asked)
             return [
                 Passage(
                     chunk=self._contents.chunk(number),
                     score=score,
-                    similarity=near.get(number) or self._contents.similarity(number, asked),
+                    similarity=similarities[number],
                 )
-                for number, score in fused([list(near), by_words])[:k]
+                for number, score in islice(fused(similarities, shares).items(), k)
             ]
 
     async def _take(self, found: Found, root: Path, adding: Adding) -> None:
