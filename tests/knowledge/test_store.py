@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,19 @@ async def test_adding_says_that_it_waits_for_another_process(guides: Path) -> No
                 await told.wait()
             assert len(base) == 0
     assert len(opened(guides)) == 3
+
+
+async def test_removing_and_erasing_say_that_they_wait_for_another_process(guides: Path) -> None:
+    shelf = Shelf(guides.parent / "shelf", FixedEmbedder())
+    base = shelf.base("medical")
+    await base.add(guides)
+    held = ExitStack()
+    held.enter_context(saving.lock(base.folder))
+    base.remove("guides/fever.pdf", waiting=held.close)
+    assert len(base.entries) == 2
+    held.enter_context(saving.lock(base.folder))
+    shelf.erase("medical", waiting=held.close)
+    assert shelf.domains == []
 
 
 async def test_adding_gives_up_after_a_while_and_can_be_tried_again(

@@ -11,6 +11,7 @@ import pytest
 
 import metier
 from metier import Card, Council, Expert, Settings
+from metier.cli.index import index_state
 from metier.errors import InvalidEmbedding
 from metier.experts.card import Capability
 from metier.knowledge.store import KnowledgeBase
@@ -154,6 +155,31 @@ async def test_saved_vectors_that_are_not_of_length_one_are_not_loaded(
             table.write(written)
         with file.open("rb") as saved:
             assert (NearestVectors.read(saved) is None) == (row != 1.0)
+
+
+async def test_an_index_that_was_saved_with_bad_vectors_does_not_fit_and_is_built_anew() -> None:
+    made = council(FixedEmbedder())
+    index = await made.index()
+    assert index_state(made)["fits"]
+    ids = np.array(list(index.rows))
+    index._vectors.remove(ids)
+    index._vectors.add(ids, np.full((len(ids), 256), np.nan, np.float32))
+    index.save(made.index_folder)
+    assert not index_state(made)["fits"]
+    await made.index()
+    assert index_state(made)["fits"]
+
+
+async def test_documents_that_were_saved_with_bad_vectors_are_embedded_anew(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text("Iron is taken in the morning.")
+    base = KnowledgeBase.open(tmp_path / "kept", FixedEmbedder())
+    await base.add(tmp_path / "good.md")
+    base._contents.set_vectors(np.full((1, 256), np.nan, np.float32))
+    base._save()
+    kept = KnowledgeBase.open(tmp_path / "kept", FixedEmbedder())
+    assert kept.stale
+    assert (await kept.search("iron"))[0].similarity > 0
+    assert not KnowledgeBase.open(tmp_path / "kept", FixedEmbedder()).stale
 
 
 async def test_vectors_of_any_length_are_scaled_to_one() -> None:

@@ -133,6 +133,7 @@ def remove(domain: str, path: str | None, *, everything: bool, as_json: bool) ->
     if (path is None) != everything:
         raise click.UsageError("name what to remove: a PATH, or --all")
     with errors_for_people(as_json=as_json):
+        from metier.cli.knowledge_adding import say_waiting
         from metier.cli.text import as_json as dumped
         from metier.council import Council
 
@@ -140,10 +141,10 @@ def remove(domain: str, path: str | None, *, everything: bool, as_json: bool) ->
         shelf = _shelf(council)
         _check(domain, council, shelf)
         if path is None:
-            shelf.erase(domain)
+            shelf.erase(domain, waiting=say_waiting)
             gone = ["all"]
         else:
-            gone = shelf.base(domain).remove(path)
+            gone = shelf.base(domain).remove(path, waiting=say_waiting)
         if as_json:
             click.echo(dumped({"domain": domain, "removed": gone}))
             return

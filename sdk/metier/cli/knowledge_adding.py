@@ -40,7 +40,7 @@ class Added:
 
         try:
             self.changes[path] = await self.base.add(
-                path, sync=sync, progress=progress, waiting=_say_waiting
+                path, sync=sync, progress=progress, waiting=say_waiting
             )
         except InvalidInput as exc:
             self.refused[path] = exc
@@ -88,5 +88,6 @@ def cancelled_by_signals() -> Iterator[CancelScope]:
                 loop.remove_signal_handler(number)
 
 
-def _say_waiting() -> None:
+def say_waiting() -> None:
+    """Say that another process holds the lock."""
     click.echo("waiting for another metier that is changing the same documents …", err=True)

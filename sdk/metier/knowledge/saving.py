@@ -164,7 +164,7 @@ def clear(folder: Path) -> None:
         raise _unwritable(folder, exc) from exc
 
 
-def erase(folder: Path) -> None:
+def erase(folder: Path, *, waiting: Callable[[], None] = lambda: None) -> None:
     """Remove the folder with everything that was saved; it is no error if there is none.
 
     Raises:
@@ -172,7 +172,7 @@ def erase(folder: Path) -> None:
     """
     if not folder.is_dir():
         return
-    with lock(folder):
+    with lock(folder, waiting=waiting):
         clear(folder)
         (folder / _LOCK).unlink(missing_ok=True)
         # It stays if it holds files that are not metier's.

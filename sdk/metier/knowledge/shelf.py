@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from metier.knowledge import saving
@@ -47,7 +48,14 @@ class Shelf:
             return []
         return await self.base(domain).search(query, k)
 
-    def erase(self, domain: str) -> None:
-        """Remove all documents of a domain, damaged ones too."""
+    def erase(self, domain: str, *, waiting: Callable[[], None] = lambda: None) -> None:
+        """Remove all documents of a domain, damaged ones too.
+
+        Args:
+            waiting: called once if another process is changing the same documents.
+
+        Raises:
+            IndexUnavailable: they cannot be removed, or another process is writing for too long.
+        """
         self._open.pop(domain, None)
-        saving.erase(self.folder / domain)
+        saving.erase(self.folder / domain, waiting=waiting)

@@ -143,8 +143,11 @@ class KnowledgeBase:
                     self._save()
             return adding.change(place)
 
-    def remove(self, which: str) -> list[str]:
+    def remove(self, which: str, *, waiting: Callable[[], None] = lambda: None) -> list[str]:
         """Remove documents, by path, by a folder above them, or by the name they are cited by.
+
+        Args:
+            waiting: called once if another process is changing the same documents.
 
         Returns:
             The names of those that went.
@@ -155,7 +158,7 @@ class KnowledgeBase:
         """
         self._refresh()
         self._contents.called(which)  # nothing is locked for what is not there
-        with saving.lock(self.folder):
+        with saving.lock(self.folder, waiting=waiting):
             self._refresh()
             gone = self._contents.called(which)
             for entry in gone:
