@@ -159,12 +159,12 @@ async def test_saved_vectors_that_are_not_of_length_one_are_not_loaded(
 
 async def test_an_index_that_was_saved_with_bad_vectors_does_not_fit_and_is_built_anew() -> None:
     made = council(FixedEmbedder())
-    index = await made.index()
+    index = await made.planning.index()
     assert index_state(made)["fits"]
     ids = np.array(list(index.rows))
     index._vectors.remove(ids)
     index._vectors.add(ids, np.full((len(ids), 256), np.nan, np.float32))
-    index.save(made.index_folder)
+    index.save(made.planning.folder)
     assert not index_state(made)["fits"]
     await made.index()
     assert index_state(made)["fits"]
