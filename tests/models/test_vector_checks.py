@@ -166,7 +166,7 @@ async def test_an_index_that_was_saved_with_bad_vectors_does_not_fit_and_is_buil
     index._vectors.add(ids, np.full((len(ids), 256), np.nan, np.float32))
     index.save(made.planning.folder)
     assert not index_state(made)["fits"]
-    await made.index()
+    await made.planning.index()
     assert index_state(made)["fits"]
 
 

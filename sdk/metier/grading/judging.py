@@ -6,7 +6,6 @@ from typing import Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
-from metier.experts.threads import in_thread
 from metier.grading.kinds import (
     Code,
     CodeGold,
@@ -102,12 +101,12 @@ async def is_right(text: str, gold: Gold, *, sandboxes: Sandbox | None = None) -
     Args:
         sandboxes: where code is run, and nowhere else; those of this machine where not given.
     """
-    answer = await in_thread(extracted, text, gold)
+    answer = extracted(text, gold)
     if answer is None:
         return Verdict(outcome="no_answer", why=f"no {_WANTED[gold.kind]} could be read")
     if isinstance(gold, CodeGold):
         return await _runs(answer, gold, sandboxes or Sandboxes())
-    return await in_thread(_compared, text, answer, gold)
+    return _compared(text, answer, gold)
 
 
 def _compared(
