@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
-from metier.errors import EmptyQuestion
+import anyio
+
+from metier.errors import DeadlineExceeded, EmptyQuestion
 from metier.experts.card import GENERAL, Card
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
@@ -161,11 +163,14 @@ class Council:
             MetierError: nothing could be answered. A partial answer is returned, not raised:
                 see `Answer.missing`.
         """
-        limits = limits or self.limits
+        limits, since = limits or self.limits, anyio.current_time()
         before = self._beforehand(limits)
         with self._one_loop.use():
-            plan = await self._planned(question, documents, experts, strategy, before)
-            outcome = await self._engine.run(plan, lambda _: None, limits=limits, before=before)
+            planned = self._planned(question, documents, experts, strategy, before)
+            plan = await _within(limits, planned)
+            outcome = await self._engine.run(
+                plan, lambda _: None, limits=limits, before=before, since=since
+            )
         outcome.raise_if_nothing()
         return outcome.answer
 
@@ -198,14 +203,15 @@ class Council:
         """
         from metier.engine.pump import pumped
 
-        limits = limits or self.limits
+        limits, since = limits or self.limits, anyio.current_time()
         with self._one_loop.use():
             before = None
             plan = question
             if not isinstance(plan, Plan):
                 before = self._beforehand(limits)
-                plan = await self._planned(plan, documents, experts, strategy, before)
-            run = partial(self._engine.run, plan, limits=limits, before=before)
+                planned = self._planned(plan, documents, experts, strategy, before)
+                plan = await _within(limits, planned)
+            run = partial(self._engine.run, plan, limits=limits, before=before, since=since)
             async with aclosing(pumped(run)) as events:
                 async for event in events:
                     yield event
@@ -334,6 +340,12 @@ class Council:
     def portal(self) -> Portal:
         """This council's own event loop, for the sync methods."""
         return Portal()
+
+
+async def _within(limits: Limits, planned: Awaitable[Plan]) -> Plan:
+    with anyio.move_on_after(limits.timeout_s):
+        return await planned
+    raise DeadlineExceeded(f"not planned within {limits.timeout_s:g} s")
 
 
 def _conversation(question: Question) -> tuple[str, tuple[Message, ...]]:

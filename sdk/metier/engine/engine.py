@@ -22,10 +22,14 @@ from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Result, Task
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
+from metier.experts.threads import in_thread
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
 from metier.planning.splitting.request import request_of
 from metier.strategies import Strategies
+
+# Of the paragraphs that give orders to the program, so many are shown; the others are counted.
+_ORDERS_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Limits:
     """What one question may cost.
 
     Attributes:
-        timeout_s: deadline of the whole run, in seconds.
+        timeout_s: deadline in seconds, for planning and running together.
         max_calls: model calls.
     """
 
@@ -121,6 +125,7 @@ class Engine:
         *,
         limits: Limits = Limits(),
         before: Beforehand | None = None,
+        since: float | None = None,
     ) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
 
@@ -128,6 +133,7 @@ class Engine:
 
         Args:
             before: what planning has used of the limits.
+            since: when the question was asked, by `anyio.current_time()`; now if not given.
 
         Raises:
             InvalidPlan, UnknownExpert, PluginBroken: the plan cannot run; nothing has been
@@ -146,9 +152,10 @@ class Engine:
         recorder(PlanReady(plan=plan))
         for event in before.events if before else ():
             recorder(event)
-        self._tell_orders(plan, recorder)
         run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
-        with anyio.move_on_after(limits.timeout_s - (before.seconds if before else 0)) as scope:
+        deadline = (since or anyio.current_time()) + limits.timeout_s
+        with anyio.CancelScope(deadline=deadline) as scope:
+            await self._tell_orders(plan, recorder)
             run.models = await self._models(plan)
             await self._steps(run)
             await self._compose(run)
@@ -157,11 +164,13 @@ class Engine:
         recorder(Answered(answer=answer))
         return Outcome(answer=answer, errors=run.errors)
 
-    def _tell_orders(self, plan: Plan, emit: Emit) -> None:
+    async def _tell_orders(self, plan: Plan, emit: Emit) -> None:
         """What the planner left out: nothing of a question is dropped without a word."""
-        for order in request_of(plan.question).orders:
-            if not any(order in step.task for step in plan.steps):
-                emit(Notice(text=f"left out, because it gives orders to the program: {order!r}"))
+        told, others = await in_thread(_dropped, plan)
+        for order in told:
+            emit(Notice(text=f"left out, because it gives orders to the program: {order!r}"))
+        if others:
+            emit(Notice(text=f"{others} more paragraphs that give orders were left out"))
 
     async def _models(self, plan: Plan) -> dict[str, str]:
         """The model of each step, as far as it is known: only the order depends on it."""
@@ -265,7 +274,7 @@ class Engine:
         if len(results) == 1:
             run.recorder(Token(text=results[0].text.strip(), answer=True))
             return
-        placer = Placer(run.plan.question, results)
+        placer = await in_thread(Placer, run.plan.question, results)
         said = False
         try:
             async with aclosing(self._composed(run, results)) as pieces:
@@ -284,7 +293,7 @@ class Engine:
         if self._general is None:
             raise ExpertFailed("there is no general expert to compose with")
         model = await self._chooser.model_for(self._general, self._general)
-        asked = composition(run.plan, results, seed=self._seed)
+        asked = await in_thread(composition, run.plan, results, seed=self._seed)
         stream = run.caller.stream(
             model, asked.messages, asked.sampling, purpose="compose", step_id=None
         )
@@ -317,3 +326,10 @@ class Engine:
             unsaid = [result for result in results if result.text.strip() not in text]
             if unsaid:
                 run.recorder(Token(text=f"{lead}{numbered(unsaid)}", answer=True))
+
+
+def _dropped(plan: Plan) -> tuple[list[str], int]:
+    """The first paragraphs that give orders to the program and are in no task; how many follow."""
+    orders = dict.fromkeys(request_of(plan.question).orders)
+    dropped = [order for order in orders if not any(order in step.task for step in plan.steps)]
+    return dropped[:_ORDERS_TOLD], len(dropped[_ORDERS_TOLD:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ import numpy as np
 
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import GENERAL, Capability, Card
+from metier.experts.threads import in_thread
 from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
+from metier.planning.cutting import Piece
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
 from metier.planning.needs import asks_several
@@ -115,7 +117,7 @@ class Planner:
         for name in experts or ():
             if name not in self._cards:
                 raise UnknownExpert(name, self._cards)
-        request = request_of(question)
+        request = await in_thread(request_of, question)
         asked = await self._embedded(request.text, messages)
         return Plan(
             question=question.strip(),
@@ -152,22 +154,28 @@ class Planner:
         return bool(probability >= _SEVERAL_FROM)
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
-        pieces = self._splitter.pieces(question)
-        said = [message.content for message in messages if message.role == "user"]
-        follow_up = f"{request_of(said[-1]).text} {question}" if said else None
-        looked_at = self._splitter.texts(question, pieces)
-        # Around a program the phrases say little: "give it with its imports" is about the program.
-        fine = () if brings_code(question) else phrases(question)
-        texts = [question, *looked_at, *fine]
-        if follow_up is not None:
-            texts.append(follow_up)
+        read = await in_thread(self._read, question, messages)
+        texts = [question, *read.looked_at, *read.phrases]
+        if read.follow_up is not None:
+            texts.append(read.follow_up)
         return Asked(
             question=question,
-            pieces=pieces,
-            looked_at=len(looked_at),
-            phrases=fine,
-            follow_up=follow_up,
+            pieces=read.pieces,
+            looked_at=len(read.looked_at),
+            phrases=read.phrases,
+            follow_up=read.follow_up,
             vectors=await embedded(self._embedder, texts, dimension=self._selector.dimension),
+        )
+
+    def _read(self, question: str, messages: Sequence[Message]) -> _Read:
+        pieces = self._splitter.pieces(question)
+        said = [message.content for message in messages if message.role == "user"]
+        return _Read(
+            pieces=pieces,
+            looked_at=self._splitter.texts(question, pieces),
+            # Around a program phrases say little: "give it with its imports" is about the program.
+            phrases=() if brings_code(question) else phrases(question),
+            follow_up=f"{request_of(said[-1]).text} {question}" if said else None,
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
@@ -322,6 +330,16 @@ class Planner:
             return None
         listed = self._cards[chosen.expert].capabilities
         return next((entry for entry in listed if entry.name == chosen.capability), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What is embedded of a question, beside the question itself."""
+
+    pieces: tuple[Piece, ...]
+    looked_at: list[str]
+    phrases: tuple[str, ...]
+    follow_up: str | None
 
 
 def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
