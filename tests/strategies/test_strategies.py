@@ -229,14 +229,23 @@ class TestVote:
 
 
 class TestWeighted:
-    async def test_one_skilled_voter_outweighs_two_that_are_little_better_than_chance(self) -> None:
+    async def test_one_skilled_voter_outweighs_two_that_are_seldom_right(self) -> None:
         voters = [
-            _skilled(voter, skill) for voter, skill in zip(THREE, (0.9, 0.55, 0.55), strict=True)
+            _skilled(voter, skill) for voter, skill in zip(THREE, (0.95, 0.3, 0.3), strict=True)
         ]
         them = panel(numbers(7), numbers(4), numbers(4), voters=voters)
         result = await run("weighted", SEVERAL, them)
         assert result.text.endswith("7")
-        assert result.votes[0].weight == pytest.approx(2.197225)
+        assert result.votes[0].weight == pytest.approx(5.141664)
+
+    async def test_two_that_agree_outweigh_one_where_all_are_wrong_more_often_than_not(
+        self,
+    ) -> None:
+        voters = [
+            _skilled(voter, skill) for voter, skill in zip(THREE, (0.4, 0.35, 0.35), strict=True)
+        ]
+        them = panel(numbers(7), numbers(4), numbers(4), voters=voters)
+        assert (await run("weighted", SEVERAL, them)).text.endswith("4")
 
     async def test_two_that_always_said_the_same_have_one_say(self) -> None:
         voters = [
@@ -299,6 +308,12 @@ class TestAverage:
     async def test_an_open_question_is_put_to_the_vote(self) -> None:
         them = panel(numbers(7), numbers(7), numbers(4))
         assert (await run("average", SEVERAL, them)).text.endswith("7")
+
+    async def test_a_model_whose_skill_is_not_known_weighs_as_much_as_the_mean(self) -> None:
+        voters = [_skilled(SMALL, 0.25), _skilled(LARGE, 0.75), MIDDLE]
+        them = panel([], [], [], question=CLOSED, judging=_opinions, voters=voters)
+        result = await run("average", SEVERAL, them)
+        assert [vote.weight for vote in result.votes] == [0.25, 0.75, 0.5]
 
     async def test_one_that_cannot_be_asked_is_left_out(self) -> None:
         def judging(voter: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:
@@ -368,6 +383,14 @@ class TestGate:
         assert result.text.endswith("4")
         assert len(them.asked) == 2
         assert sum(vote.weight for vote in result.votes) == pytest.approx(1, abs=1e-5)
+
+    async def test_a_model_whose_skill_is_not_known_does_not_outweigh_those_that_are(self) -> None:
+        voters = [
+            Voter(expert="math", model="small", fit=0.5, skill=0.6),
+            Voter(expert="math", model="large", fit=0.45),
+        ]
+        them = panel(numbers(7), numbers(4), voters=voters)
+        assert (await run("gate", STEP, them)).text.endswith("7")
 
     async def test_who_abstains_loses_its_share(self) -> None:
         voters = [_fitting(SMALL, 0.45), _fitting(LARGE, 0.55)]

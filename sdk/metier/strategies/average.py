@@ -15,7 +15,7 @@ from metier.errors import DeadlineExceeded, MetierError
 from metier.experts.threads import in_thread
 from metier.grading import Choices, choices_in
 from metier.plan import Step
-from metier.strategies.ballots.counting import pooled
+from metier.strategies.ballots.counting import known_skills, pooled
 from metier.strategies.ballots.polling import lost_vote
 from metier.strategies.choices.weighing import Weighed, weighed
 from metier.strategies.strategy import Sampled, Sampler, Voter
@@ -37,12 +37,14 @@ class _Opinion:
 async def average(step: Step, sampler: Sampler) -> Sampled:
     """For a closed question, the choice with the highest mean probability over all models.
 
-    Models weigh as much as their measured skill, or the same if no skills are known."""
+    Models weigh as much as their measured skill, or the same if no skills are known;
+    one whose skill is not known weighs as much as the mean of the others.
+    """
     choices = await in_thread(choices_in, sampler.task.text)
     if choices is None:
         return await weighted(step, sampler)
     voters = await sampler.voters("models")
-    weights = [1.0 if voter.skill is None else voter.skill for voter in voters]
+    weights = known_skills([voter.skill for voter in voters])
     return await averaged(choices, voters, weights, sampler)
 
 

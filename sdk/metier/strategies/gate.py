@@ -12,9 +12,10 @@ from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.average import averaged
 from metier.strategies.ballots.counting import gate as shares_of
+from metier.strategies.ballots.counting import known_skills
 from metier.strategies.ballots.electing import counted, elected
 from metier.strategies.ballots.polling import Ask, Poll
-from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Voter
+from metier.strategies.strategy import Sampled, SampleOptions, Sampler
 
 _TOP = 2
 _TEMPERATURE = 0.5
@@ -28,7 +29,8 @@ async def gate(step: Step, sampler: Sampler) -> Sampled:
     Choices are averaged, other answers put to the vote; one that abstains loses its share.
     """
     voters = await sampler.voters("experts")
-    scores = [voter.fit * _skill(voter) for voter in voters]
+    skills = known_skills([voter.skill for voter in voters])
+    scores = [voter.fit * skill for voter, skill in zip(voters, skills, strict=True)]
     shares = shares_of(scores, top=_TOP, temperature=_TEMPERATURE, least=_LEAST)
     chosen = [(voter, share) for voter, share in zip(voters, shares, strict=True) if share > 0]
     if len(chosen) == 1:
@@ -43,7 +45,3 @@ async def gate(step: Step, sampler: Sampler) -> Sampled:
     share_by_voter = dict(chosen)
     weights = [share_by_voter[ballot.voter] for ballot in count.ballots]
     return await elected(count, sampler, poll, weights=weights)
-
-
-def _skill(voter: Voter) -> float:
-    return 1.0 if voter.skill is None else voter.skill

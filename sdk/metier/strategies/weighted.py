@@ -24,6 +24,9 @@ from metier.strategies.ballots.polling import Ballot, Poll
 from metier.strategies.strategy import Sampled, Sampler, Samples
 from metier.strategies.vote import SAMPLES, asks_for
 
+# How many choices an open question counts as: with 2, a model that is right less than half the time
+# has no say at all (docs/results/combining.md).
+_OPEN_CHOICES = 10
 # Of confidences between 0 and 1: one that is 0.2 higher counts for about 1.5 times as much.
 _TEMPERATURE = 0.5
 
@@ -81,7 +84,7 @@ def by_skill(count: Count) -> list[float] | None:
     known = [skill for skill in skills if skill is not None]
     if len(known) < len(skills) or len(set(known)) < 2:
         return None
-    choices = len(count.kind.labels) if isinstance(count.kind, Label) else 2
+    choices = len(count.kind.labels) if isinstance(count.kind, Label) else _OPEN_CHOICES
     weights = [log_odds(skill, choices=choices) for skill in known]
     return weights if any(weights) else None
 

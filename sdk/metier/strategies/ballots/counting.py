@@ -64,6 +64,17 @@ def is_settled(groups: Sequence[int | None], left: int, *, sure: float = SETTLED
     return first > second + left or lead_is_real(first, second) >= sure
 
 
+def known_skills(skills: Sequence[float | None]) -> list[float]:
+    """Skills with the mean of the known ones for each that is not known; 1 if none is known.
+
+    >>> known_skills([0.25, None, 0.75])
+    [0.25, 0.5, 0.75]
+    """
+    known = [skill for skill in skills if skill is not None]
+    mean = math.fsum(known) / len(known) if known else 1.0
+    return [mean if skill is None else skill for skill in skills]
+
+
 def log_odds(skill: float, *, choices: int = 2) -> float:
     """The weight of an independent voter who is right with this probability.
 
