@@ -95,6 +95,27 @@ async def test_a_stolen_question_is_named_with_its_thief_and_what_spoke_for_it(
     assert figures["code"].precision == pytest.approx(8 / 12)
 
 
+async def test_a_question_that_brings_code_is_placed_as_it_is_planned(tmp_path: Path) -> None:
+    capabilities = {
+        "reviews": Capability(name="all", description="looks at programs", inputs=("code",)),
+        "stories": Capability(
+            name="all", description="tells stories", examples=("tell the story of this program",)
+        ),
+    }
+    made = Council.of(
+        [Expert(Card(id=n, description=n, capabilities=(c,))) for n, c in capabilities.items()],
+        settings=Settings(cache_dir=tmp_path),
+        server=ScriptedModels(),
+        embedder=FixedEmbedder(),
+    )
+    await with_threshold(made, 0.0)
+    text = "tell the story of this program\n```python\ndef f(x):\n    return x + 1\n```"
+    planned = (await made.plan(text)).steps[0].expert
+    report = await evaluated_routing(made, [RoutingQuestion(question=text, expert=planned)])
+    assert planned == "reviews"
+    assert report.now.confusion == {"reviews": {"reviews": 1}}
+
+
 async def test_it_is_counted_how_often_nobody_is_chosen(tmp_path: Path) -> None:
     made = council(tmp_path)
     await with_threshold(made, 1.0, code=0.0)

@@ -153,8 +153,7 @@ class Selector:
         field = self._all or self._near(queries)
         by_capability, nearness = field.scores(texts, queries)
         near = np.maximum(nearness.best, nearness.stated).max(axis=1)
-        scores, contrasts = field.by_expert(by_capability)
-        scores = scores - _CANNOT_READ * self._unable(field, texts)
+        scores, contrasts = self._by_expert(field, texts, by_capability)
         fits = probabilities(scores, contrasts, self._profile.fits).max(axis=1)
         names = field.experts
         kept = [n for n, name in enumerate(names) if only is None or name in only]
@@ -238,7 +237,8 @@ class Selector:
         names = self._all.experts
         numbers = {name: n for n, name in enumerate(names)}
         owners = np.array([numbers.get(name, -1) for name in experts], dtype=np.int64)
-        scores, contrasts = self._all.by_expert(self._all.scores(texts, queries)[0])
+        by_capability, _ = self._all.scores(texts, queries)
+        scores, contrasts = self._by_expert(self._all, texts, by_capability)
         return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
     def profile_of(self, placed: Placed) -> Profile:
@@ -268,8 +268,7 @@ class Selector:
         only: Collection[str] | None,
     ) -> list[tuple[Candidate, ...]]:
         scores, nearness = field.scores(texts, queries)
-        by_expert, contrasts = field.by_expert(scores)
-        by_expert = by_expert - _CANNOT_READ * self._unable(field, texts)
+        by_expert, contrasts = self._by_expert(field, texts, scores)
         right = probabilities(by_expert, contrasts, self._profile.right)
         fits = probabilities(by_expert, contrasts, self._profile.fits)
         allowed = np.array(
@@ -296,6 +295,11 @@ class Selector:
                 )
             ranked.append(tuple(found))
         return ranked
+
+    def _by_expert(self, field: _Field, texts: Sequence[str], scores: Array) -> tuple[Array, Array]:
+        """As `_Field.by_expert`, less for experts that cannot read what a text brings."""
+        by_expert, contrasts = field.by_expert(scores)
+        return by_expert - _CANNOT_READ * self._unable(field, texts), contrasts
 
     def _unable(self, field: _Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Who cannot read what a text brings, where somebody can; shape (texts, experts)."""
