@@ -50,7 +50,16 @@ PIECES = {
 EXPERTS = ("math", "code", "medical", "general")
 
 
-@pytest.fixture(params=list(PIECES.values()), ids=list(PIECES))
+# Each kind of reading at least once; the others in `make test-all`.
+ALWAYS = ("a log", "fences", "paragraphs of orders", "joints", "Japanese")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(piece, id=name, marks=[] if name in ALWAYS else pytest.mark.matrix)
+        for name, piece in PIECES.items()
+    ]
+)
 def text(request: pytest.FixtureRequest) -> str:
     return f"What is this? {repeated(request.param)}"
 

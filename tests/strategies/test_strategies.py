@@ -98,7 +98,7 @@ async def test_single_asks_once_and_lets_the_words_out() -> None:
 class TestVote:
     async def test_the_majority_of_seeds_wins(self) -> None:
         them = panel(numbers(4, 7, 7, 4, 7))
-        result = await run("vote", STEP, them)
+        result = await run("vote", STEP, them, samples=5)
         assert result.text.endswith("7")
         assert [vote.chosen for vote in result.votes] == [False, True, True, False, True]
         assert result.confidence == pytest.approx(3 / 5)
@@ -113,7 +113,7 @@ class TestVote:
 
     async def test_it_stops_when_nobody_can_catch_up(self) -> None:
         them = panel(numbers(7, 7, 7, 1, 2))
-        result = await run("vote", STEP, them)
+        result = await run("vote", STEP, them, samples=5)
         assert len(result.votes) == 3
         assert them.budget == 97
 
@@ -289,9 +289,9 @@ class TestWeighted:
         assert result.text.endswith("7")
 
     async def test_a_single_model_is_sampled(self) -> None:
-        them = panel(numbers(7, 4, 7, 7, 4))
+        them = panel(numbers(7, 4, 7, 7, 4, 7, 4, 7))
         result = await run("weighted", STEP, them)
-        assert len(result.votes) == 5
+        assert len(result.votes) == 8
         assert result.text.endswith("7")
 
 
@@ -335,15 +335,15 @@ class TestMux:
         assert len(them.asked) == 2
 
     async def test_else_the_model_that_agrees_most_with_itself(self) -> None:
-        them = panel(numbers(1, 2, 1), numbers(7, 7, 7), voters=THREE[:2])
+        them = panel(numbers(1, 2, 1, 3), numbers(7, 7, 7, 7), voters=THREE[:2])
         result = await run("mux", STEP, them)
         assert result.text.endswith("7")
         assert result.confidence == 1.0
-        assert {options.temperature for _, options in them.asked} == {0.3}
+        assert {options.temperature for _, options in them.asked} == {0.7}
 
     async def test_of_equally_sure_models_the_more_skilled_one(self) -> None:
         voters = [_skilled(SMALL, 0.4), _skilled(LARGE, 0.8)]
-        them = panel(numbers(1, 1, 2), numbers(7, 7, 8), voters=voters)
+        them = panel(numbers(1, 1, 2, 3), numbers(7, 7, 8, 9), voters=voters)
         assert (await run("mux", STEP, them)).text.endswith("7")
 
 

@@ -14,7 +14,7 @@ from metier.strategies.ballots.electing import Count, counted, elected
 from metier.strategies.ballots.polling import Ask, Poll
 from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Samples, Voter
 
-SAMPLES = 5
+SAMPLES = 8
 # Self-consistency's own; seeds of one model need it to differ.
 TEMPERATURE = 0.7
 
@@ -23,7 +23,7 @@ async def vote(step: Step, sampler: Sampler, *, samples: Samples | None = None) 
     """The answer that most samples give; sampling stops once the vote is settled.
 
     Args:
-        samples: the maximum number of answers. By default 5 of a single member, taken with
+        samples: the maximum number of answers. By default 8 of a single member, taken with
             different seeds, or one of each of several members.
     """
     voters = await sampler.voters("models") if step.members else [sampler.own]

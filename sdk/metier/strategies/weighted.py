@@ -35,7 +35,7 @@ async def weighted(step: Step, sampler: Sampler, *, samples: Samples | None = No
     """A vote in which models that are right more often, or surer, count for more.
 
     Args:
-        samples: the maximum number of answers. By default 5 of a single member, or one of each
+        samples: the maximum number of answers. By default 8 of a single member, or one of each
             of several members.
     """
     voters = await sampler.voters("models")
