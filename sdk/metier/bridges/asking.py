@@ -10,7 +10,7 @@ from metier.answer import Answer, Missing
 from metier.council import Council
 from metier.engine.engine import Limits
 from metier.errors import EmptyQuestion, MetierError, UnknownExpert
-from metier.events import Answered, Event
+from metier.events import Answered, Event, Token
 from metier.experts.expert import Expert
 from metier.plan import Message, Plan, Step
 
@@ -118,6 +118,17 @@ def asked(
 def conversation(text: str) -> tuple[Message, ...]:
     """A question that nothing was said before."""
     return (Message(role="user", content=text),)
+
+
+def words(event: Event) -> str:
+    """What an event adds to an answer that is read as one text; its footer comes last."""
+    match event:
+        case Token(answer=True):
+            return event.text
+        case Answered():
+            return event.answer.with_footer.removeprefix(event.answer.text)
+        case _:
+            return ""
 
 
 def _raise_if_nothing(answer: Answer) -> None:

@@ -12,7 +12,7 @@ import anyio
 from metier.answer import Answer
 from metier.engine.beforehand import Beforehand
 from metier.engine.calling import Caller
-from metier.engine.composing import Placer, attribution, composition, numbered, placed
+from metier.engine.composing import Placer, composition, numbered, placed
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
@@ -278,7 +278,6 @@ class Engine:
             rest = placer.finish() if said else numbered(results)
         if rest:
             run.recorder(Token(text=rest, answer=True))
-        run.recorder(Token(text=f"\n\n{attribution(results)}", answer=True))
 
     async def _composed(self, run: _Run, results: list[StepDone]) -> AsyncGenerator[str, None]:
         if self._general is None:
@@ -296,15 +295,9 @@ class Engine:
         """What is missing, and the notices of the cards that took part."""
         if overdue:
             self._tell_overdue(run, limits)
-        if run.errors and run.done:
-            missing = ", ".join(
-                f"{step.task!r} ({step.expert})" for step in run.plan.steps if step.id in run.errors
-            )
-            run.recorder(Token(text=f"\n\nNot answered: {missing}", answer=True))
         notices = {self._registry.cards[result.expert].notice for result in run.results()}
         for notice in sorted(notices - {""}):
             run.recorder(Notice(text=notice, answer=True))
-            run.recorder(Token(text=f"\n\n{notice}", answer=True))
 
     def _tell_overdue(self, run: _Run, limits: Limits) -> None:
         results = run.results()
