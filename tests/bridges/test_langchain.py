@@ -29,6 +29,7 @@ from metier.errors import (
     InvalidCard,
     InvalidOutput,
     InvalidSettings,
+    ModelMissing,
     ModelServerBusy,
 )
 from metier.experts.expert import Expert, Task
@@ -153,6 +154,10 @@ async def test_errors_are_ours() -> None:
         await model.ainvoke(BREAD)
     with pytest.raises(ModelServerBusy):
         await anext(model.astream(BREAD))  # pyrefly: ignore[bad-argument-type]
+    error = ModelMissing("wine")
+    with models(wine=[error]) as server, pytest.raises(ModelMissing) as caught:
+        await anext(aiter(CouncilChatModel("wine", council=council(server)).astream(BREAD)))
+    assert caught.value is error
     with pytest.raises(EmptyQuestion):
         await model.ainvoke(" ")
 

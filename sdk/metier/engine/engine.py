@@ -24,7 +24,6 @@ from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
-from metier.planning.splitting.request import request_of
 from metier.strategies import Strategies
 
 
@@ -159,7 +158,7 @@ class Engine:
 
     def _tell_orders(self, plan: Plan, emit: Emit) -> None:
         """What the planner left out: nothing of a question is dropped without a word."""
-        for order in request_of(plan.question).orders:
+        for order in plan.orders:
             if not any(order in step.task for step in plan.steps):
                 emit(Notice(text=f"left out, because it gives orders to the program: {order!r}"))
 
