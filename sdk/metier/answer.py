@@ -115,8 +115,9 @@ class Answer(_Frozen):
     """The text, who wrote its parts, what it cost, and what is missing from it.
 
     Attributes:
+        text: the answer alone; whatever shows it to people adds the footer in its own way.
         parts: in the order of the plan.
-        notices: sentences that the program added, such as a card's.
+        notices: sentences of the cards that took part, such as a disclaimer.
         composed: whether the general model joined several parts.
     """
 
@@ -137,3 +138,20 @@ class Answer(_Frozen):
     def sources(self) -> tuple[Source, ...]:
         """The sources of all parts, each once."""
         return tuple(dict.fromkeys(source for part in self.parts for source in part.sources))
+
+    @property
+    def footer(self) -> str:
+        """Plain text to show below the answer: who answered, what is missing, the notices."""
+        lines = list(self.notices)
+        if self.missing and self.parts:
+            named = ", ".join(f"{step.task!r} ({step.expert})" for step in self.missing)
+            lines.insert(0, f"Not answered: {named}")
+        if len(self.parts) > 1:
+            named = ", ".join(f"{n} {part.expert}" for n, part in enumerate(self.parts, 1))
+            lines.insert(0, f"— answered by: {named}")
+        return "\n\n".join(lines)
+
+    @property
+    def with_footer(self) -> str:
+        """The text and its footer, for a reader who gets nothing but one text."""
+        return f"{self.text}\n\n{self.footer}" if self.footer else self.text

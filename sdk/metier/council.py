@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from metier.answer import Answer
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
+    from metier.engine.recorder import Emit
     from metier.events import Event
     from metier.experts.expert import Expert
     from metier.knowledge.shelf import Shelf
@@ -195,11 +196,16 @@ class Council:
         experts: Collection[str] | None = None,
         strategy: How = "single",
         limits: Limits | None = None,
+        strict: bool = False,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
         Leaving the loop early cancels the run and closes the server's stream: use
         `contextlib.aclosing` where that must be at once.
+
+        Args:
+            strict: if nothing could be answered, raise the error after the last event, as `ask`
+                does.
         """
         from metier.engine.pump import pumped
 
@@ -211,7 +217,14 @@ class Council:
                 before = self._beforehand(limits)
                 planned = self._planned(plan, documents, experts, strategy, before)
                 plan = await _within(limits, planned)
-            run = partial(self._engine.run, plan, limits=limits, before=before, since=since)
+
+            async def run(emit: Emit) -> None:
+                outcome = await self._engine.run(
+                    plan, emit, limits=limits, before=before, since=since
+                )
+                if strict:
+                    outcome.raise_if_nothing()
+
             async with aclosing(pumped(run)) as events:
                 async for event in events:
                     yield event

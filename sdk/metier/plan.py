@@ -126,7 +126,8 @@ class Plan(_Frozen):
     Attributes:
         question: what was asked last.
         messages: the conversation before it.
-        documents: texts that every step may use.
+        documents: texts that every step may use, also those that were pasted into the question.
+        orders: what the planner left out of the question, because it gives orders to the program.
     """
 
     version: Literal[1] = 1
@@ -134,6 +135,7 @@ class Plan(_Frozen):
     steps: tuple[Step, ...] = Field(min_length=1)
     messages: tuple[Message, ...] = ()
     documents: tuple[Document, ...] = ()
+    orders: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str | bytes, *, source: str = "the plan") -> Self:

@@ -29,9 +29,10 @@ from metier.errors import (
     InvalidCard,
     InvalidOutput,
     InvalidSettings,
+    ModelMissing,
     ModelServerBusy,
 )
-from metier.experts.expert import Task
+from metier.experts.expert import Expert, Task
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +67,16 @@ async def test_a_council_streams() -> None:
         whole += piece  # pyrefly: ignore[unsupported-operation]
     assert whole.usage_metadata is not None
     assert whole.response_metadata["answer"]["text"] == "Forty minutes."
+
+
+@out
+async def test_a_cards_notice_comes_with_the_words() -> None:
+    baking = Expert(card("baking", notice="Ask a baker."))
+    with models(baking=["Forty minutes."] * 2) as server:
+        model = CouncilChatModel("baking", council=council(server, baking))
+        whole = await model.ainvoke(BREAD)
+        streamed = "".join([str(piece.text) async for piece in model.astream(BREAD)])
+    assert whole.text == streamed == "Forty minutes.\n\nAsk a baker."
 
 
 @out
@@ -143,6 +154,10 @@ async def test_errors_are_ours() -> None:
         await model.ainvoke(BREAD)
     with pytest.raises(ModelServerBusy):
         await anext(model.astream(BREAD))  # pyrefly: ignore[bad-argument-type]
+    error = ModelMissing("wine")
+    with models(wine=[error]) as server, pytest.raises(ModelMissing) as caught:
+        await anext(aiter(CouncilChatModel("wine", council=council(server)).astream(BREAD)))
+    assert caught.value is error
     with pytest.raises(EmptyQuestion):
         await model.ainvoke(" ")
 

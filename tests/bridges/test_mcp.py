@@ -67,6 +67,15 @@ async def test_ask_plans_and_an_experts_tool_does_not() -> None:
 
 
 @out
+async def test_a_cards_notice_comes_with_the_words() -> None:
+    baking = Expert(card("baking", notice="Ask a baker."))
+    with models(baking=["Forty minutes."]) as server:
+        async with client(council_server(council(server, baking))) as session:
+            result = await session.call_tool("baking", {"question": BREAD})
+    assert text_of(result) == "Forty minutes.\n\nAsk a baker."
+
+
+@out
 @pytest.mark.shows("cards and answers travel in `_meta`")
 async def test_cards_and_answers_travel() -> None:
     with models(cooking=["Forty minutes."]) as server:

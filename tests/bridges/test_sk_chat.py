@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, ClassVar
 
 import pytest
-from bridges.kitchen import QUIET, council, models
+from bridges.kitchen import QUIET, Expert, card, council, models
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -231,6 +231,23 @@ async def test_an_agent_answers_in_all_three_ways_and_keeps_its_thread() -> None
     assert kept == ["a", "One.", "b", "Two.", "c", "Three here."]
     asked = [each.content for each in server.requests[2].messages]
     assert asked == ["Be brief.", "a", "One.", "b", "Two.", "c"]
+
+
+async def test_a_cards_notice_comes_with_the_words() -> None:
+    baking = Expert(card("baking", notice="Ask a baker."))
+    with models(baking=["Forty minutes."] * 4) as server:
+        found = council(server, baking)
+        service = CouncilChatCompletion("baking", council=found)
+        agent = CouncilAgent("baking", council=found)
+        settings = PromptExecutionSettings()
+        stream = service.get_streaming_chat_message_content(said(BREAD), settings)
+        texts = [
+            str(await service.get_chat_message_content(said(BREAD), settings)),
+            "".join([str(piece) async for piece in stream]),
+            str(await agent.get_response(BREAD)),
+            "".join([str(each.message) async for each in agent.invoke_stream(BREAD)]),
+        ]
+    assert texts == ["Forty minutes.\n\nAsk a baker."] * 4
 
 
 @pytest.mark.shows("results of steps go to `on_intermediate_message` as they come")

@@ -82,6 +82,17 @@ async def test_ask_streams_its_words() -> None:
     assert pieces == ["Forty ", "minutes ", "or ", "so."]
 
 
+async def test_a_cards_notice_comes_with_the_words() -> None:
+    kernel = Kernel()
+    baking = Expert(card("baking", notice="Ask a baker."))
+    with models(baking=["Forty minutes."] * 2) as server:
+        plugin = kernel.add_plugin(expert_plugin("baking", council=council(server, baking)))
+        whole = await kernel.invoke(plugin["ask"], question="How long?")
+        stream = kernel.invoke_stream(plugin["ask"], question="How long?")
+        pieces = [piece[0].text async for piece in stream]  # pyrefly: ignore[bad-index, missing-attribute]
+    assert str(whole) == "".join(pieces) == "Forty minutes.\n\nAsk a baker."
+
+
 async def test_what_was_streamed_can_be_had_as_a_result_too() -> None:
     kernel = Kernel()
     with models(cooking=["Forty minutes."]) as server:

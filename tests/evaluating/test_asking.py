@@ -54,7 +54,7 @@ def models(
     return ScriptedModels({"general": general, "math": math, "code": code})
 
 
-async def test_what_the_program_adds_is_not_judged() -> None:
+async def test_the_answer_is_judged_without_its_footer() -> None:
     joined = "The sum:\n{{step:1}}\n\nThe function:\n{{step:2}}"
     scripted = models(general=["No.", joined], math=["Two."], code=["def add(a, b): …"])
     with scripted as server:

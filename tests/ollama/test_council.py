@@ -48,7 +48,7 @@ async def test_three_experts_answer_one_question(ollama_settings: Settings) -> N
     code = re.search(r"```python\n(.*?)```", answer.text, re.DOTALL)
     assert code is not None
     ast.parse(code[1])
-    assert answer.text.count(answer.notices[0]) == 1
+    assert answer.footer.count(answer.notices[0]) == 1
     assert all(part.models == (BIG,) for part in answer.parts)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
-from metier.answer import Answer, Missing
+from metier.answer import Answer
 from metier.council import Council
 from metier.engine.engine import Limits
-from metier.errors import EmptyQuestion, MetierError, UnknownExpert
-from metier.events import Answered, Event
+from metier.errors import EmptyQuestion, UnknownExpert
+from metier.events import Answered, Event, Token
 from metier.experts.expert import Expert
 from metier.plan import Message, Plan, Step
 
@@ -53,13 +53,12 @@ class Asked:
             MetierError: nothing could be answered.
         """
         stream = self.council.stream(
-            self._question(messages), experts=self.experts, limits=self.limits
+            self._question(messages), experts=self.experts, limits=self.limits, strict=True
         )
         async with aclosing(stream) as events:
             async for event in events:
-                if isinstance(event, Answered):
-                    _raise_if_nothing(event.answer)
-                yield event
+                if not _is_empty(event):
+                    yield event
 
     def _question(self, messages: Sequence[Message]) -> Plan | tuple[Message, ...]:
         """What the council is asked; with one expert the plan is known."""
@@ -76,12 +75,13 @@ class Asked:
     def stream_sync(self, messages: Sequence[Message]) -> Generator[Event, None, None]:
         """`stream` for code that is not async."""
         question = self._question(messages)
-        stream = self.council.stream_sync(question, experts=self.experts, limits=self.limits)
+        stream = self.council.stream_sync(
+            question, experts=self.experts, limits=self.limits, strict=True
+        )
         with closing(stream) as events:
             for event in events:
-                if isinstance(event, Answered):
-                    _raise_if_nothing(event.answer)
-                yield event
+                if not _is_empty(event):
+                    yield event
 
 
 def asked(
@@ -120,19 +120,17 @@ def conversation(text: str) -> tuple[Message, ...]:
     return (Message(role="user", content=text),)
 
 
-def _raise_if_nothing(answer: Answer) -> None:
-    if answer.missing and not answer.parts:
-        raise _told(answer.missing[0])
+def words(event: Event) -> str:
+    """What an event adds to an answer that is read as one text; its footer comes last."""
+    match event:
+        case Token(answer=True):
+            return event.text
+        case Answered():
+            return event.answer.with_footer.removeprefix(event.answer.text)
+        case _:
+            return ""
 
 
-def _told(missing: Missing) -> MetierError:
-    """A step's error from what its event says: of the nearest type that a message makes."""
-    kind = next((each for each in _kinds(MetierError) if each.code == missing.code), MetierError)
-    plain = next(each for each in kind.__mro__ if each.__init__ is MetierError.__init__)
-    return plain(missing.reason)
-
-
-def _kinds(root: type[MetierError]) -> Iterator[type[MetierError]]:
-    for kind in root.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
+def _is_empty(event: Event) -> bool:
+    """Whether it is an end with nothing answered, which an error follows."""
+    return isinstance(event, Answered) and not event.answer.parts

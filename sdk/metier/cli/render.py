@@ -104,10 +104,9 @@ class Screen:
         if self._form == "json":
             click.echo(as_json(answer.model_dump(mode="json")))
         elif self._form == "text":
-            if self._stream:
-                click.echo("" if self._begun else answer.text)
-            else:
-                click.echo(answer.text.strip("\n"))
+            click.echo("" if self._begun else answer.text.strip("\n"))
+            if answer.footer:
+                click.echo(f"\n{answer.footer}")
         for source in answer.sources:
             self._trace(f"source: {source.name} {source.place}".rstrip())
         usage = answer.usage

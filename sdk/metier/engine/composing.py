@@ -171,9 +171,3 @@ def numbered(results: Sequence[StepDone]) -> str:
     return "\n\n".join(
         f"{n}. {result.task}\n\n{result.text.strip()}" for n, result in enumerate(results, 1)
     )
-
-
-def attribution(results: Sequence[StepDone]) -> str:
-    """Who answered which part."""
-    parts = ", ".join(f"{n} {result.expert}" for n, result in enumerate(results, 1))
-    return f"— answered by: {parts}"

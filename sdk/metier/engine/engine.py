@@ -12,7 +12,7 @@ import anyio
 from metier.answer import Answer
 from metier.engine.beforehand import Beforehand
 from metier.engine.calling import Caller
-from metier.engine.composing import Placer, attribution, composition, numbered, placed
+from metier.engine.composing import Placer, composition, numbered, placed
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
@@ -25,7 +25,6 @@ from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
-from metier.planning.splitting.request import request_of
 from metier.strategies import Strategies
 
 # Of the paragraphs that give orders to the program, so many are shown; the others are counted.
@@ -287,7 +286,6 @@ class Engine:
             rest = placer.finish() if said else numbered(results)
         if rest:
             run.recorder(Token(text=rest, answer=True))
-        run.recorder(Token(text=f"\n\n{attribution(results)}", answer=True))
 
     async def _composed(self, run: _Run, results: list[StepDone]) -> AsyncGenerator[str, None]:
         if self._general is None:
@@ -305,15 +303,9 @@ class Engine:
         """What is missing, and the notices of the cards that took part."""
         if overdue:
             self._tell_overdue(run, limits)
-        if run.errors and run.done:
-            missing = ", ".join(
-                f"{step.task!r} ({step.expert})" for step in run.plan.steps if step.id in run.errors
-            )
-            run.recorder(Token(text=f"\n\nNot answered: {missing}", answer=True))
         notices = {self._registry.cards[result.expert].notice for result in run.results()}
         for notice in sorted(notices - {""}):
             run.recorder(Notice(text=notice, answer=True))
-            run.recorder(Token(text=f"\n\n{notice}", answer=True))
 
     def _tell_overdue(self, run: _Run, limits: Limits) -> None:
         results = run.results()
@@ -330,6 +322,6 @@ class Engine:
 
 def _dropped(plan: Plan) -> tuple[list[str], int]:
     """The first paragraphs that give orders to the program and are in no task; how many follow."""
-    orders = dict.fromkeys(request_of(plan.question).orders)
+    orders = dict.fromkeys(plan.orders)
     dropped = [order for order in orders if not any(order in step.task for step in plan.steps)]
     return dropped[:_ORDERS_TOLD], len(dropped[_ORDERS_TOLD:])

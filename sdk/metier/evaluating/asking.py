@@ -13,7 +13,6 @@ import anyio
 
 from metier.answer import Answer
 from metier.engine.calling import Caller
-from metier.engine.composing import attribution
 from metier.engine.recorder import Budget, Recorder
 from metier.errors import DeadlineExceeded, InvalidInput, MetierError, ModelMissing
 from metier.evaluating.answer_log import AnswerLog
@@ -164,7 +163,7 @@ class BothWays:
         started = time.perf_counter()
         said = await ask()
         seconds = time.perf_counter() - started
-        text = without_additions(said.answer)
+        text = said.answer.text
         usage = said.answer.usage
         return Reply(
             verdict=await is_right(text, gold, sandboxes=self.sandboxes),
@@ -217,14 +216,6 @@ class BothWays:
         answer = folding.answer()
         missing = "; ".join(f"{step.expert}: {step.reason}" for step in answer.missing)
         return _Said(answer=answer, error=error or missing)
-
-
-def without_additions(answer: Answer) -> str:
-    """An answer's text without what the program added: who answered, what is missing, notices."""
-    text = answer.text
-    for notice in answer.notices:
-        text = text.replace(f"\n\n{notice}", "")
-    return text.partition(f"\n\n{attribution(())}")[0].partition("\n\nNot answered: ")[0]
 
 
 def _least(confidences: Sequence[float | None]) -> float | None:

@@ -124,6 +124,7 @@ class Planner:
             steps=await self._planned(asked, experts),
             messages=tuple(messages),
             documents=(*documents, *request.pasted),
+            orders=request.orders,
         )
 
     def with_chains(self, chains: ChainModel | None) -> Planner:

@@ -22,7 +22,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import Field
 
 from metier.answer import Answer
-from metier.bridges.asking import asked
+from metier.bridges.asking import asked, words
 from metier.council import Council
 from metier.engine.engine import Limits
 from metier.errors import InvalidSettings
@@ -137,7 +137,7 @@ class CouncilChatModel(BaseChatModel):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
             case Answered():
                 last = AIMessageChunk(
-                    content=cut.rest(),
+                    content=cut.take(words(event)) + cut.rest(),
                     usage_metadata=_usage(event.answer),
                     response_metadata=self._metadata(event.answer),
                     chunk_position="last",
@@ -149,7 +149,7 @@ class CouncilChatModel(BaseChatModel):
     def _result(self, answer: Answer, stop: list[str] | None) -> ChatResult:
         cut = _Cut(stop or ())
         message = AIMessage(
-            content=cut.take(answer.text) + cut.rest(),
+            content=cut.take(answer.with_footer) + cut.rest(),
             usage_metadata=_usage(answer),
             response_metadata=self._metadata(answer),
         )

@@ -161,6 +161,6 @@ def _schema(**more: Any) -> dict[str, Any]:
 def _result(answer: Answer) -> types.CallToolResult:
     # The text alone for the model; parts, sources and usage for the program around it.
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=answer.text)],
+        content=[types.TextContent(type="text", text=answer.with_footer)],
         _meta={ANSWER: answer.model_dump(mode="json")},
     )

@@ -30,7 +30,7 @@ from semantic_kernel.utils.telemetry.agent_diagnostics.decorators import (
 )
 
 from metier.answer import Answer
-from metier.bridges.asking import asked
+from metier.bridges.asking import asked, words
 from metier.bridges.semantic_kernel.chat import chunk
 from metier.bridges.semantic_kernel.contents import messages_of, metadata_of
 from metier.council import Council
@@ -121,7 +121,7 @@ class CouncilAgent(Agent):
                         yield self._piece(event.text, thread)
                     case Answered():
                         await self._said(event.answer, thread)
-                        yield self._piece("", thread, metadata=metadata_of(event.answer))
+                        yield self._piece(words(event), thread, metadata=metadata_of(event.answer))
                     case _:
                         pass
 
@@ -180,7 +180,7 @@ class CouncilAgent(Agent):
         message = ChatMessageContent(
             role=AuthorRole.ASSISTANT,
             name=self.name,
-            content=answer.text,
+            content=answer.with_footer,
             ai_model_id=self.name,
             metadata=metadata_of(answer),
         )

@@ -22,7 +22,7 @@ from semantic_kernel.utils.telemetry.model_diagnostics.decorators import (
     trace_streaming_chat_completion,
 )
 
-from metier.bridges.asking import Asked, asked
+from metier.bridges.asking import Asked, asked, words
 from metier.bridges.semantic_kernel.contents import messages_of, metadata_of
 from metier.council import Council
 from metier.errors import InvalidSettings
@@ -91,7 +91,7 @@ class CouncilChatCompletion(ChatCompletionClientBase):
         answer = await _limited(self.asked, settings).answer(messages_of(chat_history.messages))
         message = ChatMessageContent(
             role=AuthorRole.ASSISTANT,
-            content=answer.text,
+            content=answer.with_footer,
             ai_model_id=self.ai_model_id,
             finish_reason=FinishReason.STOP,
             metadata=metadata_of(answer),
@@ -113,7 +113,7 @@ class CouncilChatCompletion(ChatCompletionClientBase):
                         yield [chunk(event.text, model=self.ai_model_id)]
                     case Answered():
                         metadata = metadata_of(event.answer)
-                        yield [chunk("", model=self.ai_model_id, metadata=metadata)]
+                        yield [chunk(words(event), model=self.ai_model_id, metadata=metadata)]
                     case _:
                         pass
 
@@ -121,7 +121,7 @@ class CouncilChatCompletion(ChatCompletionClientBase):
 def chunk(
     text: str, *, model: str, name: str | None = None, metadata: dict[str, Any] | None = None
 ) -> StreamingChatMessageContent:
-    """A piece of an answer; the last has no words, and the metadata of the whole."""
+    """A piece of an answer; the last has the footer, and the metadata of the whole."""
     return StreamingChatMessageContent(
         role=AuthorRole.ASSISTANT,
         choice_index=0,

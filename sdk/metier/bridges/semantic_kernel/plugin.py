@@ -19,11 +19,10 @@ from semantic_kernel.functions import (
     KernelPlugin,
 )
 
-from metier.bridges.asking import Asked, asked, conversation
+from metier.bridges.asking import Asked, asked, conversation, words
 from metier.bridges.semantic_kernel.contents import metadata_of
 from metier.council import Council
 from metier.errors import InvalidInput
-from metier.events import Token
 from metier.experts.card import Card
 from metier.experts.expert import Expert
 from metier.experts.tools import Skill
@@ -118,7 +117,7 @@ class AskFunction(KernelFunction):
         answer = await self.asked.answer(_conversation(context))
         context.result = FunctionResult(
             function=self.metadata,
-            value=answer.text,
+            value=answer.with_footer,
             metadata={"arguments": context.arguments, **metadata_of(answer)},
         )
 
@@ -176,5 +175,5 @@ async def _pieces(
 ) -> AsyncGenerator[list[StreamingTextContent], None]:
     async with aclosing(who.stream(messages)) as events:
         async for event in events:
-            if isinstance(event, Token) and event.answer:
-                yield [StreamingTextContent(choice_index=0, text=event.text)]
+            if text := words(event):
+                yield [StreamingTextContent(choice_index=0, text=text)]
