@@ -127,7 +127,6 @@ def test_an_adapter_is_not_written_over_by_its_own_merge(tmp_path: Path) -> None
 HALF = {f"{UP}.lora_a": np.zeros((RANK, WIDTH))}
 WIDE = {f"{UP}.lora_a": np.zeros((RANK, WIDTH)), f"{UP}.lora_b": np.zeros((3 * WIDTH, RANK))}
 RANKS = {f"{UP}.lora_a": np.zeros((RANK, WIDTH)), f"{UP}.lora_b": np.zeros((2 * WIDTH, 2))}
-EMPTY = {f"{UP}.lora_a": np.zeros((0, WIDTH)), f"{UP}.lora_b": np.zeros((2 * WIDTH, 0))}
 TURNED = {
     f"{EMBEDDING}.lora_a": np.zeros((RANK, WIDTH)),
     f"{EMBEDDING}.lora_b": np.zeros((ROWS, RANK)),
@@ -146,7 +145,6 @@ NOWHERE = {
         (WIDE, {}, "does not fit"),
         (RANKS, {}, "does not fit"),
         (TURNED, {}, "does not fit"),
-        (EMPTY, {}, "does not fit"),
         (NOWHERE, {}, "blk.9.ffn_up.weight.lora_a of the adapter"),
         (halves(1, UP), {"architecture": "qwen2"}, "is for qwen2 models"),
         (halves(1, UP), {"keys": {"adapter.type": "ia3"}}, "is not a LoRA adapter"),

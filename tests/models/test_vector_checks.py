@@ -207,4 +207,4 @@ async def test_bad_vectors_of_the_server_name_the_model(vectors: list[list[float
 def test_nothing_but_the_check_asks_an_embedder() -> None:
     files = Path(metier.__file__).parent.rglob("*.py")
     asking = {file.name for file in files if "embedder.embed(" in file.read_text()}
-    assert asking == {"checking.py"}
+    assert asking == {"vector_checks.py"}
