@@ -81,11 +81,11 @@ def prompted(request: ChatRequest) -> ChatRequest:
     offer = Message(
         role="system", content=_OFFER.format(tools="\n".join(map(_told, request.tools)))
     )
-    first, *rest = request.messages
-    if first.role != "system":
-        return replace(request, messages=(offer, first, *rest))
-    joined = first.model_copy(update={"content": f"{first.content}\n\n{offer.content}"})
-    return replace(request, messages=(joined, *rest))
+    given = request.messages
+    if not given or given[0].role != "system":
+        return replace(request, messages=(offer, *given))
+    joined = given[0].model_copy(update={"content": f"{given[0].content}\n\n{offer.content}"})
+    return replace(request, messages=(joined, *given[1:]))
 
 
 def _told(tool: Tool) -> str:
