@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +20,7 @@ class FakeOllama(ThreadingHTTPServer):
     Attributes:
         asked: the last message of every chat.
         chats: the body of every chat.
+        after_chat: called when a chat was answered, to change what comes next.
     """
 
     daemon_threads = True
@@ -43,6 +44,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.info = info or {}
         self.asked: list[str] = []
         self.chats: list[dict[str, Any]] = []
+        self.after_chat: Callable[[], None] = lambda: None
 
     @property
     def host(self) -> str:
@@ -75,7 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "/api/chat":
                 self.server.asked.append(body["messages"][-1]["content"])
                 self.server.chats.append(body)
-                self._send(self._spoken(body))
+                spoken = self._spoken(body)
+                self.server.after_chat()
+                self._send(spoken)
             case _:
                 found = self._capabilities(body["model"])
                 self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])
