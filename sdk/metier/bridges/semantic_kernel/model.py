@@ -131,9 +131,10 @@ class ModelChatCompletion(ChatCompletionClientBase):
 
     def _verify_function_choice_settings(self, settings: PromptExecutionSettings) -> None:
         behavior = settings.function_choice_behavior
-        if behavior is not None and behavior.type_ != FunctionChoiceType.AUTO:
+        kind = behavior.type_ if behavior else None
+        if kind not in (None, FunctionChoiceType.AUTO):
             raise InvalidSettings(
-                f"a model cannot be told to call functions: {behavior.type_.value!r}",
+                f"a model cannot be told whether to call functions: {kind.value!r}",
                 hint="Use FunctionChoiceBehavior.Auto() with filters that leave the right ones",
             )
 
