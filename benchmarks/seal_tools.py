@@ -8,6 +8,8 @@ without regard to case and to how numbers are written.
 from __future__ import annotations
 
 import random
+import re
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +47,9 @@ PLUGIN = "tools"
 OFFERED = 5
 NUM_CTX = 4096
 MAX_TOKENS = 192
+# The baseline is asked the first of the requests only: what it reads of a text is known.
+BASELINE = 20
+_NAME = re.compile(r"\w+", re.ASCII)
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
@@ -70,13 +75,14 @@ class Asked:
 
 def requests(folder: Path, *, limit: int | None, seed: int) -> list[Asked]:
     """The requests that need one call, in an order by hash, each with four other functions."""
-    tools = rows(folder, FILES[0])
+    tools = [tool for tool in rows(folder, FILES[0]) if _is_usable(tool)]
     known = {tool["api_name"]: tool for tool in tools}
     found = []
     draw = random.Random(seed)
-    for row in rows(folder, FILES[1], limit=limit):
+    for row in rows(folder, FILES[1], limit=sys.maxsize):
         (call,) = row["calling"]
-        right = known[call["api"]]
+        if (right := known.get(call["api"])) is None:
+            continue
         near = [tool for tool in tools if tool["field"] == right["field"] and tool != right]
         others = draw.sample(near if len(near) >= OFFERED - 1 else tools, OFFERED - 1)
         offered = [right, *(tool for tool in others if tool != right)]
@@ -84,7 +90,12 @@ def requests(folder: Path, *, limit: int | None, seed: int) -> list[Asked]:
         found.append(
             Asked(text=row["query"], tools=offered, name=call["api"], arguments=call["parameters"])
         )
-    return found
+    return found[:limit]
+
+
+def _is_usable(tool: Row) -> bool:
+    """Whether Semantic Kernel takes its names."""
+    return all(map(_NAME.fullmatch, (tool["api_name"], *tool["parameters"])))
 
 
 async def calls_right(
@@ -108,14 +119,14 @@ async def calls_right(
     ]
     right: list[list[bool]] = [[], []]
     named: list[list[bool]] = [[], []]
-    for request in asked:
-        for number, (service, settings) in enumerate(ways):
+    for at, request in enumerate(asked):
+        for number, (service, settings) in enumerate(ways if at < BASELINE else ways[:1]):
             name, arguments = await _called(service, settings, request)
             named[number].append(name == request.name)
             right[number].append(name == request.name and _same(arguments, request.arguments))
             say(
-                f"{('read', 'own')[number]}: {request.text[:60]!r} → {name}({arguments}); "
-                f"right: {request.name}({dict(request.arguments)})"
+                f"{('read', 'own')[number]} {right[number][-1]}: {request.text[:60]!r} → "
+                f"{name}({arguments}); right: {request.name}({dict(request.arguments)})"
             )
     await server.aclose()
     with_it, without = (
