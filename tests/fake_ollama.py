@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,16 +19,32 @@ class FakeOllama(ThreadingHTTPServer):
 
     Attributes:
         asked: the last message of every chat.
+        chats: the body of every chat.
+        after_chat: called when a chat was answered, to change what comes next.
     """
 
     daemon_threads = True
 
-    def __init__(self, embedder: Embedder, models: Sequence[str], reply: str) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        models: Sequence[str],
+        reply: str,
+        *,
+        capabilities: Sequence[str] = ("completion",),
+        calls: Sequence[Mapping[str, Any]] = (),
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.embedder = embedder
         self.models = models
         self.reply = reply
+        self.capabilities = capabilities
+        self.calls = calls
+        self.info = info or {}
         self.asked: list[str] = []
+        self.chats: list[dict[str, Any]] = []
+        self.after_chat: Callable[[], None] = lambda: None
 
     @property
     def host(self) -> str:
@@ -60,13 +76,22 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send([{"model": body["model"], "embeddings": vectors.tolist()}])
             case "/api/chat":
                 self.server.asked.append(body["messages"][-1]["content"])
-                self._send(self._spoken(body))
+                self.server.chats.append(body)
+                spoken = self._spoken(body)
+                self.server.after_chat()
+                self._send(spoken)
             case _:
-                self._send([{"capabilities": ["completion"], "details": {}, "model_info": {}}])
+                found = self._capabilities(body["model"])
+                self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])
+
+    def _capabilities(self, model: str) -> Sequence[str]:
+        return ["embedding"] if "minilm" in model else self.server.capabilities
 
     def _spoken(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         text = self.server.reply if "format" not in body else '{"skill": "none"}'
-        message = {"role": "assistant", "content": text}
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if self.server.calls:
+            message["tool_calls"] = [{"function": call} for call in self.server.calls]
         begun = {"model": body["model"], "message": message, "done": False}
         counts = {"prompt_eval_count": 1, "eval_count": 1, "total_duration": 1}
         silent = {"role": "assistant", "content": ""}
@@ -86,9 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_ollama(embedder: Embedder, *, models: Sequence[str], reply: str) -> Iterator[FakeOllama]:
+def fake_ollama(
+    embedder: Embedder, *, models: Sequence[str], reply: str, **more: Any
+) -> Iterator[FakeOllama]:
     """Serve until the end of the block."""
-    server = FakeOllama(embedder, models, reply)
+    server = FakeOllama(embedder, models, reply, **more)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -86,7 +86,12 @@ class StepContext:
         model = await self._choose()
         self.models[model.name] = None
         pieces = self._caller.chunks(
-            model, messages, sampling, purpose="step", step_id=self._step_id
+            model,
+            messages,
+            sampling,
+            purpose="step",
+            step_id=self._step_id,
+            think=self._card.think and _is_prose(sampling),
         )
         async with aclosing(pieces):
             async for piece in pieces:
@@ -180,3 +185,8 @@ class StepContext:
         """Say how probable it is that the answer is right."""
         self.confidence = min(1.0, max(0.0, confidence))
         self.abstained = abstain
+
+
+def _is_prose(sampling: Sampling) -> bool:
+    """Whether an answer in words is wanted: JSON and probes of one token leave no room to think."""
+    return sampling.schema is None and sampling.top_logprobs == 0

@@ -291,6 +291,8 @@ class Engine:
         if self._general is None:
             raise ExpertFailed("there is no general expert to compose with")
         model = await self._chooser.model_for(self._general, self._general)
+        if news := self._chooser.news_of(model.name):
+            run.recorder(Notice(text=news))
         asked = await in_thread(composition, run.plan, results, seed=self._seed)
         stream = run.caller.stream(
             model, asked.messages, asked.sampling, purpose="compose", step_id=None

@@ -8,6 +8,8 @@ from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
 from metier.settings import Settings
 
+_SYSTEM_BYTES = 2 << 30
+
 
 def server_of(settings: Settings) -> ModelServer:
     """The Ollama of the settings."""
@@ -34,7 +36,13 @@ def memory_for_models(settings: Settings) -> int | None:
     """
     from metier.models.local import is_local
 
-    return physical_memory_bytes() if is_local(settings.host) else None
+    physical = physical_memory_bytes() if is_local(settings.host) else None
+    return None if physical is None else left_for_models(physical)
+
+
+def left_for_models(physical_bytes: int) -> int:
+    """What a machine's memory leaves to models: the system takes a quarter, or 2 GiB."""
+    return physical_bytes - min(physical_bytes // 4, _SYSTEM_BYTES)
 
 
 def physical_memory_bytes() -> int | None:

@@ -33,16 +33,42 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a model may call.
+
+    Attributes:
+        schema: the JSON schema of its arguments, an object.
+    """
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call that a model wants made, of a tool that it was offered."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """A conversation to go on with.
 
     No message of it holds a control token, whoever wrote it: a server reads the whole as tokens.
+
+    Attributes:
+        think: whether a model that can think does so before it answers.
+        tools: functions that the model may call instead of answering.
     """
 
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     think: bool = False
+    tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(map(_inert, self.messages)))
@@ -73,12 +99,14 @@ class Chunk:
     Attributes:
         text: what the reader sees.
         thinking: what a thinking model wrote for itself; never part of the answer.
+        calls: functions that it wants called, each one that was offered.
         done: the last piece; it carries `usage` and `done_reason`.
     """
 
     text: str = ""
     thinking: str = ""
     logprobs: tuple[TokenProbability, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     done: bool = False
     done_reason: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -86,13 +114,20 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledModel:
-    """A model that the server has."""
+    """A model that the server has.
+
+    Attributes:
+        parameters: how many it has; 0 if the server does not say.
+        remote: whether the server only forwards requests to another machine.
+    """
 
     name: str
     size_bytes: int
     digest: str = ""
     family: str = ""
     quantization: str = ""
+    parameters: int = 0
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
