@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import Lifespan
 
 from metier.council import Council
 from metier.errors import MetierError
@@ -29,7 +31,7 @@ def http_app(
     limits: ServingLimits = ServingLimits(),
     runs: Runs | None = None,
 ) -> Starlette:
-    """The council in the protocols of OpenAI and Ollama.
+    """The council in the protocols of OpenAI and Ollama, and of MCP if its package is there.
 
     The council stays its owner's: close it when the app is no longer served.
 
@@ -38,8 +40,10 @@ def http_app(
         runs: the questions in progress; give your own to end them when the server stops.
     """
     service = Service(council=council, limits=limits, runs=runs or Runs(limits.requests))
+    mcp, lifespan = _mcp(council)
     return Starlette(
-        routes=[*openai_routes(service), *ollama_routes(service)],
+        routes=[*openai_routes(service), *ollama_routes(service), *mcp],
+        lifespan=lifespan,
         middleware=[Middleware(Gate, access=access)],
         exception_handlers={
             MetierError: _on_error,
@@ -47,6 +51,16 @@ def http_app(
             Exception: _on_bug,
         },
     )
+
+
+def _mcp(council: Council) -> tuple[list[BaseRoute], Lifespan[Starlette] | None]:
+    """The route of the Model Context Protocol, and what must run for it."""
+    try:
+        from metier.bridges.mcp.serving import http_route
+    except ModuleNotFoundError:
+        return [], None
+    route, manager = http_route(council)
+    return [route], lambda _: manager.run()
 
 
 async def _on_error(request: Request, exc: Exception) -> Response:

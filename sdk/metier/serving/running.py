@@ -79,8 +79,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close; answers have `stop_s` seconds to finish."""
         self._runs.refuse_more()
-        if running := len(self._runs):
-            self._say(f"stopping: waiting up to {self._limits.stop_s:g} s for {running} answers")
+        if running := self._runs.count:
+            self._say(f"stopping: waiting up to {self._limits.stop_s:g} s for {_answers(running)}")
         async with anyio.create_task_group() as group:
             group.start_soon(self._cancel_late)
             await super().shutdown(sockets)
@@ -89,7 +89,7 @@ class _Server(uvicorn.Server):
     async def _cancel_late(self) -> None:
         await anyio.sleep(self._limits.stop_s)
         if ended := self._runs.cancel():
-            self._say(f"{ended} answers were not finished, and are ended")
+            self._say(f"stopped before the end of {_answers(ended)}")
 
 
 def listening(config: uvicorn.Config) -> socket.socket:
@@ -105,6 +105,10 @@ def listening(config: uvicorn.Config) -> socket.socket:
             f"{config.host}:{config.port} cannot be listened on: {exc.strerror or exc}",
             hint="Choose another address or port: metier serve --port 8414",
         ) from exc
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count} answers"
 
 
 def _shown(host: str) -> str:

@@ -30,7 +30,9 @@ class Runs:
         self._scopes: set[anyio.CancelScope] = set()
         self._stopping = False
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many there are."""
         return len(self._scopes)
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from metier.council import Council
+from metier.events import Event
 from metier.serving.failures import refused
 from metier.serving.forms import Form, Wire, dumped
 from metier.serving.limits import ServingLimits
@@ -63,8 +65,18 @@ class Service:
         """
         return await read_body(request, shape, self.limits)
 
-    def reply(self, question: Question, form: Form, *, stream: bool) -> LiveReply:
+    def reply(
+        self,
+        question: Question,
+        form: Form,
+        *,
+        stream: bool,
+        events: AsyncGenerator[Event, None] | None = None,
+    ) -> LiveReply:
         """The response that answers a question while it is sent.
+
+        Args:
+            events: the run, if it is not the council's.
 
         Raises:
             Refused: the conversation is too long.
@@ -73,7 +85,7 @@ class Service:
         if len(question.messages) > most:
             raise refused(f"the conversation has more than {most} messages", param="messages")
         return LiveReply(
-            events_of(self.council, question),
+            events or events_of(self.council, question),
             form,
             Telling(stop=question.stop, max_chars=question.max_chars),
             stream=stream,

@@ -12,6 +12,7 @@ from metier.answer import Answer, Source
 from metier.serving.failures import Failure, openai_error, refused
 from metier.serving.forms import SSE, Framing, Wire
 from metier.serving.names import Served
+from metier.serving.open_webui import finished, status_of
 from metier.serving.openai.parts import Turn, read_turns
 from metier.serving.pieces import End, Piece, Thought, Words
 from metier.serving.questions import Question
@@ -97,12 +98,14 @@ class ChatForm:
     Attributes:
         created: seconds since the epoch.
         with_usage: whether a stream ends with what the answer cost.
+        open_webui: whether Open WebUI's own events go with it.
     """
 
     id: str
     created: int
     model: Served
     with_usage: bool = False
+    open_webui: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -119,7 +122,8 @@ class ChatForm:
             case Words():
                 return [self._chunk({"content": piece.text})]
             case Thought():
-                return [self._chunk({"reasoning_content": piece.text})]
+                beside = self._beside(piece) if self.open_webui else []
+                return [self._chunk({"reasoning_content": piece.text}), *beside]
             case End():
                 return self._last(piece)
 
@@ -160,7 +164,15 @@ class ChatForm:
         cited = [self._chunk({"annotations": found})] if found else []
         last = self._chunk({}, end.reason) | {"metier": outcome(end.answer)}
         cost = self._envelope("chat.completion.chunk", []) | {"usage": usage(end.answer)}
-        return [*cited, last, *([cost] if self.with_usage else [])]
+        done = [self._with_event(finished(end.answer))] if self.open_webui else []
+        return [*cited, *done, last, *([cost] if self.with_usage else [])]
+
+    def _beside(self, thought: Thought) -> list[Wire]:
+        events = [] if thought.event is None else status_of(thought.event)
+        return [self._with_event(event) for event in events]
+
+    def _with_event(self, event: Wire) -> Wire:
+        return self._envelope("chat.completion.chunk", []) | {"event": event}
 
     def _chunk(
         self, delta: Wire, finish_reason: Literal["stop", "length"] | None = None

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from metier.serving.embedding import EmbeddingsBody, embeddings, vectors_of
+from metier.serving.open_webui import is_open_webui, task_events, task_of
 from metier.serving.openai import models
 from metier.serving.openai.chat import ChatBody, ChatForm
 from metier.serving.openai.response_events import ResponseForm
@@ -38,8 +39,12 @@ def openai_routes(service: Service) -> list[BaseRoute]:
             created=int(time.time()),
             model=question.model,
             with_usage=options is not None and options.include_usage,
+            open_webui=is_open_webui(request.headers),
         )
-        return service.reply(question, form, stream=bool(body.stream))
+        stream = bool(body.stream)
+        task = task_of(request.headers, question.messages, stream=stream)
+        events = None if task is None else task_events(task, question.messages)
+        return service.reply(question, form, stream=stream, events=events)
 
     async def responses(request: Request) -> LiveReply:
         body = await service.read(request, ResponsesBody)
