@@ -255,6 +255,7 @@ PLACES: dict[str, Place] = {
     "models pull": lambda _: ["models", "pull", EVIL],
     "models warm": lambda _: ["models", "warm", EVIL],
     "mcp": lambda _: ["mcp", "--port", EVIL],
+    "serve": lambda _: ["serve", "--host", EVIL],
     "completion": lambda _: ["completion", EVIL],
 }
 

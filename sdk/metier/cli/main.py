@@ -27,6 +27,7 @@ _COMMANDS = {
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
     "run": "metier.cli.ask:run",
+    "serve": "metier.cli.serve:serve",
     "strategies": "metier.cli.strategies:strategies",
 }
 

@@ -85,6 +85,11 @@ class Settings(BaseModel):
     plugin_timeout_s: float = Field(
         60, gt=0, description="deadline for importing and building a plugin, in seconds"
     )
+    serve_key_sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="hash of the key that callers of `metier serve` send; `--new-key` sets it",
+    )
     domains: tuple[Path, ...] = Field((), description="more folders of domains")
     cache_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP),
