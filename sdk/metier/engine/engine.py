@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -17,7 +17,15 @@ from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
-from metier.events import Answered, Notice, PlanReady, StepDone, StepFailed, Token
+from metier.events import (
+    Answered,
+    Notice,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Token,
+)
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Result, Task
 from metier.experts.model_choice import ModelChooser
@@ -73,6 +81,17 @@ class _Run:
         """The results in the order of the plan."""
         return [self.done[step.id] for step in self.plan.steps if step.id in self.done]
 
+    def take(self, results: Sequence[StepDone]) -> None:
+        """Take results of an earlier run; their steps are told, and not run."""
+        for result in results:
+            if result.step_id is not None:
+                started = StepStarted(
+                    step_id=result.step_id, expert=result.expert, task=result.task
+                )
+                self.recorder(started)
+                self.recorder(result)
+                self.done[result.step_id] = result
+
     def fail(self, step: Step, error: MetierError) -> None:
         """Tell that a step has no result."""
         self.errors[step.id] = error
@@ -121,6 +140,7 @@ class Engine:
         *,
         limits: Limits = Limits(),
         before: Beforehand | None = None,
+        results: Sequence[StepDone] = (),
     ) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
 
@@ -128,6 +148,7 @@ class Engine:
 
         Args:
             before: what planning has used of the limits.
+            results: of steps that are not run again.
 
         Raises:
             InvalidPlan, UnknownExpert, PluginBroken: the plan cannot run; nothing has been
@@ -148,6 +169,7 @@ class Engine:
             recorder(event)
         self._tell_orders(plan, recorder)
         run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
+        run.take(results)
         with anyio.move_on_after(limits.timeout_s - (before.seconds if before else 0)) as scope:
             run.models = await self._models(plan)
             await self._steps(run)
@@ -185,7 +207,7 @@ class Engine:
 
     async def _steps(self, run: _Run) -> None:
         """All steps, those of one model together, side by side where the server has room."""
-        waiting = await self._order(run)
+        waiting = [step for step in await self._order(run) if step.id not in run.done]
         while waiting:
             self._drop_orphans(run, waiting)
             if not waiting:
