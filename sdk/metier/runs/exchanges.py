@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -18,7 +18,6 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
-    ModelDetails,
     RawRequest,
     ResidentModel,
 )
@@ -82,7 +81,6 @@ def adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a type, such as t
 
 Models = tuple[InstalledModel, ...]
 Residents = tuple[ResidentModel, ...]
-Details = ModelDetails
 
 
 def key_of(kind: str, request: bytes) -> str:
@@ -139,10 +137,3 @@ def packed_reply(pieces: Sequence[Chunk], failure: Failure | None) -> bytes:
     """A reply as JSON; what has its default is left out."""
     reply = Reply(pieces=tuple(pieces), failure=failure)
     return reply.model_dump_json(exclude_defaults=True).encode()
-
-
-def readable(kind: str, request: bytes, reply: bytes) -> Mapping[str, Any]:
-    """An exchange for an export; vectors are left out."""
-    asked = json.loads(request) if kind in {"chat", "generate", "embed"} else request.decode()
-    got = None if kind == "embed" else json.loads(reply)
-    return {"kind": kind, "request": asked, "reply": got}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metier.answer import Answer
 from metier.errors import ReplayDiffers
 from metier.events import Answered, Event, PlanReady, StepDone, fold
-from metier.plan import Plan
+from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
@@ -114,6 +114,13 @@ class Run(RunSummary):
     def plan(self) -> Plan | None:
         """The plan; None if planning did not end."""
         return next((event.plan for event in self.events if isinstance(event, PlanReady)), None)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation with this question and its answer, to go on from."""
+        before = self.plan.messages if self.plan else ()
+        asked = Message(role="user", content=self.question)
+        return (*before, asked, Message(role="assistant", content=self.answer))
 
     @cached_property
     def folded(self) -> Answer:

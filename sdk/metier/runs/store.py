@@ -5,28 +5,28 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
-from metier.errors import RunStoreUnavailable, UnknownRun
-from metier.events import Answered, Event, PlanReady, fold, parse_event
+from metier.errors import UnknownRun
+from metier.events import Event
 from metier.models.server import ChatRequest
-from metier.runs import blobs, finding
+from metier.plan import Message
+from metier.runs import blobs, finding, rows
 from metier.runs.database import errors_named, opened
 from metier.runs.deleting import Retention, delete_rows, prune, scrub
-from metier.runs.exchanges import key_of, unpacked_chat
-from metier.runs.owners import is_alive, this_process
+from metier.runs.exchanges import unpacked_chat
+from metier.runs.owners import this_process
 from metier.runs.run import Exchange, Kind, Rating, Run, RunSummary, Status, Versions
 from metier.runs.statistics import Statistics, statistics_of
 from metier.settings import Settings
 
 FILE = "runs.db"
+# Of the newest runs, for one that was answered.
+_LOOKED_AT = 100
 
 
 class RunStore:
@@ -81,6 +81,17 @@ class RunStore:
         with self._reading() as connection:
             return finding.chain(connection, self._row(connection, name))
 
+    def last_conversation(self) -> tuple[Message, ...]:
+        """What was said up to the newest answer.
+
+        Raises:
+            UnknownRun: no question was answered yet.
+        """
+        answered = (run for run in self.newest(limit=_LOOKED_AT) if run.status == "answered")
+        if (last := next(answered, None)) is None:
+            raise UnknownRun("there is no answer to go on from")
+        return self.load(last.id).messages
+
     def load(self, name: str) -> Run:
         """All that is kept of a run.
 
@@ -97,8 +108,8 @@ class RunStore:
             return Run(
                 **dict(summary),
                 versions=Versions.model_validate_json(blobs.get(connection, versions[0])),
-                events=tuple(_events(connection, n)),
-                exchanges=tuple(_exchanges(connection, n)),
+                events=tuple(rows.events(connection, n)),
+                exchanges=tuple(rows.exchanges(connection, n)),
             )
 
     def request(self, exchange: Exchange) -> ChatRequest:
@@ -108,7 +119,7 @@ class RunStore:
             UnknownRun: the run was deleted.
         """
         with self._reading() as connection:
-            return unpacked_chat(exchange.request, partial(_text, connection))
+            return unpacked_chat(exchange.request, partial(rows.text, connection))
 
     def rate(self, name: str, rating: Rating) -> RunSummary:
         """Keep what a person says about a run or a step; it replaces what was said before.
@@ -118,7 +129,7 @@ class RunStore:
         """
         with self._writing() as connection:
             n = self._row(connection, name)
-            if rating.step_id and rating.step_id not in _steps(connection, n):
+            if rating.step_id and rating.step_id not in rows.steps(connection, n):
                 raise UnknownRun(f"run {name!r} has no step {rating.step_id!r}")
             row = (n, rating.step_id, rating.verdict, rating.expert, rating.note, time.time())
             connection.execute(
@@ -133,8 +144,8 @@ class RunStore:
     def rated(self) -> list[Run]:
         """Every run that was rated, oldest first, with its events."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT DISTINCT run FROM ratings ORDER BY run").fetchall()
-            ids = [finding.summary(connection, n).id for (n,) in rows]
+            found = connection.execute("SELECT DISTINCT run FROM ratings ORDER BY run").fetchall()
+            ids = [finding.summary(connection, n).id for (n,) in found]
         return [self.load(each) for each in ids]
 
     def delete(self, names: Sequence[str]) -> int:
@@ -147,11 +158,11 @@ class RunStore:
             UnknownRun: one of them is not there; nothing is deleted then.
         """
         with self._writing() as connection:
-            rows = {self._row(connection, name) for name in names}
-            delete_rows(connection, rows)
+            numbers = {self._row(connection, name) for name in names}
+            delete_rows(connection, numbers)
         with self._reading() as connection:
             scrub(connection)
-        return len(rows)
+        return len(numbers)
 
     def delete_older(self, *, than_s: float) -> int:
         """Delete the runs that began more than so many seconds ago; returns how many."""
@@ -223,7 +234,7 @@ class RunStore:
             row = (run, events[0].seq, blobs.packed(lines))
             connection.execute("INSERT INTO events (run, seq, lines) VALUES (?, ?, ?)", row)
             for event in events:
-                _follow(connection, run, event)
+                rows.follow(connection, run, event)
 
     def add_exchange(
         self, run: int, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
@@ -262,7 +273,7 @@ class RunStore:
         with self._lock, errors_named(self.path):
             if self._connection is None:
                 self._connection = opened(self.path)
-                _end_orphans(self._connection)
+                rows.end_orphans(self._connection)
             yield self._connection
 
     @contextmanager
@@ -283,66 +294,3 @@ class RunStore:
     @staticmethod
     def _row(connection: sqlite3.Connection, name: str) -> int:
         return finding.row_of(connection, name)
-
-
-def _follow(connection: sqlite3.Connection, run: int, event: Event) -> None:
-    """Keep beside the events what lists show of them."""
-    if isinstance(event, PlanReady):
-        experts = " ".join(dict.fromkeys(step.expert for step in event.plan.steps))
-        row = (event.run_id, experts, run)
-        connection.execute("UPDATE runs SET id = ?, experts = ? WHERE n = ?", row)
-    elif isinstance(event, Answered):
-        answer, usage = event.answer, event.answer.usage
-        models = "\n".join(dict.fromkeys(m for part in answer.parts for m in part.models))
-        counts = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
-        connection.execute(
-            "UPDATE runs SET answer = ?, models = ?, calls = ?, prompt_tokens = ?, "
-            "completion_tokens = ? WHERE n = ?",
-            (answer.text, models, *counts, run),
-        )
-
-
-def _text(connection: sqlite3.Connection, sha256: str) -> str:
-    if (data := blobs.by_hash(connection, sha256)) is None:
-        raise UnknownRun("the run of this request was deleted")
-    return data.decode(errors="surrogatepass")
-
-
-def _events(connection: sqlite3.Connection, run: int) -> Iterator[Event]:
-    rows = connection.execute("SELECT lines FROM events WHERE run = ? ORDER BY seq", (run,))
-    for (lines,) in rows:
-        try:
-            yield from map(parse_event, blobs.unpacked(lines).split(b"\n"))
-        except (ValidationError, zlib.error) as exc:
-            raise RunStoreUnavailable(
-                "the events of this run cannot be read: they are damaged, or of another version",
-                hint="Delete the run",
-            ) from exc
-
-
-def _steps(connection: sqlite3.Connection, run: int) -> set[str]:
-    plans = (event.plan for event in _events(connection, run) if isinstance(event, PlanReady))
-    return {step.id for plan in plans for step in plan.steps}
-
-
-def _exchanges(connection: sqlite3.Connection, run: int) -> Iterator[Exchange]:
-    rows = connection.execute(
-        "SELECT kind, request, reply FROM exchanges WHERE run = ? ORDER BY n", (run,)
-    )
-    for kind, request, reply in rows.fetchall():
-        asked = blobs.get(connection, request)
-        got = blobs.get(connection, reply)
-        yield Exchange(kind=kind, key=key_of(kind, asked), request=asked, reply=got)
-
-
-def _end_orphans(connection: sqlite3.Connection) -> None:
-    """Runs whose process is gone were interrupted; what they had finished stays readable."""
-    rows = connection.execute("SELECT n, owner FROM runs WHERE status = 'running'").fetchall()
-    for n, owner in rows:
-        if not is_alive(owner):
-            text = fold(_events(connection, n)).text
-            connection.execute(
-                "UPDATE runs SET status = 'interrupted', answer = ? WHERE n = ? "
-                "AND status = 'running'",
-                (text, n),
-            )
