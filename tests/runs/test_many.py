@@ -16,7 +16,7 @@ from metier.runs.run import Versions
 from metier.runs.store import RunStore
 
 RUNS = 100_000
-WORDS = [f"{a}{b}{c}" for a in "badifoku" for b in "nrstlm" for c in "aeiou"]
+WORDS = [f"{a}{b}{c}ter" for a in "badifoku" for b in "nrstlm" for c in "aeiou"]
 ALLOWED_S = 0.05
 
 
@@ -55,9 +55,7 @@ def quickest_s(call: Callable[[], object]) -> float:
 
 
 @pytest.mark.matrix
-def test_a_hundred_thousand_runs_are_listed_and_searched_quickly(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_hundred_thousand_runs_are_listed_and_searched_quickly(tmp_path: Path) -> None:
     with RunStore(tmp_path / "runs.db") as store:
         fill(store, RUNS)
         middle = store.newest(limit=1, before=store.newest(limit=50_000)[-1].id)[0]
@@ -67,7 +65,8 @@ def test_a_hundred_thousand_runs_are_listed_and_searched_quickly(
             "search a rare word": lambda: store.search("n500"),
             "search a common word": lambda: store.search(WORDS[0]),
             "search four words": lambda: store.search(" ".join(WORDS[:4])),
-            "search the beginning of all": lambda: store.search("b"),
+            "search the beginning of a word": lambda: store.search(WORDS[0][:4]),
+            "search a letter": lambda: store.search("b"),
             "load": lambda: store.load(middle.id[:12]),
         }
         times = {name: quickest_s(call) for name, call in calls.items()}
@@ -77,4 +76,4 @@ def test_a_hundred_thousand_runs_are_listed_and_searched_quickly(
         deleted_s = time.perf_counter() - began
     print(f"{size / RUNS:.0f} bytes a run, deleting one {deleted_s:.2f} s, {times}")
     assert max(times.values()) <= ALLOWED_S, times
-    assert size / RUNS < 5000
+    assert size / RUNS < 6000

@@ -68,7 +68,7 @@ def list_runs(*, limit: int, before: str | None, as_json: bool) -> None:
 def search(*, words: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List the newest runs with all these words in question or answer.
 
-    The last word may be the beginning of one.
+    The last word may be the beginning of one, from three letters on.
     """
     with store(as_json=as_json) as kept:
         _show_list(kept.search(" ".join(words), limit=limit), as_json=as_json)

@@ -73,7 +73,8 @@ CREATE TABLE ratings (
   UNIQUE (run, step_id)
 );
 CREATE VIRTUAL TABLE found USING fts5 (
-  question, answer, content='runs', content_rowid='n', tokenize='unicode61 remove_diacritics 2'
+  question, answer, content='runs', content_rowid='n', prefix='3 4',
+  tokenize='unicode61 remove_diacritics 2'
 );
 CREATE TRIGGER run_ended AFTER UPDATE OF status ON runs
 WHEN old.status = 'running' AND new.status != 'running' BEGIN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 
 from metier.errors import UnknownRun
 from metier.runs.run import Rating, RunSummary
@@ -10,6 +11,7 @@ from metier.runs.run import Rating, RunSummary
 LAST = "last"
 # Of hexadecimal digits; fewer fit too many runs.
 _SHORTEST = 4
+_SHORTEST_BEGINNING = 3
 _COLUMNS = (
     "n, id, question, answer, status, error, started, ended, experts, models, calls, "
     "prompt_tokens, completion_tokens, follows, replay_of, from_step"
@@ -46,19 +48,24 @@ def newest(
 ) -> list[RunSummary]:
     """The newest runs, newest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE ? IS NULL OR n < ? ORDER BY n DESC LIMIT ?",  # noqa: S608  # the columns are ours
-        (older_than, older_than, limit),
+        f"SELECT {_COLUMNS} FROM runs WHERE n < ? ORDER BY n DESC LIMIT ?",  # noqa: S608  # the columns are ours
+        (sys.maxsize if older_than is None else older_than, limit),
     )
     return [_summary(connection, row) for row in rows.fetchall()]
 
 
 def with_words(connection: sqlite3.Connection, text: str, *, limit: int) -> list[RunSummary]:
-    """The newest runs with all words of a text; the last word may be the beginning of one."""
+    """The newest runs with all words of a text.
+
+    The last word may be the beginning of one if it has three letters: fewer begin nearly every
+    run's words, which takes a quarter of a second to find out for 100,000 runs.
+    """
     words = text.replace("\0", " ").split()
     if not words:
         return []
     # In quotes, so that nothing in them is an operator.
-    query = " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"' for word in words) + " *"
+    query = " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"' for word in words)
+    query += " *" if len(words[-1]) >= _SHORTEST_BEGINNING else ""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM runs WHERE n IN "  # noqa: S608  # the columns are ours
         "(SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT ?) ORDER BY n DESC",
