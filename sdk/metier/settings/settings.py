@@ -97,7 +97,16 @@ class Settings(BaseModel):
     )
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path(APP),
-        description="where logs and added documents are kept",
+        description="where logs, runs and added documents are kept",
+    )
+    keep_runs: bool = Field(
+        True, description="keep every question that a command answers; see metier runs"
+    )
+    keep_runs_days: float = Field(
+        90, ge=0, description="delete kept runs that are older; 0 keeps them"
+    )
+    keep_runs_mb: float = Field(
+        500, ge=0, description="delete the oldest runs beyond so many megabytes; 0 for no limit"
     )
 
     @classmethod
