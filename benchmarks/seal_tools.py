@@ -150,6 +150,7 @@ async def _called(
         [item for item in message.items if isinstance(item, FunctionCallContent)] if message else []
     )
     if len(calls) != 1:
+        say(f"  {len(calls)} calls, and as text: {str(message)!r}")
         return None, {}
     return (calls[0].name or "").removeprefix(f"{PLUGIN}-"), calls[0].parse_arguments() or {}
 

@@ -19,6 +19,7 @@ class FakeOllama(ThreadingHTTPServer):
 
     Attributes:
         asked: the last message of every chat.
+        again: the reply to a request with a grammar.
         chats: the body of every chat.
         after_chat: called when a chat was answered, to change what comes next.
     """
@@ -34,6 +35,7 @@ class FakeOllama(ThreadingHTTPServer):
         capabilities: Sequence[str] = ("completion",),
         calls: Sequence[Mapping[str, Any]] = (),
         info: Mapping[str, Any] | None = None,
+        again: str = '{"skill": "none"}',
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.embedder = embedder
@@ -42,6 +44,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.capabilities = capabilities
         self.calls = calls
         self.info = info or {}
+        self.again = again
         self.asked: list[str] = []
         self.chats: list[dict[str, Any]] = []
         self.after_chat: Callable[[], None] = lambda: None
@@ -88,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         return ["embedding"] if "minilm" in model else self.server.capabilities
 
     def _spoken(self, body: dict[str, Any]) -> list[dict[str, Any]]:
-        text = self.server.reply if "format" not in body else '{"skill": "none"}'
+        text = self.server.reply if "format" not in body else self.server.again
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if self.server.calls:
             message["tool_calls"] = [{"function": call} for call in self.server.calls]

@@ -93,6 +93,12 @@ async def test_a_call_that_a_model_writes_as_text_is_read(text: str) -> None:
     assert said == ""
 
 
+@pytest.mark.parametrize("arguments", ["{}", "[]", "null"])
+async def test_a_call_without_arguments_is_read(arguments: str) -> None:
+    called, _, _ = await replied(f'{{"name": "wipe_disk", "arguments": {arguments}}}')
+    assert called == [ToolCall(name="wipe_disk")]
+
+
 async def test_several_calls_are_read_in_their_order() -> None:
     london = CALL.replace("Paris", "London")
     called, _, _ = await replied(f"{CALL}\n{london}", "The weather in Paris and London, 3 days")
@@ -144,6 +150,17 @@ async def test_a_text_that_is_not_a_valid_call_stays_text(text: str) -> None:
     called, said, _ = await replied(text)
     assert called == []
     assert said == text
+
+
+async def test_arguments_that_do_not_fit_are_asked_for_again_under_their_grammar() -> None:
+    copied = {"city": {"type": "string", "description": "The city"}}
+    said = json.dumps({"name": "weather-forecast", "arguments": copied})
+    called, text, fake = await replied(said, again=CALL)
+    assert (called, text) == ([PARIS], "")
+    first, second = fake.chats
+    assert second["messages"] == first["messages"]
+    assert second["format"]["properties"]["name"] == {"const": "weather-forecast"}
+    assert second["format"]["properties"]["arguments"] == WEATHER.schema
 
 
 async def test_text_of_a_model_with_native_calls_is_never_a_call() -> None:

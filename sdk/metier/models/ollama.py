@@ -133,7 +133,23 @@ class OllamaServer:
         parts = self._pieces("/api/chat", ChatPart, request.model, _roomy(request), call)
         async with aclosing(parts):
             async for part in parts:
-                yield reader.passed(thinking.passed(_spoken(part)))
+                chunk = reader.passed(thinking.passed(_spoken(part)))
+                if chunk.done and reader.misfit is not None:
+                    chunk = await self._called_again(request, call, reader, chunk)
+                yield chunk
+
+    async def _called_again(
+        self, request: ChatRequest, call: Mapping[str, Any], reader: CallReader, first: Chunk
+    ) -> Chunk:
+        """The end of a reply whose arguments did not fit, asked for again under their grammar.
+
+        The prompt is the same, so the server does not read it again.
+        """
+        sampling = replace(request.sampling, schema=reader.grammar())
+        parts = self._pieces("/api/chat", ChatPart, request.model, sampling, call)
+        async with aclosing(parts):
+            chunks = [_spoken(part) async for part in parts]
+        return reader.mended(first, chunks)
 
     async def _details(self, request: ChatRequest) -> ModelDetails | None:
         """What a call of tools or thinking depends on; None if the request wants neither."""

@@ -7,7 +7,9 @@ and the calls that it writes into its text are read here, the one place for ever
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from metier.models.call_checks import Said, checked, offered
 from metier.models.server import ChatRequest, Chunk, ModelDetails, Tool, ToolCall
@@ -30,6 +32,9 @@ class CallReader:
     Args:
         details: what the server knows of the model; not needed for a request without tools that
             does not think.
+
+    Attributes:
+        misfit: the tool of a call that was read, if its arguments did not fit.
     """
 
     def __init__(self, request: ChatRequest, details: ModelDetails | None) -> None:
@@ -43,6 +48,7 @@ class CallReader:
         )
         self._held: list[str] = []
         self._called = False
+        self.misfit: Tool | None = None
 
     def passed(self, chunk: Chunk) -> Chunk:
         """The chunk with its calls checked; text that may hold a call waits for the end."""
@@ -68,12 +74,31 @@ class CallReader:
         written = written_calls(text)
         calls = [checked(each, self._tools) for each in written]
         if not written or None in calls:
+            alone = len(written) == 1
+            self.misfit = offered(written[0].name, self._tools) if alone else None
             return (), text
         said = Said.of(self._messages)
         made = tuple(call for call in calls if call and not said.quotes(call))
         if len(made) < len(calls):
             return (), text
         return made, _words_before(text[: written[0].start])
+
+    def grammar(self) -> dict[str, Any]:
+        """The JSON schema of a call of the tool whose arguments did not fit."""
+        assert self.misfit is not None
+        arguments = dict(self.misfit.schema) or {"type": "object"}
+        return {
+            "type": "object",
+            "properties": {"name": {"const": self.misfit.name}, "arguments": arguments},
+            "required": ["name", "arguments"],
+        }
+
+    def mended(self, first: Chunk, again: Sequence[Chunk]) -> Chunk:
+        """The last chunk of a reply, with the call that came at the second attempt, if any."""
+        calls, _ = self._read("".join(chunk.text for chunk in again))
+        usage = first.usage + again[-1].usage
+        text = "" if calls else first.text
+        return replace(first, text=text, calls=calls or first.calls, usage=usage)
 
 
 def prompted(request: ChatRequest) -> ChatRequest:

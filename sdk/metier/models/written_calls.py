@@ -101,4 +101,6 @@ def _arguments(value: dict[str, Any]) -> dict[str, Any] | None:
             given = json.loads(given)
         except (ValueError, RecursionError):
             return None
+    if not given:  # null, or an empty list
+        return {}
     return given if isinstance(given, dict) else None
