@@ -1,4 +1,4 @@
-"""How much of a conversation a prompt holds: the oldest turns are left out, and a notice says so."""
+"""How much of a conversation a prompt holds: the oldest turns are left out, with a notice."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ class Window:
         turns = "turn" if count == 1 else f"{count} turns"
         self._tell(
             Notice(
-                text=f"the first {turns} of the conversation ({len(self._turns)} in all) did not fit "
-                "into the context window and were left out"
+                text=f"the first {turns} of the conversation ({len(self._turns)} in all) did not "
+                "fit into the context window and were left out"
             )
         )
 
