@@ -49,6 +49,7 @@ def chat(
     timeout: float | None,
     as_json: bool,
     jsonl: bool,
+    no_log: bool,
     no_stream: bool,
     verbose: bool,
 ) -> None:
@@ -72,6 +73,7 @@ def chat(
             form=form,
             verbose=verbose,
             stream=not no_stream,
+            log=not no_log,
             on_terminal=_on_terminal(),
         )
         sys.exit(run_async(partial(_talk, session, form), closing=session))

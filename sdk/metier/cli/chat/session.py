@@ -13,7 +13,7 @@ import anyio
 from metier.cli.ask import answered
 from metier.cli.chat.conversation import Conversation, Recorder
 from metier.cli.render import Form, Screen
-from metier.cli.session import FAILED, open_council
+from metier.cli.session import FAILED, open_council, run_store
 from metier.plan import Plan
 from metier.settings import Settings
 
@@ -37,11 +37,13 @@ class ChatSession:
         form: Form,
         verbose: bool,
         stream: bool,
+        log: bool,
         on_terminal: bool,
     ) -> None:
         self.settings = settings
         self.conversation = conversation
-        self.council: Council = open_council(settings)
+        self._log = log
+        self.council: Council = open_council(settings, runs=run_store(settings, log=log))
         self._form: Form = form
         self._verbose = verbose
         self._stream = stream
@@ -97,7 +99,7 @@ class ChatSession:
         """Go on with other settings."""
         await self.council.aclose()
         self.settings = settings
-        self.council = open_council(settings)
+        self.council = open_council(settings, runs=run_store(settings, log=self._log))
 
     async def aclose(self) -> None:
         """Close the council."""
