@@ -40,7 +40,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """A council of two experts."""
     seen = Seen()
 
-    def installed(settings: Settings) -> Council:
+    def installed(settings: Settings, **_: object) -> Council:
         models = ScriptedModels({"m": seen.reply, "n": seen.reply})
         return Council.of(
             [Expert(_card("sums", "compute a sum")), Expert(_card("plants", "water a fern"))],

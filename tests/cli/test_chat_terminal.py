@@ -27,7 +27,7 @@ def reply(request):
     said = " | ".join(each.content for each in request.messages)
     return Stall("one two") if asked.startswith("long") else f"<{said}>"
 
-def installed(settings):
+def installed(settings, **_):
     capability = Capability(name="all", description="sums", examples=("compute a sum",))
     cards = [
         Card(id=name, description=name, models=("m",), capabilities=(capability,))
