@@ -17,6 +17,7 @@ DEFAULT = Path("../shared/data")
 MISSING = 2
 
 _SOURCES = {
+    "followups": "questions that were written for it; ours are in benchmarks/own",
     "gsm8k": "github.com/openai/grade-school-math, grade_school_math/data/test.jsonl",
     "humaneval": "github.com/openai/human-eval, data/HumanEval.jsonl.gz",
     "llmrouter": "github.com/ulab-uiuc/LLMRouter, data/dcrouter_preprocessed and data/example_data",

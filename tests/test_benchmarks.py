@@ -66,6 +66,16 @@ def test_the_quick_form_keeps_its_floors(name: str, minilm: Path) -> None:
         assert metric["ci95"][0] <= metric["value"] <= metric["ci95"][1]
 
 
+def test_follow_ups_go_to_the_expert_of_their_subject(minilm: Path) -> None:
+    embedder = ["--embedder", "sentence-transformers", "--embed-model", str(minilm)]
+    done = run("followups", "--data", "benchmarks/own", *embedder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    ours = found["metrics"]["followups.experts"]["value"]
+    assert ours >= 85
+    assert all(ours > arm["followups.experts"]["value"] for arm in found["baselines"].values())
+
+
 @pytest.mark.parametrize("name", FLOORS)
 def test_without_its_data_a_benchmark_says_where_they_come_from(name: str, tmp_path: Path) -> None:
     done = run(name, "--data", str(tmp_path))

@@ -21,6 +21,7 @@ HEAVY = (
     "metier_medical",
     "numpy",
     "ollama",
+    "prompt_toolkit",
     "pydantic",
     "rich",
     "semantic_kernel",

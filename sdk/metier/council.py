@@ -309,6 +309,7 @@ class Council:
             self._chooser,
             executor=executor,
             strategies=self.strategies,
+            num_ctx=self.settings.num_ctx,
         )
 
     @cached_property

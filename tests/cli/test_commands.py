@@ -98,6 +98,7 @@ def test_json_and_jsonl_exclude_each_other() -> None:
     [
         (),
         ("ask",),
+        ("chat",),
         ("plan",),
         ("run",),
         ("experts",),

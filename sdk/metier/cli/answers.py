@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.ask import combining_options
+from metier.cli.combining import combining_options
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 from metier.cli.text import as_json as dumped
 from metier.cli.text import clipped

@@ -46,3 +46,20 @@ def model_names() -> list[str]:
         return [model.name for model in run_async(server.list, closing=server)]
     except MetierError:
         return []
+
+
+def complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The experts whose names begin so."""
+    return [name for name in expert_names() if name.startswith(incomplete)]
+
+
+def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The models whose names begin so."""
+    return [name for name in model_names() if name.startswith(incomplete)]
+
+
+def complete_strategy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The strategies whose names begin so."""
+    from metier.strategies import Strategies
+
+    return [name for name in Strategies().names if name.startswith(incomplete)]

@@ -35,13 +35,23 @@ class Screen:
     Args:
         stream: print the answer's words as they come.
         form: `json` prints one object at the end, `jsonl` each event.
+        indent: of that object; None puts it on one line.
     """
 
-    def __init__(self, *, verbose: bool, show_plan: bool, stream: bool, form: Form) -> None:
+    def __init__(
+        self,
+        *,
+        verbose: bool,
+        show_plan: bool,
+        stream: bool,
+        form: Form,
+        indent: int | None = 2,
+    ) -> None:
         self._verbose = verbose
         self._show_plan = show_plan
         self._stream = stream and form == "text"
         self._form = form
+        self._indent = indent
         self._status = Status(enabled=form == "text" and not verbose)
         self._begun = False
         self.answer: Answer | None = None
@@ -55,6 +65,12 @@ class Screen:
     def planning(self) -> None:
         """Say that the plan is being made; the first time this builds the index."""
         self._status.say("planning …")
+
+    def stopped(self) -> None:
+        """Say that the answer was stopped before its end."""
+        if self._begun:
+            click.echo()
+        self._note("stopped", "yellow")
 
     def show(self, event: Event) -> None:  # noqa: C901  # one arm an event
         """Show one event."""
@@ -102,7 +118,7 @@ class Screen:
         self.answer = answer
         self._status.stop()
         if self._form == "json":
-            click.echo(as_json(answer.model_dump(mode="json")))
+            click.echo(as_json(answer.model_dump(mode="json"), indent=self._indent))
         elif self._form == "text":
             click.echo("" if self._begun else answer.text.strip("\n"))
             self._name_option(answer)

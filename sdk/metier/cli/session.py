@@ -49,16 +49,22 @@ def errors_for_people(*, as_json: bool = False) -> Iterator[None]:
 
 
 def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:
-    from metier.cli.text import as_json as dumped
     from metier.errors import InvalidInput, InvalidSettings, UnknownExpert
+
+    show_error(exc, as_json=as_json)
+    usage = isinstance(exc, InvalidInput | InvalidSettings | UnknownExpert)
+    sys.exit(USAGE if usage else FAILED)
+
+
+def show_error(exc: MetierError, *, as_json: bool = False, indent: int | None = 2) -> None:
+    """Print an error on stderr and, if JSON was asked for, as an object on stdout."""
+    from metier.cli.text import as_json as dumped
 
     if as_json:
         body = {"code": exc.code, "message": exc.message, "hint": exc.hint}
-        click.echo(dumped({"error": body}))
+        click.echo(dumped({"error": body}, indent=indent))
     styled("Error: ", fg="red", err=True, nl=False)
     click.echo(str(exc), err=True)
-    usage = isinstance(exc, InvalidInput | InvalidSettings | UnknownExpert)
-    sys.exit(USAGE if usage else FAILED)
 
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings check each

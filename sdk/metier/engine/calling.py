@@ -11,7 +11,8 @@ from contextlib import aclosing
 
 from metier.answer import Usage
 from metier.engine.recorder import Budget, Emit
-from metier.errors import MetierError
+from metier.engine.window import Window
+from metier.errors import ContextOverflow, MetierError
 from metier.events import CallDone, CallStarted, Notice, Purpose
 from metier.models.server import ChatRequest, Chunk, InstalledModel, ModelServer, Sampling
 from metier.plan import Message
@@ -23,6 +24,7 @@ class Caller:
     Args:
         reserve: calls of the budget that other steps need; the first is never refused for them.
         numbers: of the calls.
+        window: fits the conversation before the question into each prompt.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Caller:
         budget: Budget,
         reserve: int = 0,
         numbers: Iterator[int] | None = None,
+        window: Window | None = None,
     ) -> None:
         self._server = server
         self._emit = emit
         self._budget = budget
         self._reserve = reserve
         self._numbers = numbers or itertools.count(1)
+        self._window = window or Window((), tokens=None, tell=emit)
         self._made = 0
 
     def leaving(self, calls: int) -> Caller:
@@ -49,6 +53,7 @@ class Caller:
             budget=self._budget,
             reserve=calls,
             numbers=self._numbers,
+            window=self._window,
         )
 
     @property
@@ -92,15 +97,42 @@ class Caller:
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
 
+        Old turns of the conversation are left out of a prompt that would be too long; a notice
+        says so.
+
         Raises:
             BudgetExceeded: the question has no call left, or only those that others need.
             ModelError, ModelServerError, DeadlineExceeded: as the server raises them.
         """
+        given, begun = tuple(messages), False
+        while True:
+            fitted = self._window.fitted(given, sampling)
+            pieces = self._call(
+                model, fitted, sampling, purpose=purpose, step_id=step_id, think=think
+            )
+            try:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                return
+            except ContextOverflow:
+                if begun or not self._window.shrink(given):
+                    raise
+
+    async def _call(
+        self,
+        model: InstalledModel,
+        messages: tuple[Message, ...],
+        sampling: Sampling,
+        *,
+        purpose: Purpose,
+        step_id: str | None,
+        think: bool,
+    ) -> AsyncGenerator[Chunk, None]:
         self._budget.spend(keep=self._reserve if self._made else 0)
         self._made += 1
-        request = ChatRequest(
-            model=model.name, messages=tuple(messages), sampling=sampling, think=think
-        )
+        request = ChatRequest(model=model.name, messages=messages, sampling=sampling, think=think)
         call_id = str(next(self._numbers))
         self._emit(
             CallStarted(

@@ -16,6 +16,7 @@ from metier.engine.composing import Placer, composition, numbered, placed
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
+from metier.engine.window import Window
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
 from metier.events import (
     Answered,
@@ -115,6 +116,8 @@ class Engine:
     Args:
         executor: who runs a step; this process where not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
+        num_ctx: the context window of every model, in tokens. Old turns of a conversation that
+            do not fit into it are left out, and a notice says so.
     """
 
     def __init__(
@@ -126,7 +129,9 @@ class Engine:
         seed: int = 0,
         executor: Executor | None = None,
         strategies: Strategies | None = None,
+        num_ctx: int | None = None,
     ) -> None:
+        self._num_ctx = num_ctx
         self._strategies = strategies or Strategies()
         self._registry = registry
         self._server = server
@@ -168,6 +173,7 @@ class Engine:
             emit=recorder,
             budget=Budget(limits.max_calls, spent=made),
             numbers=itertools.count(1 + made),
+            window=Window(plan.messages, tokens=self._num_ctx, tell=recorder),
         )
         recorder(PlanReady(plan=plan))
         for event in before.events if before else ():

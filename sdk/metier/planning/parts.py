@@ -36,16 +36,16 @@ class Asked:
         pieces: where it may be cut; a single one if it may not be.
         looked_at: how many texts the splitter looks at.
         phrases: finer pieces, for two needs in one clause; empty if it joins nothing.
-        follow_up: it together with what was asked before, in a conversation.
+        together: the question after earlier ones, in a conversation.
         vectors: of the question, of what the splitter looks at, of the phrases and of
-            the follow-up.
+            the question after earlier ones.
     """
 
     question: str
     pieces: tuple[Piece, ...]
     looked_at: int
     phrases: tuple[str, ...]
-    follow_up: str | None
+    together: tuple[str, ...]
     vectors: Vectors
 
     @property
@@ -73,6 +73,11 @@ class Asked:
         """Shape (phrases, dimension)."""
         start = 1 + self.looked_at
         return self.vectors[start : start + len(self.phrases)]
+
+    @property
+    def together_vectors(self) -> Vectors:
+        """Shape (texts of `together`, dimension)."""
+        return self.vectors[len(self.vectors) - len(self.together) :]
 
 
 def merged(parts: Sequence[Part]) -> list[Part]:

@@ -19,6 +19,7 @@ from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.chaining import Needs, chained
 from metier.planning.cutting import Piece
+from metier.planning.following import follow_ups, followed
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
 from metier.planning.needs import asks_several
@@ -104,8 +105,8 @@ class Planner:
         chooses an expert.
 
         Args:
-            messages: the conversation before it; a question that fits nobody by itself is
-                looked at together with the last one.
+            messages: the conversation before it; a follow-up is understood with its last
+                questions.
             experts: the only experts that may be chosen.
 
         Raises:
@@ -156,27 +157,24 @@ class Planner:
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
         read = await in_thread(self._read, question, messages)
-        texts = [question, *read.looked_at, *read.phrases]
-        if read.follow_up is not None:
-            texts.append(read.follow_up)
+        texts = [question, *read.looked_at, *read.phrases, *read.together]
         return Asked(
             question=question,
             pieces=read.pieces,
             looked_at=len(read.looked_at),
             phrases=read.phrases,
-            follow_up=read.follow_up,
+            together=read.together,
             vectors=await embedded(self._embedder, texts, dimension=self._selector.dimension),
         )
 
     def _read(self, question: str, messages: Sequence[Message]) -> _Read:
         pieces = self._splitter.pieces(question)
-        said = [message.content for message in messages if message.role == "user"]
         return _Read(
             pieces=pieces,
             looked_at=self._splitter.texts(question, pieces),
             # Around a program phrases say little: "give it with its imports" is about the program.
             phrases=() if brings_code(question) else phrases(question),
-            follow_up=f"{request_of(said[-1]).text} {question}" if said else None,
+            together=follow_ups(question, messages),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
@@ -202,12 +200,12 @@ class Planner:
         return [whole]
 
     def _whole(self, asked: Asked, experts: Collection[str] | None) -> Part:
-        """The question as one part; if nobody fits, by what was asked before, too."""
+        """The question as one part, understood with what was asked before it."""
         whole = self._part(asked.question, asked.vectors[:1], experts)
-        if whole.choice.fits or asked.follow_up is None:
+        if not asked.together:
             return whole
-        later = self._part(asked.follow_up, asked.vectors[-1:], experts)
-        return Part(text=asked.question, choice=later.choice, vector=later.vector)
+        vectors = np.concatenate([asked.vectors[:1], asked.together_vectors])
+        return followed(self._selector, whole, asked.together, vectors, only=experts)
 
     def _spanned(self, span: Span, asked: Asked, experts: Collection[str] | None) -> Part:
         """A part with the expert that the splitter found for it."""
@@ -340,7 +338,7 @@ class _Read:
     pieces: tuple[Piece, ...]
     looked_at: list[str]
     phrases: tuple[str, ...]
-    follow_up: str | None
+    together: tuple[str, ...]
 
 
 def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:

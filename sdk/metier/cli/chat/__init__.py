@@ -1,0 +1,1 @@
+"""`metier chat`: a conversation in the terminal, or through a pipe."""

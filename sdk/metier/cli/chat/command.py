@@ -1,0 +1,144 @@
+"""`metier chat`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.ask import form_of, running_options
+from metier.cli.combining import combining_options
+from metier.cli.completion import complete_expert
+from metier.cli.session import FAILED, PARTIAL, errors_for_people, load_settings, run_async
+
+if TYPE_CHECKING:
+    from metier.cli.chat.session import ChatSession
+    from metier.cli.render import Form
+    from metier.plan import Combining
+
+
+@click.command(epilog="Example: metier chat -e medical -f leaflet.txt")
+@running_options
+@combining_options
+@click.option(
+    "-e",
+    "--expert",
+    "experts",
+    multiple=True,
+    shell_complete=complete_expert,
+    help="Choose only among these experts. Repeatable.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A text that the questions are about. Repeatable.",
+)
+def chat(
+    experts: tuple[str, ...],
+    files: tuple[Path, ...],
+    *,
+    how: Combining,
+    model: str | None,
+    timeout: float | None,
+    as_json: bool,
+    jsonl: bool,
+    no_log: bool,
+    no_stream: bool,
+    verbose: bool,
+) -> None:
+    """Have a conversation: each question is understood with what was said before.
+
+    On a terminal, type /help for the commands. Otherwise each line of stdin is a question or a
+    command.
+    """
+    with errors_for_people(as_json=as_json):
+        from metier.cli.chat.conversation import Conversation
+        from metier.cli.chat.session import ChatSession
+        from metier.cli.inputs import document_from
+
+        form = form_of(as_json=as_json, jsonl=jsonl)
+        documents = [document_from(file) for file in files]
+        session = ChatSession(
+            load_settings(model=model, timeout_s=timeout),
+            Conversation(
+                experts=experts, how=how, documents={each.name: each for each in documents}
+            ),
+            form=form,
+            verbose=verbose,
+            stream=not no_stream,
+            log=not no_log,
+            on_terminal=_on_terminal(),
+        )
+        sys.exit(run_async(partial(_talk, session, form), closing=session))
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+async def _talk(session: ChatSession, form: Form) -> int:
+    """Answer until there is nothing more to read; returns the exit code.
+
+    At a terminal the person has seen what failed; a script is told.
+    """
+    from metier.cli.chat.commands import Quit
+
+    codes: list[int] = []
+    lines = _typed(session) if session.on_terminal else _piped()
+    try:
+        async for text in lines:
+            code = await _turn(session, text, form)
+            if code is not None:
+                codes.append(code)
+    except Quit:
+        pass
+    if session.on_terminal or not any(codes):
+        return 0
+    return FAILED if all(code == FAILED for code in codes) else PARTIAL
+
+
+async def _turn(session: ChatSession, text: str, form: Form) -> int | None:
+    """Answer a question or run a command; an error ends the turn, not the conversation."""
+    from metier.cli.chat.commands import command_in, run_command
+    from metier.cli.session import show_error
+    from metier.errors import MetierError
+
+    command = command_in(text)
+    try:
+        if command is None:
+            return await session.ask(text.strip())
+        return await run_command(session, *command)
+    except MetierError as exc:
+        error = exc
+    except click.UsageError as exc:
+        error = MetierError(exc.format_message())
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename else ""
+        error = MetierError(f"{where}{(exc.strerror or str(exc)).lower()}")
+    show_error(error, as_json=form == "json", indent=None)
+    return FAILED
+
+
+def _typed(session: ChatSession) -> AsyncIterator[str]:
+    from metier.cli.chat.commands import COMMANDS, NAMES
+    from metier.cli.chat.history import InputHistory
+    from metier.cli.chat.reading import typed
+
+    return typed(
+        InputHistory(session.settings.state_dir / "chat-history.jsonl"),
+        commands={name: command.does for name, command in COMMANDS.items()},
+        names={name: partial(find, session) for name, find in NAMES.items()},
+    )
+
+
+def _piped() -> AsyncIterator[str]:
+    from metier.cli.chat.reading import piped
+
+    return piped()

@@ -1,0 +1,85 @@
+"""What was said in a conversation, and how the next question will be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from metier.answer import Answer
+from metier.events import Event, Folding, PlanReady
+from metier.plan import Combining, Document, Message, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question with its answer.
+
+    Attributes:
+        stopped: whether the user stopped the answer; its text is what had been written by then.
+    """
+
+    question: str
+    answer: Answer
+    plan: Plan
+    stopped: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """The turns so far, and the choices that hold for those to come.
+
+    Attributes:
+        experts: the only experts that may be chosen; all of them if empty.
+        documents: texts that every question is about, by name.
+        last: the last question that was asked, answered or not.
+    """
+
+    experts: tuple[str, ...] = ()
+    how: Combining = field(default_factory=Combining)
+    documents: dict[str, Document] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
+    last: str = ""
+
+    def with_question(self, question: str) -> tuple[Message, ...]:
+        """The conversation as messages, with a new question at its end."""
+        return (*messages_of(self.turns), Message(role="user", content=question))
+
+    def without_last(self) -> None:
+        """Drop the turn of the last question, if it was answered."""
+        if self.turns and self.turns[-1].question == self.last:
+            self.turns.pop()
+
+
+class Recorder:
+    """Folds the events of one turn as they come, so that a stopped answer can be kept, too."""
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+        self._folding = Folding()
+        self._plan: Plan | None = None
+
+    def add(self, event: Event) -> None:
+        """Take one event in."""
+        if isinstance(event, PlanReady):
+            self._plan = event.plan
+        self._folding.add(event)
+
+    def turn(self, *, stopped: bool) -> Turn | None:
+        """The turn so far; None if nothing was answered."""
+        answer = self._folding.answer()
+        begun = stopped or answer.parts
+        if self._plan is None or not begun or not answer.text.strip():
+            return None
+        return Turn(question=self._question, answer=answer, plan=self._plan, stopped=stopped)
+
+
+def messages_of(turns: Sequence[Turn]) -> tuple[Message, ...]:
+    """The turns as pairs of messages."""
+    return tuple(
+        message
+        for turn in turns
+        for message in (
+            Message(role="user", content=turn.question),
+            Message(role="assistant", content=turn.answer.text.strip()),
+        )
+    )

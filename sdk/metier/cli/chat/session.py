@@ -1,0 +1,135 @@
+"""One conversation with a council: a question is asked, shown, kept."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from metier.cli.ask import answered
+from metier.cli.chat.conversation import Conversation, Recorder
+from metier.cli.render import Form, Screen
+from metier.cli.session import FAILED, open_council, run_store
+from metier.plan import Plan
+from metier.settings import Settings
+
+if TYPE_CHECKING:
+    from metier.council import Council
+    from metier.events import Event
+
+
+class ChatSession:
+    """A conversation, the council that answers in it, and how its answers are shown.
+
+    Args:
+        on_terminal: a person sits before it, so Ctrl-C stops an answer and not the program.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        conversation: Conversation,
+        *,
+        form: Form,
+        verbose: bool,
+        stream: bool,
+        log: bool,
+        on_terminal: bool,
+    ) -> None:
+        self.settings = settings
+        self.conversation = conversation
+        self._log = log
+        self.council: Council = open_council(settings, runs=run_store(settings, log=log))
+        self._form: Form = form
+        self._verbose = verbose
+        self._stream = stream
+        self.on_terminal = on_terminal
+
+    async def ask(self, question: str) -> int:
+        """Answer a question, show the answer and keep the turn; returns an exit code.
+
+        Raises:
+            MetierError: it cannot be answered.
+        """
+        talk = self.conversation
+        talk.last = question
+        recorder = Recorder(question)
+        screen = Screen(
+            verbose=self._verbose,
+            show_plan=False,
+            stream=self._stream,
+            form=self._form,
+            indent=None,
+        )
+        code = FAILED
+        events = self.council.stream(
+            talk.with_question(question),
+            documents=tuple(talk.documents.values()),
+            experts=talk.experts or None,
+            strategy=talk.how,
+        )
+        with _stopped_by_ctrl_c(enabled=self.on_terminal) as scope:
+            code = await answered(_recorded(events, recorder), screen)
+        if scope.cancelled_caught:
+            screen.stopped()
+        turn = recorder.turn(stopped=scope.cancelled_caught)
+        if turn is not None:
+            talk.turns.append(turn)
+        return code
+
+    async def plan(self, question: str) -> Plan:
+        """Who would do what with a question that is asked now.
+
+        Raises:
+            MetierError: it cannot be planned.
+        """
+        talk = self.conversation
+        return await self.council.plan(
+            talk.with_question(question),
+            documents=tuple(talk.documents.values()),
+            experts=talk.experts or None,
+            strategy=talk.how,
+        )
+
+    async def reopen(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        await self.council.aclose()
+        self.settings = settings
+        self.council = open_council(settings, runs=run_store(settings, log=self._log))
+
+    async def aclose(self) -> None:
+        """Close the council."""
+        await self.council.aclose()
+
+
+async def _recorded(
+    events: AsyncGenerator[Event, None], recorder: Recorder
+) -> AsyncGenerator[Event, None]:
+    async with aclosing(events):
+        async for event in events:
+            recorder.add(event)
+            yield event
+
+
+@contextmanager
+def _stopped_by_ctrl_c(*, enabled: bool) -> Iterator[anyio.CancelScope]:
+    """A scope that Ctrl-C cancels; pressed once more, it ends the program."""
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+        if not enabled:
+            yield scope
+            return
+
+        def stop(*_: object) -> None:
+            signal.signal(signal.SIGINT, before)
+            loop.call_soon_threadsafe(scope.cancel)
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield scope
+        finally:
+            signal.signal(signal.SIGINT, before)
