@@ -309,6 +309,7 @@ class Council:
             self._chooser,
             executor=executor,
             strategies=self.strategies,
+            compose=self.settings.compose,
         )
 
     @cached_property

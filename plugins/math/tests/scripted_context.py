@@ -82,6 +82,9 @@ class Script:
     def cite(self, source: Source) -> None:
         raise AssertionError("nothing is cited")
 
+    def warn(self, text: str) -> None:
+        raise AssertionError("a calculation gives no warning")
+
     def mark_checked(self, passed: bool, /) -> None:
         self.checked = passed
 

@@ -236,6 +236,7 @@ class StepSampler:
             checked=context.checked,
             confidence=context.confidence,
             abstained=context.abstained,
+            warnings=tuple(context.warnings),
             logprob=context.mean_logprob,
         )
 

@@ -142,6 +142,13 @@ class Context(Protocol):
         """Name a source of the answer."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Name a part of the answer that must reach the reader word for word.
+
+        It must be in the text of the answer, too, at the place where it is to be read.
+        """
+        ...
+
     def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""
         ...
