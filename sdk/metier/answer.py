@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Frozen(BaseModel):
@@ -87,6 +87,7 @@ class StepResult(_Frozen):
         votes: the answers that it was made of; empty if there was one.
         spans: who wrote what, if several models wrote one text.
         warnings: what of the text must reach the reader word for word.
+        values: what steps that need this one can work with, by name, each with its unit.
     """
 
     text: str
@@ -99,6 +100,7 @@ class StepResult(_Frozen):
     votes: tuple[Vote, ...] = ()
     spans: tuple[Span, ...] = ()
     warnings: tuple[str, ...] = ()
+    values: dict[str, str] = Field(default_factory=dict)
 
     def shared(self) -> dict[str, Any]:
         """The fields that each kind of result has, to make another kind of it."""

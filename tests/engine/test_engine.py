@@ -171,6 +171,20 @@ async def test_a_needed_result_is_given_as_delimited_data(tmp_path: Path) -> Non
     assert asked.endswith("\n\nWrite code for it.")
 
 
+class Doses(Expert):
+    async def answer(self, task: Task, context: Context) -> str:
+        context.give("dose", "1050 mg")
+        return "It is 70 kg times 15 mg/kg, so 1050 mg."
+
+
+async def test_a_needed_value_is_given_by_name_with_its_unit(tmp_path: Path) -> None:
+    experts = (Expert(card("general")), Doses(card("math")), Expert(card("code")))
+    with ScriptedModels({"small": ["done"]}) as models:
+        answer = await council(models, *experts, tmp_path=tmp_path).run(plan(MATH, CODE))
+    assert answer.parts[0].values == {"dose": "1050 mg"}
+    assert "so 1050 mg.\ndose = 1050 mg\n</result>" in models.requests[0].messages[-1].content
+
+
 async def test_documents_reach_every_step(tmp_path: Path) -> None:
     made = Plan(question="Q?", steps=(MATH,), documents=(Document(name="a.md", text="Twelve."),))
     with ScriptedModels({"small": ["4"]}) as models:

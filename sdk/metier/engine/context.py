@@ -54,6 +54,7 @@ class StepContext:
         self.confidence: float | None = None
         self.abstained = False
         self.warnings: dict[str, None] = {}
+        self.values: dict[str, str] = {}
 
     @property
     def sampling(self) -> Sampling:
@@ -181,6 +182,10 @@ class StepContext:
     def warn(self, text: str) -> None:
         """Name a part of the answer that must reach the reader word for word."""
         self.warnings[text] = None
+
+    def give(self, name: str, value: str) -> None:
+        """Name a value of the answer, with its unit, for steps that need it."""
+        self.values[name] = value
 
     def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""

@@ -279,6 +279,7 @@ class Engine:
                 expert=run.done[need].expert,
                 task=run.done[need].task,
                 text=run.done[need].text,
+                values=run.done[need].values,
             )
             for need in step.needs
         )

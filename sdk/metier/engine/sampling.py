@@ -237,6 +237,7 @@ class StepSampler:
             confidence=context.confidence,
             abstained=context.abstained,
             warnings=tuple(context.warnings),
+            values=context.values,
             logprob=context.mean_logprob,
         )
 
