@@ -228,10 +228,11 @@ class Bench:
             raise ExpertFailed("the program has no result")
         # Its end was the stop of the reply.
         end = "\n```" if kept.text.count("```") % 2 else ""
-        return replace(
-            sampled,
-            text=f"{kept.text}{end}\n\nAnswer: {kept.answer}",
-            checked=False if kept.doubted else None,
+        return sampled.model_copy(
+            update={
+                "text": f"{kept.text}{end}\n\nAnswer: {kept.answer}",
+                "checked": False if kept.doubted else None,
+            }
         )
 
     async def _judged(self, kept: Kept) -> Kept:

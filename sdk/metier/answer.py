@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Frozen(BaseModel):
@@ -74,31 +76,47 @@ class Span(_Frozen):
     text: str
 
 
-class Part(_Frozen):
-    """One step's result, as its expert gave it.
+class StepResult(_Frozen):
+    """What an expert gave for a step.
 
     Attributes:
-        checked: whether the program checked it; None where there is nothing to check.
-        confidence: how probable the expert finds it that the answer is right; None where it
-            does not say.
+        checked: whether the program checked it; None if there is nothing to check.
+        confidence: how probable the expert finds it that the answer is right, between 0 and 1;
+            None if it does not say.
         abstained: whether the text only says that the expert is not sure enough to answer.
-        strategy: how several answers became this one.
-        votes: these answers; empty where there was one.
-        spans: who wrote what, where several models wrote one text.
+        votes: the answers that it was made of; empty if there was one.
+        spans: who wrote what, if several models wrote one text.
+        warnings: what of the text must reach the reader word for word.
+        values: what steps that need this one can work with, by name, each with its unit.
     """
 
-    step_id: str
-    task: str
-    expert: str
     text: str
+    expert: str
     models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     checked: bool | None = None
     confidence: float | None = None
     abstained: bool = False
-    strategy: str = "single"
     votes: tuple[Vote, ...] = ()
     spans: tuple[Span, ...] = ()
+    warnings: tuple[str, ...] = ()
+    values: dict[str, str] = Field(default_factory=dict)
+
+    def shared(self) -> dict[str, Any]:
+        """The fields that each kind of result has, to make another kind of it."""
+        return {name: getattr(self, name) for name in StepResult.model_fields}
+
+
+class Part(StepResult):
+    """A step's result as a part of an answer.
+
+    Attributes:
+        strategy: how several answers became this one.
+    """
+
+    step_id: str
+    task: str
+    strategy: str = "single"
 
 
 class Missing(_Frozen):

@@ -310,6 +310,7 @@ class Council:
             executor=executor,
             strategies=self.strategies,
             num_ctx=self.settings.num_ctx,
+            compose=self.settings.compose,
         )
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from metier.answer import Answer, Missing, Part, Source, Span, Usage, Vote
+from metier.answer import Answer, Missing, Part, StepResult, Usage, Vote
 from metier.plan import Plan
 
 Purpose = Literal["step", "compose", "split"]
@@ -109,30 +109,16 @@ class Voted(_Event):
     vote: Vote
 
 
-class StepDone(_Event):
+class StepDone(StepResult, _Event):
     """An expert's result.
 
     Attributes:
-        checked: whether the program checked it; None where there is nothing to check.
-        confidence: how probable the expert finds it that the answer is right.
-        abstained: whether the text only says that the expert is not sure enough to answer.
         strategy: how several answers became this one.
-        votes: these answers; empty where there was one.
-        spans: who wrote what, where several models wrote one text.
     """
 
     type: Literal["step_done"] = "step_done"
-    expert: str
     task: str
-    text: str
-    models: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
-    checked: bool | None = None
-    confidence: float | None = None
-    abstained: bool = False
     strategy: str = "single"
-    votes: tuple[Vote, ...] = ()
-    spans: tuple[Span, ...] = ()
 
 
 class StepFailed(_Event):
@@ -214,7 +200,12 @@ class Folding:
             case CallDone():
                 self._usage += event.usage
             case StepDone():
-                self._parts[event.step_id] = _part(event)
+                self._parts[event.step_id] = Part(
+                    step_id=event.step_id or "",
+                    task=event.task,
+                    strategy=event.strategy,
+                    **event.shared(),
+                )
             case StepFailed():
                 self._missing[event.step_id] = _missing(event)
             case StepStarted() | Voted() | Answered():
@@ -234,23 +225,6 @@ class Folding:
             usage=self._usage,
             composed=self._composed,
         )
-
-
-def _part(event: StepDone) -> Part:
-    return Part(
-        step_id=event.step_id or "",
-        task=event.task,
-        expert=event.expert,
-        text=event.text,
-        models=event.models,
-        sources=event.sources,
-        checked=event.checked,
-        confidence=event.confidence,
-        abstained=event.abstained,
-        strategy=event.strategy,
-        votes=event.votes,
-        spans=event.spans,
-    )
 
 
 def _missing(event: StepFailed) -> Missing:

@@ -116,9 +116,7 @@ async def test_a_call_is_told_of_every_step() -> None:
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         heard.append((progress, total, message))
 
-    with models(
-        cooking=["Forty."], wine=["Riesling."], general=["{{step:1}} {{step:2}}"]
-    ) as server:
+    with models(cooking=["Forty."], wine=["Riesling."]) as server:
         async with client(council_server(council(server))) as session:
             question = "How long does bread bake? Which wine goes with fish?"
             await session.call_tool("ask", {"question": question}, progress_callback=on_progress)

@@ -52,7 +52,6 @@ pytestmark = [
 
 BREAD = "How long does bread bake?"
 BOTH = "How long does bread bake? Which wine goes with fish?"
-COMPOSED = "{{step:1}} {{step:2}}"
 
 
 def said(text: str) -> ChatHistory:
@@ -257,7 +256,7 @@ async def test_results_of_steps_are_told_as_they_come() -> None:
     async def on_message(message: ChatMessageContent) -> None:
         told.append((message.name, message.content))
 
-    with models(cooking=["Forty."], wine=["Riesling."], general=[COMPOSED]) as server:
+    with models(cooking=["Forty."], wine=["Riesling."]) as server:
         agent = CouncilAgent(council(server))
         stream = agent.invoke_stream(BOTH, on_intermediate_message=on_message)
         text, told_before = "", -1

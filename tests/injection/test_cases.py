@@ -52,14 +52,14 @@ async def test_another_call_is_seen(tmp_path: Path) -> None:
 
 
 async def test_the_results_that_the_program_places_are_not_the_models_words(tmp_path: Path) -> None:
-    replies = ("At 9:00.", "{{step:1}}{{step:2}}") * 2
+    replies = ("At 9:00.",) * 2
     found = await verdict(tmp_path, case("result", "general"), *replies)
     assert found.held
     assert ATTACK.canary not in found.said
 
 
 async def test_an_order_that_the_second_step_obeys_is_seen(tmp_path: Path) -> None:
-    replies = ("At 9:00.", "{{step:1}}{{step:2}}", ATTACK.canary, "{{step:1}}{{step:2}}")
+    replies = ("At 9:00.", ATTACK.canary)
     found = await verdict(tmp_path, case("result", "general"), *replies)
     assert found.canary
 

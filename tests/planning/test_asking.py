@@ -118,14 +118,14 @@ SPLIT = '{"1": 1, "2": 2}'
 
 @pytest.mark.usefixtures("unsure")
 async def test_the_call_is_told_with_those_of_the_run_and_counts_as_one(tmp_path: Path) -> None:
-    server = ScriptedModels({"general": [SPLIT, "Up.", "None.", "{{step:1}}{{step:2}}"]})
+    server = ScriptedModels({"general": [SPLIT, "Up.", "None."]})
     made = _council(tmp_path, server, ask=True)
     events = [event async for event in made.stream(QUESTION)]
     assert [event.type for event in events[:3]] == ["plan_ready", "call_started", "call_done"]
     called = [event for event in events if event.type == "call_started"]
-    assert [event.purpose for event in called] == ["split", "step", "step", "compose"]
-    assert [event.call_id for event in called] == ["1", "2", "3", "4"]
-    assert fold(events).usage.calls == 4
+    assert [event.purpose for event in called] == ["split", "step", "step"]
+    assert [event.call_id for event in called] == ["1", "2", "3"]
+    assert fold(events).usage.calls == 3
 
 
 @pytest.mark.usefixtures("unsure")

@@ -61,6 +61,7 @@ class Math(Skills, Expert):
         except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
         context.mark_checked(True)
+        context.give(program.steps[-1].name, results[-1].text)
         return explain(program, results)
 
     async def _worked(self, task: Task, context: Context) -> str:

@@ -34,6 +34,7 @@ class Script:
     sampling: Sampling = Sampling(seed=7)
     asked_with: Sampling | None = None
     checked: bool | None = None
+    given: dict[str, str] = field(default_factory=dict)
     temperatures: list[float | None] = field(default_factory=list)
     room: int = 1
 
@@ -81,6 +82,12 @@ class Script:
 
     def cite(self, source: Source) -> None:
         raise AssertionError("nothing is cited")
+
+    def warn(self, text: str) -> None:
+        raise AssertionError("a calculation gives no warning")
+
+    def give(self, name: str, value: str) -> None:
+        self.given[name] = value
 
     def mark_checked(self, passed: bool, /) -> None:
         self.checked = passed

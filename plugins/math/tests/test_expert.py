@@ -64,6 +64,7 @@ async def test_a_word_problem_is_computed_with_one_model_call(calculator: Calcul
     assert answer == "dose = 15 * 70 = 1050\ndaily = dose * 3 = 3150 mg\n\n**Result: 3150 mg**"
     assert script.calls == ["structured"]
     assert script.checked is True
+    assert script.given == {"daily": "3150 mg"}
 
 
 @pytest.mark.anyio

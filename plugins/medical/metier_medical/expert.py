@@ -37,7 +37,9 @@ class Medical(Expert):
         question gives choices, the one that the model finds likeliest, or none.
         """
         if signs := await in_thread(red_flags, task.text):
-            yield f"Urgent: {', '.join(signs)}. {URGENT}\n\n"
+            urgent = f"Urgent: {', '.join(signs)}. {URGENT}"
+            context.warn(urgent)
+            yield f"{urgent}\n\n"
         notes = [*await _arithmetic(task, context), *await _notes_for(task.text)]
         documents = tuple(Document(name=source.name, text=text) for source, text in notes)
         grounded = replace(task, documents=(*task.documents, *documents))
@@ -51,9 +53,11 @@ class Medical(Expert):
             async for piece in context.stream(messages_for(self.card, grounded)):
                 yield piece
             if not grounded.documents:
+                context.warn(UNCHECKED)
                 yield f"\n\n{UNCHECKED}"
         for source, text in notes:
             context.cite(source)
+            context.warn(text)
             yield f"\n\n{text}"
 
     @skill

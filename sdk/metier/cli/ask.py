@@ -65,6 +65,7 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--no-log", is_flag=True, help="Keep nothing of this run."),
         click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option("--compose", metavar="HOW", help="Join results: auto, sections or written."),
         click.option(
             "-m",
             "--model",
@@ -92,6 +93,7 @@ def ask(
     dry_run: bool,
     show_plan: bool,
     model: str | None,
+    compose: str | None,
     timeout: float | None,
     as_json: bool,
     jsonl: bool,
@@ -106,8 +108,8 @@ def ask(
     """
     with errors_for_people(as_json=as_json):
         text, documents = question_from(question, files)
-        settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
+        settings = load_settings(model=model, compose=compose, timeout_s=timeout)
         asked = going_on(settings, text) if go_on else text
         council = open_council(settings, runs=run_store(settings, log=not (no_log or dry_run)))
         if dry_run:
@@ -146,6 +148,7 @@ def run(
     file: Path,
     *,
     model: str | None,
+    compose: str | None,
     timeout: float | None,
     as_json: bool,
     jsonl: bool,
@@ -158,9 +161,8 @@ def run(
         from metier.plan import Plan
 
         made = Plan.parse(text_of(file), source=str(file))
-        settings = load_settings(model=model, timeout_s=timeout)
         form = form_of(as_json=as_json, jsonl=jsonl)
-
+        settings = load_settings(model=model, compose=compose, timeout_s=timeout)
         council = open_council(settings, runs=run_store(settings, log=not no_log))
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
         sys.exit(run_async(partial(answered, council.stream(made), screen), closing=council))

@@ -53,6 +53,8 @@ class StepContext:
         self.checked: bool | None = None
         self.confidence: float | None = None
         self.abstained = False
+        self.warnings: dict[str, None] = {}
+        self.values: dict[str, str] = {}
 
     @property
     def sampling(self) -> Sampling:
@@ -176,6 +178,14 @@ class StepContext:
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""
         self.sources[source] = None
+
+    def warn(self, text: str) -> None:
+        """Name a part of the answer that must reach the reader word for word."""
+        self.warnings[text] = None
+
+    def give(self, name: str, value: str) -> None:
+        """Name a value of the answer, with its unit, for steps that need it."""
+        self.values[name] = value
 
     def mark_checked(self, passed: bool, /) -> None:
         """Say whether the program's own check of the answer passed."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -12,7 +11,7 @@ import anyio
 from metier.answer import Answer
 from metier.engine.beforehand import Beforehand
 from metier.engine.calling import Caller
-from metier.engine.composing import Placer, composition, numbered, placed
+from metier.engine.composing import Composer, Composing
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
@@ -34,6 +33,7 @@ from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
 from metier.models.server import ModelServer
 from metier.plan import Plan, Step
+from metier.settings import Compose
 from metier.strategies import Strategies
 
 # Of the paragraphs that give orders to the program, so many are shown; the others are counted.
@@ -77,6 +77,7 @@ class _Run:
     plan: Plan
     recorder: Recorder
     caller: Caller
+    composing: Composing
     models: Mapping[str, str]
     done: dict[str, StepDone] = field(default_factory=dict)
     errors: dict[str, MetierError] = field(default_factory=dict)
@@ -108,6 +109,12 @@ class _Run:
                 reason=str(error),
             )
         )
+        self.tell_settled()
+
+    def tell_settled(self) -> None:
+        """Give out the sections of the answer that are settled now."""
+        if text := self.composing.settled(self.done, self.errors):
+            self.recorder(Token(text=text, answer=True))
 
 
 class Engine:
@@ -118,6 +125,7 @@ class Engine:
         strategies: the strategies that a plan may name; the installed ones if not given.
         num_ctx: the context window of every model, in tokens. Old turns of a conversation that
             do not fit into it are left out, and a notice says so.
+        compose: how several results become one text.
     """
 
     def __init__(
@@ -130,9 +138,13 @@ class Engine:
         executor: Executor | None = None,
         strategies: Strategies | None = None,
         num_ctx: int | None = None,
+        compose: Compose = "auto",
     ) -> None:
         self._num_ctx = num_ctx
         self._strategies = strategies or Strategies()
+        self._composer = Composer(
+            server, chooser, registry.cards.get(GENERAL), compose=compose, seed=seed
+        )
         self._registry = registry
         self._server = server
         self._chooser = chooser
@@ -178,14 +190,17 @@ class Engine:
         recorder(PlanReady(plan=plan))
         for event in before.events if before else ():
             recorder(event)
-        run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
+        composing = Composing(self._composer, plan)
+        run = _Run(plan=plan, recorder=recorder, caller=caller, composing=composing, models={})
         run.take(results)
         deadline = (since or anyio.current_time()) + limits.timeout_s
         with anyio.CancelScope(deadline=deadline) as scope:
             await self._tell_orders(plan, recorder)
+            await composing.decide()
             run.models = await self._models(plan)
             await self._steps(run)
-            await self._compose(run)
+            await composing.write(caller, run.done, recorder)
+            run.tell_settled()
         self._finish(run, limits, overdue=scope.cancelled_caught)
         answer = recorder.answer()
         recorder(Answered(answer=answer))
@@ -239,7 +254,7 @@ class Engine:
             resident = [model.name for model in await self._server.resident()]
         except MetierError:
             resident = []
-        last = await self._model_of(GENERAL, {})
+        last = await self._model_of(GENERAL, {}) if run.composing.writes else None
         return ordered(run.plan.steps, run.models, resident=resident, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
@@ -270,6 +285,7 @@ class Engine:
                 expert=run.done[need].expert,
                 task=run.done[need].task,
                 text=run.done[need].text,
+                values=run.done[need].values,
             )
             for need in step.needs
         )
@@ -283,51 +299,17 @@ class Engine:
         solo = len(plan.steps) == 1
         open_steps = len(plan.steps) - len(run.done) - len(run.errors)
         # One call for every other step, and one for composing.
-        job = Job(step=step, task=task, solo=solo, reserve=0 if solo else open_steps)
+        reserve = open_steps - 1 + run.composing.writes
+        job = Job(step=step, task=task, solo=solo, reserve=reserve)
         try:
             run.done[step.id] = await self._executor.run(job, caller=run.caller, emit=run.recorder)
+            run.tell_settled()
         except MetierError as exc:
             run.fail(step, exc)
         except (MemoryError, RecursionError) as exc:
             error = ResourceExhausted(exc)
             error.__cause__ = exc
             run.fail(step, error)
-
-    async def _compose(self, run: _Run) -> None:
-        """Several results become one answer; one result is the answer already."""
-        results = run.results()
-        if len(run.plan.steps) == 1 or not results:
-            return
-        if len(results) == 1:
-            run.recorder(Token(text=results[0].text.strip(), answer=True))
-            return
-        placer = await in_thread(Placer, run.plan.question, results)
-        said = False
-        try:
-            async with aclosing(self._composed(run, results)) as pieces:
-                async for text in placed(pieces, placer):
-                    said = True
-                    run.recorder(Token(text=text, answer=True))
-            rest = placer.finish()
-        except MetierError as exc:
-            run.recorder(Notice(text=f"composing failed, so the parts follow as they are: {exc}"))
-            rest = placer.finish() if said else numbered(results)
-        if rest:
-            run.recorder(Token(text=rest, answer=True))
-
-    async def _composed(self, run: _Run, results: list[StepDone]) -> AsyncGenerator[str, None]:
-        if self._general is None:
-            raise ExpertFailed("there is no general expert to compose with")
-        model = await self._chooser.model_for(self._general, self._general)
-        if news := self._chooser.news_of(model.name):
-            run.recorder(Notice(text=news))
-        asked = await in_thread(composition, run.plan, results, seed=self._seed)
-        stream = run.caller.stream(
-            model, asked.messages, asked.sampling, purpose="compose", step_id=None
-        )
-        async with aclosing(stream) as pieces:
-            async for piece in pieces:
-                yield piece
 
     def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
         """What is missing, and the notices of the cards that took part."""
@@ -338,16 +320,11 @@ class Engine:
             run.recorder(Notice(text=notice, answer=True))
 
     def _tell_overdue(self, run: _Run, limits: Limits) -> None:
-        results = run.results()
+        run.composing.writes = False
         for step in run.plan.steps:
             if step.id not in run.done and step.id not in run.errors:
                 run.fail(step, DeadlineExceeded(f"not done within {limits.timeout_s:g} s"))
-        text = run.recorder.answer().text
-        if len(run.plan.steps) > 1 and results:
-            lead = "\n\n" if text else ""
-            unsaid = [result for result in results if result.text.strip() not in text]
-            if unsaid:
-                run.recorder(Token(text=f"{lead}{numbered(unsaid)}", answer=True))
+        run.tell_settled()
 
 
 def _dropped(plan: Plan) -> tuple[list[str], int]:

@@ -105,17 +105,9 @@ class LocalExecutor:
             emit(Token(step_id=step.id, text=sampled.text, answer=True))
         done = StepDone(
             step_id=step.id,
-            expert=sampled.expert,
             task=step.task,
-            text=sampled.text,
-            models=sampled.models,
-            sources=sampled.sources,
-            checked=sampled.checked,
-            confidence=sampled.confidence,
-            abstained=sampled.abstained,
             strategy=step.strategy,
-            votes=sampled.votes,
-            spans=sampled.spans,
+            **sampled.shared(),
         )
         emit(done)
         if sampled.agreement is not None and sampled.agreement < _HALF:

@@ -236,6 +236,8 @@ class StepSampler:
             checked=context.checked,
             confidence=context.confidence,
             abstained=context.abstained,
+            warnings=tuple(context.warnings),
+            values=context.values,
             logprob=context.mean_logprob,
         )
 

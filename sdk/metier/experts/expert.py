@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -35,12 +35,22 @@ Answering = str | Awaitable[str] | AsyncIterator[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What an earlier step was asked, and gave."""
+    """What an earlier step was asked, and gave.
+
+    Attributes:
+        values: what its expert named for later steps, each with its unit: `{"dose": "1050 mg"}`.
+    """
 
     step_id: str
     expert: str
     task: str
     text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """What a model is shown of it."""
+        named = [f"{name} = {value}" for name, value in self.values.items()]
+        return "\n".join([f"Asked: {self.task}", self.text, *named])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,17 @@ class Context(Protocol):
 
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Name a part of the answer that must reach the reader word for word.
+
+        It must be in the text of the answer, too, at the place where it is to be read.
+        """
+        ...
+
+    def give(self, name: str, value: str) -> None:
+        """Name a value of the answer, with its unit, for steps that need it."""
         ...
 
     def mark_checked(self, passed: bool, /) -> None:
@@ -289,7 +310,7 @@ def messages_for(card: Card, task: Task, *, extra: str = "") -> tuple[Message, .
     data += [
         delimited(
             "result",
-            f"Asked: {result.task}\n{result.text}",
+            str(result),
             step=result.step_id,
             expert=result.expert,
         )

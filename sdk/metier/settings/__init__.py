@@ -2,10 +2,11 @@
 
 from metier.settings.settings import (
     DEFAULT_HOST,
+    Compose,
     Settings,
     config_file,
     normalised_host,
     write_setting,
 )
 
-__all__ = ["DEFAULT_HOST", "Settings", "config_file", "normalised_host", "write_setting"]
+__all__ = ["DEFAULT_HOST", "Compose", "Settings", "config_file", "normalised_host", "write_setting"]

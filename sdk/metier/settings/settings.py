@@ -47,6 +47,9 @@ def normalised_host(host: str) -> str:
     return f"{url.scheme}://{address}:{url.port or ports[scheme]}{url.path.rstrip('/')}"
 
 
+Compose = Literal["auto", "sections", "written"]
+
+
 class Settings(BaseModel):
     """What can be set; every field is also an environment variable (`METIER_NUM_CTX`, …).
 
@@ -66,6 +69,11 @@ class Settings(BaseModel):
     embed_model: str = Field("all-minilm", description="the embedder's model")
     ask_to_split: bool = Field(
         False, description="ask the general model how to split a question where that is unsure"
+    )
+    compose: Compose = Field(
+        "auto",
+        description="how several results become one text: each under its task, or written by the "
+        "general model and checked; auto lets models of 4 billion parameters or more write",
     )
     num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
     keep_alive: str = Field("10m", description="how long the server keeps a model loaded")

@@ -95,12 +95,11 @@ def _credited(joined: Sampled, poll: Poll) -> Sampled:
     proposals = [ballot.sampled for ballot in poll.ballots]
     models = [model for each in (*proposals, joined) for model in each.models]
     sources = [source for each in proposals for source in each.sources]
-    return replace(
-        joined,
-        models=tuple(dict.fromkeys(models)),
-        sources=tuple(dict.fromkeys(sources)),
-        votes=(
-            *(vote_of(ballot, shown(ballot.sampled.text, None)) for ballot in poll.ballots),
-            *poll.lost(),
-        ),
+    votes = [vote_of(ballot, shown(ballot.sampled.text, None)) for ballot in poll.ballots]
+    return joined.model_copy(
+        update={
+            "models": tuple(dict.fromkeys(models)),
+            "sources": tuple(dict.fromkeys(sources)),
+            "votes": (*votes, *poll.lost()),
+        }
     )

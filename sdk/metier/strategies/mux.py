@@ -8,7 +8,6 @@ tells how often it is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from metier.plan import Step
 from metier.strategies.ballots.counting import tally
@@ -51,7 +50,7 @@ async def mux(step: Step, sampler: Sampler, *, samples: Samples | None = None) -
     best = max(sure, key=lambda voter: (sure[voter][1], voter.skill or 0.0))
     chosen, share = sure[best]
     result = declared(count, chosen, poll, weights=weights, share=share)
-    return replace(result, agreement=share)
+    return result.model_copy(update={"agreement": share})
 
 
 def consistency(count: Count, voters: Sequence[Voter]) -> dict[Voter, tuple[int, float]]:

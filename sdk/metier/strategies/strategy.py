@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from metier.answer import Source, Span, Vote
+from metier.answer import StepResult, Vote
 from metier.experts.card import Card
 from metier.experts.expert import Task
 from metier.learning.voting import VoteModel
@@ -61,32 +61,17 @@ class SampleOptions:
     live: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
+class Sampled(StepResult):
     """One whole answer to a step, of one expert or made of several.
 
     Attributes:
-        checked: whether the expert's own check passed; None where it has none.
-        confidence: how probable the expert finds it that the answer is right, between 0 and 1.
-        abstained: whether the text only says that the expert is not sure enough to answer.
-        logprob: mean log-probability of the tokens that its models wrote; None where no server
-            told.
-        votes: the answers that it was made of; empty where there was one.
-        agreement: the share of the votes' weight that it has; None where nothing was counted.
-        spans: who wrote what, where several models wrote one text.
+        logprob: mean log-probability of the tokens that its models wrote; None if no server
+            reported it.
+        agreement: the share of the votes' weight that it has; None if nothing was counted.
     """
 
-    text: str
-    expert: str
-    models: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
-    checked: bool | None = None
-    confidence: float | None = None
-    abstained: bool = False
     logprob: float | None = None
-    votes: tuple[Vote, ...] = ()
     agreement: float | None = None
-    spans: tuple[Span, ...] = ()
 
 
 class Sampler(Protocol):

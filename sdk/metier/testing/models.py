@@ -57,6 +57,7 @@ class ScriptedModels:
             log-probability are streamed with it. A function in place of the replies
             is called with every request.
         slots: how many requests it claims to run at once.
+        parameters: how many parameters each model claims to have; None if it does not say.
 
     Attributes:
         requests: every chat request, in order.
@@ -71,13 +72,20 @@ class ScriptedModels:
     metier.testing.models.UnusedReplies: 'small' has 1 unused: ['Hello.']
     """
 
-    def __init__(self, replies: Mapping[str, Script] | None = None, *, slots: int = 1) -> None:
+    def __init__(
+        self,
+        replies: Mapping[str, Script] | None = None,
+        *,
+        slots: int = 1,
+        parameters: int | None = None,
+    ) -> None:
         given = replies or {}
         self._replies = {
             model: [] if callable(script) else list(script) for model, script in given.items()
         }
         self._always = {model: script for model, script in given.items() if callable(script)}
         self._slots = slots
+        self._info = {} if parameters is None else {"general.parameter_count": parameters}
         self._loaded: str | None = None
         self._unexpected: list[str] = []
         self.requests: list[ChatRequest] = []
@@ -152,7 +160,8 @@ class ScriptedModels:
 
     async def show(self, model: str) -> ModelDetails:
         """A model that completes."""
-        return ModelDetails(name=model, capabilities=frozenset({"completion"}))
+        capabilities = frozenset({"completion"})
+        return ModelDetails(name=model, capabilities=capabilities, info=self._info)
 
     async def resident(self) -> Sequence[ResidentModel]:
         """The model of the last request."""

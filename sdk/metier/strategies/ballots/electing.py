@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,7 +74,7 @@ async def elected(
     compared = count.kind is not None and sum(group is not None for group in count.groups) > 1
     share = totals[chosen] / whole if compared and chosen is not None and whole > 0 else None
     result = declared(count, chosen, poll, weights=given, share=share)
-    return replace(result, agreement=share)
+    return result.model_copy(update={"agreement": share})
 
 
 def declared(
@@ -101,7 +101,9 @@ def declared(
     winner = max(members, key=lambda n: _worth(count.ballots[n].sampled))
     best = count.ballots[winner].sampled
     confidence = best.confidence if share is None else share
-    return replace(best, votes=(*votes, *poll.lost()), confidence=confidence)
+    return best.model_copy(
+        update={"votes": (*votes, *poll.lost()), "confidence": confidence},
+    )
 
 
 async def typical(count: Count, sampler: Sampler, weights: Sequence[float]) -> list[float]:

@@ -1,0 +1,102 @@
+"""What of a text may not change when it is written anew: numbers with units, code, quotes, links.
+
+None of it depends on the language of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)`{3,}", re.DOTALL)
+_MARKED = re.compile(r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|`([^`\n]+)`")
+# Marks that are left when the pairs are gone: what they open has no end in its line.
+_OPEN = re.compile(r"[\"“”„«»`]")
+_LINK = re.compile(r"https?://[^\s<>\")\]]{1,500}|\[\d{1,3}\]")
+# Symbols of units are the same in every language; a unit as a word is a word.
+_SYMBOL = (
+    r"(?:da|[YZEPTGMkhdcmµμnp])?(?:mol|cd|Hz|Pa|eV|Wb|lm|lx|Bq|Gy|Sv|bar|bit|cal|min|IU|lb|oz|ft|mi"
+    r"|[mgsAKNJWCFVΩHTLlBhU])[²³]?(?:\^-?\d)?"
+)
+_NUMBER = re.compile(
+    r"(?:[€$£¥₹]\s?)?(?:(?<![\w)\]])[-−])?\d+(?:[.,]\d+)*"  # the minus sign
+    rf"(?:\s?(?:%|‰|[€$£¥₹]|°\s?[CFK]?(?!\w)|{_SYMBOL}(?:[/·*]{_SYMBOL})*(?![\w'’])))?"
+)
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD_CHAR = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of some texts, and the texts themselves."""
+
+    quantities: frozenset[str]
+    numbers: frozenset[str]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """The facts of these texts together."""
+        return cls(
+            frozenset(found for text in texts for found in quantities_in(text)),
+            frozenset(found for text in texts for found in _DIGITS.findall(text)),
+            tuple(flat(text) for text in texts),
+        )
+
+    def foreign(self, text: str) -> set[str]:
+        """The numbers, code and quotes of another text that appear in none of these.
+
+        >>> Facts.of(["That is 12 euros."]).foreign('It costs 12 kg, "plus tax".')
+        {'12kg', 'plus tax'}
+        """
+        found = {piece for piece in set(passages_in(text)) if not self.holds(piece)}
+        found |= set(quantities_in(text)) - self.quantities - self.numbers
+        return found | (set(_DIGITS.findall(text)) - self.numbers)
+
+    def holds(self, passage: str) -> bool:
+        """Whether a passage appears word for word, white space aside."""
+        return any(_stands(flat(passage), text) for text in self.texts)
+
+
+def facts_in(text: str) -> Iterator[str]:
+    """All that may not change: quantities outside of code, and passages."""
+    yield from quantities_in(FENCED.sub(" ", text))
+    yield from passages_in(text)
+
+
+def quantities_in(text: str) -> list[str]:
+    """The numbers with their units, if they have one, without white space."""
+    return ["".join(match[0].split()) for match in _NUMBER.finditer(text)]
+
+
+def passages_in(text: str) -> Iterator[str]:
+    """What is copied and not said anew: code, quotes, links, and marks of citations."""
+    for match in FENCED.finditer(text):
+        yield match[1]
+    rest = FENCED.sub(" ", text)
+    for match in _MARKED.finditer(rest):
+        yield next(filter(None, match.groups()))
+    yield from _LINK.findall(rest)
+
+
+def is_open(text: str) -> bool:
+    """Whether a quote or a piece of code begins in a text and does not end in it."""
+    return bool(_OPEN.search(_MARKED.sub(" ", text)))
+
+
+def flat(text: str) -> str:
+    """A text in one line, as passages are compared."""
+    return " ".join(text.split())
+
+
+def _stands(piece: str, text: str) -> bool:
+    """Whether a piece appears in a text, with its words whole."""
+    start = text.find(piece)
+    while start >= 0:
+        end = start + len(piece)
+        if not _WORD_CHAR.match(text[start - 1 : start]) and not _WORD_CHAR.match(text, end):
+            return True
+        start = text.find(piece, start + 1)
+    return False
