@@ -261,6 +261,9 @@ PLACES: dict[str, Place] = {
     "knowledge search --json": with_documents("search", "--json", "math", "warfarin"),
     "knowledge remove": lambda world: ["knowledge", "remove", "math", world.known()],
     "learn status": learnt,
+    "learn ratings": lambda world: environment(
+        "STATE_DIR", "learn", "ratings", value=world.file(f"{EVIL}.txt")
+    )(world),
     "learn remove": lambda _: ["learn", "remove", EVIL],
     "rate": no_such_run("rate", "last", "bad", "--expert"),
     "runs list": kept("runs", "list"),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 
+if TYPE_CHECKING:
+    from metier.evaluating.ratings import RatingsReport
+
 
 @click.group(epilog="Example: metier learn status")
 def learn() -> None:
-    """Show what was learnt from examples, outcomes and past plans, and remove it."""
+    """Learn from ratings; show what was learnt from anything, and remove it."""
 
 
 @learn.command(epilog="Example: metier learn status --json")
@@ -50,6 +57,52 @@ def status(*, as_json: bool) -> None:
             for each in kept
         ]
         click.echo(table(rows, header=("name", "state", "size", "what it teaches")))
+
+
+@learn.command(epilog="Example: metier learn ratings --apply")
+@click.option("--apply", is_flag=True, help="Plan by what was learnt from now on.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def ratings(*, apply: bool, as_json: bool) -> None:
+    """Learn from `metier rate` which expert answers what.
+
+    A good rating says that the expert was the right one, a bad one with --expert says who is. What
+    is learnt is judged by questions that it was not learnt from, and is applied only if it places
+    more of them rightly than chance explains. `metier learn remove ratings` takes it back.
+    """
+    with errors_for_people(as_json=as_json):
+        from metier.cli.text import as_json as dumped
+        from metier.evaluating.ratings import RatedRouting, rated_questions
+        from metier.runs.store import RunStore
+
+        settings = load_settings()
+        council = open_council(settings)
+        with RunStore.of(settings) as store:
+            questions, useless = rated_questions(store.rated(), council.registry.cards)
+        rated = run_async(partial(RatedRouting.of, council, questions, useless=useless),
+                          closing=council)  # fmt: skip
+        report = rated.report()
+        file = council.planning.keep(rated.learnt()) if apply and not report.refusal else None
+        if as_json:
+            applied = {"refusal": report.refusal, "applied": file is not None}
+            click.echo(dumped(report.model_dump(mode="json") | applied))
+        else:
+            _tell_ratings(report, file)
+
+
+def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
+    from metier.cli.text import interval, points
+
+    click.echo(f"questions whose expert the ratings tell: {report.n} ({report.useless} do not)")
+    click.echo(f"placed rightly now:         {interval(report.now)}")
+    if report.learnt is not None and report.gain is not None:
+        click.echo(f"with what the others teach: {interval(report.learnt)}")
+        click.echo(f"gain in points:             {points(report.gain)}")
+    if report.refusal:
+        click.echo(f"not applied: {report.refusal}", err=True)
+    elif file is None:
+        click.echo("it would be better; to plan by it: metier learn ratings --apply", err=True)
+    else:
+        click.echo(f"applied: {file}; to take it back: metier learn remove ratings", err=True)
 
 
 @learn.command(epilog="Example: metier learn remove outcomes")

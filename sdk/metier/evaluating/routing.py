@@ -119,7 +119,8 @@ async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scor
     if not index.capabilities:
         raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
     profile = council.planning.calibration(index)
-    selector = Selector(index, council.registry.cards, profile)
+    ratings = council.planning.ratings()
+    selector = Selector(index, council.registry.cards, profile, ratings=ratings)
     texts = [question.question for question in questions]
     vectors = await embedded(council.embedder, texts, dimension=index.dimension)
     owners = np.array([question.expert for question in questions], dtype=np.str_)

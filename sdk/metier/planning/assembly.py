@@ -26,6 +26,7 @@ from metier.planning.splitter import LearntSplitter
 if TYPE_CHECKING:
     from metier.learning.chains import ChainModel
     from metier.learning.outcomes import OutcomeModel
+    from metier.learning.ratings import RatedExamples
     from metier.learning.voting import VoteModel
     from metier.planning.asking import Asker
     from metier.planning.needs import SeveralNeeds
@@ -115,6 +116,14 @@ class PlannerAssembly:
 
         return self.artefacts.load(VoteModel)
 
+    def ratings(self) -> RatedExamples | None:
+        """What rated answers taught, if they were learnt from."""
+        if not self.artefacts.has("ratings"):
+            return None
+        from metier.learning.ratings import RatedExamples
+
+        return self.artefacts.load(RatedExamples)
+
     @property
     def _cards(self) -> dict[str, Card]:
         return self._registry.cards
@@ -122,7 +131,9 @@ class PlannerAssembly:
     async def _built(self) -> Planner:
         index = await self.index()
         calibration = self.calibration(index)
-        selector = Selector(index, self._cards, calibration, store=self.artefacts)
+        selector = Selector(
+            index, self._cards, calibration, store=self.artefacts, ratings=self.ratings()
+        )
         return Planner(
             selector,
             self._embedder,

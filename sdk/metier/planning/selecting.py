@@ -15,6 +15,7 @@ from metier.errors import IndexUnavailable
 from metier.experts.card import GENERAL, Card
 from metier.learning.artefacts import ArtefactStore
 from metier.learning.profiles import Profile
+from metier.learning.ratings import RatedExamples
 from metier.models.embedder import Vectors, unit
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
@@ -77,6 +78,7 @@ class Selector:
     Args:
         cards: the experts that are in the index, for their keywords.
         store: keeps what is fitted to all cards, so that it is fitted once.
+        ratings: corrections of the scores that rated questions taught.
     """
 
     def __init__(
@@ -86,10 +88,12 @@ class Selector:
         profile: Profile = Profile(),
         *,
         store: ArtefactStore | None = None,
+        ratings: RatedExamples | None = None,
     ) -> None:
         self._index = index
         self._cards = cards
         self._profile = profile
+        self._ratings = ratings
         self._has_general = GENERAL in cards
         self._all = None
         if len(index) <= EXACT_UP_TO:
@@ -153,7 +157,7 @@ class Selector:
         field = self._all or self._near(queries)
         by_capability, nearness = field.scores(texts, queries)
         near = np.maximum(nearness.best, nearness.stated).max(axis=1)
-        scores, contrasts = self._by_expert(field, texts, by_capability)
+        scores, contrasts = self._by_expert(field, texts, queries, by_capability)
         fits = probabilities(scores, contrasts, self._profile.fits).max(axis=1)
         names = field.experts
         kept = [n for n, name in enumerate(names) if only is None or name in only]
@@ -238,7 +242,7 @@ class Selector:
         numbers = {name: n for n, name in enumerate(names)}
         owners = np.array([numbers.get(name, -1) for name in experts], dtype=np.int64)
         by_capability, _ = self._all.scores(texts, queries)
-        scores, contrasts = self._by_expert(self._all, texts, by_capability)
+        scores, contrasts = self._by_expert(self._all, texts, queries, by_capability)
         return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
     def profile_of(self, placed: Placed) -> Profile:
@@ -268,7 +272,7 @@ class Selector:
         only: Collection[str] | None,
     ) -> list[tuple[Candidate, ...]]:
         scores, nearness = field.scores(texts, queries)
-        by_expert, contrasts = self._by_expert(field, texts, scores)
+        by_expert, contrasts = self._by_expert(field, texts, queries, scores)
         right = probabilities(by_expert, contrasts, self._profile.right)
         fits = probabilities(by_expert, contrasts, self._profile.fits)
         allowed = np.array(
@@ -296,9 +300,13 @@ class Selector:
             ranked.append(tuple(found))
         return ranked
 
-    def _by_expert(self, field: _Field, texts: Sequence[str], scores: Array) -> tuple[Array, Array]:
-        """As `_Field.by_expert`, less for experts that cannot read what a text brings."""
+    def _by_expert(
+        self, field: _Field, texts: Sequence[str], queries: Vectors, scores: Array
+    ) -> tuple[Array, Array]:
+        """As `_Field.by_expert`, corrected by ratings; less for experts that cannot read a text."""
         by_expert, contrasts = field.by_expert(scores)
+        if self._ratings is not None:
+            by_expert = by_expert + self._ratings.correction(queries, field.experts)
         return by_expert - _CANNOT_READ * self._unable(field, texts), contrasts
 
     def _unable(self, field: _Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,197 @@
+"""Whether rated answers teach who should answer what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metier.council import Council
+from metier.errors import InvalidInput
+from metier.evaluating.estimate import Estimate, Finding, folds
+from metier.evaluating.questions import RoutingQuestion
+from metier.evaluating.routing import chosen
+from metier.experts.card import GENERAL
+from metier.learning.profiles import Profile
+from metier.learning.ratings import STRENGTHS, Numbers, RatedExamples, Strength
+from metier.models.embedder import Vectors
+from metier.models.vector_checks import embedded
+from metier.planning.calibrating import Placed
+from metier.planning.selecting import Selector
+from metier.runs.run import Rating, Run
+
+_LEARN_AT_LEAST = 20
+
+
+def rated_questions(
+    runs: Iterable[Run], experts: Collection[str]
+) -> tuple[list[RoutingQuestion], int]:
+    """The steps whose right expert a rating tells, and how many ratings do not tell it.
+
+    A good one says that the expert was right, of a whole run that all were; a bad one says who is
+    right if it names an expert.
+    """
+    found: list[RoutingQuestion] = []
+    useless = 0
+    for run in runs:
+        for rating in run.ratings:
+            told = list(_told(run, rating, experts))
+            found += told
+            useless += not told
+    return found, useless
+
+
+def _told(run: Run, rating: Rating, experts: Collection[str]) -> Iterable[RoutingQuestion]:
+    steps = run.plan.steps if run.plan else ()
+    rated = [step for step in steps if rating.step_id in ("", step.id)]
+    if rating.verdict == "bad" and (len(rated) != 1 or not rating.expert):
+        return
+    for step in rated:
+        expert = rating.expert or step.expert
+        if expert in experts:
+            yield RoutingQuestion(question=step.task, expert=expert)
+
+
+class RatingsReport(Finding):
+    """What rated answers teach.
+
+    Attributes:
+        n: questions whose right expert the ratings tell.
+        useless: ratings that do not tell it.
+        now: the share of them that goes to the right expert now.
+        learnt: the share with what the other questions taught; None if they are too few.
+        gain: the difference, paired.
+    """
+
+    n: int
+    useless: int
+    now: Estimate
+    learnt: Estimate | None
+    gain: Estimate | None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why what was learnt had better not be used; None if it may be."""
+        if self.gain is None:
+            return f"the ratings tell the expert of {self.n} questions; it takes {_LEARN_AT_LEAST}"
+        if self.gain.low <= 0:
+            return (
+                f"what was learnt changes the share that is placed rightly by "
+                f"{100 * self.gain.value:+.1f} points ({100 * self.gain.low:+.1f} to "
+                f"{100 * self.gain.high:+.1f}), which may be chance"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedRouting:
+    """Rated questions, scored by the selector as it is without ratings."""
+
+    vectors: Vectors
+    placed: Placed
+    profile: Profile
+    general: bool
+    fold_of: Numbers
+    useless: int
+
+    @classmethod
+    async def of(
+        cls, council: Council, questions: Sequence[RoutingQuestion], *, useless: int = 0
+    ) -> RatedRouting:
+        """Score them.
+
+        Raises:
+            InvalidInput: there is no rating that tells an expert, or no capability.
+            ModelServerError, ModelMissing: the embedder cannot be asked.
+        """
+        if not questions:
+            raise InvalidInput(
+                "no rating says who should answer",
+                hint="Rate answers: metier rate last good; metier rate last bad --expert NAME",
+            )
+        index = await council.planning.index()
+        profile = council.planning.calibration(index)
+        selector = Selector(index, council.registry.cards, profile)
+        texts = [question.question for question in questions]
+        vectors = await embedded(council.embedder, texts, dimension=index.dimension)
+        try:
+            placed = selector.placed(texts, vectors, [each.expert for each in questions])
+        except ValueError as exc:
+            raise InvalidInput(f"the index is too large to learn from ratings: {exc}") from exc
+        known = np.flatnonzero(placed.owners >= 0)
+        return cls(
+            vectors=vectors[known],
+            placed=_rows(placed, known),
+            profile=profile,
+            general=GENERAL in council.registry.cards,
+            fold_of=folds([texts[n] for n in known], placed.owners[known]),
+            useless=useless + len(texts) - len(known),
+        )
+
+    def report(self) -> RatingsReport:
+        """Judge what was learnt by questions that it was not learnt from."""
+        n = len(self.vectors)
+        now = self._right(self.placed)
+        if n < _LEARN_AT_LEAST:
+            share = Estimate.share(now)
+            return RatingsReport(n=n, useless=self.useless, now=share, learnt=None, gain=None)
+        learnt = self._judged()
+        return RatingsReport(
+            n=n,
+            useless=self.useless,
+            now=Estimate.share(now),
+            learnt=Estimate.share(learnt),
+            gain=Estimate.mean(learnt.astype(np.float64) - now),
+        )
+
+    def learnt(self) -> RatedExamples:
+        """What all of them teach."""
+        everything = np.arange(len(self.vectors))
+        return self._fit(everything, self._best(everything))
+
+    def _judged(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whether each is placed rightly by what the other folds taught, their strength, too."""
+        right = np.zeros(len(self.vectors), np.bool_)
+        for fold in np.unique(self.fold_of):
+            kept, held = np.flatnonzero(self.fold_of != fold), np.flatnonzero(self.fold_of == fold)
+            right[held] = self._placed_rightly(kept, held, self._best(kept))
+        return right
+
+    def _best(self, rows: Numbers) -> Strength:
+        """The strength under which most of these questions are placed rightly by the others."""
+        counts: list[int] = []
+        for strength in STRENGTHS:
+            count = 0
+            for fold in np.unique(self.fold_of[rows]):
+                kept = rows[self.fold_of[rows] != fold]
+                held = rows[self.fold_of[rows] == fold]
+                count += int(self._placed_rightly(kept, held, strength).sum()) if len(kept) else 0
+            counts.append(count)
+        return STRENGTHS[int(np.argmax(counts))]
+
+    def _placed_rightly(
+        self, kept: Numbers, held: Numbers, strength: Strength
+    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        correction = self._fit(kept, strength).correction(self.vectors[held], self.placed.names)
+        placed = _rows(self.placed, held)
+        return self._right(replace(placed, scores=placed.scores + correction))
+
+    def _fit(self, rows: Numbers, strength: Strength) -> RatedExamples:
+        placed = _rows(self.placed, rows)
+        return RatedExamples.fit(
+            placed.names, self.vectors[rows], placed.scores, placed.owners, strength
+        )
+
+    def _right(self, placed: Placed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        names = chosen(placed, self.profile, general=self.general).names
+        return names == np.array(placed.names)[placed.owners]
+
+
+def _rows(placed: Placed, rows: Numbers) -> Placed:
+    return replace(
+        placed,
+        owners=placed.owners[rows],
+        scores=placed.scores[rows],
+        contrasts=placed.contrasts[rows],
+    )
