@@ -34,7 +34,7 @@ _HEAD_WEIGHT = 1.5
 _WORDS_WEIGHT = 0.025
 # A head, and a calibration, are learnt from as many examples.
 # A program in a question is read by an expert whose card takes code, however near another is.
-_CANNOT_READ = 0.5
+_CANNOT_READ = 1.0
 _LEARN_AT_LEAST = 40
 _HEAD_ROWS = 4000
 _FIT_AT_MOST = 2000
