@@ -19,8 +19,9 @@ from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
 from metier.planning.joining import Joined, joined
 from metier.planning.observing import log_probabilities, observed, texts_of
-from metier.planning.segmenting import FEATURES, NOBODY, Array, Segment, features, learnt
+from metier.planning.segmenting import NOBODY, Array, Segment, features, learnt
 from metier.planning.selecting import Selector
+from metier.planning.weights import BY_DESCRIPTION, PRIOR
 
 _LEARN_AT_LEAST = 40
 _HELD_OUT = 3
@@ -29,55 +30,14 @@ _OPENINGS_AT_MOST = 20_000
 _JOINED = 300
 # The fewer experts there are, the broader they are, and the less are joined examples like what
 # people ask together: how much the shipped weights count, in questions, falls with the cube of
-# their number.
+# their number; of few experts only the scale is learnt.
+_FEW = 6
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
 # Of the selector's scores, as log-probabilities. Cautious if nothing was learnt; by descriptions
 # alone the scores lie closer together.
 _SCALE = 4.0
 _SCALE_BY_DESCRIPTION = 25.0
-# Fitted to questions that were written for it, and to joined questions of public sets, none of
-# which is reported: docs/results/natural.md.
-_WEIGHTS: Mapping[str, float] = {
-    "span": 0.8,
-    "mean": 0.45,
-    "asked": 0.04,
-    "told": 0.16,
-    "segment": -0.03,
-    "short": -0.95,
-    "alone": -1.58,
-    "unasked": -2.53,
-    "nobody": -2.35,
-    "nobody_like_filler": 5.09,
-    "nobody_size": -1.59,
-    "nobody_fit": -1.39,
-    "nobody_asks": -1.26,
-    "sign_none": -0.48,
-    "sign_joint": -0.31,
-    "sign_comma": 0.32,
-    "sign_colon": 1.3,
-    "sign_sentence": -0.67,
-    "sign_line": 0.14,
-    "sign_mark": 1.51,
-    "sign_paragraph": 0.11,
-    "joint": 1.65,
-    "asks": 2.7,
-    "begins": 0.66,
-    "ends": 1.46,
-    "likeness": -2.8,
-    "refers": -0.5,
-    "shared": -1.26,
-    "thin": -0.68,
-    "refers_span": 1.02,
-    "refers_thin": -0.88,
-    "general": -2.55,
-    "general_short": 0.39,
-    "general_unasked": 0.02,
-    "general_refers": -0.16,
-    "general_lead": 0.03,
-}
-PRIOR = np.array([_WEIGHTS.get(name, 0.0) for name in FEATURES])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lessons:
@@ -149,8 +109,9 @@ async def lessons_of(
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
-    scale = _SCALE if every else _SCALE_BY_DESCRIPTION
-    base = Lessons(fillers=fillers, openings=Openings(every), scale=scale)
+    base = Lessons(fillers=fillers, openings=Openings(every))
+    if not every:
+        return replace(base, weights=BY_DESCRIPTION, scale=_SCALE_BY_DESCRIPTION)
     if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
         return base
     held, kept = _divided(cards)
@@ -183,6 +144,8 @@ async def _taught(
     wanted = list(dict.fromkeys(text for mine in texts for text in mine))
     vectors = dict(zip(wanted, await embedded(embedder, wanted), strict=True))
     scale = _scale(selector, asked, vectors)
+    if selector.experts <= _FEW:
+        return replace(base, scale=scale, learnt_from=len(asked))
     questions: list[tuple[Array, list[Segment]]] = []
     for (each, pieces, right), mine in zip(asked, texts, strict=True):
         own = np.array([vectors[text] for text in mine])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from metier.experts.card import Capability, Kind
 from metier.learning.graph import CapabilityGraph
 from metier.learning.past import CapabilityKey
-from metier.planning.splitting.code import FENCED
+from metier.planning.splitting.code import FENCED, brings_code
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
@@ -179,13 +179,19 @@ def _named(
     """The earlier tasks that the words point to one by one."""
     count = len(earlier)
     prose, beginning = _own_words(task), _beginning(task)
-    found = {m for m in range(count) if _takes_up(beginning, earlier[m])}
+    story = beginning != task
+    found = {
+        m
+        for m in range(count)
+        # Two stories have a noun in common by chance.
+        if not (story and _beginning(earlier[m]) != earlier[m]) and _takes_up(beginning, earlier[m])
+    }
     found |= {number for number in _numbers(prose) if number < count}
     if count > 1 and _ALL_EARLIER.search(prose):
         found |= set(range(count))
     for kind, pattern in _RETURNED.items():
         returning = [m for m, c in enumerate(capabilities) if c is not None and c.output == kind]
-        if returning and pattern.search(beginning):
+        if returning and not story and pattern.search(beginning):
             found.add(returning[-1])
     return found
 
@@ -216,7 +222,7 @@ def _beginning(task: str) -> str:
 
     All of a short task, the first sentence of a story, nothing of one that brings a program.
     """
-    if FENCED.search(task):
+    if brings_code(task):
         return ""
     if len(task.split()) < _STORY_WORDS:
         return task
