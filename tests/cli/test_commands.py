@@ -199,6 +199,47 @@ def test_the_doctor_ends_every_failing_line_with_what_mends_it() -> None:
     assert all(check["fix"] for check in checks if not check["ok"])
 
 
+def with_cards(folder: Path, capability: str, *, count: int) -> None:
+    """Domain folders with one capability each."""
+    for n in range(count):
+        mine = folder / f"expert_{n}"
+        mine.mkdir(parents=True)
+        head = f'api = 1\n[expert]\nid = "expert_{n}"\ndescription = "What number {n} can do"\n'
+        card = f'[[capability]]\nname = "act"\ndescription = "Does thing {n}"\n{capability}\n'
+        (mine / "domain.toml").write_text(head + card)
+
+
+def test_the_doctor_says_that_cards_without_examples_teach_no_calibration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_cards(tmp_path, "", count=8)
+    monkeypatch.setenv("METIER_DOMAINS", str(tmp_path))
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    (calibration,) = [check for check in checks if check["name"] == "calibration"]
+    assert "the one that comes with metier: no examples in expert_0" in calibration["detail"]
+
+
+def test_the_doctor_says_that_an_english_embedder_reads_examples_of_another_language(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    examples = [f"Wie koche ich das Gericht Nummer {n} für eine Feier?" for n in range(300)]
+    with_cards(tmp_path, f"examples = {examples}", count=1)
+    monkeypatch.setenv("METIER_DOMAINS", str(tmp_path))
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    (languages,) = [check for check in checks if check["name"] == "languages"]
+    assert "all-minilm reads English only, and 348 examples" in languages["detail"]
+    assert languages["fix"] == "metier config set embed_model embeddinggemma"
+    monkeypatch.setenv("METIER_EMBED_MODEL", "bge-m3")
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    assert not [check for check in checks if check["name"] == "languages"]
+
+
+def test_a_card_without_examples_is_noted_by_the_check(tmp_path: Path) -> None:
+    with_cards(tmp_path, "", count=1)
+    done = run("experts", "check", str(tmp_path / "expert_0"))
+    assert "it has no examples: it is chosen by its descriptions" in done.stdout
+
+
 def test_the_doctor_names_the_sandboxes_that_work() -> None:
     checks = json.loads(run("doctor", "--json").stdout)["checks"]
     (sandbox,) = [check for check in checks if check["name"] == "sandbox"]

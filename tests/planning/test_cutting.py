@@ -48,3 +48,28 @@ def test_of_too_many_places_the_weakest_go_first() -> None:
     found = cut("\n\n".join(["one thing, another thing"] * MAX_PIECES), NOTHING)
     assert len(found) == MAX_PIECES
     assert {piece.sign for piece in found[1:]} == {Sign.PARAGRAPH}
+
+
+STUB = (
+    'def lowest(numbers):\n    """Find the lowest number. It may be negative.\n\n'
+    'lowest([3, 1]) == 1\nlowest([]) is None, and nothing else.\n    """'
+)
+
+
+@pytest.mark.parametrize("before", ["", "- ", "2) ", "I ask: ", "That was it.\n\n"])
+def test_a_program_without_a_fence_is_whole_up_to_the_end_of_its_docstring(before: str) -> None:
+    pieces = cut(f"{before}{STUB}\n\nWho wrote Hamlet?", Openings())
+    assert sum(STUB in piece.text for piece in pieces) == 1
+    assert pieces[-1].text == "Who wrote Hamlet?"
+
+
+def test_a_fence_stays_with_what_is_to_be_done_with_it() -> None:
+    pieces = cut("Say hello. Mend this, please:\n\n```python\nx =\n```\nBye now.", Openings())
+    (with_program,) = (piece.text for piece in pieces if "```" in piece.text)
+    assert with_program.endswith("please:\n\n```python\nx =\n```")
+
+
+def test_what_has_options_or_a_program_asks() -> None:
+    exam = "The best drug is\nA) one\nB) two\nC) three"
+    asks = {piece.text: piece.asks for piece in cut(f"{exam}\n\n{STUB}\n\nBye now.", Openings())}
+    assert asks == {exam: True, STUB: True, "Bye now.": False}

@@ -36,6 +36,49 @@ def test_a_link_stands_where_the_words_point_back(second: str, needed: list[int]
     assert needs("What is one dose in mg for 70 kg?", second) == [[], needed]
 
 
+STORY = (
+    "A man of 54 is brought to the clinic by his wife because of pain in his chest. He has smoked "
+    "for 30 years, and the dose of his medicine was doubled. What should be given to him first?"
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "needed"),
+    [
+        ("Ist das gesund?", [0]),
+        ("Das Wetter in Rom?", []),
+        ("Est-ce que cela est dangereux ?", [0]),
+        ("Qui a peint la Joconde ?", []),
+        ("¿Es normal ese valor?", [0]),
+        ("¿Quién pintó el Guernica?", []),
+        ("È normale questo valore?", [0]),
+        ("Нормально ли это значение?", [0]),
+        ("Кто написал Гамлета?", []),
+        ("这个值正常吗？", [0]),
+        ("法国的首都是哪里？", []),
+    ],
+)
+def test_a_step_in_another_language_needs_what_it_points_back_to(
+    second: str, needed: list[int]
+) -> None:
+    assert needs("80 kg / 1.75 m²", second) == [[], needed]
+
+
+@pytest.mark.parametrize(
+    ("second", "needed"),
+    [
+        ("How much of 400 mg is left after 6 hours?", [0]),
+        ("Ann had 400 mg and took 6 mg. How much is left?", []),
+        ("By the way, is it normal that my eye twitches?", []),
+        (f"And then there is this one: {STORY}", []),
+    ],
+)
+def test_what_is_left_out_points_back_and_what_is_announced_does_not(
+    second: str, needed: list[int]
+) -> None:
+    assert needs("What is the half-life of ibuprofen?", second) == [[], needed]
+
+
 def test_the_first_step_needs_nothing() -> None:
     assert needs("What is it?") == [[]]
 
@@ -45,10 +88,6 @@ def test_a_noun_points_to_the_step_that_brought_it() -> None:
     assert needs(*tasks)[2] == [0]
 
 
-STORY = (
-    "A man of 54 is brought to the clinic by his wife because of pain in his chest. He has smoked "
-    "for 30 years, and the dose of his medicine was doubled. What should be given to him first?"
-)
 PROGRAM = (
     "Complete this function with its imports.\n```python\ndef f(dose): # the dose, as it is\n```"
 )
@@ -96,7 +135,7 @@ def test_a_kind_that_cannot_be_used_is_no_link() -> None:
         ("Then say good night.", [1]),
         ("Write a poem based on your findings.", [1]),
         ("Say good night and then sleep.", []),
-        ("Is it true that both parents matter?", [1]),
+        ("Is it true that both parents matter?", []),
     ],
 )
 def test_earlier_steps_are_named_one_by_one_or_all(third: str, needed: list[int]) -> None:

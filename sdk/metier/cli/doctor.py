@@ -67,6 +67,8 @@ def examined(settings: Settings) -> list[Check]:
         *(_models(council) if server.ok else ()),
         _embedder(council, reachable=server.ok),
         _index(council),
+        *_calibration(council),
+        *_languages(council),
         *_plugins(council),
         _sandbox(),
         *_merges(council, reachable=server.ok),
@@ -144,6 +146,34 @@ def _index(council: Council) -> Check:
         return Check(name="index", ok=True, detail=f"{state['vectors']} vectors, fits the cards")
     detail = "it does not fit the cards" if state["vectors"] else "not built yet"
     return Check(name="index", ok=False, detail=detail, fix="metier index build")
+
+
+def _calibration(council: Council) -> Iterator[Check]:
+    """Whether the cards' examples can teach how sure a choice is."""
+    from metier.planning.selecting import has_examples, teachers
+
+    cards = council.registry.cards
+    silent = [name for name, card in cards.items() if not has_examples(card)]
+    if silent and not teachers(cards):
+        detail = f"the one that comes with metier: no examples in {', '.join(silent[:5])}"
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+        yield Check(name="calibration", ok=True, detail=detail + more)
+
+
+def _languages(council: Council) -> Iterator[Check]:
+    """Whether the embedder knows the languages that the examples are in."""
+    from metier.models.languages import in_english, reads_only_english
+
+    model = council.settings.embed_model
+    if not reads_only_english(model):
+        return
+    capabilities = [c for card in council.registry.cards.values() for c in card.capabilities]
+    examples = [text for capability in capabilities for text in capability.examples]
+    others = [text for text in examples if not in_english(text)]
+    if len(others) * 5 >= max(20, len(examples)):
+        detail = f"{model} reads English only, and {len(others)} examples are in other languages"
+        fix = "metier config set embed_model embeddinggemma"
+        yield Check(name="languages", ok=False, detail=detail, fix=fix)
 
 
 def _plugins(council: Council) -> Iterator[Check]:

@@ -10,11 +10,15 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
+
+from metier.planning.splitting.code import FENCED, programs
 
 # A longer text is a document, and no list of requests.
 MAX_CHARS = 10_000
+_TELLING = 5
 # More pieces are not looked at: the weakest places go first.
 MAX_PIECES = 14
 # With so many sentences it tells a story, and is not cut inside of one.
@@ -42,7 +46,7 @@ class Piece:
         start, end: where its words are in the question, joints and marks excluded.
         sign: what stands before it.
         joint: whether a word such as "and" or "also" stands before it.
-        asks: whether a question mark ends it.
+        asks: whether a question mark ends it, or it has a program or options in it.
     """
 
     text: str
@@ -100,10 +104,7 @@ _MARK = re.compile(
 )
 # What is quoted, in brackets or in code is never cut.
 _WHOLE = re.compile(
-    r"```(?s:.*?)(?:```|\Z)"
-    r"|(?:^|(?<=[:.?!] ))(?:@|from \S+ import |import \w|(?:async )?def \w+\(|class \w+[:(]).*"
-    r"(?:\n(?:[ \t].*|(?:@|from \S+ import |import \w|(?:async )?def \w+\(|class \w+[:(]).*)?)*"
-    r"|`[^`\n]+`|\"[^\"\n]{1,200}\"|“[^“”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^«»\n]{1,200}»"
+    r"`[^`\n]+`|\"[^\"\n]{1,200}\"|“[^“”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^«»\n]{1,200}»"
     r"|「[^「」\n]*」|(?<!\w)‘[^‘’\n]*’(?!\w)|\([^()\n]{1,200}\)"
     r"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)",
     re.MULTILINE,
@@ -122,6 +123,13 @@ def size_of(text: str) -> float:
 def words_of(text: str) -> list[str]:
     """Its words in lower case."""
     return [word.lower() for word in _WORD.findall(text)]
+
+
+def telling_words(text: str) -> set[str]:
+    """Its numbers and longer words, and the pairs of characters of a script without spaces."""
+    dense = _CJK.findall(text)
+    long = {word[:6] for word in words_of(text) if len(word) >= _TELLING or word.isdigit()}
+    return long | {"".join(pair) for pair in pairwise(dense)}
 
 
 class Openings:
@@ -191,14 +199,17 @@ def cut(question: str, openings: Openings, *, most: int = MAX_PIECES) -> tuple[P
 
 def _found(question: str, openings: Openings) -> Iterator[_Cut]:
     """Every separator that is not inside of something whole."""
-    whole = [match.span() for match in _WHOLE.finditer(question)]
-    options = list(_options(question))
+    code = _programs(question)
+    quoted = [match.span() for match in _WHOLE.finditer(question)]
+    whole = sorted([*code, *(each for each in quoted if not _within(code, each[0]))])
+    # What stands before a fence says what to do with the program in it.
+    glued = [*_options(question), *_before_fences(question)]
     starts = [start for start, _ in whole]
 
     def inside(start: int, end: int) -> bool:
         n = bisect_right(starts, start) - 1
         within = n >= 0 and start < whole[n][1]
-        return within or any(start < last and end > first for first, last in options)
+        return within or any(start < last and end > first for first, last in glued)
 
     for match in _SEPARATOR.finditer(question):
         kind = match.lastgroup or "joint"
@@ -210,11 +221,28 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
     for match in re.finditer(r"(?<=\w)[ \t]+(?=(\w+))", question):
         if openings.may_begin(match[1].lower()) and not inside(*match.span()):
             yield _Cut(match.start(), match.end(), Sign.NONE, joint=False)
-    for start, end in whole:
-        # A program is a paragraph of its own.
+    for start, end in code:
+        # A program is a paragraph of its own; without a fence it asks to be completed.
         if "\n" in question[start:end]:
-            yield _Cut(start, start, Sign.LINE, joint=False)
+            if not question.startswith("```", start):
+                yield _Cut(start, start, Sign.LINE, joint=False)
             yield _Cut(end, end, Sign.PARAGRAPH, joint=False)
+
+
+def _programs(question: str) -> list[tuple[int, int]]:
+    """Where each program begins and ends, with its fence if it has one."""
+    fenced = [match.span() for match in FENCED.finditer(question)]
+    return sorted([*fenced, *(s for s in programs(question) if not _within(fenced, s[0]))])
+
+
+def _within(spans: Sequence[tuple[int, int]], place: int) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def _before_fences(question: str) -> Iterator[tuple[int, int]]:
+    """The white space between each fence and what stands before it."""
+    for match in re.finditer(r"(?<!\s)\s+(?=```)", question):
+        yield match.start() - 1, match.end()
 
 
 def _options(question: str) -> Iterator[tuple[int, int]]:
@@ -283,7 +311,9 @@ def _has_word(text: str) -> bool:
 
 def _strength(question: str, openings: Openings) -> Callable[[_Cut], float]:
     def strength(each: _Cut) -> float:
-        return each.sign + openings.begins(question[each.end : each.end + 40]) + each.joint
+        asked = question[each.start : each.start + 1] in ("?", "？")
+        begins = openings.begins(question[each.end : each.end + 40])
+        return each.sign + begins + each.joint + 2 * asked
 
     return strength
 
@@ -296,7 +326,17 @@ def _pieces(question: str, cuts: Sequence[_Cut]) -> tuple[Piece, ...]:
         _piece(question, start, end, sign, joint)
         for start, end, (sign, joint) in zip(starts, ends, signs, strict=True)
     ]
-    return tuple(piece for piece in found if piece.text)
+    # A program that is brought along is there to be worked on, and options to be chosen from.
+    whole = [*_programs(question), *_options(question)]
+    return tuple(
+        replace(piece, asks=piece.asks or any(_meet(piece, *each) for each in whole))
+        for piece in found
+        if piece.text
+    )
+
+
+def _meet(piece: Piece, start: int, end: int) -> bool:
+    return start < piece.end and end > piece.start
 
 
 def _piece(question: str, start: int, end: int, sign: Sign, joint: bool) -> Piece:
@@ -314,8 +354,7 @@ def _piece(question: str, start: int, end: int, sign: Sign, joint: bool) -> Piec
         end=start + len(text),
         sign=sign,
         joint=joint,
-        # A program that is brought along is there to be worked on.
-        asks=text.endswith(("?", "？", "```")) or "\n    " in text,
+        asks=text.endswith(("?", "？")),
     )
 
 

@@ -19,8 +19,9 @@ from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
 from metier.planning.joining import Joined, joined
 from metier.planning.observing import log_probabilities, observed, texts_of
-from metier.planning.segmenting import FEATURES, NOBODY, Array, Segment, features, learnt
+from metier.planning.segmenting import NOBODY, Array, Segment, features, learnt
 from metier.planning.selecting import Selector
+from metier.planning.weights import BY_DESCRIPTION, PRIOR
 
 _LEARN_AT_LEAST = 40
 _HELD_OUT = 3
@@ -29,37 +30,14 @@ _OPENINGS_AT_MOST = 20_000
 _JOINED = 300
 # The fewer experts there are, the broader they are, and the less are joined examples like what
 # people ask together: how much the shipped weights count, in questions, falls with the cube of
-# their number.
+# their number; of few experts only the scale is learnt.
+_FEW = 6
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
 # Of the selector's scores, as log-probabilities. Cautious if nothing was learnt; by descriptions
 # alone the scores lie closer together.
 _SCALE = 4.0
 _SCALE_BY_DESCRIPTION = 25.0
-_WEIGHTS: Mapping[str, float] = {
-    "span": 0.9,
-    "mean": 0.4,
-    "asked": 1.5,
-    "told": 0.1,
-    "segment": -0.8,
-    "short": -0.9,
-    "unasked": -1.6,
-    "nobody": -1.9,
-    "nobody_like_filler": 5.0,
-    "nobody_size": -0.7,
-    "nobody_fit": -1.0,
-    "nobody_asks": -1.0,
-    "sign_none": -1.0,
-    "sign_line": 0.7,
-    "sign_mark": 1.0,
-    "sign_paragraph": 1.0,
-    "joint": 0.5,
-    "asks": 0.4,
-    "begins": 0.5,
-    "ends": 0.5,
-}
-PRIOR = np.array([_WEIGHTS.get(name, 0.0) for name in FEATURES])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lessons:
@@ -80,7 +58,7 @@ class Lessons:
     name: ClassVar[str] = "splitting"
     teaches: ClassVar[str] = "where a request of several needs is cut, and for whom"
     # Another one if the order of the features changes, too.
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def packed(self) -> Packed:
         """What to save; the openings come from the cards again."""
@@ -131,8 +109,9 @@ async def lessons_of(
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
-    scale = _SCALE if every else _SCALE_BY_DESCRIPTION
-    base = Lessons(fillers=fillers, openings=Openings(every), scale=scale)
+    base = Lessons(fillers=fillers, openings=Openings(every))
+    if not every:
+        return replace(base, weights=BY_DESCRIPTION, scale=_SCALE_BY_DESCRIPTION)
     if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
         return base
     held, kept = _divided(cards)
@@ -165,6 +144,8 @@ async def _taught(
     wanted = list(dict.fromkeys(text for mine in texts for text in mine))
     vectors = dict(zip(wanted, await embedded(embedder, wanted), strict=True))
     scale = _scale(selector, asked, vectors)
+    if selector.experts <= _FEW:
+        return replace(base, scale=scale, learnt_from=len(asked))
     questions: list[tuple[Array, list[Segment]]] = []
     for (each, pieces, right), mine in zip(asked, texts, strict=True):
         own = np.array([vectors[text] for text in mine])

@@ -8,24 +8,44 @@ from collections.abc import Sequence
 from metier.experts.card import Capability, Kind
 from metier.learning.graph import CapabilityGraph
 from metier.learning.past import CapabilityKey
-from metier.planning.splitting.code import FENCED
+from metier.planning.splitting.code import FENCED, brings_code
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
     r"the (?:above|previous|former|latter|same)|so obtained)\b",
     re.IGNORECASE,
 )
+# The same in other languages: words that are neither an article nor a conjunction in theirs.
+_POINTS_BACK_ELSEWHERE = re.compile(
+    r"\b(?:davon|damit|daraus|dafür|diese[mnrs]?|dies|ist das(?= (?-i:[a-zäöü]))|"
+    r"cela|ça|ceci|cette|celui-ci|c['’]est|ce résultat|en reste|"
+    r"eso|esto|esa|ese|esta|dich[oa]|"
+    r"quest[oaei]|quell[oaei]|ciò|"
+    r"isso|isto|essa|esse|disso|dele|dela|"
+    r"deze|daarvan|ermee|"
+    r"это|этот|эта|эти|этого|этой|"
+    r"bunu|bunun|onun)\b|[这那]个?|它|该值|それ|これ|その|この",
+    re.IGNORECASE,
+)
+# A question of one sentence about what is left of something says nothing of how much it loses.
+_LEFT = re.compile(r"\b(?:is|are|will be|remains?) (?:still )?left\b", re.IGNORECASE)
+_THEN = re.compile(
+    r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b",
+    re.IGNORECASE,
+)
 # These point back wherever they stand; the vague words only where the task does not explain them.
 _COMES_AFTER = re.compile(
-    r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b"
-    r"|\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
+    r"\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
     r"|\bthe (?:result|answer|output)s?\b",
     re.IGNORECASE,
 )
 # `that` as a conjunction or relative pronoun points nowhere.
 _NOT_POINTING = re.compile(
     r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
-    r"given|something|anything|someone|(?<=\w )is) that\b",
+    r"given|something|anything|someone|(?<=\w )is) that\b"
+    r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
+    # What these announce comes after them.
+    r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
 )
 _ALL_EARLIER = re.compile(
@@ -159,13 +179,19 @@ def _named(
     """The earlier tasks that the words point to one by one."""
     count = len(earlier)
     prose, beginning = _own_words(task), _beginning(task)
-    found = {m for m in range(count) if _takes_up(beginning, earlier[m])}
+    story = beginning != task
+    found = {
+        m
+        for m in range(count)
+        # Two stories have a noun in common by chance.
+        if not (story and _beginning(earlier[m]) != earlier[m]) and _takes_up(beginning, earlier[m])
+    }
     found |= {number for number in _numbers(prose) if number < count}
     if count > 1 and _ALL_EARLIER.search(prose):
         found |= set(range(count))
     for kind, pattern in _RETURNED.items():
         returning = [m for m, c in enumerate(capabilities) if c is not None and c.output == kind]
-        if returning and pattern.search(beginning):
+        if returning and not story and pattern.search(beginning):
             found.add(returning[-1])
     return found
 
@@ -179,10 +205,16 @@ def _numbers(task: str) -> set[int]:
 
 def _points_back(task: str) -> bool:
     prose, beginning = _own_words(task), _beginning(task)
+    plain = _NOT_POINTING.sub("", prose)
+    if _COMES_AFTER.search(plain):
+        return True
     if beginning != task:
-        beginning = " ".join(beginning.split()[:_OPENING_WORDS])
-    vague, plain = _NOT_POINTING.sub("", beginning), _NOT_POINTING.sub("", prose)
-    return bool(_POINTS_BACK.search(vague) or _COMES_AFTER.search(plain))
+        # "And then there is this one" only announces a story.
+        opening = " ".join(_NOT_POINTING.sub("", beginning).split()[:_OPENING_WORDS])
+        return _POINTS_BACK.search(opening) is not None
+    elided = _LEFT.search(task) and not _SENTENCE_END.search(task.strip())
+    patterns = (_THEN, _POINTS_BACK, _POINTS_BACK_ELSEWHERE)
+    return bool(elided) or any(pattern.search(plain) for pattern in patterns)
 
 
 def _beginning(task: str) -> str:
@@ -190,7 +222,7 @@ def _beginning(task: str) -> str:
 
     All of a short task, the first sentence of a story, nothing of one that brings a program.
     """
-    if FENCED.search(task):
+    if brings_code(task):
         return ""
     if len(task.split()) < _STORY_WORDS:
         return task

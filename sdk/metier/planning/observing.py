@@ -6,13 +6,17 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
-from metier.planning.cutting import Openings, Piece, longer
+from metier.planning.cutting import Openings, Piece, longer, telling_words
+from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
 from metier.planning.selecting import Selector
 
 # Of each stretch and of each piece the best few experts are looked at.
 _BEST = 3
+# What stretches across a place: words of so many pieces before it and after it.
+_NEAR = 3
 
 
 def text_of(question: str, pieces: Sequence[Piece], numbers: Sequence[int]) -> str:
@@ -80,6 +84,7 @@ def observed(
     names, scores, fits, near = selector.evidence(texts, means, only=only)
     logs = log_probabilities(scale * scores)
     kept = _candidates(logs, [names.index(name) for name in also])
+    found = tuple(names[n] for n in kept)
     spans = np.full((count, count, len(kept)), -np.inf)
     fit = np.zeros((count, count))
     rows, columns = np.array(stretches).T
@@ -95,8 +100,10 @@ def observed(
         signs=np.array([piece.sign for piece in pieces], dtype=np.int64),
         asking=_asking(pieces, openings),
         before=_before(pieces, vectors[1:], openings),
+        telling=np.array([len(telling_words(piece.text)) for piece in pieces], dtype=np.float64),
+        general=found.index(GENERAL) if GENERAL in found else -1,
     )
-    return tuple(names[n] for n in kept), seen
+    return found, seen
 
 
 def _likeness(vectors: Vectors, fillers: Vectors) -> Array:
@@ -113,14 +120,19 @@ def _asking(pieces: Sequence[Piece], openings: Openings) -> Array:
 
 
 def _before(pieces: Sequence[Piece], vectors: Vectors, openings: Openings) -> Array:
-    found = np.zeros((len(pieces), 5))
+    found = np.zeros((len(pieces), 7))
+    words = [telling_words(piece.text) for piece in pieces]
     for n in range(1, len(pieces)):
+        near = set().union(*words[max(0, n - _NEAR) : n])
+        later = set().union(*words[n : n + _NEAR])
         found[n] = (
             pieces[n].joint,
             pieces[n - 1].asks,
             openings.begins(pieces[n].text),
             openings.ends(pieces[n - 1].text),
             vectors[n - 1] @ vectors[n],
+            refers_back(pieces[n].text),
+            len(near & later) / (1 + min(len(near), len(later))),
         )
     return found
 

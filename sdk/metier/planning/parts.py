@@ -21,11 +21,16 @@ LEAST_WORDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A text that one expert is to answer, the choice of the expert, and the text's vector."""
+    """A text that one expert is to answer, the choice of the expert, and the text's vector.
+
+    Attributes:
+        own_words: the words of this part, if `text` is more, since they are too few to go by.
+    """
 
     text: str
     choice: Choice
     vector: Vectors
+    own_words: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,7 +216,7 @@ class Planner:
             choice = Choice(expert=span.expert, candidates=(*ranked, *part.choice.candidates))
             part = Part(text=span.text, choice=choice, vector=span.vector)
         if short:
-            return Part(text=asked.question, choice=part.choice, vector=part.vector)
+            return replace(part, text=asked.question, own_words=span.text)
         return part
 
     def _part(self, text: str, vector: Vectors, experts: Collection[str] | None) -> Part:
@@ -302,7 +302,7 @@ class Planner:
             for part, capability in zip(parts, found, strict=True)
         ]
         graph = self._declared if self._chains is None else self._chains.graph
-        return links([part.text for part in parts], found, graph=graph, keys=keys)
+        return links([part.own_words or part.text for part in parts], found, graph=graph, keys=keys)
 
     @cached_property
     def _declared(self) -> CapabilityGraph | None:

@@ -46,8 +46,21 @@ FEATURES = (
     "begins",
     "ends",
     "likeness",
+    "refers",
+    "shared",
+    "thin",
+    "refers_span",
+    "refers_thin",
+    "general",
+    "general_short",
+    "general_unasked",
+    "general_refers",
+    "general_lead",
 )
+BEFORE = FEATURES.index("joint"), FEATURES.index("shared") + 1
 _N = {name: n for n, name in enumerate(FEATURES)}
+_REFERS = FEATURES.index("refers") - BEFORE[0]
+_GENERAL = slice(_N["general"], _N["general_lead"] + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +77,9 @@ class Observed:
         asking: how likely each piece asks for something, by its mark and its first word; the
             others tell what the request is about. Shape (pieces,).
         signs: what stands before each piece, shape (pieces,).
-        before: joint, asks, begins, ends and likeness at the place before each piece,
-            shape (pieces, 5).
+        before: what `BEFORE` names at the place before each piece, shape (pieces, 7).
+        telling: how many words and numbers of each piece say what it is about, shape (pieces,).
+        general: the number of the general expert; -1 if it is not among them.
     """
 
     sizes: Array
@@ -76,6 +90,8 @@ class Observed:
     asking: Array
     signs: npt.NDArray[np.int64]
     before: Array
+    telling: Array
+    general: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,7 @@ def features(seen: Observed) -> Array:
         for share in (seen.asking, 1 - seen.asking)
     )
     length = np.concatenate([[0.0], np.cumsum(seen.sizes)])
+    telling = np.concatenate([[0.0], np.cumsum(seen.telling)])
     like = np.concatenate([[0.0], np.cumsum(seen.fillers * seen.sizes)])
     for i in range(count):
         ends = np.arange(i, count)
@@ -119,7 +136,11 @@ def features(seen: Observed) -> Array:
         asks = np.maximum.accumulate(seen.asking[i:])
         mine[:, :experts, _N["unasked"]] = (1 - asks)[:, None]
         mine[:, :experts, _N["segment"]] = 1.0
+        thin = (1 / (1 + telling[ends + 1] - telling[i]))[:, None]
+        mine[:, :experts, _N["thin"]] = thin
         mine[:, :experts, _N["short"]] = (1 / (1 + size))[:, None]
+        if seen.general >= 0 and count > 1:
+            mine[:, seen.general, _GENERAL] = _of_general(seen, i, size, asks)
         nobody = mine[:, experts]
         nobody[:, _N["nobody"]] = 1.0
         nobody[:, _N["nobody_like_filler"]] = (like[ends + 1] - like[i]) / size
@@ -130,8 +151,23 @@ def features(seen: Observed) -> Array:
             mine[-1, :, _N["alone"]] = 1.0
             continue
         mine[:, :, _N[f"sign_{Sign(int(seen.signs[i])).name.lower()}"]] = 1.0
-        mine[:, :, _N["joint"] : _N["joint"] + 5] = seen.before[i]
+        if seen.before[i, _REFERS]:
+            mine[:, :experts, _N["refers_span"]] = mine[:, :experts, _N["span"]]
+            mine[:, :experts, _N["refers_thin"]] = thin
+        mine[:, :, BEFORE[0] : BEFORE[1]] = seen.before[i]
     return found
+
+
+def _of_general(seen: Observed, start: int, size: Array, asks: Array) -> Array:
+    """What speaks for and against a segment of the general expert, shape (ends, 5).
+
+    Whatever nobody covers is its own, so a piece that only makes sense with its neighbours is
+    like it, too.
+    """
+    others = np.delete(seen.spans[start, start:], seen.general, axis=1).max(axis=1, initial=_FLOOR)
+    lead = np.maximum(seen.spans[start, start:, seen.general], _FLOOR) - np.maximum(others, _FLOOR)
+    refers = np.full(len(size), seen.before[start, _REFERS])
+    return np.column_stack([np.ones(len(size)), 1 / (1 + size), 1 - asks, refers, lead])
 
 
 def best(found: Array, weights: Array) -> tuple[list[Segment], float]:

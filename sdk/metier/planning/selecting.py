@@ -35,7 +35,7 @@ _HEAD_WEIGHT = 1.5
 _WORDS_WEIGHT = 0.025
 # A head, and a calibration, are learnt from as many examples.
 # A program in a question is read by an expert whose card takes code, however near another is.
-_CANNOT_READ = 0.5
+_CANNOT_READ = 1.0
 _LEARN_AT_LEAST = 40
 _HEAD_ROWS = 4000
 _FIT_AT_MOST = 2000
@@ -214,10 +214,7 @@ class Selector:
         field = self._all
         if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
             return Profile()
-        teaching = set(field.expert_of[field.rows.owners].tolist())
-        teaching -= {n for n, name in enumerate(field.experts) if name == GENERAL}
-        others = len(field.experts) - (GENERAL in field.experts)
-        if len(teaching) < max(1, others / 2):
+        if not teachers(self._cards):
             return Profile()
         numbers = np.arange(len(field.rows.owners))
         numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
@@ -424,6 +421,18 @@ class _Field:
             if wanted:
                 documents[owner] += telling(text)
         return documents
+
+
+def has_examples(card: Card) -> bool:
+    """Whether any capability of a card has an example."""
+    return any(capability.examples for capability in card.capabilities)
+
+
+def teachers(cards: Mapping[str, Card]) -> list[str]:
+    """The experts with examples, if they can teach: half of those that are not general, or more."""
+    others = [name for name in cards if name != GENERAL]
+    found = [name for name in others if has_examples(cards[name])]
+    return found if len(found) >= max(1, len(others) / 2) else []
 
 
 def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:

@@ -34,6 +34,8 @@ def card_problems(card: Card) -> Iterator[str]:
 
 def card_advice(card: Card) -> Iterator[str]:
     """What would make it be chosen more reliably, or run better."""
+    if not any(capability.examples for capability in card.capabilities):
+        yield "it has no examples: it is chosen by its descriptions and metier's own calibration"
     for capability in card.capabilities:
         if (count := len(capability.examples)) < ENOUGH_EXAMPLES:
             yield f"{capability.name} has {count} examples; {ENOUGH_EXAMPLES} make it reliable"

@@ -1,8 +1,9 @@
-"""Whether a text brings a program with it."""
+"""Whether a text brings a program with it, and where the program is."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 # A fenced block whatever is in it; one that is not closed goes on to the end.
 FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -22,3 +23,40 @@ def brings_code(text: str) -> bool:
         for language, body in _FENCE.findall(text)
     )
     return named or _LINE.search(text) is not None
+
+
+# The first line of a Python program without a fence, after a mark or a sentence.
+_BEGINS = re.compile(
+    r"(?:^|(?<=[-*:.?!)\]] ))(?:@\w|from [\w.]+ import |import \w|(?:async )?def \w+\(|"
+    r"class \w+[:(])",
+    re.MULTILINE,
+)
+_GOES_ON = re.compile(r"[ \t]|$|" + _BEGINS.pattern)
+_DOCSTRING = re.compile(r"\"\"\"|\'\'\'")
+
+
+def programs(text: str) -> Iterator[tuple[int, int]]:
+    """Where each program without a fence begins and ends: headers, bodies and whole docstrings."""
+    after = 0
+    for match in _BEGINS.finditer(text):
+        if match.start() >= after:
+            after = _end_of_program(text, match.start())
+            yield match.start(), after
+
+
+def _end_of_program(text: str, start: int) -> int:
+    """Where the last line ends that is indented, begins a definition or is in a docstring."""
+    at = last = start
+    quoted = False
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        line = text[at:end]
+        if at > start and not quoted and not _GOES_ON.match(line):
+            break
+        # An odd number of marks in a line opens a docstring or closes it.
+        quoted ^= len(_DOCSTRING.findall(line)) % 2 == 1
+        if line.strip():
+            last = end
+        at = end + 1
+    return last
