@@ -39,6 +39,7 @@ _LEAST_TRUST = 20.0
 _SCALE = 4.0
 _SCALE_BY_DESCRIPTION = 25.0
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lessons:
     """What the examples of one index teach about splitting.
