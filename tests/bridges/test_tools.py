@@ -276,8 +276,8 @@ async def test_only_the_function_that_was_chosen_is_called_for_what_a_document_s
     ("raised", "kind"),
     [
         (DeadlineExceeded("late"), DeadlineExceeded),
-        (ModelMissing("wine"), ModelError),
-        (BudgetExceeded(3), MetierError),
+        (ModelMissing("wine"), ModelMissing),
+        (BudgetExceeded(3), BudgetExceeded),
         (ValueError("odd"), ExpertFailed),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+from metier.cli.session import errors_for_people, load_settings, open_council, run_async, run_store
 
 if TYPE_CHECKING:
     from metier.serving import Access
@@ -71,7 +71,7 @@ def serve(
                 hint="Install them with: pip install 'metier[serve]'",
             ) from exc
         access = _access(settings, host=host, key=key, origins=origins)
-        council = open_council(settings)
+        council = open_council(settings, runs=run_store(settings, log=True))
         serving = partial(
             run,
             council,

@@ -111,4 +111,6 @@ def _turns(conversation: Messages) -> tuple[Messages, list[Messages]]:
 
 def _size(messages: Sequence[Message]) -> int:
     """In bytes, with what a template adds."""
-    return sum(len(message.content.encode()) + _AROUND_BYTES for message in messages)
+    return sum(
+        len(message.content.encode(errors="replace")) + _AROUND_BYTES for message in messages
+    )

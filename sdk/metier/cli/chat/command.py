@@ -46,6 +46,7 @@ def chat(
     *,
     how: Combining,
     model: str | None,
+    compose: str | None,
     timeout: float | None,
     as_json: bool,
     jsonl: bool,
@@ -66,7 +67,7 @@ def chat(
         form = form_of(as_json=as_json, jsonl=jsonl)
         documents = [document_from(file) for file in files]
         session = ChatSession(
-            load_settings(model=model, timeout_s=timeout),
+            load_settings(model=model, compose=compose, timeout_s=timeout),
             Conversation(
                 experts=experts, how=how, documents={each.name: each for each in documents}
             ),
