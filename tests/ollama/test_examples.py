@@ -18,6 +18,8 @@ SAYS = {
     "edit_a_plan": "The capital of Australia is Canberra",
     "embed_in_fastapi": "42",
     "own_expert": "chosen: cooking",
+    "serve_to_ollama": "12",
+    "serve_to_openai": "12",
     "stream_events": "plan: ['math', 'code']",
 }
 

@@ -35,7 +35,7 @@ def test_the_models_are_listed_with_a_tag() -> None:
     assert {"metier:latest", "cooking:latest", "metier:vote"} <= listed.keys()
     assert listed["metier:latest"].details is not None
     assert listed["metier:latest"].details.family == "metier"
-    assert listed["cooking:latest"].digest != listed["wine:latest"].digest
+    assert len({model.digest for model in listed.values()}) == len(listed)
 
 
 @pytest.mark.parametrize("name", ["metier", "metier:latest"])
@@ -122,3 +122,14 @@ def test_models_are_not_changed_over_http(change: str) -> None:
     with client() as made, pytest.raises(ollama.ResponseError, match="no models") as caught:
         getattr(made, change)("metier")
     assert caught.value.status_code == 501
+
+
+def test_an_experts_model_keeps_to_a_format() -> None:
+    with (
+        models(cooking=['{"minutes": 40}']) as server,
+        served(council(server)) as url,
+        ollama.Client(host=url, trust_env=False) as made,
+    ):
+        reply = made.chat("cooking", said(BREAD), format="json")
+    assert reply.message.content == '{"minutes": 40}'
+    assert server.requests[0].sampling.schema == {"type": "object"}

@@ -68,7 +68,7 @@ def test_a_strategy_asks_several_times() -> None:
 
 
 def test_a_stream_shows_the_plan_and_then_the_words() -> None:
-    with client(cooking=["Forty."], wine=["Riesling."], general=["{{step:1}}\n{{step:2}}"]) as made:
+    with client(cooking=["Forty."], wine=["Riesling."]) as made:
         stream = made.chat.completions.create(
             model="metier",
             messages=said(BOTH),
@@ -154,3 +154,30 @@ def test_a_failed_answer_is_not_asked_for_again() -> None:
         made.chat.completions.create(model="cooking", messages=said(BREAD))
     assert caught.value.status_code == 502
     assert len(server.requests) == 1
+
+
+def test_an_experts_model_keeps_to_a_schema() -> None:
+    minutes = {"type": "integer"}
+    schema: dict[str, object] = {"type": "object", "properties": {"minutes": minutes}}
+    with (
+        models(cooking=['{"minutes": 40}']) as server,
+        served(council(server)) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as made,
+    ):
+        reply = made.chat.completions.create(
+            model="cooking",
+            messages=said(BREAD),
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "time", "schema": schema},
+            },
+        )
+    assert reply.choices[0].message.content == '{"minutes": 40}'
+    assert server.requests[0].sampling.schema == schema
+
+
+def test_a_council_cannot_keep_to_a_schema_and_says_who_can() -> None:
+    with client() as made, pytest.raises(openai.BadRequestError, match="ask one expert"):
+        made.chat.completions.create(
+            model="metier", messages=said(BREAD), response_format={"type": "json_object"}
+        )

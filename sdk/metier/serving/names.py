@@ -26,7 +26,8 @@ class Served:
         name: without a tag.
         expert: who answers alone, with no planning; None asks the council.
         strategy: how several answers to a step become one.
-        digest: SHA-256 that changes with the cards and with metier's version.
+        digest: SHA-256 that changes with the cards and with metier's version. Clients take two
+            names with one digest for one model.
     """
 
     name: str
@@ -48,12 +49,16 @@ class Served:
 
 def served(council: Council) -> list[Served]:
     """All models, the council first. Nothing is imported, embedded or asked for it."""
-    cards = list(council.registry.cards.values())
-    digest = _digest(tuple(cards))
+    cards = tuple(council.registry.cards.values())
     whole = "Plans, asks the experts that fit, and joins what they answer"
-    found = [Served(name=COUNCIL, description=whole, digest=digest)]
+    found = [Served(name=COUNCIL, description=whole, digest=_digest(COUNCIL, cards))]
     found += [
-        Served(name=card.id, description=card.description, expert=card.id, digest=_digest((card,)))
+        Served(
+            name=card.id,
+            description=card.description,
+            expert=card.id,
+            digest=_digest(card.id, (card,)),
+        )
         for card in cards
         if card.id != COUNCIL
     ]
@@ -62,7 +67,7 @@ def served(council: Council) -> list[Served]:
             name=f"{COUNCIL}:{name}",
             description=f"{whole}; each step by the strategy {name!r}",
             strategy=name,
-            digest=digest,
+            digest=_digest(name, cards),
         )
         for name in council.strategies.names
         if name != _PLAIN
@@ -92,8 +97,8 @@ def _unknown(name: str, models: dict[str, Served]) -> Refused:
 
 
 @cache
-def _digest(cards: tuple[Card, ...]) -> str:
-    digest = hashlib.sha256(version("metier").encode())
+def _digest(name: str, cards: tuple[Card, ...]) -> str:
+    digest = hashlib.sha256(f"{name} {version('metier')}".encode())
     for card in cards:
         digest.update(card.model_dump_json().encode())
     return digest.hexdigest()

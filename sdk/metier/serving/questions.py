@@ -11,6 +11,7 @@ from metier.council import Council
 from metier.events import Event
 from metier.plan import Document, Message
 from metier.serving.failures import refused
+from metier.serving.formatted import Schema, council_with
 from metier.serving.names import Served
 
 # There is no tokenizer here: a token of English text has about four characters.
@@ -24,6 +25,7 @@ class Question:
     Attributes:
         stop: strings that end the answer.
         max_tokens: length of the answer; a token counts as `CHARS_PER_TOKEN` characters.
+        schema: a JSON schema that one expert's model follows.
     """
 
     model: Served
@@ -31,6 +33,7 @@ class Question:
     documents: tuple[Document, ...] = ()
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    schema: Schema | None = None
 
     @property
     def max_chars(self) -> int | None:
@@ -58,7 +61,10 @@ async def events_of(council: Council, question: Question) -> AsyncGenerator[Even
     Raises:
         MetierError: nothing could be answered.
     """
-    who = Asked(council=council, expert=question.model.expert, strategy=question.model.strategy)
+    model = question.model
+    if question.schema is not None and model.expert is not None:
+        council = council_with(council, model.expert, question.schema)
+    who = Asked(council=council, expert=model.expert, strategy=model.strategy)
     stream = who.stream(question.messages, documents=question.documents)
     async with aclosing(stream) as events:
         async for event in events:

@@ -12,6 +12,7 @@ from metier.experts.expert import delimited
 from metier.models.control import without_surrogates
 from metier.plan import Message
 from metier.serving.failures import Failure, ollama_error, refused
+from metier.serving.formatted import ANY_OBJECT, checked_schema
 from metier.serving.forms import NDJSON, Framing, Wire
 from metier.serving.names import Served
 from metier.serving.openai.chat import outcome, stops
@@ -36,7 +37,7 @@ class Request(Body):
     # The protocol streams unless it is told not to.
     stream: bool | None = True
     think: bool | str | None = None
-    format: str | dict[str, object] | None = None
+    format: Literal["", "json"] | dict[str, object] | None = None
     keep_alive: str | float | None = None
     options: Options | None = None
 
@@ -46,8 +47,8 @@ class Request(Body):
         Raises:
             Refused: something is asked for that cannot be kept.
         """
-        if self.format:
-            raise refused(f"{self.model[:200]!r} does not support format")
+        # An empty text means "no format" there.
+        wanted = ANY_OBJECT if self.format == "json" else self.format or None
         options = self.options or Options()
         # -1 and -2 mean "no limit" there.
         limited = options.num_predict is not None and options.num_predict > 0
@@ -56,6 +57,7 @@ class Request(Body):
             messages=conversation(turns),
             stop=stops(options.stop),
             max_tokens=options.num_predict if limited else None,
+            schema=checked_schema(model, wanted, param="format"),
         )
 
 

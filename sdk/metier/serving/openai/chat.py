@@ -10,6 +10,7 @@ from pydantic import Field
 
 from metier.answer import Answer, Source
 from metier.serving.failures import Failure, openai_error, refused
+from metier.serving.formatted import ANY_OBJECT, Schema, checked_schema
 from metier.serving.forms import SSE, Framing, Wire
 from metier.serving.names import Served
 from metier.serving.open_webui import finished, status_of
@@ -27,10 +28,24 @@ class StreamOptions(Body):
     include_usage: bool = False
 
 
-class ResponseFormat(Body):
-    """The shape of the reply."""
+class JsonSchema(Body):
+    """A schema with a name."""
 
-    type: str
+    schema_: dict[str, object] | None = Field(None, alias="schema")
+
+
+class ResponseFormat(JsonSchema):
+    """The shape of the reply; the schema stands in it or in `json_schema`."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @property
+    def schema_of_reply(self) -> Schema | None:
+        """The schema that the reply must follow; None for text."""
+        if self.type == "text":
+            return None
+        return (self.json_schema or self).schema_ or ANY_OBJECT
 
 
 class ChatBody(Body):
@@ -54,6 +69,7 @@ class ChatBody(Body):
             Refused: something is asked for that cannot be kept.
         """
         self._refuse_what_cannot_be_kept()
+        wanted = None if self.response_format is None else self.response_format.schema_of_reply
         messages, documents = read_turns(self.messages)
         return Question(
             model=model,
@@ -61,6 +77,7 @@ class ChatBody(Body):
             documents=documents,
             stop=stops(self.stop),
             max_tokens=self.max_completion_tokens or self.max_tokens,
+            schema=checked_schema(model, wanted, param="response_format"),
         )
 
     def _refuse_what_cannot_be_kept(self) -> None:
@@ -70,12 +87,6 @@ class ChatBody(Body):
             raise refused(
                 "the experts call no tools of the client: leave 'tool_choice' out, or 'auto'",
                 param="tool_choice",
-            )
-        if self.response_format is not None and self.response_format.type != "text":
-            raise refused(
-                f"{self.model[:200]!r} does not support response_format "
-                f"{self.response_format.type[:40]!r}",
-                param="response_format",
             )
 
 

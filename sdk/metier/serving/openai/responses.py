@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from metier.serving.failures import refused
+from metier.serving.formatted import checked_schema
 from metier.serving.names import Served
 from metier.serving.openai.chat import ResponseFormat
 from metier.serving.openai.parts import ContentPart, Turn, read_turns
@@ -49,12 +50,14 @@ class ResponsesBody(Body):
             Refused: something is asked for that cannot be kept.
         """
         self._refuse_what_cannot_be_kept()
+        wanted = self.text.format.schema_of_reply if self.text and self.text.format else None
         messages, documents = read_turns(self._turns())
         return Question(
             model=model,
             messages=messages,
             documents=documents,
             max_tokens=self.max_output_tokens,
+            schema=checked_schema(model, wanted, param="text.format"),
         )
 
     def _turns(self) -> list[Turn]:
@@ -73,12 +76,6 @@ class ResponsesBody(Body):
             raise refused(
                 "the experts call no tools of the client: leave 'tool_choice' out, or 'auto'",
                 param="tool_choice",
-            )
-        wanted = self.text.format.type if self.text and self.text.format else "text"
-        if wanted != "text":
-            raise refused(
-                f"{self.model[:200]!r} does not support the format {wanted[:40]!r}",
-                param="text.format",
             )
 
 
