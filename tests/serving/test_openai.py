@@ -68,7 +68,7 @@ def test_a_strategy_asks_several_times() -> None:
 
 
 def test_a_stream_shows_the_plan_and_then_the_words() -> None:
-    with client(cooking=["Forty."], wine=["Riesling."], general=["{{step:1}}\n{{step:2}}"]) as made:
+    with client(cooking=["Forty."], wine=["Riesling."]) as made:
         stream = made.chat.completions.create(
             model="metier",
             messages=said(BOTH),
