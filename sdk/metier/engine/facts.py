@@ -62,8 +62,11 @@ class Facts:
 
 def facts_in(text: str) -> Iterator[str]:
     """All that may not change: quantities outside of code, and passages."""
-    yield from quantities_in(FENCED.sub(" ", text))
-    yield from passages_in(text)
+    rest = FENCED.sub(" ", text)
+    yield from quantities_in(rest)
+    yield from passages_in(rest)
+    # With its fences: code that lost one is not read as code.
+    yield from (match[0] for match in FENCED.finditer(text))
 
 
 def quantities_in(text: str) -> list[str]:
