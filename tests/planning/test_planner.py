@@ -247,7 +247,7 @@ async def test_a_declared_edge_says_which_result_is_meant(
     leads_to: tuple[str, ...], needed: str, tmp_path: Path
 ) -> None:
     plan = await declaring(tmp_path, *leads_to).plan(
-        "What is 2 plus 2? Tell me a story about a king. Then write a python function for it."
+        "What is 2 plus 2? Who was the first king? Then write a python function for it."
     )
     assert [step.expert for step in plan.steps] == ["math", "general", "code"]
     assert plan.steps[-1].needs == (needed,)

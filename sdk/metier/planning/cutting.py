@@ -15,6 +15,7 @@ from enum import IntEnum
 from itertools import pairwise
 
 from metier.planning.splitting.code import FENCED, programs
+from metier.planning.splitting.exam import options
 
 # A longer text is a document, and no list of requests.
 MAX_CHARS = 10_000
@@ -87,7 +88,8 @@ _SEPARATOR = re.compile(
     r"|[。？！]+[”’」）]*\s*)"
     r"|(?P<colon>[:;—–]\s+|\s[-–—/|]\s+|[；：]\s*)"
     r"|(?P<comma>,\s+|[，、]\s*)"
-    rf"|(?P<joint>(?:(?<=\s)|(?<=^))(?:{_SPACED})(?=[\s,:]),?\s*|(?:{_CJK_JOINTS})[，,]?\s*)",
+    # "The first king" and "the next day" join nothing.
+    rf"|(?P<joint>(?:(?<=\s)|(?<=^))(?<!\bthe\s)(?:{_SPACED})(?=[\s,:]),?\s*|(?:{_CJK_JOINTS})[，,]?\s*)",
     re.IGNORECASE,
 )
 _SIGNS = {
@@ -109,7 +111,6 @@ _WHOLE = re.compile(
     r"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)",
     re.MULTILINE,
 )
-_OPTION = re.compile(r"(?:(?<=\s)|^)\(?([A-Ja-j])[.):]\s+", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -203,7 +204,7 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
     quoted = [match.span() for match in _WHOLE.finditer(question)]
     whole = sorted([*code, *(each for each in quoted if not _within(code, each[0]))])
     # What stands before a fence says what to do with the program in it.
-    glued = [*_options(question), *_before_fences(question)]
+    glued = [*options(question), *_before_fences(question)]
     starts = [start for start, _ in whole]
 
     def inside(start: int, end: int) -> bool:
@@ -221,8 +222,12 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
     for match in re.finditer(r"(?<=\w)[ \t]+(?=(\w+))", question):
         if openings.may_begin(match[1].lower()) and not inside(*match.span()):
             yield _Cut(match.start(), match.end(), Sign.NONE, joint=False)
+    yield from _around(question, code)
+
+
+def _around(question: str, code: Sequence[tuple[int, int]]) -> Iterator[_Cut]:
+    """A program is a paragraph of its own; with a fence it belongs to what stands before it."""
     for start, end in code:
-        # A program is a paragraph of its own; without a fence it asks to be completed.
         if "\n" in question[start:end]:
             if not question.startswith("```", start):
                 yield _Cut(start, start, Sign.LINE, joint=False)
@@ -243,32 +248,6 @@ def _before_fences(question: str) -> Iterator[tuple[int, int]]:
     """The white space between each fence and what stands before it."""
     for match in re.finditer(r"(?<!\s)\s+(?=```)", question):
         yield match.start() - 1, match.end()
-
-
-def _options(question: str) -> Iterator[tuple[int, int]]:
-    """From before the first to the end of the last option of each exam question."""
-    run: list[re.Match[str]] = []
-    for match in [*_OPTION.finditer(question), None]:
-        if match is not None and _is_next(run, match):
-            run.append(match)
-            continue
-        if len(run) > 1:
-            yield max(0, run[0].start() - 1), _end_of_option(question, run)
-        run = [match] if match is not None and match[1].upper() == "A" else []
-
-
-def _is_next(run: Sequence[re.Match[str]], match: re.Match[str]) -> bool:
-    return bool(run) and ord(match[1]) == ord(run[-1][1]) + 1
-
-
-def _end_of_option(question: str, run: Sequence[re.Match[str]]) -> int:
-    """Where the last option ends: with its line or, if all are in one line, with its sentence."""
-    line = question.find("\n", run[-1].end())
-    end = line if line >= 0 else len(question)
-    if "\n" not in question[run[0].start() : run[-1].start()]:
-        stop = re.compile(r"[.?!;]\s").search(question, run[-1].end(), end)
-        end = stop.start() if stop is not None else end
-    return end
 
 
 def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
@@ -327,7 +306,7 @@ def _pieces(question: str, cuts: Sequence[_Cut]) -> tuple[Piece, ...]:
         for start, end, (sign, joint) in zip(starts, ends, signs, strict=True)
     ]
     # A program that is brought along is there to be worked on, and options to be chosen from.
-    whole = [*_programs(question), *_options(question)]
+    whole = [*_programs(question), *options(question)]
     return tuple(
         replace(piece, asks=piece.asks or any(_meet(piece, *each) for each in whole))
         for piece in found

@@ -34,9 +34,9 @@ _JOINED = 300
 _FEW = 6
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
-# Of the selector's scores, as log-probabilities. Cautious if nothing was learnt; by descriptions
-# alone the scores lie closer together.
-_SCALE = 4.0
+# Of the selector's scores, as log-probabilities: where nothing was learnt, those at which the
+# weights were fitted. By descriptions alone the scores lie closer together.
+_SCALE = 11.3
 _SCALE_BY_DESCRIPTION = 25.0
 
 
