@@ -13,7 +13,14 @@ from metier.answer import Usage
 from metier.engine.recorder import Budget, Emit
 from metier.errors import MetierError
 from metier.events import CallDone, CallStarted, Notice, Purpose
-from metier.models.server import ChatRequest, Chunk, InstalledModel, ModelServer, Sampling
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    ModelServer,
+    Sampling,
+    run_together,
+)
 from metier.plan import Message
 
 
@@ -60,6 +67,10 @@ class Caller:
         """How many requests to this model the server runs side by side."""
         return self._server.slots(model)
 
+    def run_together(self, models: Sequence[str]) -> bool:
+        """Whether the server can run one request to each of these side by side."""
+        return run_together(self._server, models)
+
     async def stream(
         self,
         model: InstalledModel,
@@ -68,13 +79,16 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
+        label: str = "",
     ) -> AsyncGenerator[str, None]:
         """The reply's text, piece by piece.
 
         Raises:
             MetierError: as in `chunks`.
         """
-        pieces = self.chunks(model, messages, sampling, purpose=purpose, step_id=step_id)
+        pieces = self.chunks(
+            model, messages, sampling, purpose=purpose, step_id=step_id, label=label
+        )
         async with aclosing(pieces):
             async for piece in pieces:
                 if piece.text:
@@ -88,8 +102,12 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
+        label: str = "",
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
+
+        Args:
+            label: of the hosts that may answer; empty if all may.
 
         Raises:
             BudgetExceeded: the question has no call left, or only those that others need.
@@ -97,7 +115,9 @@ class Caller:
         """
         self._budget.spend(keep=self._reserve if self._made else 0)
         self._made += 1
-        request = ChatRequest(model=model.name, messages=tuple(messages), sampling=sampling)
+        request = ChatRequest(
+            model=model.name, messages=tuple(messages), sampling=sampling, label=label
+        )
         call_id = str(next(self._numbers))
         self._emit(
             CallStarted(
@@ -128,6 +148,7 @@ class Caller:
                     usage=ending.usage(),
                     done_reason=ending.reason,
                     error=ending.error,
+                    host=ending.host,
                 )
             )
         probing = sampling.top_logprobs > 0
@@ -144,7 +165,7 @@ class _Ending:
         self._first_at = self._last_at = self._started
         self._last = Chunk()
         self._pieces = 0
-        self.reason = ""
+        self.reason = self.host = ""
         self.error: str | None = None
 
     def take(self, chunk: Chunk) -> None:
@@ -154,6 +175,7 @@ class _Ending:
         if self._pieces == 1:
             self._first_at = self._last_at
         self.reason = chunk.done_reason
+        self.host = chunk.host
 
     def broken_by(self, exc: BaseException) -> None:
         if isinstance(exc, GeneratorExit):

@@ -86,7 +86,12 @@ class StepContext:
         model = await self._choose()
         self.models[model.name] = None
         pieces = self._caller.chunks(
-            model, messages, sampling, purpose="step", step_id=self._step_id
+            model,
+            messages,
+            sampling,
+            purpose="step",
+            step_id=self._step_id,
+            label=self._card.runs_on,
         )
         async with aclosing(pieces):
             async for piece in pieces:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from metier.errors import ModelMissing
 from metier.experts.card import Card
-from metier.models.server import InstalledModel, ModelServer
+from metier.models.server import InstalledModel, ModelServer, full_name
 
 # Weights, plus the context's cache and the runner.
 _OVERHEAD = 1.2
@@ -112,8 +112,3 @@ class ModelChooser:
 
     def _fits(self, model: InstalledModel) -> bool:
         return self._memory_bytes is None or model.size_bytes * _OVERHEAD < self._memory_bytes
-
-
-def full_name(model: str) -> str:
-    """The name with its tag, as the server lists it."""
-    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

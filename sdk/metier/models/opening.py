@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
-from metier.settings import Settings
+from metier.settings import HostSettings, Settings
+
+if TYPE_CHECKING:
+    from metier.models.hosts import Host, HostPool
 
 
 def server_of(settings: Settings) -> ModelServer:
-    """The Ollama of the settings."""
+    """The Ollama of the settings, or all of them as one if they name several."""
+    if settings.hosts:
+        return pool_of(settings)
     from metier.models.ollama import OllamaServer
 
     return OllamaServer.from_settings(settings)
+
+
+def pool_of(settings: Settings) -> HostPool:
+    """The Ollama servers of the settings, be it one or several, as hosts of a pool."""
+    from metier.models.hosts import HostPool
+
+    return HostPool([_host(each, settings) for each in settings.servers])
+
+
+def _host(one: HostSettings, settings: Settings) -> Host:
+    from metier.models.hosts import Host, Patience
+    from metier.models.ollama import OllamaServer
+
+    parallel = one.parallel or settings.parallel
+    own = settings.model_copy(update={"host": one.address, "parallel": parallel})
+    return Host(
+        # The pool itself tries again, at once on another host.
+        server=OllamaServer.from_settings(own, pauses_s=()),
+        name=one.name,
+        labels=frozenset(one.labels),
+        slots=parallel,
+        memory_bytes=_memory_bytes(one),
+        num_ctx=settings.num_ctx,
+        patience=Patience(look_s=settings.connect_timeout_s),
+    )
 
 
 def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
@@ -28,13 +59,19 @@ def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
 
 
 def memory_for_models(settings: Settings) -> int | None:
-    """The memory that models may take, in bytes; None if it is not known.
+    """The memory that a model may take, in bytes, on the largest host; None if it is not known."""
+    sizes = [_memory_bytes(host) for host in settings.servers]
+    known = [size for size in sizes if size is not None]
+    return max(known) if len(known) == len(sizes) else None
 
-    This machine's memory says something only about a server on this machine.
-    """
+
+def _memory_bytes(host: HostSettings) -> int | None:
+    """This machine's memory says something only about a server on this machine."""
     from metier.models.local import is_local
 
-    return physical_memory_bytes() if is_local(settings.host) else None
+    if host.memory_gb is not None:
+        return int(host.memory_gb * 1e9)
+    return physical_memory_bytes() if is_local(host.address) else None
 
 
 def physical_memory_bytes() -> int | None:

@@ -1,11 +1,13 @@
 """What can be set, and files that are never half written."""
 
-from metier.settings.settings import (
-    DEFAULT_HOST,
-    Settings,
-    config_file,
-    normalised_host,
-    write_setting,
-)
+from metier.settings.hosts import HostSettings, normalised_host
+from metier.settings.settings import DEFAULT_HOST, Settings, config_file, write_setting
 
-__all__ = ["DEFAULT_HOST", "Settings", "config_file", "normalised_host", "write_setting"]
+__all__ = [
+    "DEFAULT_HOST",
+    "HostSettings",
+    "Settings",
+    "config_file",
+    "normalised_host",
+    "write_setting",
+]
