@@ -72,6 +72,9 @@ class FakeOllama(ThreadingHTTPServer):
         self._slots = threading.Semaphore(machine.slots)
         self._loading = threading.Lock()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no error."""
+
     @contextmanager
     def working_on(self, model: str) -> Iterator[float]:
         """In a slot, with the model in memory; the seconds that loading took."""
