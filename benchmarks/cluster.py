@@ -84,8 +84,7 @@ async def stream_of(ask: Ask, models: Sequence[str], at_once: int) -> tuple[floa
     took: list[float] = []
 
     async def work() -> None:
-        for model in waiting:
-            took.append(await ask(model))
+        took.extend([await ask(model) for model in waiting])
 
     started = time.perf_counter()
     async with anyio.create_task_group() as group:

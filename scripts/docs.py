@@ -55,8 +55,8 @@ SETTINGS_END = """
 `host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0`
 means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `hosts` and `runs_on` are described in
 [several machines](hosts.md); with `hosts`, `host` is only where merged models are made.
-`domains` is a list of strings in the file, and folders separated as in `PATH` in the environment and in `metier config set`. Switches
-take `true` or `false`.
+`domains` is a list of strings in the file, and folders separated as in `PATH` in the environment
+and in `metier config set`. Switches take `true` or `false`.
 
 `metier config set` replaces the file as a whole: killed or out of disk space, it leaves the old
 one, and two at once both count. Only you can read the file (mode 0600) and what metier keeps in its

@@ -82,7 +82,7 @@ def ensure_server(settings: Settings) -> None:
     """
     from metier.models import local
 
-    for host in settings.servers if settings.autostart else ():
+    for host in settings.servers if settings.autostart and not settings.cluster else ():
         if not local.is_local(host.address) or local.is_listening(host.address):
             continue
         if local.ollama_program(settings) is None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def server_of(settings: Settings) -> ModelServer:
     """The Ollama of the settings, or all of them as one if they name several."""
+    if settings.cluster:
+        from metier.models.hosts.ray_server import RayServer
+
+        return RayServer(settings.cluster, num_ctx=settings.num_ctx)
     if settings.hosts:
         return pool_of(settings)
     from metier.models.ollama import OllamaServer
@@ -60,6 +64,8 @@ def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
 
 def memory_for_models(settings: Settings) -> int | None:
     """The memory that a model may take, in bytes, on the largest host; None if it is not known."""
+    if settings.cluster:
+        return None
     sizes = [_memory_bytes(host) for host in settings.servers]
     known = [size for size in sizes if size is not None]
     return max(known) if len(known) == len(sizes) else None

@@ -44,6 +44,9 @@ class Settings(BaseModel):
     hosts: Hosts = Field(
         (), description="several Ollama servers that answer together, instead of `host`"
     )
+    cluster: str | None = Field(
+        None, description="address of a running Ray cluster whose hosts answer, instead of `host`"
+    )
     runs_on: Pins = Field(
         {}, description="experts that run only on hosts with a label, as `medical=gpu`"
     )

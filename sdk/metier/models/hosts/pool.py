@@ -77,7 +77,7 @@ class HostPool:
         """How many requests to a model run at once on the hosts that have it."""
         having = self._catalogue.hosts_with(model) or self.hosts
         working = [host for host in having if host.error is None and not host.is_cooling]
-        return sum(host.slots for host in working or having[:1])
+        return sum(host.slots for host in working or having[:1]) or 1
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether requests to these models can run side by side, no host running two models."""
