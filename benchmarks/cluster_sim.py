@@ -5,9 +5,9 @@ with that clock. Calls arrive at random (Poisson) for models of four sizes, the 
 often; each host holds some of them in memory and runs one request at a time. Seconds for a reply
 are log-normal around the medians below; loading takes 1 s and 2 s a gigabyte.
 
-Keys, for each number of hosts N: `N.loads_percent` (calls that had to load), `N.p50_s` and `N.p95_s`
-(from arrival to the end of the reply), `N.per_hour` (replies). Baselines: a random host that has the
-model, as Open WebUI chooses, and the host with the fewest open requests (least busy).
+Keys, for each number of hosts N: `N.loads_percent` (calls that had to load), `N.p50_s` and
+`N.p95_s` (from arrival to the end of the reply), `N.per_hour` (replies). Baselines: a random host
+that has the model, as Open WebUI chooses, and the host with the fewest open requests (least busy).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from metier.models.server import InstalledModel, ResidentModel
 from metier.testing import ScriptedModels
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 200)
-# Name, size in GB, share of the calls, median seconds for a reply. Heterogeneous: a pool of experts.
+# Name, size in GB, share of the calls, median seconds for a reply.
 MODELS = (
     ("small:1.5b", 1.1, 0.55, 6.0),
     ("medium:3b", 2.0, 0.25, 10.0),

@@ -22,6 +22,7 @@ HEAVY = (
     "numpy",
     "ollama",
     "pydantic",
+    "ray",
     "rich",
     "semantic_kernel",
     "sentence_transformers",

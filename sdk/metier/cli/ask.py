@@ -150,6 +150,7 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr."),
         click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of it all."),
+        click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer."),
         click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option(
@@ -179,6 +180,7 @@ def ask(
     show_plan: bool,
     model: str | None,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
@@ -190,7 +192,7 @@ def ask(
     """
     with errors_for_people(as_json=as_json):
         text, documents = _input(question, files)
-        settings = load_settings(model=model, timeout_s=timeout)
+        settings = load_settings(model=model, timeout_s=timeout, cluster=cluster)
         form = form_of(as_json=as_json, jsonl=jsonl)
         council = open_council(settings)
         if dry_run:
@@ -230,6 +232,7 @@ def run(
     *,
     model: str | None,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
@@ -240,7 +243,7 @@ def run(
         from metier.plan import Plan
 
         made = Plan.parse(_read(file), source=str(file))
-        settings = load_settings(model=model, timeout_s=timeout)
+        settings = load_settings(model=model, timeout_s=timeout, cluster=cluster)
         form = form_of(as_json=as_json, jsonl=jsonl)
 
         council = open_council(settings)

@@ -58,7 +58,10 @@ def examined(settings: Settings) -> list[Check]:
     from metier.council import Council
 
     council = Council.from_installed(settings)
-    servers = [_server(host, settings) for host in settings.servers]
+    if settings.cluster:
+        servers = [_cluster(council)]
+    else:
+        servers = [_server(host, settings) for host in settings.servers]
     reachable = any(server.ok for server in servers)
     return [
         *servers,
@@ -92,6 +95,19 @@ def _server(host: HostSettings, settings: Settings) -> Check:
         return Check(name="Ollama", ok=False, detail=detail, fix=fix)
     labels = f" ({', '.join(host.labels)})" if host.labels else ""
     return Check(name="Ollama", ok=True, detail=f"version {version} at {host.address}{labels}")
+
+
+def _cluster(council: Council) -> Check:
+    from metier.errors import MetierError
+
+    address = council.settings.cluster
+    try:
+        listed = run_async(council.server.list, closing=council.server)
+    except MetierError as exc:
+        fix = f"metier cluster start-host {address}"
+        return Check(name="cluster", ok=False, detail=exc.message, fix=fix)
+    hosts = sorted({host for model in listed for host in model.hosts})
+    return Check(name="cluster", ok=True, detail=f"{', '.join(hosts)} at {address}")
 
 
 def _labels(council: Council) -> Iterator[Check]:

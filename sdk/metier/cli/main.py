@@ -14,6 +14,7 @@ from metier.cli.terminal import guarded
 # Imported when they are called, or listed: a question pays for `ask` alone.
 _COMMANDS = {
     "ask": "metier.cli.ask:ask",
+    "cluster": "metier.cli.cluster:cluster",
     "completion": "metier.cli.completion:completion",
     "config": "metier.cli.config:config",
     "doctor": "metier.cli.doctor:doctor",

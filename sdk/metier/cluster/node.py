@@ -78,3 +78,15 @@ def start_host(
         return actor.remote(server, facts)
     except ValueError as exc:
         raise ClusterUnavailable(f"a host named {name!r} is in the cluster already") from exc
+
+
+async def answering(actor: Any) -> str:  # noqa: ANN401  # as above
+    """The version of the model server beside an actor, once both answer.
+
+    Raises:
+        MetierError: the model server does not answer.
+    """
+    reply = await actor.call.remote("version")
+    if isinstance(reply, Failed):
+        raise reply.error
+    return str(reply)

@@ -45,7 +45,7 @@ def _host(one: HostSettings, settings: Settings) -> Host:
         name=one.name,
         labels=frozenset(one.labels),
         slots=parallel,
-        memory_bytes=_memory_bytes(one),
+        memory_bytes=memory_bytes_of(one),
         num_ctx=settings.num_ctx,
         patience=Patience(look_s=settings.connect_timeout_s),
     )
@@ -66,13 +66,13 @@ def memory_for_models(settings: Settings) -> int | None:
     """The memory that a model may take, in bytes, on the largest host; None if it is not known."""
     if settings.cluster:
         return None
-    sizes = [_memory_bytes(host) for host in settings.servers]
+    sizes = [memory_bytes_of(host) for host in settings.servers]
     known = [size for size in sizes if size is not None]
     return max(known) if len(known) == len(sizes) else None
 
 
-def _memory_bytes(host: HostSettings) -> int | None:
-    """This machine's memory says something only about a server on this machine."""
+def memory_bytes_of(host: HostSettings) -> int | None:
+    """The memory for models on a host, if it is given or the host is this machine."""
     from metier.models.local import is_local
 
     if host.memory_gb is not None:
