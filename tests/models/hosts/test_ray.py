@@ -35,9 +35,10 @@ PATIENCE = Patience(fresh_s=0.0, look_s=20.0)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head and one more node: processes of their own on this machine."""
-    small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-    started = Cluster(initialize_head=True, head_node_args=small)
-    started.add_node(num_cpus=1, object_store_memory=80_000_000)
+    small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_log_monitor": False}
+    head = {"include_dashboard": False, "no_monitor": True, **small}
+    started = Cluster(initialize_head=True, head_node_args=head)
+    started.add_node(**small)
     try:
         yield started
     finally:
