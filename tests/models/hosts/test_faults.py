@@ -136,6 +136,20 @@ async def test_a_host_that_failed_often_still_answers_if_there_is_no_other() -> 
         assert await said(pool) == "I am 0."
 
 
+async def test_a_host_that_comes_back_is_used_at_once_if_no_other_has_the_model() -> None:
+    async with served(Machine(), Machine()) as (pool, servers):
+        servers[1].models = []
+        await pool.list()
+        servers[0].fault = "silent"
+        for _ in range(3):
+            with pytest.raises(ModelServerUnreachable):
+                await said(pool)
+        assert pool.hosts[0].is_cooling
+        servers[0].over.set()
+        servers[0].fault = ""
+        assert await said(pool) == "I am 0."
+
+
 async def test_when_no_host_answers_the_error_names_all_of_them() -> None:
     addresses = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
     pool = HostPool([_host(each, Clock()) for each in addresses], pauses_s=())

@@ -136,6 +136,8 @@ class HostPool:
         """
         while True:
             await self._look()
+            if not self._able(call):
+                await self._look(self._having(call))  # those that failed lately, too
             able = [host for host in self._able(call) if host not in failed]
             if able:
                 return min(
@@ -152,10 +154,11 @@ class HostPool:
             failed.clear()
             await anyio.sleep(pause_s * random.uniform(1, 1.5))  # noqa: S311  # not for secrets
 
-    async def _look(self) -> None:
-        """Bring what is known of the hosts up to date, of those that failed if all did."""
+    async def _look(self, hosts: Sequence[Host] = ()) -> None:
+        """Bring what is known of these hosts up to date; if not given, of all that work."""
+        working = [host for host in self.hosts if not host.is_cooling]
         async with anyio.create_task_group() as group:
-            for host in [host for host in self.hosts if not host.is_cooling] or self.hosts:
+            for host in hosts or working or self.hosts:
                 group.start_soon(host.look)
 
     def _able(self, call: Call) -> list[Host]:

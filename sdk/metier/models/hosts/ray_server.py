@@ -82,7 +82,7 @@ class RayServer(HostPool):
         """Of the cluster."""
         return f"ray://{self._address}" if "://" not in self._address else self._address
 
-    async def _look(self) -> None:
+    async def _look(self, hosts: Sequence[Host] = ()) -> None:
         """Bring the list of hosts up to date, then what is known of each."""
         if time.monotonic() - self._listed_at >= self._patience.fresh_s:
             self._listed_at = time.monotonic()
@@ -91,7 +91,7 @@ class RayServer(HostPool):
             raise ModelServerUnreachable(
                 self.address, reason="no node runs `metier cluster start-host`"
             )
-        await super()._look()
+        await super()._look(hosts)
 
     async def _list_hosts(self) -> None:
         names = await anyio.to_thread.run_sync(self._names)
@@ -111,8 +111,10 @@ class RayServer(HostPool):
         import ray.util
 
         connect(self._address)
-        listed: Any = ray.util.list_named_actors()
-        return {name.removeprefix(PREFIX) for name in listed if name.startswith(PREFIX)}
+        # Whoever connected before may be in another namespace.
+        listed: Any = ray.util.list_named_actors(all_namespaces=True)
+        names = {each["name"] for each in listed if each["namespace"] == NAMESPACE}
+        return {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
 
     async def _joined(self, name: str) -> Host | None:
         """A host that is new; None if it does not answer, or does not fit."""
