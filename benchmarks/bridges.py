@@ -17,8 +17,16 @@ Choosing, over kernel functions made of MetaTool's 199 tools, names and descript
 - `sk.select.prompt_tokens`: of that request; `sk.select.prompt_tokens_ratio`: to the baseline's.
 - `sk.select.seconds`: how long the model takes for it.
 
-A model is asked `--limit` questions, each with and without; those of one kind in turn, so that the
-server's prefix cache serves both alike.
+Calling, on requests of Seal-Tools that need one call, with five functions offered
+([seal_tools.py](seal_tools.py)); `--part calls` runs this alone, on 100 of them unless `--limit`
+says otherwise:
+
+- `sk.calls_right`: the model calls the right function with the right arguments, with the calls that
+  it writes into its text read, and by Semantic Kernel's own connector (the baseline).
+- `sk.calls_named`: the function is right, whatever the arguments.
+
+A model is asked `--limit` questions to choose from, each with and without; those of one kind in
+turn, so that the server's prefix cache serves both alike.
 """
 
 from __future__ import annotations
@@ -37,6 +45,7 @@ from typing import Any
 
 import anyio
 
+from benchmarks import seal_tools
 from benchmarks.contract import Metric, median_of, report, say, share_of
 from benchmarks.data import arguments, require, rows
 from benchmarks.server import BIG, HALF, serving
@@ -84,6 +93,9 @@ WARM = 20
 NUM_CTX = 16384
 QUESTION = "How long does bread bake?"
 EXPERTS = 100
+# Asked unless told otherwise: to choose from all functions, and to call one of five.
+QUESTIONS = 5
+REQUESTS = 100
 
 Call = Callable[[], Awaitable[object]]
 
@@ -294,25 +306,35 @@ def _bare(name: str | None) -> str | None:
 def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--model", default=BIG, choices=(BIG, HALF))
-    parser.set_defaults(limit=5)
+    parser.add_argument("--part", choices=("costs", "choosing", "calls"), help="run this alone")
     given = parser.parse_args()
-    require(given.data, FILES)
+    parts = (given.part,) if given.part else ("costs", "choosing", "calls")
+    require(given.data, [*(FILES if "choosing" in parts else ()), *_calling(parts)])
     started = time.perf_counter()
+    metrics: dict[str, Metric] = {}
+    baselines: dict[str, dict[str, Metric]] = {}
+    if "costs" in parts:
+        metrics |= anyio.run(costs) | listing()
     with (
         kept_vectors(given.embedder, model=given.embed_model) as embedder,
         serving((given.model,)) as host,
     ):
-        metrics = anyio.run(costs) | listing()
-        for key, metric in metrics.items():
-            say(f"{key}: {metric['value']:g}")
-        with_it, without = anyio.run(chosen, host, given.model, embedder, given.data, given.limit)
-    report(
-        "bridges",
-        metrics | with_it,
-        baselines={f"all 199 functions, {given.model}": without},
-        embedder=embedder.id,
-        started=started,
-    )
+        if "choosing" in parts:
+            limit = given.limit or QUESTIONS
+            with_it, without = anyio.run(chosen, host, given.model, embedder, given.data, limit)
+            metrics |= with_it
+            baselines[f"all 199 functions, {given.model}"] = without
+        if "calls" in parts:
+            limit = given.limit or REQUESTS
+            asked = seal_tools.requests(given.data, limit=limit, seed=given.seed)
+            with_it, without = anyio.run(seal_tools.calls_right, host, given.model, asked)
+            metrics |= with_it
+            baselines[f"Semantic Kernel's connector, {given.model}"] = without
+    report("bridges", metrics, baselines=baselines, embedder=embedder.id, started=started)
+
+
+def _calling(parts: Sequence[str]) -> list[str]:
+    return seal_tools.FILES if "calls" in parts else []
 
 
 if __name__ == "__main__":

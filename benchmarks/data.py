@@ -26,6 +26,8 @@ _SOURCES = {
     "multi_intent": "SOURCES.md beside it names the repository of each set",
     "natural": "questions that were written for it; there is no public source",
     "pubmedqa": "github.com/pubmedqa/pubmedqa, data/",
+    "sealtools": "github.com/fairyshine/Seal-Tools, Seal-Tools_Dataset: tool.jsonl as tools.jsonl, "
+    "the rows with one call of dev.jsonl and test_*_domain.jsonl as requests.jsonl",
     "routellm": "github.com/lm-sys/RouteLLM, routellm/evals/{mmlu,gsm8k}",
     "taskbench": "github.com/microsoft/JARVIS, taskbench/data_*",
     "ultratool": "github.com/WxxShirley/GNN4TaskPlan, data/ultratool",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,17 +51,32 @@ class FakeOllama(ThreadingHTTPServer):
         loaded: the models in memory, the one used last at the end.
         loads: every model that was loaded.
         fault: what is wrong with it now.
+        chats: the body of every chat.
+        after_chat: called when a chat was answered, to change what comes next.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, embedder: Embedder, models: Sequence[str], reply: str, machine: Machine = Machine()
+        self,
+        embedder: Embedder,
+        models: Sequence[str],
+        reply: str,
+        *,
+        machine: Machine = Machine(),
+        capabilities: Sequence[str] = ("completion",),
+        calls: Sequence[Mapping[str, Any]] = (),
+        info: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.embedder = embedder
         self.models = models
         self.reply = reply
+        self.capabilities = capabilities
+        self.calls = calls
+        self.info = info or {}
+        self.chats: list[dict[str, Any]] = []
+        self.after_chat: Callable[[], None] = lambda: None
         self.machine = machine
         self.asked: list[str] = []
         self.embedded = 0
@@ -128,9 +143,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send([{"model": body["model"], "embeddings": vectors.tolist()}])
             case "/api/chat":
                 self.server.asked.append(body["messages"][-1]["content"])
+                self.server.chats.append(body)
                 self._chat(body)
             case _:
-                self._send([{"capabilities": ["completion"], "details": {}, "model_info": {}}])
+                found = self._capabilities(body["model"])
+                self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])
+
+    def _capabilities(self, model: str) -> Sequence[str]:
+        return ["embedding"] if "minilm" in model else self.server.capabilities
 
     def _chat(self, body: dict[str, Any]) -> None:
         match self.server.fault:
@@ -143,11 +163,15 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 with self.server.working_on(body["model"]) as load_s:
                     time.sleep(self.server.machine.reply_s)
-                    self._send(self._spoken(body, load_s=load_s))
+                    spoken = self._spoken(body, load_s=load_s)
+                    self.server.after_chat()
+                    self._send(spoken)
 
     def _spoken(self, body: dict[str, Any], *, load_s: float) -> list[dict[str, Any]]:
         text = self.server.reply if "format" not in body else '{"skill": "none"}'
-        message = {"role": "assistant", "content": text}
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if self.server.calls:
+            message["tool_calls"] = [{"function": call} for call in self.server.calls]
         begun = {"model": body["model"], "message": message, "done": False}
         nanos = {"load_duration": load_s, "total_duration": load_s + self.server.machine.reply_s}
         counts = {"prompt_eval_count": 1, "eval_count": 1}
@@ -171,10 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def fake_ollama(
-    embedder: Embedder, *, models: Sequence[str], reply: str, machine: Machine = Machine()
+    embedder: Embedder, *, models: Sequence[str], reply: str, **more: Any
 ) -> Iterator[FakeOllama]:
     """Serve until the end of the block."""
-    server = FakeOllama(embedder, models, reply, machine)
+    server = FakeOllama(embedder, models, reply, **more)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

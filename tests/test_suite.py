@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SENDING = "tests/kit/test_try.py::test_watching_asks_again_when_a_file_changes"
+SENDING = "tests/testing/test_try.py::test_watching_asks_again_when_a_file_changes"
 
 
 def test_tests_that_send_signals_pass_where_signals_are_ignored() -> None:

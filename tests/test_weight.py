@@ -26,8 +26,10 @@ HEAVY = (
     "rich",
     "semantic_kernel",
     "sentence_transformers",
+    "starlette",
     "sympy",
     "torch",
+    "uvicorn",
 )
 
 
@@ -63,9 +65,15 @@ def test_the_council_imports_no_extra() -> None:
         "mcp",
         "semantic_kernel",
         "sentence_transformers",
+        "starlette",
         "sympy",
         "torch",
+        "uvicorn",
     }
+
+
+def test_the_server_imports_no_web_framework_before_it_is_used() -> None:
+    assert imported("import metier.serving, metier.cli.serve") == set()
 
 
 @pytest.mark.parametrize("bridge", ["langchain", "mcp", "semantic_kernel"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
@@ -19,6 +19,7 @@ from metier.models.opening import embedder_of, memory_for_models, server_of
 from metier.models.server import ModelServer
 from metier.plan import Combining, Document, Message, Plan
 from metier.planning.assembly import PlannerAssembly
+from metier.runs.current import recorded_as
 from metier.settings import Settings
 from metier.sync import OneLoop, Portal, streaming_twin, twin
 
@@ -26,13 +27,17 @@ from metier.sync import OneLoop, Portal, streaming_twin, twin
 if TYPE_CHECKING:
     from metier.answer import Answer
     from metier.engine.beforehand import Beforehand
-    from metier.engine.engine import Engine, Limits
+    from metier.engine.engine import Engine, Limits, Outcome
     from metier.engine.recorder import Emit
-    from metier.events import Event
+    from metier.events import Event, StepDone
     from metier.experts.expert import Expert
     from metier.knowledge.shelf import Shelf
     from metier.models.server import Sampling
     from metier.planning.asking import Asker
+    from metier.runs.keeping import Keeping
+    from metier.runs.replaying import Replay
+    from metier.runs.run import Run
+    from metier.runs.store import RunStore
     from metier.strategies import Strategies
 
 Question = str | Sequence[Message]
@@ -51,6 +56,7 @@ class Council:
         server: who runs the models; the Ollama of the settings where not given.
         embedder: who makes vectors; the one of the settings where not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
+        runs: where every question is kept; nowhere if not given.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Council:
         server: ModelServer | None = None,
         embedder: Embedder | None = None,
         strategies: Strategies | None = None,
+        runs: RunStore | None = None,
     ) -> None:
         self.registry = registry
         self._given_strategies = strategies
@@ -68,6 +75,8 @@ class Council:
         self._one_loop = OneLoop()
         self.server = server or server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
+        self.runs = runs
+        self._keeping = self._kept_in(runs) if runs is not None else None
         self._chooser = ModelChooser(
             self.server,
             general_model=settings.model,
@@ -75,14 +84,17 @@ class Council:
         )
 
     @classmethod
-    def from_installed(cls, settings: Settings | None = None) -> Self:
+    def from_installed(
+        cls, settings: Settings | None = None, *, runs: RunStore | None = None
+    ) -> Self:
         """A council of the domain folders and plugins that are installed.
 
         Args:
             settings: `Settings.load()` where not given.
+            runs: where every question is kept; nowhere if not given.
         """
         settings = settings or Settings.load()
-        return cls(Registry.from_installed(settings), settings=settings)
+        return cls(Registry.from_installed(settings), settings=settings, runs=runs)
 
     @classmethod
     def of(
@@ -92,10 +104,11 @@ class Council:
         settings: Settings = Settings(),
         server: ModelServer | None = None,
         embedder: Embedder | None = None,
+        runs: RunStore | None = None,
     ) -> Self:
         """A council of exactly these experts."""
         registry = Registry.of(experts)
-        return cls(registry, settings=settings, server=server, embedder=embedder)
+        return cls(registry, settings=settings, server=server, embedder=embedder, runs=runs)
 
     async def plan(
         self,
@@ -137,7 +150,8 @@ class Council:
         before: Beforehand | None,
     ) -> Plan:
         text, messages = _conversation(question)
-        planner = await self.planning.planner()
+        with recorded_as(None):  # the vectors of the index belong to no question
+            planner = await self.planning.planner()
         if before is not None:
             from metier.planning.asking import asker
 
@@ -164,14 +178,11 @@ class Council:
             MetierError: nothing could be answered. A partial answer is returned, not raised:
                 see `Answer.missing`.
         """
-        limits, since = limits or self.limits, anyio.current_time()
-        before = self._beforehand(limits)
+        answering = self._answering(
+            question, documents=documents, experts=experts, strategy=strategy, limits=limits
+        )
         with self._one_loop.use():
-            planned = self._planned(question, documents, experts, strategy, before)
-            plan = await _within(limits, planned)
-            outcome = await self._engine.run(
-                plan, lambda _: None, limits=limits, before=before, since=since
-            )
+            outcome = await answering(lambda _: None)
         outcome.raise_if_nothing()
         return outcome.answer
 
@@ -184,7 +195,7 @@ class Council:
             MetierError: nothing could be answered.
         """
         with self._one_loop.use():
-            outcome = await self._engine.run(plan, lambda _: None, limits=limits or self.limits)
+            outcome = await self._answering(plan, limits=limits)(lambda _: None)
         outcome.raise_if_nothing()
         return outcome.answer
 
@@ -197,6 +208,7 @@ class Council:
         strategy: How = "single",
         limits: Limits | None = None,
         strict: bool = False,
+        results: Sequence[StepDone] = (),
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
@@ -206,28 +218,71 @@ class Council:
         Args:
             strict: if nothing could be answered, raise the error after the last event, as `ask`
                 does.
+            results: of steps of a plan that are not to be run again.
         """
         from metier.engine.pump import pumped
 
-        limits, since = limits or self.limits, anyio.current_time()
+        answering = self._answering(
+            question,
+            documents=documents,
+            experts=experts,
+            strategy=strategy,
+            limits=limits,
+            results=results,
+        )
+
+        async def run(emit: Emit) -> None:
+            outcome = await answering(emit)
+            if strict:
+                outcome.raise_if_nothing()
+
         with self._one_loop.use():
-            before = None
-            plan = question
+            async with aclosing(pumped(run)) as events:
+                async for event in events:
+                    yield event
+
+    def _answering(
+        self,
+        question: Question | Plan,
+        *,
+        documents: Sequence[Document] = (),
+        experts: Collection[str] | None = None,
+        strategy: How = "single",
+        limits: Limits | None = None,
+        results: Sequence[StepDone] = (),
+    ) -> Callable[[Emit], Awaitable[Outcome]]:
+        """What plans a question, unless it is a plan, and runs the plan; kept if runs are."""
+        limits = limits or self.limits
+
+        async def answer(emit: Emit) -> Outcome:
+            since = anyio.current_time()
+            before, plan = None, question
             if not isinstance(plan, Plan):
                 before = self._beforehand(limits)
                 planned = self._planned(plan, documents, experts, strategy, before)
                 plan = await _within(limits, planned)
+            return await self._engine.run(
+                plan, emit, limits=limits, before=before, since=since, results=results
+            )
 
-            async def run(emit: Emit) -> None:
-                outcome = await self._engine.run(
-                    plan, emit, limits=limits, before=before, since=since
-                )
-                if strict:
-                    outcome.raise_if_nothing()
+        if self._keeping is None:
+            return answer
+        is_plan = isinstance(question, Plan)
+        asked = (question.question, question.messages) if is_plan else _conversation(question)
+        return self._keeping.kept(*asked, answer)
 
-            async with aclosing(pumped(run)) as events:
-                async for event in events:
-                    yield event
+    async def replay(self, run: Run) -> Replay:
+        """Run a kept run again from its own replies; no server is asked.
+
+        Raises:
+            ReplayDiffers: there is no plan, or the run did not end by itself.
+        """
+        from metier.runs.replaying import replay
+        from metier.runs.versions import versions_of
+
+        now = versions_of(self.registry, self.embedder, self.settings)
+        council_of = partial(Council, self.registry, strategies=self._given_strategies)
+        return await replay(run, council_of, now=now, settings=self.settings)
 
     ask_sync = twin(ask)
     plan_sync = twin(plan)
@@ -329,10 +384,21 @@ class Council:
         """The general expert, where its model is to be asked how to split a question."""
         return self.registry.cards.get(GENERAL) if self.settings.ask_to_split else None
 
+    def _kept_in(self, runs: RunStore) -> Keeping:
+        from metier.runs.keeping import Keeping
+
+        keeping = Keeping(
+            runs, self.registry, self.settings, server=self.server, embedder=self.embedder
+        )
+        self.server, self.embedder = keeping.server, keeping.embedder
+        return keeping
+
     async def aclose(self) -> None:
-        """Let the server's connections and what the experts hold go."""
+        """Let go the server's connections, what the experts hold, and the file of kept runs."""
         await self.registry.aclose()
         await self.server.aclose()
+        if self.runs is not None:
+            self.runs.close()
 
     def close(self) -> None:
         """End what the sync methods started."""

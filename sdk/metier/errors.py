@@ -8,6 +8,7 @@
     │   ├── UnreadableInput        binary or undecodable text
     │   ├── InvalidPlan            a cycle, a missing step, an unknown expert
     │   ├── InvalidRecipe          a merge that is described wrongly
+    │   ├── UnknownRun             no kept run has this id
     │   └── UnreadableWeights      no whole GGUF file
     ├── InvalidCard                a domain.toml that cannot be used
     ├── InvalidSettings
@@ -32,6 +33,8 @@
     ├── CouncilInUse               by another event loop
     ├── ExpertFailed               a step without a result: it raised, said nothing, …
     │   └── ResourceExhausted      memory, or Python's stack, did not suffice
+    ├── RunStoreUnavailable        the kept runs cannot be read or written
+    ├── ReplayDiffers              a replay asks what the kept run did not ask
     ├── WeightsUnavailable         a model can be had from nowhere
     └── MergeError
         ├── MergeUnavailable       the packages that merge are not installed
@@ -110,6 +113,15 @@ class InvalidPlan(InvalidInput):
     """A plan that is not a runnable DAG."""
 
     code = "invalid_plan"
+
+
+class UnknownRun(InvalidInput):
+    """No kept run has this id, or several begin with it."""
+
+    code = "unknown_run"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="See: metier runs list")
 
 
 class InvalidRecipe(InvalidInput):
@@ -361,6 +373,18 @@ class ResourceExhausted(ExpertFailed):
             f"{ran_out} ({type(cause).__name__}{where})",
             hint=f"Ask for less at once, or give it shorter texts{code}",
         )
+
+
+class RunStoreUnavailable(MetierError):
+    """The file of kept runs cannot be read or written."""
+
+    code = "run_store_unavailable"
+
+
+class ReplayDiffers(MetierError):
+    """A replay asks a model or the embedder something that the kept run did not ask."""
+
+    code = "replay_differs"
 
 
 class WeightsUnavailable(MetierError):

@@ -20,6 +20,7 @@ from metier import Card, Council, Expert, Settings
 from metier.cli.main import cli
 from metier.cli.session import PARTIAL
 from metier.experts.card import Capability
+from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
 CLIPBOARD, TITLE, LINK = "\x1b]52;c;SGk=\x07", "\x1b]0;title\x07", "\x1b]8;;http:evil\x1b\\"
@@ -159,6 +160,21 @@ def with_documents(*arguments: str) -> Place:
     return place
 
 
+def kept(*arguments: str) -> Place:
+    """A place with a run that was kept."""
+
+    def place(world: World) -> list[str]:
+        asked = CliRunner().invoke(cli, ["run", world.plan()])
+        assert asked.exit_code == 0, asked.stderr
+        return list(arguments)
+
+    return place
+
+
+def no_such_run(*arguments: str) -> Place:
+    return kept(*arguments, EVIL)
+
+
 def questions(*arguments: str, **row: object) -> Place:
     """An evaluation of twenty questions."""
 
@@ -246,6 +262,19 @@ PLACES: dict[str, Place] = {
     "knowledge remove": lambda world: ["knowledge", "remove", "math", world.known()],
     "learn status": learnt,
     "learn remove": lambda _: ["learn", "remove", EVIL],
+    "rate": no_such_run("rate", "last", "bad", "--expert"),
+    "runs list": kept("runs", "list"),
+    "runs list --json": kept("runs", "list", "--json"),
+    "runs show": kept("runs", "show"),
+    "runs show --json": kept("runs", "show", "--json"),
+    "runs search": kept("runs", "search", "shown"),
+    "runs export": kept("runs", "export", "last"),
+    "runs replay": kept("runs", "replay"),
+    "runs diff": no_such_run("runs", "diff"),
+    "runs delete": no_such_run("runs", "delete"),
+    "runs stats": lambda world: environment(
+        "STATE_DIR", "runs", "stats", value=str(world.folder / EVIL)
+    )(world),
     "strategies list": strategies,
     "strategies show": lambda _: ["strategies", "show", EVIL],
     "merge": lambda world: ["merge", *world.models(), "-o", str(world.folder / f"{EVIL}.gguf")],
@@ -255,6 +284,7 @@ PLACES: dict[str, Place] = {
     "models pull": lambda _: ["models", "pull", EVIL],
     "models warm": lambda _: ["models", "warm", EVIL],
     "mcp": lambda _: ["mcp", "--port", EVIL],
+    "serve": lambda _: ["serve", "--host", EVIL],
     "completion": lambda _: ["completion", EVIL],
 }
 
@@ -270,12 +300,13 @@ def ollama() -> Iterator[FakeOllama]:
 def hostile_council(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed are two experts, of whom nearly every word is hostile."""
 
-    def installed(settings: Settings) -> Council:
+    def installed(settings: Settings, *, runs: RunStore | None = None) -> Council:
         return Council.of(
             [_expert("math", QUESTION), _expert("general", "tell me a story")],
             settings=settings,
             server=ScriptedModels({MODEL: lambda _: f"first\tline\n{EVIL}"}),
             embedder=FixedEmbedder(),
+            runs=runs,
         )
 
     monkeypatch.setattr(Council, "from_installed", installed)

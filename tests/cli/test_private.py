@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from metier import Card, Council, Expert, Settings
 from metier.cli.main import cli
 from metier.experts.card import Capability
+from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
 
@@ -20,10 +21,10 @@ def small_council(monkeypatch: pytest.MonkeyPatch) -> None:
     capability = Capability(name="all", description="sums", examples=("compute a sum",))
     card = Card(id="math", description="sums", models=("m",), capabilities=(capability,))
 
-    def installed(settings: Settings) -> Council:
+    def installed(settings: Settings, *, runs: RunStore | None = None) -> Council:
         models = ScriptedModels({"m": lambda _: "4"})
         return Council.of(
-            [Expert(card)], settings=settings, server=models, embedder=FixedEmbedder()
+            [Expert(card)], settings=settings, server=models, embedder=FixedEmbedder(), runs=runs
         )
 
     monkeypatch.setattr(Council, "from_installed", installed)
@@ -46,7 +47,9 @@ def test_nobody_else_may_read_what_commands_keep(tmp_path: Path) -> None:
     kept = [path for name in ("config", "cache", "state") for path in tree(tmp_path / name)]
     open_to_others = [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert open_to_others == []
-    assert {"config.toml", "rows.json", "outcomes.npz", "knowledge.json"} <= {p.name for p in kept}
+    assert {"config.toml", "rows.json", "outcomes.npz", "knowledge.json", "runs.db"} <= {
+        p.name for p in kept
+    }
 
 
 def tree(folder: Path) -> list[Path]:

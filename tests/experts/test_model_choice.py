@@ -9,8 +9,8 @@ import pytest
 from metier.errors import ModelMissing
 from metier.experts.card import Card
 from metier.experts.model_choice import ModelChooser, full_name
-from metier.models.opening import physical_memory_bytes
-from metier.models.server import InstalledModel
+from metier.models.opening import left_for_models, physical_memory_bytes
+from metier.models.server import InstalledModel, ModelDetails
 from metier.testing import ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -19,16 +19,27 @@ GIB = 1 << 30
 
 
 class Shelf(ScriptedModels):
-    """A server that has models of these sizes, and counts how often it is asked for them."""
+    """A server that has models of these sizes, and counts how often it is asked for them.
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    Those with `bge` in their name only embed.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], *, remote: str = "") -> None:
         super().__init__()
         self.sizes = dict(sizes)
+        self.remote = remote
         self.asked = 0
 
     async def list(self) -> Sequence[InstalledModel]:
         self.asked += 1
-        return [InstalledModel(name=name, size_bytes=size) for name, size in self.sizes.items()]
+        return [
+            InstalledModel(name=name, size_bytes=size, remote=name == self.remote)
+            for name, size in self.sizes.items()
+        ]
+
+    async def show(self, model: str) -> ModelDetails:
+        kind = "embedding" if "bge" in model else "completion"
+        return ModelDetails(name=model, capabilities=frozenset({kind}))
 
 
 def card(name: str, *models: str) -> Card:
@@ -172,12 +183,84 @@ async def test_the_server_is_asked_once() -> None:
 
 @pytest.mark.parametrize("general_model", [None, "talker:1b"])
 async def test_a_model_that_was_pulled_meanwhile_is_seen(general_model: str | None) -> None:
-    server = Shelf({"other:1b": 1})
+    server = Shelf({"bge-m3:567m": 1})
     chooser = ModelChooser(server, general_model=general_model)
     with pytest.raises(ModelMissing):
         await chooser.model_for(GENERAL, GENERAL)
     server.sizes["talker:1b"] = 1
     assert (await chooser.model_for(GENERAL, GENERAL)).name == "talker:1b"
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [
+        ({"llama3.2:3b": 2 * GIB}, "llama3.2:3b"),
+        ({"llama3.2:1b": GIB, "qwen3:8b": 5 * GIB}, "qwen3:8b"),
+        ({"bge-m3:567m": 6 * GIB, "smollm2:135m": 1}, "smollm2:135m"),
+        ({"qwen3:8b": 5 * GIB, "qwen3:32b": 19 * GIB}, "qwen3:8b"),
+        ({"gpt-oss:120b-cloud": 1, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"remote:1t": 1, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"deepseek-ocr:3b": 6 * GIB, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"llava:13b": 7 * GIB, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"llama-guard3:8b": 5 * GIB, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"starcoder2:15b-base": 7 * GIB, "llama3.2:1b": GIB}, "llama3.2:1b"),
+        ({"llama2:13b": 7 * GIB, "qwen3:4b": 3 * GIB}, "qwen3:4b"),
+        ({"hf.co/a/coder:3b-q8_0": 3 * GIB, "qwen3:8b": 4 * GIB}, "hf.co/a/coder:3b-q8_0"),
+        ({"coder:1b-q8_0": GIB, "qwen3:8b": 5 * GIB}, "qwen3:8b"),
+    ],
+    ids=[
+        "the only one",
+        "the largest",
+        "no embedder",
+        "none that does not fit",
+        "none in the cloud",
+        "none of another machine",
+        "none that reads images",
+        "none that sees",
+        "none that judges",
+        "none that was not taught to converse",
+        "a new one before a larger one of 2023",
+        "one of a family of the card before one a little larger",
+        "a much larger one before the family of the card",
+    ],
+)
+async def test_without_a_model_of_the_card_the_best_that_can_converse_is_taken(
+    installed: dict[str, int], expected: str
+) -> None:
+    chooser = ModelChooser(Shelf(installed, remote="remote:1t"), memory_bytes=13 * GIB)
+    chosen = await chooser.model_for(card("code", "coder:7b", "coder:0.5b"), GENERAL)
+    assert chosen.name == expected
+
+
+async def test_the_number_of_parameters_counts_not_how_they_are_stored() -> None:
+    class Told(Shelf):
+        async def list(self) -> Sequence[InstalledModel]:
+            large = InstalledModel(name="a:8b", size_bytes=5 * GIB, parameters=8 * 10**9)
+            exact = InstalledModel(name="b:3b-fp16", size_bytes=6 * GIB, parameters=3 * 10**9)
+            return [exact, large]
+
+    assert (await ModelChooser(Told({})).model_for(card("code"), None)).name == "a:8b"
+
+
+async def test_a_model_that_stands_in_is_told_once() -> None:
+    chooser = ModelChooser(Shelf({"llama3.2:3b": 1}))
+    for name in ("code", "math"):
+        await chooser.model_for(card(name, "coder:7b"), GENERAL)
+    assert "metier models suggest" in (chooser.news_of("llama3.2:3b") or "")
+    assert chooser.news_of("llama3.2:3b") is None
+
+
+async def test_of_a_model_of_the_card_nothing_is_told() -> None:
+    chooser = ModelChooser(Shelf({"coder:7b": 1}))
+    await chooser.model_for(card("code", "coder:7b"), GENERAL)
+    assert chooser.news_of("coder:7b") is None
+
+
+@pytest.mark.parametrize(
+    ("gib", "left"), [(4, 3), (8, 6), (16, 14), (64, 62)], ids=lambda value: f"{value}"
+)
+def test_the_system_keeps_some_memory_for_itself(gib: int, left: int) -> None:
+    assert left_for_models(gib * GIB) == left * GIB
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from metier.engine.engine import Limits
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.events import Answered, Event, Token
 from metier.experts.expert import Expert
-from metier.plan import Message, Plan, Step
+from metier.plan import Document, Message, Plan, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,14 @@ class Asked:
         expert: asked for everything, with no planning and no embedding; None asks the council.
         experts: the only experts that the council may choose; None leaves it the choice.
         limits: what a question may cost; those of the council where None.
+        strategy: how several answers to a step become one.
     """
 
     council: Council
     expert: str | None = None
     experts: tuple[str, ...] | None = None
     limits: Limits | None = None
+    strategy: str = "single"
 
     async def answer(self, messages: Sequence[Message]) -> Answer:
         """Plan and run a conversation, whose last message is the question.
@@ -46,31 +48,45 @@ class Asked:
             return self.council.ask_sync(messages, experts=self.experts, limits=self.limits)
         return self.council.run_sync(self._alone(messages), limits=self.limits)
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
+    async def stream(
+        self, messages: Sequence[Message], *, documents: Sequence[Document] = ()
+    ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
         Raises:
             MetierError: nothing could be answered.
         """
         stream = self.council.stream(
-            self._question(messages), experts=self.experts, limits=self.limits, strict=True
+            self._question(messages, documents),
+            documents=documents,
+            experts=self.experts,
+            strategy=self.strategy,
+            limits=self.limits,
+            strict=True,
         )
         async with aclosing(stream) as events:
             async for event in events:
                 if not _is_empty(event):
                     yield event
 
-    def _question(self, messages: Sequence[Message]) -> Plan | tuple[Message, ...]:
+    def _question(
+        self, messages: Sequence[Message], documents: Sequence[Document] = ()
+    ) -> Plan | tuple[Message, ...]:
         """What the council is asked; with one expert the plan is known."""
-        return tuple(messages) if self.expert is None else self._alone(messages)
+        return tuple(messages) if self.expert is None else self._alone(messages, documents)
 
-    def _alone(self, messages: Sequence[Message]) -> Plan:
+    def _alone(self, messages: Sequence[Message], documents: Sequence[Document] = ()) -> Plan:
         """One step for the one expert."""
         if not messages or not messages[-1].content.strip():
             raise EmptyQuestion
         text = messages[-1].content
         step = Step(id="1", task=text, expert=str(self.expert))
-        return Plan(question=text, steps=(step,), messages=tuple(messages[:-1]))
+        return Plan(
+            question=text,
+            steps=(step,),
+            messages=tuple(messages[:-1]),
+            documents=tuple(documents),
+        )
 
     def stream_sync(self, messages: Sequence[Message]) -> Generator[Event, None, None]:
         """`stream` for code that is not async."""

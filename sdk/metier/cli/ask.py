@@ -20,13 +20,15 @@ from metier.cli.session import (
     load_settings,
     open_council,
     run_async,
+    run_store,
 )
 
 if TYPE_CHECKING:
     from metier.cli.render import Form, Screen
-    from metier.council import Council
+    from metier.council import Council, Question
     from metier.events import Event
     from metier.plan import Combining, Document, OptionValue, Plan
+    from metier.settings import Settings
 
 
 def _complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -151,6 +153,7 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of it all."),
         click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer."),
+        click.option("--no-log", is_flag=True, help="Keep nothing of this run."),
         click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option(
@@ -168,6 +171,7 @@ def _running_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_running_options
 @click.option("--plan", "show_plan", is_flag=True, help="Show the plan on stderr first.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("-c", "--continue", "go_on", is_flag=True, help="Go on from the last answer.")
 @combining_options
 @_planning_options
 def ask(
@@ -184,6 +188,8 @@ def ask(
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
+    no_log: bool,
+    go_on: bool,
     verbose: bool,
 ) -> None:
     """Ask a question.
@@ -194,13 +200,14 @@ def ask(
         text, documents = _input(question, files)
         settings = load_settings(model=model, timeout_s=timeout, cluster=cluster)
         form = form_of(as_json=as_json, jsonl=jsonl)
-        council = open_council(settings)
+        asked = going_on(settings, text) if go_on else text
+        council = open_council(settings, runs=run_store(settings, log=not (no_log or dry_run)))
         if dry_run:
-            make = _planning(council, text, documents, experts, how)
+            make = _planning(council, asked, documents, experts, how)
             show_plan_of(run_async(make, closing=council), as_json=as_json)
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
-        events = council.stream(text, documents=documents, experts=experts or None, strategy=how)
+        events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
         sys.exit(run_async(partial(answered, events, screen), closing=council))
 
 
@@ -236,6 +243,7 @@ def run(
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
+    no_log: bool,
     verbose: bool,
 ) -> None:
     """Run a plan from its JSON; `-` reads it from stdin."""
@@ -246,19 +254,28 @@ def run(
         settings = load_settings(model=model, timeout_s=timeout, cluster=cluster)
         form = form_of(as_json=as_json, jsonl=jsonl)
 
-        council = open_council(settings)
+        council = open_council(settings, runs=run_store(settings, log=not no_log))
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
         sys.exit(run_async(partial(answered, council.stream(made), screen), closing=council))
 
 
 def _planning(
     council: Council,
-    text: str,
+    asked: Question,
     documents: tuple[Document, ...],
     experts: tuple[str, ...],
     how: Combining,
 ) -> Callable[[], Coroutine[Any, Any, Plan]]:
-    return partial(council.plan, text, documents=documents, experts=experts or None, strategy=how)
+    return partial(council.plan, asked, documents=documents, experts=experts or None, strategy=how)
+
+
+def going_on(settings: Settings, question: str) -> Question:
+    """The last conversation that was kept, with a question after it."""
+    from metier.plan import Message
+    from metier.runs.store import RunStore
+
+    with RunStore.of(settings) as store:
+        return [*store.last_conversation(), Message(role="user", content=question)]
 
 
 async def answered(events: AsyncGenerator[Event, None], screen: Screen) -> int:

@@ -16,7 +16,10 @@ from metier.cli.session import FAILED, errors_for_people, load_settings, run_asy
 from metier.cli.terminal import styled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from metier.council import Council
+    from metier.experts.suggesting import Suggestion
     from metier.settings import HostSettings, Settings
 
 
@@ -25,7 +28,7 @@ class Check:
     """One thing that was looked at.
 
     Attributes:
-        fix: the command that mends it; empty where it is well.
+        fix: the command that mends it; of what is well, the one that makes it better, if any.
     """
 
     name: str
@@ -122,23 +125,29 @@ def _labels(council: Council) -> Iterator[Check]:
 
 
 def _models(council: Council) -> Iterator[Check]:
-    from metier.errors import MetierError
+    from metier.cli.suggesting import suggestions
     from metier.experts.card import GENERAL
 
-    cards = council.registry.cards
-    if GENERAL not in cards:
+    if GENERAL not in council.registry.cards:
         detail = "there is none: what nobody covers cannot be answered, nor parts composed"
         yield Check(name="general expert", ok=False, detail=detail, fix="metier experts list")
-    for name, card in cards.items():
-        label = f"model of {name}"
-        try:
-            model = run_async(partial(council.model_of, card), closing=council.server)
-        except MetierError as exc:
-            wanted = card.models[-1] if card.models else "qwen2.5-coder:1.5b"
-            fix = f"metier models pull {wanted}"
-            yield Check(name=label, ok=False, detail=exc.message, fix=fix)
-        else:
-            yield Check(name=label, ok=True, detail=model)
+    for each in run_async(partial(suggestions, council), closing=council.server):
+        yield _model(each, council.registry.cards[each.expert].models)
+
+
+def _model(found: Suggestion, wanted: Sequence[str]) -> Check:
+    from metier.experts.model_choice import STARTER
+
+    name = f"model of {found.expert}"
+    if found.runs_on is None:
+        better = found.better or (wanted[-1] if wanted else STARTER)
+        fix = f"metier models pull {better}"
+        return Check(name=name, ok=False, detail=found.problem, fix=fix)
+    if found.better is None or found.installed:
+        return Check(name=name, ok=True, detail=found.runs_on)
+    stand_in = "" if found.runs_on in wanted else ", which its card does not name"
+    detail = f"{found.runs_on}{stand_in}; {found.better} would be better and fits"
+    return Check(name=name, ok=True, detail=detail, fix=f"metier models pull {found.better}")
 
 
 def _embedder(council: Council, *, reachable: bool) -> Check:

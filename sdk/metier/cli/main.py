@@ -27,7 +27,10 @@ _COMMANDS = {
     "merge": "metier.cli.merge:merge",
     "models": "metier.cli.models:models",
     "plan": "metier.cli.ask:plan",
+    "rate": "metier.cli.rate:rate",
     "run": "metier.cli.ask:run",
+    "runs": "metier.cli.runs:runs",
+    "serve": "metier.cli.serve:serve",
     "strategies": "metier.cli.strategies:strategies",
 }
 

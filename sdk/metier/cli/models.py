@@ -13,6 +13,7 @@ from metier.cli.session import (
     ensure_server,
     errors_for_people,
     load_settings,
+    open_council,
     run_async,
 )
 
@@ -140,3 +141,29 @@ def warm(names: tuple[str, ...], *, where: str | None) -> None:
                 await server.load(name)
 
         run_async(load, closing=pool)
+
+
+@models.command(epilog="Example: metier models suggest --memory 32")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GIB",
+    help="For a machine with this memory instead of this one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def suggest(memory: float | None, *, as_json: bool) -> None:
+    """Show the model of each expert, and a better one that fits in memory."""
+    with errors_for_people(as_json=as_json):
+        from dataclasses import asdict
+
+        from metier.cli.suggesting import memory_of, suggestion_table, suggestions
+        from metier.cli.text import as_json as dumped
+
+        council = open_council(load_settings())
+        found = run_async(partial(suggestions, council, memory_gib=memory), closing=council)
+        memory_bytes = memory_of(council, memory)
+        if as_json:
+            listed = [asdict(each) for each in found]
+            click.echo(dumped({"memory_bytes": memory_bytes, "experts": listed}))
+        else:
+            click.echo(suggestion_table(found, memory_bytes=memory_bytes))

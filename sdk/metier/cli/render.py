@@ -105,6 +105,7 @@ class Screen:
             click.echo(as_json(answer.model_dump(mode="json")))
         elif self._form == "text":
             click.echo("" if self._begun else answer.text.strip("\n"))
+            self._name_option(answer)
             if answer.footer:
                 click.echo(f"\n{answer.footer}")
         for source in answer.sources:
@@ -114,6 +115,15 @@ class Screen:
             f"{usage.calls} calls, {usage.prompt_tokens} + {usage.completion_tokens} tokens, "
             f"{usage.total_s:.1f} s in models ({usage.load_s:.1f} s loading)"
         )
+
+    def _name_option(self, answer: Answer) -> None:
+        """On a terminal, say what the letter of a closed question's answer stands for."""
+        if not sys.stdout.isatty():
+            return
+        from metier.cli.closed import option_left_out
+
+        if option := option_left_out(answer.question, answer.text):
+            click.echo(f"→ {option}")
 
     def _trace(self, text: str) -> None:
         if self._verbose:

@@ -15,6 +15,7 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.council import Council
     from metier.errors import MetierError
+    from metier.runs.store import RunStore
     from metier.settings import Settings
 
 T = TypeVar("T")
@@ -67,12 +68,27 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings che
     return Settings.load(**given)
 
 
-def open_council(settings: Settings) -> Council:
-    """A council on a running server; the local one is started where it is not running."""
+def open_council(settings: Settings, *, runs: RunStore | None = None) -> Council:
+    """A council on a running server; the local one is started where it is not running.
+
+    Args:
+        runs: where its questions are kept; nowhere if not given.
+    """
     from metier.council import Council
 
     ensure_server(settings)
-    return Council.from_installed(settings)
+    if runs is None:
+        return Council.from_installed(settings)
+    return Council.from_installed(settings, runs=runs)
+
+
+def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
+    """Where a command keeps its questions; None if they are not to be kept."""
+    if not (log and settings.keep_runs):
+        return None
+    from metier.runs.store import RunStore
+
+    return RunStore.of(settings)
 
 
 def ensure_server(settings: Settings) -> None:

@@ -103,6 +103,7 @@ class Caller:
         purpose: Purpose,
         step_id: str | None,
         label: str = "",
+        think: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
 
@@ -116,7 +117,11 @@ class Caller:
         self._budget.spend(keep=self._reserve if self._made else 0)
         self._made += 1
         request = ChatRequest(
-            model=model.name, messages=tuple(messages), sampling=sampling, label=label
+            model=model.name,
+            messages=tuple(messages),
+            sampling=sampling,
+            think=think,
+            label=label,
         )
         call_id = str(next(self._numbers))
         self._emit(

@@ -92,6 +92,7 @@ class StepContext:
             purpose="step",
             step_id=self._step_id,
             label=self._card.runs_on,
+            think=self._card.think and _is_prose(sampling),
         )
         async with aclosing(pieces):
             async for piece in pieces:
@@ -185,3 +186,8 @@ class StepContext:
         """Say how probable it is that the answer is right."""
         self.confidence = min(1.0, max(0.0, confidence))
         self.abstained = abstain
+
+
+def _is_prose(sampling: Sampling) -> bool:
+    """Whether an answer in words is wanted: JSON and probes of one token leave no room to think."""
+    return sampling.schema is None and sampling.top_logprobs == 0

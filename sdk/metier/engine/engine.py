@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -17,7 +17,15 @@ from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
-from metier.events import Answered, Notice, PlanReady, StepDone, StepFailed, Token
+from metier.events import (
+    Answered,
+    Notice,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Token,
+)
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Result, Task
 from metier.experts.model_choice import ModelChooser
@@ -76,6 +84,17 @@ class _Run:
         """The results in the order of the plan."""
         return [self.done[step.id] for step in self.plan.steps if step.id in self.done]
 
+    def take(self, results: Sequence[StepDone]) -> None:
+        """Take results of an earlier run; their steps are told, and not run."""
+        for result in results:
+            if result.step_id is not None:
+                started = StepStarted(
+                    step_id=result.step_id, expert=result.expert, task=result.task
+                )
+                self.recorder(started)
+                self.recorder(result)
+                self.done[result.step_id] = result
+
     def fail(self, step: Step, error: MetierError) -> None:
         """Tell that a step has no result."""
         self.errors[step.id] = error
@@ -125,6 +144,7 @@ class Engine:
         limits: Limits = Limits(),
         before: Beforehand | None = None,
         since: float | None = None,
+        results: Sequence[StepDone] = (),
     ) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
 
@@ -133,6 +153,7 @@ class Engine:
         Args:
             before: what planning has used of the limits.
             since: when the question was asked, by `anyio.current_time()`; now if not given.
+            results: of steps that are not run again.
 
         Raises:
             InvalidPlan, UnknownExpert, PluginBroken: the plan cannot run; nothing has been
@@ -152,6 +173,7 @@ class Engine:
         for event in before.events if before else ():
             recorder(event)
         run = _Run(plan=plan, recorder=recorder, caller=caller, models={})
+        run.take(results)
         deadline = (since or anyio.current_time()) + limits.timeout_s
         with anyio.CancelScope(deadline=deadline) as scope:
             await self._tell_orders(plan, recorder)
@@ -193,7 +215,7 @@ class Engine:
 
     async def _steps(self, run: _Run) -> None:
         """All steps, those of one model together, side by side where the server has room."""
-        waiting = await self._order(run)
+        waiting = [step for step in await self._order(run) if step.id not in run.done]
         while waiting:
             self._drop_orphans(run, waiting)
             if not waiting:
@@ -292,6 +314,8 @@ class Engine:
         if self._general is None:
             raise ExpertFailed("there is no general expert to compose with")
         model = await self._chooser.model_for(self._general, self._general)
+        if news := self._chooser.news_of(model.name):
+            run.recorder(Notice(text=news))
         asked = await in_thread(composition, run.plan, results, seed=self._seed)
         stream = run.caller.stream(
             model, asked.messages, asked.sampling, purpose="compose", step_id=None

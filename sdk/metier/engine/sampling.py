@@ -25,7 +25,7 @@ from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
 from metier.errors import ExpertFailed, MetierError, ResourceExhausted
-from metier.events import Token, Voted
+from metier.events import Notice, Token, Voted
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Expert, Task
 from metier.experts.loading import place_of
@@ -183,7 +183,10 @@ class StepSampler:
     async def _chosen(self, expert: str) -> InstalledModel:
         card = self._world.registry.cards[expert]
         chances = self._step.chances
-        return await self._world.chooser.model_for(card, self._world.general, chances=chances)
+        model = await self._world.chooser.model_for(card, self._world.general, chances=chances)
+        if news := self._world.chooser.news_of(model.name):
+            self._emit(Notice(step_id=self._step.id, text=news))
+        return model
 
     def _voter(self, expert: str, model: InstalledModel) -> Voter:
         chances = {full_name(name): chance for name, chance in self._step.chances.items()}

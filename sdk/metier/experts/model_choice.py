@@ -1,4 +1,4 @@
-"""Which model an expert runs on: the likeliest to be right, or the first of its card."""
+"""Which model an expert runs on: the likeliest to be right, the first of its card, or the best."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from metier.errors import ModelMissing
 from metier.experts.card import Card
+from metier.experts.stand_in import best_chat_model, fits
 from metier.models.server import InstalledModel, ModelServer, full_name
 
-# Weights, plus the context's cache and the runner.
-_OVERHEAD = 1.2
+# What to get if a card names no model.
+STARTER = "qwen2.5-coder:1.5b"
 
 
 class ModelChooser:
@@ -31,6 +32,7 @@ class ModelChooser:
         self._general_model = general_model
         self._memory_bytes = memory_bytes
         self._installed: dict[str, InstalledModel] = {}
+        self._stand_ins: dict[str, bool] = {}
 
     async def model_for(
         self,
@@ -42,14 +44,15 @@ class ModelChooser:
         """The model for an expert.
 
         Of the models that are installed and fit in memory it is the likeliest to be right, else
-        the first of its card, else the first of the general expert's. Where a model of the
-        general expert was set, it runs on that one, whatever was learnt.
+        the first of its card, else the first of the general expert's, else the best chat model
+        there is. If a model of the general expert was set, it runs on that one, whatever was
+        learnt.
 
         Args:
             chances: probability that a model gets the task right, where that was learnt.
 
         Raises:
-            ModelMissing: none of the models is installed.
+            ModelMissing: no chat model that fits in memory is installed.
             ModelServerUnreachable: the server cannot be asked.
         """
         await self._list()
@@ -58,9 +61,28 @@ class ModelChooser:
         wanted = self._wanted(card, general, chances or {})
         if found := self._usable(wanted):
             return found[0]
-        self._installed = {}  # so that a model pulled meanwhile is seen next time
-        missing = wanted[-1] if wanted else "qwen2.5-coder:1.5b"
-        raise ModelMissing(missing)
+        listed, self._installed = self._installed, {}  # a model pulled meanwhile is seen next time
+        best = await best_chat_model(
+            self._server, listed.values(), like=wanted, memory_bytes=self._memory_bytes
+        )
+        if best is None:
+            raise ModelMissing(wanted[-1] if wanted else STARTER)
+        self._stand_ins.setdefault(best.name, False)
+        return best
+
+    def stands_in(self, model: str) -> bool:
+        """Whether a model was chosen although no card names it."""
+        return model in self._stand_ins
+
+    def news_of(self, model: str) -> str | None:
+        """What to tell of a model that stands in for those of the cards, the first time only."""
+        if self._stand_ins.get(model, True):
+            return None
+        self._stand_ins[model] = True
+        return (
+            f"{model} is used, as no model that was chosen for this is installed; "
+            "for better ones see: metier models suggest"
+        )
 
     async def models_for(
         self,
@@ -108,7 +130,8 @@ class ModelChooser:
     def _usable(self, names: Sequence[str]) -> list[InstalledModel]:
         """Those that are installed and fit in memory, in this order."""
         installed = (self._installed.get(full_name(name)) for name in names)
-        return [model for model in installed if model is not None and self._fits(model)]
-
-    def _fits(self, model: InstalledModel) -> bool:
-        return self._memory_bytes is None or model.size_bytes * _OVERHEAD < self._memory_bytes
+        return [
+            model
+            for model in installed
+            if model is not None and fits(model.size_bytes, self._memory_bytes)
+        ]

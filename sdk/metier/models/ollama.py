@@ -2,36 +2,32 @@
 
 What the server does by itself and metier does not want: it cuts long prompts silently, reloads a
 model for another `num_ctx`, waits without end, and ends a stream of repetitions without saying
-that it is done. Each is met here once, for everybody.
+that it is done. Each is met here or in `ollama_transport`, once, for everybody.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import anyio.lowlevel
-from pydantic import BaseModel
 
-from metier.answer import Usage
-from metier.errors import (
-    DeadlineExceeded,
-    MetierError,
-    ModelServerBusy,
-    ModelServerFailed,
-    ModelServerUnreachable,
-    StreamInterrupted,
+from metier.errors import ModelServerFailed, StreamInterrupted
+from metier.models.ollama_client import MOST_REPLY_BYTES, errors_of
+from metier.models.ollama_transport import Deadlines, Transport, Wait
+from metier.models.ollama_values import (
+    chunk_of,
+    details_of,
+    installed_of,
+    options_of,
+    resident_of,
+    tools_of,
 )
-from metier.models.control import without_surrogates
-from metier.models.ollama_client import MOST_REPLY_BYTES, Client, errors_of
 from metier.models.replies import (
     ChatPart,
-    ChosenToken,
     Embedded,
     GeneratedPart,
     ModelList,
@@ -50,16 +46,14 @@ from metier.models.server import (
     RawRequest,
     ResidentModel,
     Sampling,
-    TokenProbability,
+    ToolCall,
 )
 from metier.models.thinking import ThinkingFilter
+from metier.models.tool_calls import CallReader, prompted
 from metier.settings import Settings
 
-T = TypeVar("T")
 P = TypeVar("P", bound=Part)
-R = TypeVar("R", bound=BaseModel)
 
-_NANO = 1e-9
 # Ollama cuts a prompt that is too long, and shifts a context that fills up, without a word,
 # unless these are sent.
 _UNCUT = {"truncate": False, "shift": False}
@@ -67,46 +61,8 @@ _UNCUT = {"truncate": False, "shift": False}
 _TOKEN_BYTES = 1 << 10
 _ALTERNATIVE_BYTES = 1 << 8
 _VECTOR_BYTES = 1 << 17
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """Seconds that each wait may last.
-
-    Attributes:
-        reply_s: for a reply that is no stream.
-        pauses_s: before each further attempt at a call that was refused or met a full queue.
-    """
-
-    connect_s: float = 5.0
-    reply_s: float = 30.0
-    first_token_s: float = 300.0
-    token_s: float = 60.0
-    call_s: float = 900.0
-    pauses_s: tuple[float, ...] = (0.1, 0.3, 0.9)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Wait:
-    """The waits of one call: for its first piece, between two, and all together."""
-
-    deadlines: Deadlines
-    model: str
-    ends_at: float = field(default=0.0)
-
-    def __post_init__(self) -> None:
-        self.ends_at = anyio.current_time() + self.deadlines.call_s
-
-    async def for_next(self, stream: AsyncIterator[R], *, first: bool) -> R | None:
-        limit_s = self.deadlines.first_token_s if first else self.deadlines.token_s
-        left_s = self.ends_at - anyio.current_time()
-        with anyio.move_on_after(min(limit_s, left_s)):
-            return await anext(stream, None)
-        what = "its first token" if first else "its next token"
-        raise DeadlineExceeded(
-            f"{self.model!r} did not give {what} within {min(limit_s, left_s):.0f} s",
-            hint="Another program may keep the machine busy, or the model is too large for it",
-        )
+# What a model may think before the tokens of its answer are counted.
+_THINKING_TOKENS = 2048
 
 
 class OllamaServer:
@@ -134,7 +90,8 @@ class OllamaServer:
         self._keep_alive = keep_alive
         self._parallel = parallel
         self._deadlines = deadlines
-        self._clients: dict[anyio.lowlevel.EventLoopToken, Client] = {}
+        self._transport = Transport(host, deadlines=deadlines, num_ctx=num_ctx)
+        self._shown: dict[str, ModelDetails] = {}
 
     @classmethod
     def from_settings(
@@ -165,20 +122,29 @@ class OllamaServer:
         return self._parallel
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """The reply, piece by piece, thinking kept apart."""
-        call = {
+        """The reply, piece by piece, thinking and calls of tools kept apart."""
+        reader = CallReader(request, await self._details(request))
+        if reader.needs_prompt:
+            request = prompted(request)
+        call: dict[str, Any] = {
             "messages": [message.model_dump() for message in request.messages],
-            "think": request.think,
+            "think": request.think and reader.can_think,
         }
+        if request.tools and not reader.needs_prompt:
+            call["tools"] = tools_of(request.tools)
         thinking = ThinkingFilter()
-        parts = self._pieces("/api/chat", ChatPart, request.model, request.sampling, call)
+        parts = self._pieces("/api/chat", ChatPart, request.model, _roomy(request), call)
         async with aclosing(parts):
             async for part in parts:
-                yield thinking.passed(
-                    _chunk(
-                        part, text=part.message.content or "", thinking=part.message.thinking or ""
-                    )
-                )
+                yield reader.passed(thinking.passed(_spoken(part)))
+
+    async def _details(self, request: ChatRequest) -> ModelDetails | None:
+        """What a call of tools or thinking depends on; None if the request wants neither."""
+        if not request.tools and not request.think:
+            return None
+        if request.model not in self._shown:
+            self._shown[request.model] = await self.show(request.model)
+        return self._shown[request.model]
 
     async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
         """The continuation of a raw text, piece by piece."""
@@ -186,16 +152,15 @@ class OllamaServer:
         parts = self._pieces("/api/generate", GeneratedPart, request.model, request.sampling, call)
         async with aclosing(parts):
             async for part in parts:
-                yield _chunk(part, text=part.response, thinking="")
+                yield chunk_of(part, text=part.response, thinking="")
 
-    async def _pieces(
+    def _pieces(
         self, path: str, kind: type[P], model: str, sampling: Sampling, call: Mapping[str, Any]
     ) -> AsyncGenerator[P, None]:
-        """The reply's parts, with deadlines, retries before the first, and a true end."""
         body: dict[str, Any] = {
             "model": model,
             "stream": True,
-            "options": self._options(sampling),
+            "options": options_of(sampling, num_ctx=self._num_ctx),
             "keep_alive": self._keep_alive,
             **_UNCUT,
             **call,
@@ -204,68 +169,13 @@ class OllamaServer:
             body["format"] = dict(sampling.schema)
         if sampling.logprobs or sampling.top_logprobs > 0:
             body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-        most = self._most_bytes(sampling)
-        wait = _Wait(deadlines=self._deadlines, model=model)
-        with errors_of(self._host, model=model, num_ctx=self._num_ctx):
-            stream, part = await self._opened(
-                lambda: self._client.parts(path, kind, body, most_bytes=most), wait
-            )
-            async with aclosing(stream):
-                while part is not None:
-                    yield part
-                    if part.done:
-                        return
-                    part = await wait.for_next(stream, first=False)
-        raise StreamInterrupted(
-            f"{model!r} stopped without saying that it is done",
-            hint="Small models that repeat themselves do this; ask again, or use another model",
-        )
+        return self._transport.pieces(path, kind, body, most_bytes=self._most_bytes(sampling))
 
     def _most_bytes(self, sampling: Sampling) -> int:
         """More than a reply has: no model writes more tokens than were asked for, or fit."""
         tokens = min(sampling.max_tokens or self._num_ctx, self._num_ctx)
         each = _TOKEN_BYTES + sampling.top_logprobs * _ALTERNATIVE_BYTES
         return MOST_REPLY_BYTES + tokens * each
-
-    async def _opened(
-        self, request: Callable[[], AsyncGenerator[P, None]], wait: _Wait
-    ) -> tuple[AsyncGenerator[P, None], P | None]:
-        """The stream and its first piece. Only until here may a call be made again."""
-
-        async def attempt() -> tuple[AsyncGenerator[P, None], P | None]:
-            with errors_of(self._host, model=wait.model, num_ctx=self._num_ctx):
-                stream = request()
-                try:
-                    return stream, await wait.for_next(stream, first=True)
-                except BaseException:
-                    with anyio.CancelScope(shield=True):
-                        await stream.aclose()
-                    raise
-
-        return await self._retried(attempt)
-
-    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The attempt's result, tried again after a pause where what stopped it passes."""
-        for pause_s in self._deadlines.pauses_s:
-            try:
-                return await attempt()
-            except MetierError as exc:
-                if not _passing(exc):
-                    raise
-            await anyio.sleep(pause_s * random.uniform(1, 1.5))  # noqa: S311  # not for secrets
-        return await attempt()
-
-    def _options(self, sampling: Sampling) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "num_ctx": self._num_ctx,
-            "temperature": sampling.temperature,
-            "seed": sampling.seed,
-        }
-        if sampling.max_tokens is not None:
-            options["num_predict"] = sampling.max_tokens
-        if sampling.stop:
-            options["stop"] = list(sampling.stop)
-        return options
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """One vector a text. The server reads as much of each text as the embedder's window holds.
@@ -280,7 +190,7 @@ class OllamaServer:
             "truncate": True,
             "keep_alive": self._keep_alive,
         }
-        reply = await self._short(
+        reply = await self._transport.whole(
             "POST",
             "/api/embed",
             Embedded,
@@ -297,43 +207,19 @@ class OllamaServer:
 
     async def list(self) -> Sequence[InstalledModel]:
         """The installed models, by name."""
-        reply = await self._short("GET", "/api/tags", ModelList)
-        found = [
-            InstalledModel(
-                name=model.model or "",
-                size_bytes=model.size or 0,
-                digest=model.digest or "",
-                family=model.details.family or "",
-                quantization=model.details.quantization_level or "",
-            )
-            for model in reply.models
-        ]
+        reply = await self._transport.whole("GET", "/api/tags", ModelList)
+        found = map(installed_of, reply.models)
         return sorted(found, key=lambda model: model.name)
 
     async def show(self, model: str) -> ModelDetails:
         """What the server knows about a model."""
-        reply = await self._short("POST", "/api/show", Shown, {"model": model})
-        return ModelDetails(
-            name=model,
-            capabilities=frozenset(reply.capabilities or ()),
-            template=reply.template or "",
-            parameters=reply.parameters or "",
-            license=reply.license or "",
-            info=reply.model_info or {},
-        )
+        reply = await self._transport.whole("POST", "/api/show", Shown, {"model": model})
+        return details_of(model, reply)
 
     async def resident(self) -> Sequence[ResidentModel]:
         """The models in memory."""
-        reply = await self._short("GET", "/api/ps", ProcessList)
-        return [
-            ResidentModel(
-                name=model.model or "",
-                size_bytes=model.size or 0,
-                context_length=model.context_length or 0,
-                expires_at=model.expires_at.isoformat() if model.expires_at else "",
-            )
-            for model in reply.models
-        ]
+        reply = await self._transport.whole("GET", "/api/ps", ProcessList)
+        return [resident_of(model) for model in reply.models]
 
     async def load(self, model: str) -> None:
         """Bring a model into memory, with the window that later calls use."""
@@ -348,16 +234,18 @@ class OllamaServer:
             "keep_alive": self._keep_alive,
         }
         limit_s = self._deadlines.first_token_s
-        await self._short("POST", "/api/generate", GeneratedPart, body, limit_s=limit_s)
+        await self._transport.whole("POST", "/api/generate", GeneratedPart, body, limit_s=limit_s)
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from Ollama's library."""
-        wait = _Wait(deadlines=self._deadlines, model=model)
+        wait = Wait(deadlines=self._deadlines, model=model)
         with errors_of(self._host, model=model):
-            stream = self._client.parts("/api/pull", Step, {"model": model, "stream": True})
+            stream = self._transport.client.parts(
+                "/api/pull", Step, {"model": model, "stream": True}
+            )
             async with aclosing(stream):
                 while (part := await wait.for_next(stream, first=True)) is not None:
-                    wait.ends_at = anyio.current_time() + self._deadlines.call_s
+                    wait.restart()
                     yield Progress(
                         status=part.status or "",
                         done_bytes=part.completed or 0,
@@ -384,97 +272,39 @@ class OllamaServer:
                 "license": license_name or None,
                 "stream": False,
             }
-            await self._client.reply("POST", "/api/create", Step, body)
+            await self._transport.client.reply("POST", "/api/create", Step, body)
 
     async def _uploaded(self, path: Path) -> str:
         digest = f"sha256:{await anyio.to_thread.run_sync(_sha256, path)}"
-        if not await self._client.has_blob(digest):
-            await self._client.upload(digest, path)
+        if not await self._transport.client.has_blob(digest):
+            await self._transport.client.upload(digest, path)
         return digest
 
     async def version(self) -> str:
         """The server's version."""
-        return (await self._short("GET", "/api/version", Version)).version
+        return (await self._transport.whole("GET", "/api/version", Version)).version
 
     async def aclose(self) -> None:
         """Let this event loop's connections go."""
-        if client := self._clients.pop(anyio.lowlevel.current_token(), None):
-            await client.close()
-
-    async def _short(
-        self,
-        method: str,
-        path: str,
-        kind: type[R],
-        body: Mapping[str, Any] | None = None,
-        *,
-        limit_s: float | None = None,
-        most_bytes: int = MOST_REPLY_BYTES,
-    ) -> R:
-        """One call without a stream."""
-        limit_s = limit_s or self._deadlines.reply_s
-        model = str((body or {}).get("model", ""))
-
-        async def attempt() -> R:
-            with errors_of(self._host, model=model, num_ctx=self._num_ctx):
-                with anyio.move_on_after(limit_s):
-                    return await self._client.reply(method, path, kind, body, most_bytes=most_bytes)
-                raise DeadlineExceeded(
-                    f"{self._host} did not answer within {limit_s:.0f} s",
-                    hint="See: metier doctor",
-                )
-
-        return await self._retried(attempt)
-
-    @property
-    def _client(self) -> Client:
-        """The client of the running event loop: connections cannot change loops."""
-        token = anyio.lowlevel.current_token()
-        if token not in self._clients:
-            connect_s = self._deadlines.connect_s
-            self._clients[token] = Client(self._host, connect_timeout_s=connect_s)
-        return self._clients[token]
+        await self._transport.aclose()
 
 
-def _passing(exc: MetierError) -> bool:
-    """Connection refused and 503 pass; a host that does not exist, or never answers, does not."""
-    if isinstance(exc, ModelServerUnreachable):
-        return "refused" in str(exc).lower() or "attempts failed" in str(exc).lower()
-    return isinstance(exc, ModelServerBusy)
+def _spoken(part: ChatPart) -> Chunk:
+    """A piece of a message, with the calls that the server itself has read."""
+    message = part.message
+    calls = [
+        ToolCall(name=each.function.name, arguments=each.function.arguments)
+        for each in message.tool_calls or ()
+    ]
+    return chunk_of(part, text=message.content or "", thinking=message.thinking or "", calls=calls)
 
 
-def _chunk(part: Part, *, text: str, thinking: str) -> Chunk:
-    text, thinking = without_surrogates(text), without_surrogates(thinking)
-    if not part.done:
-        return Chunk(text=text, thinking=thinking, logprobs=_logprobs(part.logprobs))
-    usage = Usage(
-        calls=1,
-        prompt_tokens=part.prompt_eval_count or 0,
-        completion_tokens=part.eval_count or 0,
-        load_s=(part.load_duration or 0) * _NANO,
-        prompt_s=(part.prompt_eval_duration or 0) * _NANO,
-        decode_s=(part.eval_duration or 0) * _NANO,
-        total_s=(part.total_duration or 0) * _NANO,
-    )
-    return Chunk(
-        text=text,
-        thinking=thinking,
-        logprobs=_logprobs(part.logprobs),
-        done=True,
-        done_reason=part.done_reason or "",
-        usage=usage,
-    )
-
-
-def _logprobs(found: Sequence[ChosenToken] | None) -> tuple[TokenProbability, ...]:
-    return tuple(
-        TokenProbability(
-            token=entry.token,
-            logprob=entry.logprob,
-            top=tuple((other.token, other.logprob) for other in entry.top_logprobs or ()),
-        )
-        for entry in found or ()
-    )
+def _roomy(request: ChatRequest) -> Sampling:
+    """How to write, with room for thoughts, which the server counts as part of the answer."""
+    sampling = request.sampling
+    if not request.think or sampling.max_tokens is None:
+        return sampling
+    return replace(sampling, max_tokens=sampling.max_tokens + _THINKING_TOKENS)
 
 
 def _sha256(path: Path) -> str:

@@ -12,6 +12,8 @@ from metier.settings import HostSettings, Settings
 if TYPE_CHECKING:
     from metier.models.hosts import Host, HostPool
 
+_SYSTEM_BYTES = 2 << 30
+
 
 def server_of(settings: Settings) -> ModelServer:
     """The Ollama of the settings, or all of them as one if they name several."""
@@ -77,7 +79,13 @@ def memory_bytes_of(host: HostSettings) -> int | None:
 
     if host.memory_gb is not None:
         return int(host.memory_gb * 1e9)
-    return physical_memory_bytes() if is_local(host.address) else None
+    physical = physical_memory_bytes() if is_local(host.address) else None
+    return None if physical is None else left_for_models(physical)
+
+
+def left_for_models(physical_bytes: int) -> int:
+    """What a machine's memory leaves to models: the system takes a quarter, or 2 GiB."""
+    return physical_bytes - min(physical_bytes // 4, _SYSTEM_BYTES)
 
 
 def physical_memory_bytes() -> int | None:

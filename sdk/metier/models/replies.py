@@ -39,9 +39,21 @@ class Part(_Reply):
     eval_duration: int | None = None
 
 
+class _Function(_Reply):
+    name: str = ""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class CalledTool(_Reply):
+    """A call of a function."""
+
+    function: _Function = Field(default_factory=_Function)
+
+
 class _ChatMessage(_Reply):
     content: str | None = None
     thinking: str | None = None
+    tool_calls: list[CalledTool] | None = None
 
 
 class ChatPart(Part):
@@ -64,23 +76,29 @@ class Embedded(_Reply):
 
 class _Details(_Reply):
     family: str | None = None
+    parameter_size: str | None = None
     quantization_level: str | None = None
 
 
-class _Installed(_Reply):
+class Installed(_Reply):
+    """A model that is installed."""
+
     model: str | None = None
     size: int | None = None
     digest: str | None = None
+    remote_host: str | None = None
     details: _Details = Field(default_factory=_Details)
 
 
 class ModelList(_Reply):
     """The models of the server."""
 
-    models: list[_Installed]
+    models: list[Installed]
 
 
-class _Running(_Reply):
+class Running(_Reply):
+    """A model in memory."""
+
     model: str | None = None
     size: int | None = None
     context_length: int | None = None
@@ -90,7 +108,7 @@ class _Running(_Reply):
 class ProcessList(_Reply):
     """The models in memory."""
 
-    models: list[_Running]
+    models: list[Running]
 
 
 class Shown(_Reply):

@@ -33,6 +33,27 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a model may call.
+
+    Attributes:
+        schema: the JSON schema of its arguments, an object.
+    """
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call that a model wants made, of a tool that it was offered."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """A conversation to go on with.
 
@@ -40,6 +61,8 @@ class ChatRequest:
 
     Attributes:
         label: of the hosts that may answer; a single server ignores it.
+        think: whether a model that can think does so before it answers.
+        tools: functions that the model may call instead of answering.
     """
 
     model: str
@@ -47,6 +70,7 @@ class ChatRequest:
     sampling: Sampling = Sampling()
     think: bool = False
     label: str = ""
+    tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(map(_inert, self.messages)))
@@ -77,6 +101,7 @@ class Chunk:
     Attributes:
         text: what the reader sees.
         thinking: what a thinking model wrote for itself; never part of the answer.
+        calls: functions that it wants called, each one that was offered.
         done: the last piece; it carries `usage` and `done_reason`.
         host: which of several hosts wrote it; empty if there is only one.
     """
@@ -84,6 +109,7 @@ class Chunk:
     text: str = ""
     thinking: str = ""
     logprobs: tuple[TokenProbability, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     done: bool = False
     done_reason: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -96,6 +122,8 @@ class InstalledModel:
 
     Attributes:
         hosts: which of several hosts have it; empty if there is only one.
+        parameters: how many it has; 0 if the server does not say.
+        remote: whether the server only forwards requests to another machine.
     """
 
     name: str
@@ -104,6 +132,8 @@ class InstalledModel:
     family: str = ""
     quantization: str = ""
     hosts: tuple[str, ...] = ()
+    parameters: int = 0
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,11 @@ class Settings(BaseModel):
     plugin_timeout_s: float = Field(
         60, gt=0, description="deadline for importing and building a plugin, in seconds"
     )
+    serve_key_sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="hash of the key that callers of `metier serve` send; `--new-key` sets it",
+    )
     domains: tuple[Path, ...] = Field((), description="more folders of domains")
     cache_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP),
@@ -83,7 +88,16 @@ class Settings(BaseModel):
     )
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path(APP),
-        description="where logs and added documents are kept",
+        description="where logs, runs and added documents are kept",
+    )
+    keep_runs: bool = Field(
+        True, description="keep every question that a command answers; see metier runs"
+    )
+    keep_runs_days: float = Field(
+        90, ge=0, description="delete kept runs that are older; 0 keeps them"
+    )
+    keep_runs_mb: float = Field(
+        500, ge=0, description="delete the oldest runs beyond so many megabytes; 0 for no limit"
     )
 
     @model_validator(mode="after")

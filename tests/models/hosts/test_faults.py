@@ -21,7 +21,7 @@ from metier.testing import FixedEmbedder
 pytestmark = pytest.mark.anyio
 
 MODEL = "m:1b"
-HASTY = Patience(fresh_s=0.0, look_s=1.0, check_every_s=0.1, cooldown_s=30.0)
+HASTY = Patience(fresh_s=0.0, look_s=3.0, check_every_s=0.1, cooldown_s=30.0)
 
 
 class Clock:
@@ -87,7 +87,7 @@ async def test_a_host_that_falls_silent_after_it_was_chosen_is_given_up_for_anot
         await pool.list()
         await said(pool)  # loads the model on the first host
         servers[0].fault = "silent"
-        pool.hosts[0].patience = Patience(look_s=1.0, check_every_s=0.1)  # its state is fresh
+        pool.hosts[0].patience = Patience(look_s=3.0, check_every_s=0.1)  # its state is fresh
         with anyio.fail_after(30):
             assert await said(pool) == "I am 1."
 

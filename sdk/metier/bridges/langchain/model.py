@@ -23,6 +23,7 @@ from pydantic import Field
 
 from metier.answer import Answer
 from metier.bridges.asking import asked, words
+from metier.bridges.cutting import Cut
 from metier.council import Council
 from metier.engine.engine import Limits
 from metier.errors import InvalidSettings
@@ -105,7 +106,7 @@ class CouncilChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         _refuse(kwargs)
-        cut = _Cut(stop or ())
+        cut = Cut(stop or ())
         with closing(self.asked.stream_sync(messages_of(messages))) as events:
             for event in events:
                 for chunk in self._chunks(event, cut):
@@ -121,7 +122,7 @@ class CouncilChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         _refuse(kwargs)
-        cut = _Cut(stop or ())
+        cut = Cut(stop or ())
         async with aclosing(self.asked.stream(messages_of(messages))) as events:
             async for event in events:
                 for chunk in self._chunks(event, cut):
@@ -129,7 +130,7 @@ class CouncilChatModel(BaseChatModel):
                         await run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                     yield chunk
 
-    def _chunks(self, event: Event, cut: _Cut) -> Iterator[ChatGenerationChunk]:
+    def _chunks(self, event: Event, cut: Cut) -> Iterator[ChatGenerationChunk]:
         """What an event adds to the reply: words, and at the end what is known of it."""
         match event:
             case Token(answer=True):
@@ -147,7 +148,7 @@ class CouncilChatModel(BaseChatModel):
                 pass
 
     def _result(self, answer: Answer, stop: list[str] | None) -> ChatResult:
-        cut = _Cut(stop or ())
+        cut = Cut(stop or ())
         message = AIMessage(
             content=cut.take(answer.with_footer) + cut.rest(),
             usage_metadata=_usage(answer),
@@ -166,32 +167,6 @@ def messages_of(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
         for message in messages
         if (text := _words(message)).strip()
     )
-
-
-class _Cut:
-    """A text up to the first of the strings that end it, as it comes in pieces."""
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = stops
-        self._longest = max((len(stop) for stop in stops), default=1)
-        self._held = ""
-        self._ended = False
-
-    def take(self, piece: str) -> str:
-        """What of the text so far is safe to give."""
-        if self._ended:
-            return ""
-        self._held += piece
-        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
-        self._ended = bool(found)
-        # The end of what is held may be the beginning of one of them.
-        safe = min(found) if found else max(0, len(self._held) - self._longest + 1)
-        given, self._held = self._held[:safe], self._held[safe:]
-        return given
-
-    def rest(self) -> str:
-        """What was held back, where none of them came."""
-        return "" if self._ended else self._held
 
 
 def _words(message: BaseMessage) -> str:

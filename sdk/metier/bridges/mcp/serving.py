@@ -49,16 +49,32 @@ def http_app(
 ) -> Starlette:
     """The server as an app. A session that has not been used for `idle_s` seconds ends."""
     hosts = [f"{name}:{port}" for name in (_LOOPBACK, "localhost")]
+    security = TransportSecuritySettings(
+        allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
+    )
+    route, manager = http_route(council, security=security, experts=experts, idle_s=idle_s)
+    return Starlette(routes=[route], lifespan=lambda _: manager.run())
+
+
+def http_route(
+    council: Council,
+    *,
+    security: TransportSecuritySettings | None = None,
+    experts: Sequence[str] | None = None,
+    idle_s: float = IDLE_S,
+) -> tuple[Route, StreamableHTTPSessionManager]:
+    """The server as a route of a larger app, and what must run while the app does.
+
+    Args:
+        security: who may call; the larger app sees to that itself if it is not given.
+    """
     manager = StreamableHTTPSessionManager(
         council_server(council, experts=experts),
-        security_settings=TransportSecuritySettings(
-            allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
-        ),
+        security_settings=security,
         session_idle_timeout=idle_s,
         max_sessions=MOST_SESSIONS,
     )
-    route = Route(PATH, endpoint=_Endpoint(manager))
-    return Starlette(routes=[route], lifespan=lambda _: manager.run())
+    return Route(PATH, endpoint=_Endpoint(manager)), manager
 
 
 class _Endpoint:

@@ -2,6 +2,7 @@
 
 - `expert_plugin`, `council_plugin`: an expert or a council as a plugin of a kernel.
 - `CouncilChatCompletion`, `CouncilAgent`: a council as a chat service, or as an agent.
+- `ModelChatCompletion`: one model as a chat service that calls functions, also a small one.
 - `ExpertSelectingChatCompletion`, `FunctionSelector`: any chat service, offered only the functions
   that fit the turn.
 - `from_kernel_plugin`: any plugin as experts.
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
         CouncilPromptExecutionSettings,
     )
     from metier.bridges.semantic_kernel.experts import from_kernel_plugin
+    from metier.bridges.semantic_kernel.model import (
+        ModelChatCompletion,
+        ModelPromptExecutionSettings,
+    )
     from metier.bridges.semantic_kernel.plugin import council_plugin, expert_plugin
     from metier.bridges.semantic_kernel.selecting import (
         ExpertSelectingChatCompletion,
@@ -34,6 +39,8 @@ __all__ = [
     "CouncilPromptExecutionSettings",
     "ExpertSelectingChatCompletion",
     "FunctionSelector",
+    "ModelChatCompletion",
+    "ModelPromptExecutionSettings",
     "council_plugin",
     "expert_plugin",
     "from_kernel_plugin",
@@ -45,6 +52,8 @@ _HOMES = {
     "CouncilPromptExecutionSettings": "chat",
     "ExpertSelectingChatCompletion": "selecting",
     "FunctionSelector": "selecting",
+    "ModelChatCompletion": "model",
+    "ModelPromptExecutionSettings": "model",
     "council_plugin": "plugin",
     "expert_plugin": "plugin",
     "from_kernel_plugin": "experts",

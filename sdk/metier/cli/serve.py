@@ -1,0 +1,107 @@
+"""`metier serve`."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from metier.cli.session import errors_for_people, load_settings, open_council, run_async
+
+if TYPE_CHECKING:
+    from metier.serving import Access
+    from metier.settings import Settings
+
+_EPILOG = """\b
+Examples:
+  metier serve                                  at http://127.0.0.1:8413
+  metier serve --new-key                        make a key, and keep its hash
+  metier serve --host 0.0.0.0                   for other machines; callers send the key
+  curl http://127.0.0.1:8413/v1/models
+"""
+_KEY_BYTES = 32
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; needs a key if other machines reach it.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8413, show_default=True)
+@click.option("--key", help="Key that callers must send, for this time; else the one that is kept.")
+@click.option("--new-key", is_flag=True, help="Print a new key, keep its hash, and end.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="Let pages of this origin call, such as https://chat.example. Repeatable.",
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Questions at once; more are refused as busy.",
+)
+def serve(
+    *, host: str, port: int, key: str | None, new_key: bool, origins: tuple[str, ...], requests: int
+) -> None:
+    """Serve the council to programs that speak OpenAI's or Ollama's API.
+
+    The model `metier` plans and asks the experts; each expert is a model, too, and
+    `metier:STRATEGY` combines several answers to each step.
+    """
+    with errors_for_people():
+        if new_key:
+            _keep_new_key()
+            return
+        settings = load_settings()
+        from metier.errors import InvalidSettings
+
+        try:
+            from metier.serving import ServingLimits
+            from metier.serving import serve as run
+        except ImportError as exc:
+            raise InvalidSettings(
+                "metier serve needs starlette and uvicorn, which are not installed",
+                hint="Install them with: pip install 'metier[serve]'",
+            ) from exc
+        access = _access(settings, host=host, key=key, origins=origins)
+        council = open_council(settings)
+        serving = partial(
+            run,
+            council,
+            port=port,
+            access=access,
+            limits=ServingLimits(requests=requests),
+            say=partial(click.echo, err=True),
+        )
+        run_async(serving, closing=council)
+
+
+def _access(settings: Settings, *, host: str, key: str | None, origins: tuple[str, ...]) -> Access:
+    from metier.errors import InvalidSettings
+    from metier.serving import Access
+    from metier.serving.access import SHORTEST_KEY, hashed
+
+    if key is not None and len(key) < SHORTEST_KEY:
+        raise InvalidSettings(
+            f"the key has fewer than {SHORTEST_KEY} characters",
+            hint="Make one: metier serve --new-key",
+        )
+    kept = settings.serve_key_sha256 if key is None else hashed(key)
+    return Access(host=host, key_sha256=kept, origins=origins)
+
+
+def _keep_new_key() -> None:
+    from metier.serving.access import hashed
+    from metier.settings.settings import config_file, write_setting
+
+    key = secrets.token_urlsafe(_KEY_BYTES)
+    write_setting(config_file(), "serve_key_sha256", hashed(key))
+    click.echo("the key, shown this once; its hash is in the settings", err=True)
+    click.echo(key)

@@ -1,0 +1,69 @@
+"""The models that the installed experts run on, and better ones for this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from metier.cli.text import table
+from metier.errors import ModelMissing
+from metier.experts.suggesting import Suggestion, suggested
+from metier.models.opening import left_for_models, memory_for_models
+
+if TYPE_CHECKING:
+    from metier.council import Council
+
+GIB = 1 << 30
+
+
+async def suggestions(council: Council, *, memory_gib: float | None = None) -> list[Suggestion]:
+    """One for each expert.
+
+    Args:
+        memory_gib: of another machine than this one.
+
+    Raises:
+        ModelServerError: the server cannot be asked what it has.
+    """
+    memory = memory_of(council, memory_gib)
+    installed = [model.name for model in await council.server.list()]
+    found = []
+    for card in council.registry.cards.values():
+        runs_on, problem = None, ""
+        try:
+            runs_on = await council.model_of(card)
+        except ModelMissing as exc:
+            problem = exc.message
+        suggestion = suggested(card, runs_on=runs_on, installed=installed, memory_bytes=memory)
+        found.append(replace(suggestion, problem=problem))
+    return found
+
+
+def memory_of(council: Council, memory_gib: float | None) -> int | None:
+    """What models may take of the memory, in bytes; None if it is not known."""
+    if memory_gib is None:
+        return memory_for_models(council.settings)
+    return left_for_models(int(memory_gib * GIB))
+
+
+def suggestion_table(found: list[Suggestion], *, memory_bytes: int | None) -> str:
+    """What the command prints: the memory, a line for each expert, and what to type."""
+    known = f"{memory_bytes / GIB:.1f} GiB" if memory_bytes is not None else "not known"
+    rows = [(each.expert, each.runs_on or "no model", _better(each)) for each in found]
+    lines = [
+        f"Memory for models: {known}\n",
+        table(rows, header=("expert", "runs on", "better here")),
+    ]
+    names = dict.fromkeys(each.better for each in found if each.better and not each.installed)
+    if names:
+        lines.append(f"\nGet them with: metier models pull {' '.join(map(str, names))}")
+    return "\n".join(lines)
+
+
+def _better(suggestion: Suggestion) -> str:
+    if suggestion.better is None:
+        return "-"
+    if suggestion.installed:
+        return f"{suggestion.better} (installed, does not fit)"
+    size = suggestion.size_bytes
+    return suggestion.better if size is None else f"{suggestion.better} ({size / 1e9:.1f} GB)"

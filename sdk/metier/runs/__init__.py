@@ -1,0 +1,1 @@
+"""Every question kept: written as it happens, searched, replayed, rated."""

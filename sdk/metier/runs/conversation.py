@@ -1,0 +1,31 @@
+"""Which conversation a question goes on: recognised by what was said, not by an id.
+
+A client sends the conversation again with each question, so its hash finds the run that gave the
+last answer; a client that edited it begins a conversation of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from metier.plan import Message
+
+
+def conversation_hash(messages: Sequence[Message], question: str | None = None) -> str:
+    """The hash of a conversation, and of the question after it."""
+    tip = ""
+    for message in messages:
+        tip = _next(tip, message.role, message.content)
+    return tip if question is None else _next(tip, "user", question)
+
+
+def goes_on(tip: str, answer: str) -> str:
+    """The hash of a conversation with its answer."""
+    return _next(tip, "assistant", answer)
+
+
+def _next(tip: str, role: str, content: str) -> str:
+    # Clients trim what they keep.
+    said = "\0".join((tip, role, content.strip()))
+    return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,139 @@
+"""Requests and replies at the seams to models and embedder, as bytes and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from metier.errors import DeadlineExceeded, MetierError
+from metier.models.embedder import Role, Vectors
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    RawRequest,
+    ResidentModel,
+)
+
+
+class Failure(BaseModel):
+    """How a call broke off.
+
+    Attributes:
+        code: of the error; `closed` if the reader had enough, `cancelled` if the run was ended.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str = ""
+    hint: str = ""
+
+    @classmethod
+    def of(cls, exc: BaseException) -> Failure:
+        """What is kept of an error."""
+        if isinstance(exc, MetierError):
+            return cls(code=exc.code, message=exc.message, hint=exc.hint)
+        return cls(code="closed" if isinstance(exc, GeneratorExit) else "cancelled")
+
+    def error(self) -> MetierError:
+        """The error to raise again."""
+        if self.code == "cancelled":
+            return DeadlineExceeded("the kept run was ended here")
+        kind = _errors().get(self.code, MetierError)
+        error = kind.__new__(kind, self.message)
+        MetierError.__init__(error, self.message, hint=self.hint)
+        return error
+
+
+class Reply(BaseModel):
+    """A reply, piece by piece, and how it broke off if it did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pieces: tuple[Chunk, ...] = ()
+    failure: Failure | None = None
+
+
+@cache
+def _errors() -> dict[str, type[MetierError]]:
+    found: dict[str, type[MetierError]] = {}
+    left = [MetierError]
+    while left:
+        kind = left.pop()
+        found.setdefault(kind.code, kind)
+        left += kind.__subclasses__()
+    return found
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a type, such as tuple[Chunk, ...]
+    """What turns values of a type into JSON and back."""
+    return TypeAdapter(kind)
+
+
+Models = tuple[InstalledModel, ...]
+Residents = tuple[ResidentModel, ...]
+
+
+def key_of(kind: str, request: bytes) -> str:
+    """The same for equal requests."""
+    return hashlib.sha256(kind.encode() + b"\0" + request).hexdigest()
+
+
+def packed_chat(request: ChatRequest) -> tuple[bytes, list[bytes]]:
+    """A request whose texts are named by their hashes, and the texts.
+
+    A prompt is mostly what the prompts before it were: each text is kept once.
+    """
+    texts = [message.content.encode(errors="surrogatepass") for message in request.messages]
+    messages = tuple(
+        message.model_copy(update={"content": hashlib.sha256(text).hexdigest()})
+        for message, text in zip(request.messages, texts, strict=True)
+    )
+    named = replace(request, messages=messages)
+    return adapter(ChatRequest).dump_json(named), texts
+
+
+def unpacked_chat(data: bytes, text_of: Callable[[str], str]) -> ChatRequest:
+    """The request as it was made."""
+    named: ChatRequest = adapter(ChatRequest).validate_json(data)
+    messages = tuple(
+        message.model_copy(update={"content": text_of(message.content)})
+        for message in named.messages
+    )
+    return replace(named, messages=messages)
+
+
+def packed_raw(request: RawRequest) -> bytes:
+    """A raw request as JSON."""
+    return adapter(RawRequest).dump_json(request)
+
+
+def packed_texts(embedder_id: str, texts: Sequence[str], role: Role) -> bytes:
+    """What an embedder is asked."""
+    asked = {"embedder": embedder_id, "role": role, "texts": list(texts)}
+    return json.dumps(asked, ensure_ascii=True).encode()
+
+
+def packed_vectors(vectors: Vectors) -> bytes:
+    """Vectors as they are, to the last bit; their number is that of the texts."""
+    return np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+
+
+def unpacked_vectors(data: bytes, count: int) -> Vectors:
+    """The vectors of so many texts."""
+    return np.frombuffer(data, dtype="<f4").reshape(count, -1).astype(np.float32)
+
+
+def packed_reply(pieces: Sequence[Chunk], failure: Failure | None) -> bytes:
+    """A reply as JSON; what has its default is left out."""
+    reply = Reply(pieces=tuple(pieces), failure=failure)
+    return reply.model_dump_json(exclude_defaults=True).encode()

@@ -1,0 +1,63 @@
+"""What a council that keeps its runs does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from metier.experts.registry import Registry
+from metier.models.embedder import Embedder
+from metier.models.server import ModelServer
+from metier.plan import Message
+from metier.runs.current import recorded_as
+from metier.runs.recording import Emit, Recording, RecordingEmbedder, RecordingServer
+from metier.runs.store import RunStore
+from metier.runs.versions import versions_of
+from metier.settings import Settings
+
+T = TypeVar("T")
+
+
+class Keeping:
+    """Writes the runs of one council into a store.
+
+    Attributes:
+        server: the council's, recorded.
+        embedder: the council's, recorded.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        registry: Registry,
+        settings: Settings,
+        *,
+        server: ModelServer,
+        embedder: Embedder,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+        self.server = RecordingServer(server)
+        self.embedder = RecordingEmbedder(embedder)
+
+    def kept(
+        self,
+        question: str,
+        messages: Sequence[Message],
+        answer: Callable[[Emit], Awaitable[T]],
+    ) -> Callable[[Emit], Awaitable[T]]:
+        """What answers a question, with all that happens written down."""
+
+        async def kept(emit: Emit) -> T:
+            versions = versions_of(self._registry, self.embedder, self._settings)
+            recording = Recording(self._store, question, messages, versions)
+            with recorded_as(recording):
+                self.server.keep_list()
+                try:
+                    return await answer(recording.emit_to(emit))
+                except BaseException as exc:
+                    recording.fail(exc)
+                    raise
+
+        return kept

@@ -1,0 +1,268 @@
+"""One run being written down as it happens: its events, and what passes the two seams.
+
+`RecordingServer` and `RecordingEmbedder` stand in a council's seams for good; `current` says to
+whose run a call belongs.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from metier.answer import Answer
+from metier.errors import MetierError, RunStoreUnavailable
+from metier.events import Answered, Event, StepFailed, Token
+from metier.models.embedder import Embedder, Role, Vectors
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    ModelDetails,
+    ModelServer,
+    Progress,
+    RawRequest,
+    ResidentModel,
+    run_together,
+)
+from metier.plan import Message
+from metier.runs import exchanges
+from metier.runs.conversation import conversation_hash, goes_on
+from metier.runs.current import current
+from metier.runs.exchanges import Failure
+from metier.runs.run import Kind, Status, Versions
+
+if TYPE_CHECKING:
+    from metier.runs.store import RunStore
+
+Emit = Callable[[Event], None]
+
+# Tokens are written together: so many seconds of them, or so many characters, can be lost.
+_TOKENS_S = 0.25
+_TOKENS_CHARS = 1024
+
+
+class Recording:
+    """Writes one run.
+
+    A question is answered whether or not it can be kept: if the store fails, the log says so once,
+    and no more of this run is written.
+    """
+
+    def __init__(
+        self, store: RunStore, question: str, messages: Sequence[Message], versions: Versions
+    ) -> None:
+        self._store = store
+        self._broken = False
+        self._tokens: list[Token] = []
+        self._chars = 0
+        self._flushed = time.monotonic()
+        self._reason = ""
+        self._ended = False
+        self._row = 0
+        self._slots: dict[str, int] = {}
+        self._history = conversation_hash(messages, question)
+        self._write(lambda: self._begin(question, messages, versions))
+
+    def _begin(self, question: str, messages: Sequence[Message], versions: Versions) -> None:
+        before = conversation_hash(messages) if messages else ""
+        self._row = self._store.begin(uuid.uuid4().hex, question, versions, before=before)
+
+    def emit_to(self, emit: Emit) -> Emit:
+        """An emitter that also writes each event down."""
+
+        def both(event: Event) -> None:
+            self._event(event)
+            emit(event)
+
+        return both
+
+    def exchange(
+        self, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+    ) -> None:
+        """Write down a request and its reply."""
+        self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
+
+    def slots(self, model: str, slots: int) -> None:
+        """Write down how many requests a model takes at once; the same is written once."""
+        if self._slots.get(model) != slots:
+            self._slots[model] = slots
+            self.exchange("slots", model.encode(), str(slots).encode())
+
+    def fail(self, exc: BaseException) -> None:
+        """Write down that the run ended with an error."""
+        error = str(exc) if isinstance(exc, MetierError) else type(exc).__name__
+        self._end("failed" if isinstance(exc, Exception) else "cancelled", error=error)
+
+    def _event(self, event: Event) -> None:
+        if isinstance(event, Token):
+            self._tokens.append(event)
+            self._chars += len(event.text)
+            late = time.monotonic() - self._flushed > _TOKENS_S
+            if late or self._chars > _TOKENS_CHARS:
+                self._flush()
+            return
+        if isinstance(event, StepFailed) and not self._reason:
+            self._reason = event.reason
+        self._flush(event)
+        if isinstance(event, Answered):
+            self._answered(event.answer)
+
+    def _answered(self, answer: Answer) -> None:
+        if answer.parts:
+            self._end("answered", tip=goes_on(self._history, answer.text))
+        else:
+            self._end("failed", error=self._reason)
+
+    def _flush(self, *events: Event) -> None:
+        written: list[Event] = [*self._tokens, *events]
+        self._tokens, self._chars, self._flushed = [], 0, time.monotonic()
+        if written:
+            self._write(lambda: self._store.add_events(self._row, written))
+
+    def _end(self, status: Status, *, error: str = "", tip: str = "") -> None:
+        if not self._ended:
+            self._ended = True
+            self._flush()
+            self._write(lambda: self._store.end(self._row, status, error=error, tip=tip))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        if self._broken:
+            return
+        try:
+            write()
+        except RunStoreUnavailable as exc:
+            self._broken = True
+            # Without a handler of the app's, logging prints it on stderr as it is.
+            logging.getLogger("metier").warning("this run is not kept: %s", exc)
+
+
+class RecordingServer:
+    """A model server whose requests and replies are written down while a run is recorded."""
+
+    def __init__(self, inner: ModelServer) -> None:
+        self._inner = inner
+        self._listed: Sequence[InstalledModel] | None = None
+
+    @property
+    def address(self) -> str:
+        """That of the server."""
+        return self._inner.address
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """The server's reply; it is written down when it ends, however it ends."""
+        packed, texts = exchanges.packed_chat(request)
+        async with aclosing(_followed("chat", self._inner.chat(request), packed, texts)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
+        """As `chat`."""
+        packed = exchanges.packed_raw(request)
+        async with aclosing(_followed("generate", self._inner.generate(request), packed)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """The server's; vectors are written down at the embedder."""
+        return await self._inner.embed(model, texts)
+
+    async def list(self) -> Sequence[InstalledModel]:
+        """The server's models."""
+        self._listed = await self._inner.list()
+        self.keep_list()
+        return self._listed
+
+    def keep_list(self) -> None:
+        """Write down the models that were listed last: a council asks for them once."""
+        recording = current.get()
+        if recording is not None and self._listed is not None:
+            listed = exchanges.adapter(exchanges.Models).dump_json(tuple(self._listed))
+            recording.exchange("list", b"", listed)
+
+    async def show(self, model: str) -> ModelDetails:
+        """What the server knows about a model."""
+        details = await self._inner.show(model)
+        if (recording := current.get()) is not None:
+            data = exchanges.adapter(ModelDetails).dump_json(details)
+            recording.exchange("show", model.encode(), data)
+        return details
+
+    async def resident(self) -> Sequence[ResidentModel]:
+        """The models in the server's memory."""
+        found = await self._inner.resident()
+        if (recording := current.get()) is not None:
+            data = exchanges.adapter(exchanges.Residents).dump_json(tuple(found))
+            recording.exchange("resident", b"", data)
+        return found
+
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """The server's."""
+        return self._inner.pull(model)
+
+    async def load(self, model: str) -> None:
+        """The server's."""
+        await self._inner.load(model)
+
+    def slots(self, model: str) -> int:
+        """The server's; once a run is enough to write it down."""
+        slots = self._inner.slots(model)
+        if (recording := current.get()) is not None:
+            recording.slots(model, slots)
+        return slots
+
+    def run_together(self, models: Sequence[str]) -> bool:
+        """As the server can."""
+        for model in models:
+            self.slots(model)  # written down, since a replay has nothing else to go by
+        return run_together(self._inner, models)
+
+    async def version(self) -> str:
+        """The server's."""
+        return await self._inner.version()
+
+    async def aclose(self) -> None:
+        """Let the server's connections go."""
+        await self._inner.aclose()
+
+
+async def _followed(
+    kind: Kind, inner: AsyncGenerator[Chunk, None], request: bytes, texts: Sequence[bytes] = ()
+) -> AsyncGenerator[Chunk, None]:
+    pieces: list[Chunk] = []
+    failure = None
+    recording = current.get()
+    try:
+        async with aclosing(inner):
+            async for piece in inner:
+                pieces.append(piece)
+                yield piece
+    except BaseException as exc:
+        failure = Failure.of(exc)
+        raise
+    finally:
+        if recording is not None:
+            recording.exchange(kind, request, exchanges.packed_reply(pieces, failure), texts)
+
+
+class RecordingEmbedder:
+    """An embedder whose vectors are written down while a run is recorded."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self._inner = inner
+
+    @property
+    def id(self) -> str:
+        """That of the embedder."""
+        return self._inner.id
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        """The embedder's vectors."""
+        vectors = await self._inner.embed(texts, role=role)
+        if (recording := current.get()) is not None:
+            request = exchanges.packed_texts(self.id, texts, role)
+            recording.exchange("embed", request, exchanges.packed_vectors(vectors))
+        return vectors

@@ -1,0 +1,214 @@
+"""A kept run again, without a server: from its own replies, or an error that says what differs."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from metier.answer import Answer
+from metier.errors import MetierError, ReplayDiffers
+from metier.models.embedder import Embedder, Role, Vectors
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    ModelDetails,
+    ModelServer,
+    Progress,
+    RawRequest,
+    ResidentModel,
+)
+from metier.plan import Plan
+from metier.runs import exchanges
+from metier.runs.differing import first_difference, versions_differ
+from metier.runs.exchanges import key_of
+from metier.runs.run import Kind, Run, Versions
+from metier.settings import Settings
+
+
+class Replays(Protocol):
+    """What a replay needs of a council."""
+
+    async def run(self, plan: Plan) -> Answer:
+        """Run a plan."""
+        ...
+
+
+class CouncilOf(Protocol):
+    """What makes a council of the same experts on another server."""
+
+    def __call__(self, *, server: ModelServer, embedder: Embedder, settings: Settings) -> Replays:
+        """A council."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What came out of a replay.
+
+    Attributes:
+        answer: the answer now; None if there is none.
+        same: whether its text is the kept one, byte for byte.
+        differences: what is not as it was, in the order in which it matters: requests that the
+            kept run did not make, then versions.
+    """
+
+    answer: Answer | None
+    same: bool
+    differences: tuple[str, ...] = ()
+
+
+async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Settings) -> Replay:
+    """Run the plan of a kept run again, with the replies that it got.
+
+    Args:
+        council_of: makes the council that runs it.
+        now: today's versions.
+
+    Raises:
+        ReplayDiffers: the run has no plan, or did not end by itself.
+    """
+    if run.plan is None:
+        raise ReplayDiffers("this run has no plan to run again", hint="Ask the question anew")
+    if run.status not in ("answered", "failed"):
+        raise ReplayDiffers(
+            f"this run was {run.status}", hint="Run it on with: metier runs replay --from STEP"
+        )
+    kept = Kept(run)
+    then = settings.model_copy(update=_settings_of(run.versions))
+    embedder = ReplayEmbedder(kept, run.versions.embedder)
+    council = council_of(server=ReplayServer(kept), embedder=embedder, settings=then)
+    answer, error = None, ""
+    try:
+        answer = await council.run(run.plan)
+    except MetierError as exc:
+        error = str(exc)
+    same = error == run.error if answer is None else answer.text == run.answer
+    changed = versions_differ(run.versions, now)
+    found = [*kept.differences, *([] if same else changed or ["the answer, for no known reason"])]
+    return Replay(answer=answer, same=same, differences=tuple(found))
+
+
+def _settings_of(versions: Versions) -> dict[str, object]:
+    known = Settings.model_fields
+    return {name: value for name, value in versions.settings.items() if name in known}
+
+
+class Kept:
+    """The exchanges of a run, each to be used as often as it was made.
+
+    Attributes:
+        differences: what was asked that the run did not ask.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._waiting: dict[str, deque[bytes]] = defaultdict(deque)
+        self._requests: dict[Kind, list[bytes]] = defaultdict(list)
+        self._last: dict[str, bytes] = {}
+        self.differences: list[str] = []
+        for each in run.exchanges:
+            self._waiting[each.key].append(each.reply)
+            self._requests[each.kind].append(each.request)
+
+    def reply(self, kind: Kind, request: bytes) -> bytes:
+        """The next reply to this request.
+
+        Raises:
+            ReplayDiffers: the run did not make this request, or less often.
+        """
+        waiting = self._waiting[key_of(kind, request)]
+        if not waiting:
+            difference = first_difference(kind, request, self._requests[kind])
+            self.differences.append(difference)
+            raise ReplayDiffers(difference)
+        return waiting.popleft()
+
+    def state(self, kind: Kind, request: bytes = b"") -> bytes | None:
+        """What the server said of itself; the last time again if it is asked more often."""
+        key = key_of(kind, request)
+        if waiting := self._waiting[key]:
+            self._last[key] = waiting.popleft()
+        return self._last.get(key)
+
+
+class ReplayServer:
+    """A model server that replies as it did in a kept run."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    @property
+    def address(self) -> str:
+        """Nowhere."""
+        return "a kept run"
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """The kept reply."""
+        packed, _ = exchanges.packed_chat(request)
+        for piece in self._reply("chat", packed):
+            yield piece
+
+    async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
+        """The kept reply."""
+        for piece in self._reply("generate", exchanges.packed_raw(request)):
+            yield piece
+
+    def _reply(self, kind: Kind, request: bytes) -> Iterator[Chunk]:
+        reply = exchanges.Reply.model_validate_json(self._kept.reply(kind, request))
+        yield from reply.pieces
+        if reply.failure is not None and reply.failure.code != "closed":
+            raise reply.failure.error()
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Nothing: vectors come from the replayed embedder."""
+        raise ReplayDiffers(f"{model!r} is asked to embed, and the kept run did not ask it")
+
+    async def list(self) -> Sequence[InstalledModel]:
+        """The models as they were listed."""
+        data = self._kept.state("list")
+        return exchanges.adapter(exchanges.Models).validate_json(data) if data else ()
+
+    async def show(self, model: str) -> ModelDetails:
+        """The model as it was."""
+        data = self._kept.reply("show", model.encode())
+        details: ModelDetails = exchanges.adapter(ModelDetails).validate_json(data)
+        return details
+
+    async def resident(self) -> Sequence[ResidentModel]:
+        """The models that were in memory."""
+        data = self._kept.state("resident")
+        return exchanges.adapter(exchanges.Residents).validate_json(data) if data else ()
+
+    def slots(self, model: str) -> int:
+        """As it was."""
+        return int(self._kept.state("slots", model.encode()) or 1)
+
+    async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Nothing can be got."""
+        raise ReplayDiffers(f"{model!r} is to be got, and a replay has no server")
+        yield Progress(status="")
+
+    async def load(self, model: str) -> None:
+        """Nothing to load."""
+
+    async def version(self) -> str:
+        """Of no server."""
+        return "replay"
+
+    async def aclose(self) -> None:
+        """Nothing to let go."""
+
+
+class ReplayEmbedder:
+    """An embedder that returns the vectors of a kept run."""
+
+    def __init__(self, kept: Kept, name: str) -> None:
+        self._kept = kept
+        self.id = name
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        """The kept vectors."""
+        request = exchanges.packed_texts(self.id, texts, role)
+        return exchanges.unpacked_vectors(self._kept.reply("embed", request), len(texts))

@@ -1,0 +1,296 @@
+"""The kept runs: written while they happen, listed, searched, read back, rated, deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Self
+
+from metier.errors import UnknownRun
+from metier.events import Event
+from metier.models.server import ChatRequest
+from metier.plan import Message
+from metier.runs import blobs, finding, rows
+from metier.runs.database import errors_named, opened
+from metier.runs.deleting import Retention, delete_rows, prune, scrub
+from metier.runs.exchanges import unpacked_chat
+from metier.runs.owners import this_process
+from metier.runs.run import Exchange, Kind, Rating, Run, RunSummary, Status, Versions
+from metier.runs.statistics import Statistics, statistics_of
+from metier.settings import Settings
+
+FILE = "runs.db"
+# Of the newest runs, for one that was answered.
+_LOOKED_AT = 100
+
+
+class RunStore:
+    """Runs in one SQLite file, which is opened when it is first needed.
+
+    One process writes a run; any number of processes and threads may use the file. Pass one to a
+    `Council` to keep its runs.
+
+    Args:
+        path: the file; it and its folder are made if missing, for their owner only.
+        retention: how long runs are kept, and how much room they may take.
+    """
+
+    def __init__(self, path: Path, *, retention: Retention = Retention()) -> None:
+        self.path = path
+        self._retention = retention
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._wrote = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The store of the settings, whether or not they say that runs are kept."""
+        retention = Retention(days=settings.keep_runs_days, size_mb=settings.keep_runs_mb)
+        return cls(settings.state_dir / FILE, retention=retention)
+
+    def newest(self, *, limit: int = 20, before: str | None = None) -> list[RunSummary]:
+        """The newest runs, newest first.
+
+        Args:
+            before: only runs older than the one of this id.
+
+        Raises:
+            UnknownRun: `before` is not the id of a run.
+            RunStoreUnavailable: the file cannot be read, as in every method.
+        """
+        with self._reading() as connection:
+            older = None if before is None else self._row(connection, before)
+            return finding.newest(connection, limit=limit, older_than=older)
+
+    def search(self, text: str, *, limit: int = 20) -> list[RunSummary]:
+        """The newest runs with all of these words in question or answer; the last may be begun."""
+        with self._reading() as connection:
+            return finding.with_words(connection, text, limit=limit)
+
+    def conversation(self, name: str) -> list[RunSummary]:
+        """The runs that a run goes on from, oldest first, and the run itself.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        with self._reading() as connection:
+            return finding.chain(connection, self._row(connection, name))
+
+    def last_conversation(self) -> tuple[Message, ...]:
+        """What was said up to the newest answer.
+
+        Raises:
+            UnknownRun: no question was answered yet.
+        """
+        answered = (run for run in self.newest(limit=_LOOKED_AT) if run.status == "answered")
+        if (last := next(answered, None)) is None:
+            raise UnknownRun("there is no answer to go on from")
+        return self.load(last.id).messages
+
+    def load(self, name: str) -> Run:
+        """All that is kept of a run.
+
+        Args:
+            name: its id, the beginning of it, or `last` for the newest.
+
+        Raises:
+            UnknownRun: there is no such run, or several begin so.
+        """
+        with self._reading() as connection:
+            n = self._row(connection, name)
+            summary = finding.summary(connection, n)
+            versions = connection.execute("SELECT versions FROM runs WHERE n = ?", (n,)).fetchone()
+            return Run(
+                **dict(summary),
+                versions=Versions.model_validate_json(blobs.get(connection, versions[0])),
+                events=tuple(rows.events(connection, n)),
+                exchanges=tuple(rows.exchanges(connection, n)),
+            )
+
+    def request(self, exchange: Exchange) -> ChatRequest:
+        """The request of a chat as it was made; the exchange names its texts by their hashes.
+
+        Raises:
+            UnknownRun: the run was deleted.
+        """
+        with self._reading() as connection:
+            return unpacked_chat(exchange.request, partial(rows.text, connection))
+
+    def rate(self, name: str, rating: Rating) -> RunSummary:
+        """Keep what a person says about a run or a step; it replaces what was said before.
+
+        Raises:
+            UnknownRun: there is no such run, or it has no such step.
+        """
+        with self._writing() as connection:
+            n = self._row(connection, name)
+            if rating.step_id and rating.step_id not in rows.steps(connection, n):
+                raise UnknownRun(f"run {name!r} has no step {rating.step_id!r}")
+            row = (n, rating.step_id, rating.verdict, rating.expert, rating.note, time.time())
+            connection.execute(
+                "INSERT INTO ratings (run, step_id, verdict, expert, note, at) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, step_id) DO UPDATE SET "
+                "verdict = excluded.verdict, expert = excluded.expert, note = excluded.note, "
+                "at = excluded.at",
+                row,
+            )
+            return finding.summary(connection, n)
+
+    def rated(self) -> list[Run]:
+        """Every run that was rated, oldest first, with its events."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT DISTINCT run FROM ratings ORDER BY run").fetchall()
+            ids = [finding.summary(connection, n).id for (n,) in found]
+        return [self.load(each) for each in ids]
+
+    def delete(self, names: Sequence[str]) -> int:
+        """Delete runs with all that only they hold; nothing of them stays in the file.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            UnknownRun: one of them is not there; nothing is deleted then.
+        """
+        with self._writing() as connection:
+            numbers = {self._row(connection, name) for name in names}
+            delete_rows(connection, numbers)
+        with self._reading() as connection:
+            scrub(connection)
+        return len(numbers)
+
+    def delete_older(self, *, than_s: float) -> int:
+        """Delete the runs that began more than so many seconds ago; returns how many."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT id FROM runs WHERE started < ?", (time.time() - than_s,)
+            ).fetchall()
+        return self.delete([each for (each,) in found]) if found else 0
+
+    def statistics(self) -> Statistics:
+        """How many runs there are, how they ended, what they cost, and how large the file is."""
+        with self._reading() as connection:
+            return statistics_of(connection, self.path)
+
+    def mark_replay(self, name: str, *, of: str, from_step: str) -> None:
+        """Note that a run repeats another from a step on."""
+        with self._writing() as connection:
+            row = (self.load(of).id, from_step, self._row(connection, name))
+            connection.execute("UPDATE runs SET replay_of = ?, from_step = ? WHERE n = ?", row)
+
+    def close(self) -> None:
+        """Let the file go; runs that are older or larger than may be kept are deleted first."""
+        with self._lock:
+            if self._connection is None:
+                return
+            try:
+                if self._wrote:
+                    with errors_named(self.path):
+                        prune(self._connection, self._retention)
+            finally:
+                self._connection.close()
+                self._connection, self._wrote = None, False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What a recording writes. Each method is one transaction.
+
+    def begin(self, run_id: str, question: str, versions: Versions, *, before: str = "") -> int:
+        """A new run; returns its number.
+
+        Args:
+            before: the hash of the conversation that the question goes on.
+        """
+        with self._writing() as connection:
+            follows = connection.execute(
+                "SELECT id FROM runs WHERE tip = ? AND tip != '' ORDER BY n DESC LIMIT 1",
+                (before,),
+            ).fetchone()
+            row = (run_id, question, time.time(), follows[0] if follows else "", self._owner)
+            run = connection.execute(
+                "INSERT INTO runs (id, question, started, follows, owner, versions) "
+                "VALUES (?, ?, ?, ?, ?, 0)",
+                row,
+            ).lastrowid
+            assert run is not None
+            blob = blobs.put(connection, run, versions.model_dump_json().encode())
+            connection.execute("UPDATE runs SET versions = ? WHERE n = ?", (blob, run))
+            self._wrote = True
+            return run
+
+    def add_events(self, run: int, events: Sequence[Event]) -> None:
+        """Events in order; a run takes the id that they carry."""
+        lines = "\n".join(event.model_dump_json() for event in events).encode()
+        with self._writing() as connection:
+            row = (run, events[0].seq, blobs.packed(lines))
+            connection.execute("INSERT INTO events (run, seq, lines) VALUES (?, ?, ?)", row)
+            for event in events:
+                rows.follow(connection, run, event)
+
+    def add_exchange(
+        self, run: int, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+    ) -> None:
+        """A request, its reply, and the texts that the request names by their hashes."""
+        with self._writing() as connection:
+            for text in texts:
+                blobs.put(connection, run, text)
+            row = (
+                run,
+                run,
+                kind,
+                blobs.put(connection, run, request),
+                blobs.put(connection, run, reply),
+            )
+            connection.execute(
+                "INSERT INTO exchanges (run, n, kind, request, reply) VALUES "
+                "(?, (SELECT coalesce(max(n), 0) + 1 FROM exchanges WHERE run = ?), ?, ?, ?)",
+                row,
+            )
+
+    def end(self, run: int, status: Status, *, error: str = "", tip: str = "") -> None:
+        """The end of a run."""
+        with self._writing() as connection:
+            row = (status, error, tip, time.time(), run)
+            connection.execute(
+                "UPDATE runs SET status = ?, error = ?, tip = ?, ended = ? WHERE n = ?", row
+            )
+
+    @cached_property
+    def _owner(self) -> str:
+        return this_process()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, errors_named(self.path):
+            if self._connection is None:
+                self._connection = opened(self.path)
+                rows.end_orphans(self._connection)
+            yield self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, whole or not at all."""
+        with self._reading() as connection:
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @staticmethod
+    def _row(connection: sqlite3.Connection, name: str) -> int:
+        return finding.row_of(connection, name)

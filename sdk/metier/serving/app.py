@@ -1,0 +1,81 @@
+"""The server as an ASGI app."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import Lifespan
+
+from metier.council import Council
+from metier.errors import MetierError
+from metier.serving.access import Access
+from metier.serving.failures import Failure, failure_of
+from metier.serving.gate import Gate, error_response
+from metier.serving.limits import ServingLimits
+from metier.serving.ollama.routes import ollama_routes
+from metier.serving.openai.routes import openai_routes
+from metier.serving.runs import Runs
+from metier.serving.service import Service
+
+_MESSAGES = {404: "there is nothing at this path", 405: "this path takes another method"}
+
+
+def http_app(
+    council: Council,
+    *,
+    access: Access = Access(),
+    limits: ServingLimits = ServingLimits(),
+    runs: Runs | None = None,
+) -> Starlette:
+    """The council in the protocols of OpenAI and Ollama, and of MCP if its package is there.
+
+    The council stays its owner's: close it when the app is no longer served.
+
+    Args:
+        access: who may call; programs of this machine by default.
+        runs: the questions in progress; give your own to end them when the server stops.
+    """
+    service = Service(council=council, limits=limits, runs=runs or Runs(limits.requests))
+    mcp, lifespan = _mcp(council)
+    return Starlette(
+        routes=[*openai_routes(service), *ollama_routes(service), *mcp],
+        lifespan=lifespan,
+        middleware=[Middleware(Gate, access=access)],
+        exception_handlers={
+            MetierError: _on_error,
+            HTTPException: _on_http,
+            Exception: _on_bug,
+        },
+    )
+
+
+def _mcp(council: Council) -> tuple[list[BaseRoute], Lifespan[Starlette] | None]:
+    """The route of the Model Context Protocol, and what must run for it."""
+    try:
+        from metier.bridges.mcp.serving import http_route
+    except ModuleNotFoundError:
+        return [], None
+    route, manager = http_route(council)
+    return [route], lambda _: manager.run()
+
+
+async def _on_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, MetierError)
+    return error_response(request.url.path, failure_of(exc))
+
+
+async def _on_http(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    message = _MESSAGES.get(exc.status_code, "the request cannot be answered")
+    failure = Failure(status=exc.status_code, message=message)
+    return error_response(request.url.path, failure)
+
+
+async def _on_bug(request: Request, _: Exception) -> Response:
+    """The traceback goes to the server's log, not to the client."""
+    failure = Failure(status=500, message="the server failed; see its log", code="internal_error")
+    return error_response(request.url.path, failure)

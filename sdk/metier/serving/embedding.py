@@ -1,0 +1,93 @@
+"""Vectors for clients that search by themselves: those of the council's own embedder."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from metier.models.embedder import Vectors
+from metier.serving.failures import refused
+from metier.serving.forms import Wire
+from metier.serving.questions import CHARS_PER_TOKEN
+from metier.serving.reading import Body
+from metier.serving.service import Service
+
+_MOST_TEXTS = 2048
+Texts = str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
+
+
+class EmbeddingsBody(Body):
+    """What is read of a request to `/v1/embeddings`."""
+
+    model: str = Field(min_length=1)
+    input: Texts
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class EmbedBody(Body):
+    """What is read of a request to `/api/embed`."""
+
+    model: str = Field(min_length=1)
+    input: Texts
+
+
+class OldEmbedBody(Body):
+    """What is read of a request to `/api/embeddings`."""
+
+    model: str = Field(min_length=1)
+    prompt: str
+
+
+async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
+    """One unit vector a text.
+
+    Args:
+        model: the embedder's own name, or any model of the server.
+
+    Raises:
+        Refused: no model is called so, or a text is empty.
+        MetierError: the embedder cannot be asked.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if model.removesuffix(":latest") != service.council.settings.embed_model:
+        service.model(model)
+    if not all(text.strip() for text in texts):
+        raise refused("a text to embed is empty", param="input")
+    with service.runs.one():
+        return await service.council.embedder.embed(texts, role="document")
+
+
+def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:
+    """The reply of OpenAI."""
+    rows = [
+        {"object": "embedding", "index": index, "embedding": _encoded(row, body.encoding_format)}
+        for index, row in enumerate(vectors)
+    ]
+    read = _tokens(body.input)
+    usage = {"prompt_tokens": read, "total_tokens": read}
+    return {"object": "list", "data": rows, "model": body.model, "usage": usage}
+
+
+def embedded(vectors: Vectors, body: EmbedBody) -> Wire:
+    """The reply of Ollama."""
+    return {
+        "model": body.model,
+        "embeddings": vectors.tolist(),
+        "prompt_eval_count": _tokens(body.input),
+    }
+
+
+def _encoded(row: Vectors, how: Literal["float", "base64"]) -> str | Sequence[float]:
+    if how == "base64":
+        return base64.b64encode(row.astype(np.dtype("<f4")).tobytes()).decode()
+    return row.tolist()
+
+
+def _tokens(given: Texts) -> int:
+    """About how many; embedders do not say."""
+    texts = [given] if isinstance(given, str) else given
+    return sum(1 + len(text) // CHARS_PER_TOKEN for text in texts)

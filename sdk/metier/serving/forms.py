@@ -1,0 +1,86 @@
+"""How a protocol writes a reply: one `Form` for each, of pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from metier.events import Event
+from metier.serving.failures import Failure
+from metier.serving.pieces import Piece, Telling
+from metier.serving.questions import Question
+
+# A JSON object that goes out.
+Wire = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """How objects follow each other in a stream.
+
+    Attributes:
+        ping: a comment that readers skip; empty where the protocol has none.
+        named: whether each object has its type as the name of the event.
+    """
+
+    media_type: str
+    before: bytes = b""
+    after: bytes = b"\n"
+    ping: bytes = b""
+    named: bool = False
+
+    def line(self, wire: Wire) -> bytes:
+        """One object."""
+        name = f"event: {wire['type']}\n".encode() if self.named else b""
+        return name + self.before + dumped(wire) + self.after
+
+
+SSE = Framing(
+    media_type="text/event-stream", before=b"data: ", after=b"\n\n", ping=b": waiting\n\n"
+)
+# Without comments: clients read every line as JSON.
+NDJSON = Framing(media_type="application/x-ndjson")
+
+
+class Form(Protocol):
+    """How a protocol writes the pieces of a reply."""
+
+    @property
+    def framing(self) -> Framing:
+        """How objects follow each other."""
+        ...
+
+    def opening(self) -> Sequence[Wire]:
+        """What is sent when the plan stands."""
+        ...
+
+    def chunks(self, piece: Piece) -> Sequence[Wire]:
+        """What is sent for a piece."""
+        ...
+
+    def closing(self) -> bytes:
+        """What is sent after the last chunk."""
+        ...
+
+    def whole(self, pieces: Sequence[Piece]) -> Wire:
+        """The reply as one object."""
+        ...
+
+    def error(self, failure: Failure) -> Wire:
+        """The object that says what went wrong, by itself or within a stream."""
+        ...
+
+
+def streamed(events: Sequence[Event], question: Question, form: Form) -> list[Wire]:
+    """All objects that are sent for the events of a run, in order."""
+    telling = Telling(stop=question.stop, max_chars=question.max_chars)
+    pieces = [piece for event in events for piece in telling.take(event)]
+    return [*form.opening(), *(chunk for piece in pieces for chunk in form.chunks(piece))]
+
+
+def dumped(wire: Wire) -> bytes:
+    """JSON on one line."""
+    text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")

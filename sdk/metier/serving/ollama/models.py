@@ -1,0 +1,83 @@
+"""`/api/tags`, `/api/show` and `/api/version`: what there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from metier.serving.forms import Wire
+from metier.serving.names import Served
+from metier.serving.reading import Body
+
+FAMILY = "metier"
+CAPABILITIES = ("completion", "thinking")
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+
+
+class ShowBody(Body):
+    """Which model is asked about; old clients call it `name`."""
+
+    model: str = ""
+    name: str = ""
+
+
+def tags(offered: Sequence[Served], *, modified: str) -> Wire:
+    """The list of models.
+
+    Args:
+        modified: when they changed, as RFC 3339 says it.
+    """
+    return {"models": [model(each, modified=modified) for each in offered]}
+
+
+def model(served: Served, *, modified: str) -> Wire:
+    """One model. It has no size: the models behind it are the server's own affair."""
+    return {
+        "name": served.tagged,
+        "model": served.tagged,
+        "modified_at": modified,
+        "size": 0,
+        "digest": served.digest,
+        "details": details(),
+        "capabilities": list(CAPABILITIES),
+    }
+
+
+def shown(served: Served, *, modified: str, num_ctx: int) -> Wire:
+    """What clients ask about one model.
+
+    Args:
+        num_ctx: the context window of the models behind it, in tokens.
+    """
+    return {
+        "modelfile": f"# {served.description}",
+        "parameters": f"num_ctx {num_ctx}",
+        "template": "{{ .Prompt }}",
+        "details": details(),
+        "model_info": {
+            "general.architecture": FAMILY,
+            "general.basename": served.name,
+            f"{FAMILY}.context_length": num_ctx,
+        },
+        "capabilities": list(CAPABILITIES),
+        "modified_at": modified,
+    }
+
+
+def details() -> Wire:
+    """What is said of every model."""
+    return {
+        "parent_model": "",
+        "format": FAMILY,
+        "family": FAMILY,
+        "families": [FAMILY],
+        "parameter_size": "",
+        "quantization_level": "",
+    }
+
+
+def own_version() -> Wire:
+    """Digits and dots alone: clients compare it part by part, as numbers."""
+    found = _NUMBER.match(version("metier"))
+    return {"version": found[0] if found else "0.0.0"}

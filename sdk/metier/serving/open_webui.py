@@ -1,0 +1,123 @@
+"""What Open WebUI wants beside an answer, and the calls of its that no expert should answer.
+
+It names itself if its connection sends the headers of the guide. Each run then comes with its own
+events for status and sources. For one question it also asks the same model for a title, tags and
+follow-up questions: those are answered here, without the council.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+from metier.answer import Answer, Source
+from metier.events import (
+    Answered,
+    Event,
+    Notice,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Token,
+)
+from metier.plan import Message
+from metier.serving.progress import one_line, progress_of
+
+_HEADERS = "x-openwebui-"
+_TASK = f"{_HEADERS}task"
+# The key of the JSON object that each task wants.
+_KEYS = {
+    "title_generation": "title",
+    "tags_generation": "tags",
+    "follow_up_generation": "follow_ups",
+    "query_generation": "queries",
+    "autocomplete_generation": "text",
+    "image_prompt_generation": "prompt",
+}
+_TEXT_TASKS = {"emoji_generation", "moa_response_generation", "function_calling"}
+_HISTORY, _ASKED = "<chat_history>", "USER:"
+_TITLE_WORDS = 6
+_LONGEST_TITLE = 60
+
+
+def is_open_webui(headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from Open WebUI."""
+    return any(name.lower().startswith(_HEADERS) for name in headers)
+
+
+def task_of(headers: Mapping[str, str], messages: Sequence[Message], *, stream: bool) -> str | None:
+    """The task of a call that is not a question; None for a question.
+
+    Without its header a task is known by its template. `### Task:` alone is not enough: the
+    template that wraps documents around a real question begins so, too.
+    """
+    named = headers.get(_TASK, "")
+    if named in _KEYS or named in _TEXT_TASKS:
+        return named
+    if named or stream or len(messages) != 1:
+        return None
+    text = messages[0].content
+    if not text.lstrip().startswith("### Task:") or _HISTORY not in text:
+        return None
+    return next((task for task, key in _KEYS.items() if f'"{key}"' in text), None)
+
+
+async def task_events(task: str, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
+    """The reply to a task, as a run that asked nobody."""
+    text = _reply(task, messages[-1].content)
+    yield Token(text=text, answer=True)
+    yield Answered(answer=Answer(question=messages[-1].content, text=text))
+
+
+def status_of(event: Event) -> list[dict[str, object]]:
+    """The events that its page shows beside the answer."""
+    match event:
+        case PlanReady():
+            experts = " → ".join(step.expert for step in event.plan.steps)
+            return [_status(f"plan: {experts}")]
+        case StepStarted():
+            return [_status(f"{event.expert}: {one_line(event.task)}")]
+        case StepDone():
+            return [*map(_source, event.sources), _status(f"{event.expert} is done")]
+        case StepFailed() | Notice():
+            return [_status(progress_of(event) or "")]
+        case _:
+            return []
+
+
+def finished(answer: Answer) -> dict[str, object]:
+    """The status of an answer that is complete: without it the page shows work for ever."""
+    experts = ", ".join(dict.fromkeys(part.expert for part in answer.parts)) or "nobody"
+    return _status(f"answered by {experts}", done=True)
+
+
+def _status(description: str, *, done: bool = False) -> dict[str, object]:
+    return {"type": "status", "data": {"description": description, "done": done}}
+
+
+def _source(source: Source) -> dict[str, object]:
+    """One source; its lists have an entry for each passage."""
+    name = f"{source.name}, {source.place}" if source.place else source.name
+    data = {
+        "source": {"name": name, "id": name},
+        "document": [source.quote],
+        "metadata": [{"source": name, "name": name}],
+    }
+    return {"type": "source", "data": data}
+
+
+def _reply(task: str, text: str) -> str:
+    if task not in _KEYS:
+        return ""
+    key = _KEYS[task]
+    value: object = {"title": _title(text), "text": "", "prompt": ""}.get(key, [])
+    return json.dumps({key: value}, ensure_ascii=False)
+
+
+def _title(text: str) -> str:
+    """The first words of the first question."""
+    history = text.partition(_HISTORY)[2] or text
+    asked = history.partition(_ASKED)[2] or history
+    words = " ".join(asked[:400].partition("ASSISTANT:")[0].split()[:_TITLE_WORDS])
+    return words[:_LONGEST_TITLE] or "metier"

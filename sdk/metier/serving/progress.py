@@ -1,0 +1,69 @@
+"""What happens, in one line of text an event: for people who look behind an answer."""
+
+from __future__ import annotations
+
+from metier.answer import Vote
+from metier.events import (
+    Event,
+    Notice,
+    PlanReady,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Voted,
+)
+from metier.plan import Plan, Step
+from metier.serving.failures import public, public_reason
+
+_LONGEST_CHARS = 160
+
+
+def progress_of(event: Event) -> str | None:
+    """A line, or several for a plan; None if the event has nothing to say to people."""
+    match event:
+        case PlanReady():
+            return _plan(event.plan)
+        case StepStarted():
+            return f"[{event.step_id}] {event.expert} begins"
+        case Voted():
+            return f"[{event.step_id}] {_vote(event.vote)}"
+        case StepDone():
+            return f"[{event.step_id}] {event.expert}: {_outcome(event)}"
+        case StepFailed():
+            reason = one_line(public_reason(event.code, event.reason))
+            return f"[{event.step_id}] {event.expert} failed: {reason}"
+        case Notice():
+            return one_line(public(event.text))
+        case _:
+            return None
+
+
+def one_line(text: str) -> str:
+    """The text on one line, cut where it is long."""
+    line = " ".join(text[: 4 * _LONGEST_CHARS].split())
+    return line if len(line) <= _LONGEST_CHARS else f"{line[: _LONGEST_CHARS - 1]}…"
+
+
+def _plan(plan: Plan) -> str:
+    return "\n".join(_step(step) for step in plan.steps)
+
+
+def _step(step: Step) -> str:
+    needs = f" (after {', '.join(step.needs)})" if step.needs else ""
+    how = f" by {step.strategy}" if step.strategy != "single" else ""
+    return f"[{step.id}] {step.expert}{how}: {one_line(step.task)}{needs}"
+
+
+def _vote(vote: Vote) -> str:
+    who = f"{vote.expert} on {vote.model}" if vote.model else vote.expert
+    said = f"no answer ({vote.error})" if vote.error else one_line(vote.answer) or "no answer"
+    return f"{who}: {said}"
+
+
+def _outcome(event: StepDone) -> str:
+    words = {True: "done, checked", False: "done, not checked", None: "done"}[event.checked]
+    words = "not sure enough to answer" if event.abstained else words
+    sure = "" if event.confidence is None else f", {event.confidence:.0%} sure"
+    agreed = sum(vote.chosen for vote in event.votes)
+    votes = f", {agreed} of {len(event.votes)} agree" if event.votes else ""
+    return f"{words}{sure}{votes}"

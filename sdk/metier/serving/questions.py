@@ -1,0 +1,65 @@
+"""One question to the council, as every protocol asks it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from metier.bridges.asking import Asked
+from metier.council import Council
+from metier.events import Event
+from metier.plan import Document, Message
+from metier.serving.failures import refused
+from metier.serving.names import Served
+
+# There is no tokenizer here: a token of English text has about four characters.
+CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A conversation that ends with the question, and how its answer is wanted.
+
+    Attributes:
+        stop: strings that end the answer.
+        max_tokens: length of the answer; a token counts as `CHARS_PER_TOKEN` characters.
+    """
+
+    model: Served
+    messages: tuple[Message, ...]
+    documents: tuple[Document, ...] = ()
+    stop: tuple[str, ...] = ()
+    max_tokens: int | None = None
+
+    @property
+    def max_chars(self) -> int | None:
+        """Length of the answer, in characters."""
+        return None if self.max_tokens is None else self.max_tokens * CHARS_PER_TOKEN
+
+
+def conversation(turns: Sequence[Message]) -> tuple[Message, ...]:
+    """The turns that say something, checked.
+
+    Raises:
+        Refused: the last one is not the user's, or there is none.
+    """
+    said = tuple(turn for turn in turns if turn.content.strip())
+    if not said or said[-1].role != "user":
+        raise refused(
+            "the last message must be the user's question, with some text", param="messages"
+        )
+    return said
+
+
+async def events_of(council: Council, question: Question) -> AsyncGenerator[Event, None]:
+    """What happens while a question is answered; the last event is `Answered`.
+
+    Raises:
+        MetierError: nothing could be answered.
+    """
+    who = Asked(council=council, expert=question.model.expert, strategy=question.model.strategy)
+    stream = who.stream(question.messages, documents=question.documents)
+    async with aclosing(stream) as events:
+        async for event in events:
+            yield event

@@ -1,0 +1,169 @@
+"""A reply that is written while the question is answered, and ends with its client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from metier.errors import MetierError
+from metier.events import Event
+from metier.serving.failures import Failure, failure_of
+from metier.serving.forms import Form, dumped
+from metier.serving.limits import ServingLimits
+from metier.serving.pieces import Piece, Telling
+from metier.serving.runs import STOPPING, Runs
+
+JSON = "application/json"
+
+
+class LiveReply:
+    """An ASGI response: the events of a run in a protocol's form.
+
+    A client that goes away ends the run at once, also while nothing is sent. Errors before the
+    plan stands have a status of their own; later ones are the last object of the stream.
+
+    Args:
+        events: the run, not yet begun.
+        stream: whether the pieces are sent as they come.
+    """
+
+    def __init__(
+        self,
+        events: AsyncGenerator[Event, None],
+        form: Form,
+        telling: Telling,
+        *,
+        stream: bool,
+        runs: Runs,
+        limits: ServingLimits,
+    ) -> None:
+        self._events = events
+        self._form = form
+        self._telling = telling
+        self._stream = stream
+        self._runs = runs
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; returns when the reply is complete or its client has gone."""
+        async with aclosing(self._events), anyio.create_task_group() as group:
+            out = _Out(send, self._form, group)
+            group.start_soon(_until_gone, receive, group.cancel_scope)
+            await self._guarded(out)
+            group.cancel_scope.cancel()
+
+    async def _guarded(self, out: _Out) -> None:
+        """Reply, or say what went wrong."""
+        try:
+            with self._runs.one() as running:
+                await (self._streamed(out) if self._stream else self._whole(out))
+            if running.cancelled_caught:
+                await out.fail(STOPPING)
+        except MetierError as exc:
+            await out.fail(failure_of(exc))
+
+    async def _streamed(self, out: _Out) -> None:
+        async with aclosing(self._pieces()) as pieces:
+            async for piece in pieces:
+                await out.begin(self._limits.ping_s)
+                await out.write(piece)
+        await out.end()
+
+    async def _whole(self, out: _Out) -> None:
+        async with aclosing(self._pieces()) as pieces:
+            found = [piece async for piece in pieces]
+        await out.whole(found)
+
+    async def _pieces(self) -> AsyncGenerator[Piece, None]:
+        async for event in self._events:
+            for piece in self._telling.take(event):
+                yield piece
+            if self._telling.ended:
+                return
+
+
+class _Out:
+    """The sending side of a reply."""
+
+    def __init__(self, send: Send, form: Form, group: anyio.abc.TaskGroup) -> None:
+        self._send = send
+        self._form = form
+        self._group = group
+        self._lock = anyio.Lock()
+        self._sent_at = 0.0
+        self._begun = False
+        self._complete = False
+
+    async def begin(self, ping_s: float) -> None:
+        """Send the headers and the opening, the first time that it is called."""
+        if self._begun:
+            return
+        self._begun = True
+        framing = self._form.framing
+        await self._start(200, framing.media_type)
+        for wire in self._form.opening():
+            await self._body(framing.line(wire))
+        if framing.ping:
+            self._group.start_soon(self._ping, ping_s, framing.ping)
+
+    async def write(self, piece: Piece) -> None:
+        """Send a piece."""
+        lines = map(self._form.framing.line, self._form.chunks(piece))
+        if data := b"".join(lines):
+            await self._body(data)
+
+    async def end(self) -> None:
+        """Send the end of the stream."""
+        await self._body(self._form.closing(), more=False)
+
+    async def whole(self, pieces: list[Piece]) -> None:
+        """Send the reply as one object."""
+        self._begun = True
+        await self._start(200, JSON)
+        await self._body(dumped(self._form.whole(pieces)), more=False)
+
+    async def fail(self, failure: Failure) -> None:
+        """Send an error: with its status if nothing was sent, else as the last object."""
+        if self._complete:
+            return
+        error = self._form.error(failure)
+        if self._begun:
+            await self._body(self._form.framing.line(error), more=False)
+            return
+        await self._start(failure.status, JSON, failure.headers)
+        await self._body(dumped(error), more=False)
+
+    async def _start(
+        self, status: int, media_type: str, headers: dict[str, str] | None = None
+    ) -> None:
+        # A response without a body: its headers alone are used.
+        head = Response(status_code=status, media_type=media_type, headers=headers)
+        raw = [(name, value) for name, value in head.raw_headers if name != b"content-length"]
+        raw.append((b"cache-control", b"no-store"))
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _body(self, data: bytes, *, more: bool = True) -> None:
+        async with self._lock:
+            if self._complete:
+                return
+            self._complete = not more
+            self._sent_at = anyio.current_time()
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _ping(self, every_s: float, ping: bytes) -> None:
+        """Send a comment whenever nothing was sent for a while: proxies cut silent streams."""
+        while not self._complete:
+            await anyio.sleep(max(0.01, self._sent_at + every_s - anyio.current_time()))
+            if anyio.current_time() - self._sent_at >= every_s:
+                await self._body(ping)
+
+
+async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    """Cancel the reply when its client closes the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -1,0 +1,115 @@
+"""Running the server until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+import uvicorn
+
+from metier.council import Council
+from metier.errors import InvalidSettings
+from metier.serving.access import Access
+from metier.serving.app import http_app
+from metier.serving.limits import ServingLimits
+from metier.serving.runs import Runs
+
+PORT = 8413
+# Beyond what the answers get: for connections that do not close.
+_SPARE_S = 5
+
+
+async def serve(
+    council: Council,
+    *,
+    port: int = PORT,
+    access: Access = Access(),
+    limits: ServingLimits = ServingLimits(),
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until the process is told to stop; then let running answers finish, or end them.
+
+    Args:
+        say: takes what the operator should know, a line at a time.
+
+    Raises:
+        InvalidSettings: the address cannot be listened on.
+    """
+    runs = Runs(limits.requests)
+    app = http_app(council, access=access, limits=limits, runs=runs)
+    config = uvicorn.Config(
+        app,
+        host=access.host,
+        port=port,
+        log_level="warning",
+        use_colors=False,
+        timeout_graceful_shutdown=int(limits.stop_s) + _SPARE_S,
+    )
+    server = _Server(config, runs=runs, limits=limits, say=say)
+    with listening(config) as bound:
+        say(f"serving at http://{_shown(access.host)}:{bound.getsockname()[1]}")
+        await server.serve(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Ends the questions in progress before the connections."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        runs: Runs,
+        limits: ServingLimits,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__(config)
+        self._runs = runs
+        self._limits = limits
+        self._say = say
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal, and do not die of it afterwards: the council is still to be closed."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close; answers have `stop_s` seconds to finish."""
+        self._runs.refuse_more()
+        if running := self._runs.count:
+            self._say(f"stopping: waiting up to {self._limits.stop_s:g} s for {_answers(running)}")
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._cancel_late)
+            await super().shutdown(sockets)
+            group.cancel_scope.cancel()
+
+    async def _cancel_late(self) -> None:
+        await anyio.sleep(self._limits.stop_s)
+        if ended := self._runs.cancel():
+            self._say(f"stopped before the end of {_answers(ended)}")
+
+
+def listening(config: uvicorn.Config) -> socket.socket:
+    """A socket of the address; uvicorn's own way ends the process where it cannot be had."""
+    try:
+        return socket.create_server(
+            (config.host, config.port),
+            family=socket.AF_INET6 if ":" in config.host else socket.AF_INET,
+            backlog=config.backlog,
+        )
+    except OSError as exc:
+        raise InvalidSettings(
+            f"{config.host}:{config.port} cannot be listened on: {exc.strerror or exc}",
+            hint="Choose another address or port: metier serve --port 8414",
+        ) from exc
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count} answers"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

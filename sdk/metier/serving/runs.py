@@ -1,0 +1,64 @@
+"""The questions that are being answered now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from metier.serving.failures import Failure, Refused
+
+BUSY = Failure(
+    status=503,
+    message="server busy, please try again: too many questions are being answered",
+    code="server_busy",
+    retry=True,
+)
+STOPPING = Failure(status=503, message="the server is stopping", code="server_stopping", retry=True)
+
+
+class Runs:
+    """Counts the questions in progress, refuses those that are too many, and ends them all.
+
+    Args:
+        most: how many there may be at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._scopes: set[anyio.CancelScope] = set()
+        self._stopping = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._scopes)
+
+    @contextmanager
+    def one(self) -> Iterator[anyio.CancelScope]:
+        """A question: its scope is cancelled when the server stops.
+
+        Raises:
+            Refused: there are too many, or the server is stopping.
+        """
+        if self._stopping:
+            raise Refused(STOPPING)
+        if len(self._scopes) >= self._most:
+            raise Refused(BUSY)
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                yield scope
+            finally:
+                self._scopes.discard(scope)
+
+    def refuse_more(self) -> None:
+        """Let those that run go on, and refuse all others from now on."""
+        self._stopping = True
+
+    def cancel(self) -> int:
+        """End those that still run; returns how many they were."""
+        for scope in self._scopes:
+            scope.cancel()
+        return len(self._scopes)

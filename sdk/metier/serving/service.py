@@ -1,0 +1,104 @@
+"""What every endpoint needs: the council, the limits, and how a question is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from metier.council import Council
+from metier.events import Event
+from metier.serving.failures import refused
+from metier.serving.forms import Form, Wire, dumped
+from metier.serving.limits import ServingLimits
+from metier.serving.names import Served, model_named, served
+from metier.serving.pieces import Telling
+from metier.serving.questions import Question, events_of
+from metier.serving.reading import Body, read_body
+from metier.serving.replying import JSON, LiveReply
+from metier.serving.runs import Runs
+
+B = TypeVar("B", bound=Body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One server.
+
+    Attributes:
+        started: seconds since the epoch; the age of all its models.
+    """
+
+    council: Council
+    limits: ServingLimits
+    runs: Runs
+    started: float = field(default_factory=time.time)
+
+    @property
+    def models(self) -> list[Served]:
+        """The models that it offers."""
+        return served(self.council)
+
+    @property
+    def modified(self) -> str:
+        """When the models changed, as RFC 3339 says it."""
+        return rfc3339(self.started)
+
+    def model(self, name: str) -> Served:
+        """The model of a name.
+
+        Raises:
+            Refused: 404; there is none.
+        """
+        return model_named(self.council, name)
+
+    async def read(self, request: Request, shape: type[B]) -> B:
+        """The body of a request.
+
+        Raises:
+            Refused: it cannot be used.
+        """
+        return await read_body(request, shape, self.limits)
+
+    def reply(
+        self,
+        question: Question,
+        form: Form,
+        *,
+        stream: bool,
+        events: AsyncGenerator[Event, None] | None = None,
+    ) -> LiveReply:
+        """The response that answers a question while it is sent.
+
+        Args:
+            events: the run, if it is not the council's.
+
+        Raises:
+            Refused: the conversation is too long.
+        """
+        most = self.limits.messages
+        if len(question.messages) > most:
+            raise refused(f"the conversation has more than {most} messages", param="messages")
+        return LiveReply(
+            events or events_of(self.council, question),
+            form,
+            Telling(stop=question.stop, max_chars=question.max_chars),
+            stream=stream,
+            runs=self.runs,
+            limits=self.limits,
+        )
+
+
+def json_response(wire: Wire, *, status: int = 200) -> Response:
+    """One JSON object."""
+    return Response(dumped(wire), status_code=status, media_type=JSON)
+
+
+def rfc3339(at: float) -> str:
+    """A time in seconds since the epoch, in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")

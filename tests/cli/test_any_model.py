@@ -1,0 +1,75 @@
+"""A server that has one chat model, which no card names: everything answers on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fake_ollama import FakeOllama, fake_ollama
+
+from metier.cli.main import cli
+from metier.testing import FixedEmbedder
+
+ONLY = "smollm2:135m"
+EXPERTS = ("general", "math", "code", "medical")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeOllama]:
+    monkeypatch.setenv("METIER_CACHE_DIR", str(tmp_path / "cache"))
+    models = ("all-minilm:latest", ONLY)
+    with fake_ollama(FixedEmbedder(), models=models, reply="It is 4.") as fake:
+        monkeypatch.setenv("OLLAMA_HOST", fake.host)
+        yield fake
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments), prog_name="metier")
+
+
+@pytest.mark.parametrize("expert", EXPERTS)
+def test_every_expert_answers_and_says_once_on_what(server: FakeOllama, expert: str) -> None:
+    done = run("ask", "-e", expert, "What is 2 + 2?")
+    assert done.exit_code == 0
+    assert "4" in done.stdout
+    asked = {chat["model"] for chat in server.chats}
+    assert asked <= {ONLY}
+    assert done.stderr.count("metier models suggest") == len(asked)
+
+
+def test_the_doctor_names_the_model_of_each_expert_and_a_better_one(server: FakeOllama) -> None:
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    found = {check["name"]: check for check in checks}
+    for expert in EXPERTS:
+        check = found[f"model of {expert}"]
+        assert check["ok"]
+        assert check["detail"].startswith(f"{ONLY}, which its card does not name; ")
+        assert check["fix"].startswith("metier models pull ")
+
+
+def test_better_models_are_suggested_for_a_machine_of_any_memory(server: FakeOllama) -> None:
+    shown = json.loads(run("models", "suggest", "--memory", "16", "--json").stdout)
+    assert shown["memory_bytes"] == 14 << 30
+    better = {each["expert"]: each["better"] for each in shown["experts"]}
+    assert better["math"] == "ministral-3:14b"
+    assert {each["runs_on"] for each in shown["experts"]} == {ONLY}
+
+
+def test_the_table_ends_with_the_command_that_gets_them(server: FakeOllama) -> None:
+    done = run("models", "suggest", "--memory", "8")
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith("Get them with: metier models pull ")
+    assert last.split().count("qwen3:4b-instruct") == 1
+
+
+def test_a_server_with_an_embedder_alone_is_told_what_to_get(
+    server: FakeOllama,
+) -> None:
+    server.models = ("all-minilm:latest",)
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    (math,) = [check for check in checks if check["name"] == "model of math"]
+    assert not math["ok"]
+    assert math["fix"].startswith("metier models pull ")

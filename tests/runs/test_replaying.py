@@ -1,0 +1,167 @@
+"""A kept run gives the same answer again without a server, or says what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from kept_runs import PLAN, card, council, settings_in, words_for
+
+from metier import Card, Council, Expert, Settings
+from metier.errors import ModelServerFailed, ReplayDiffers
+from metier.events import PlanReady, StepDone, StepStarted, fold
+from metier.models.server import ChatRequest
+from metier.plan import Plan, Step
+from metier.runs.run import Run
+from metier.runs.store import RunStore
+from metier.testing import FixedEmbedder, ScriptedModels
+
+pytestmark = pytest.mark.anyio
+
+NAMES = ("general", "math", "code")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    with RunStore.of(settings_in(tmp_path)) as opened:
+        yield opened
+
+
+def without_a_server(folder: Path, *cards: Card, embedder: FixedEmbedder | None = None) -> Council:
+    """A council whose server fails the test if it is asked."""
+    experts = [Expert(each) for each in (cards or map(card, NAMES))]
+    return Council.of(
+        experts,
+        settings=settings_in(folder),
+        server=ScriptedModels(),
+        embedder=embedder or FixedEmbedder(),
+    )
+
+
+async def kept(folder: Path, store: RunStore, plan: Plan = PLAN) -> Run:
+    await council(folder, store=store).run(plan)
+    return store.load("last")
+
+
+def some_plan(random: Random) -> Plan:
+    """Up to four steps in any order of needs, some answered by several."""
+    steps: list[Step] = []
+    for n in range(random.randint(1, 4)):
+        several = random.random() < 0.3
+        steps.append(
+            Step(
+                id=str(n),
+                task=f"Part {n} of {random.random()}",
+                expert=random.choice(NAMES),
+                needs=tuple(s.id for s in steps if random.random() < 0.4),
+                strategy="vote" if several else "single",
+                options={"samples": 3} if several else {},
+            )
+        )
+    return Plan(question=f"Question {random.random()}", steps=tuple(steps))
+
+
+def sometimes_failing(random: Random) -> ScriptedModels:
+    def says(request: ChatRequest) -> str | Exception:
+        return ModelServerFailed("it broke") if random.random() < 0.1 else words_for(request)
+
+    return ScriptedModels({"small": says}, slots=random.choice([1, 2]))
+
+
+async def test_a_hundred_runs_give_the_same_answers_byte_for_byte(
+    tmp_path: Path, store: RunStore
+) -> None:
+    random = Random(1)
+    again = without_a_server(tmp_path)
+    for _ in range(100):
+        made = council(tmp_path, models=sometimes_failing(random), store=store)
+        events = [event async for event in made.stream(some_plan(random))]
+        run = store.load(events[0].run_id)
+        replay = await again.replay(run)
+        assert (replay.same, replay.differences) == (True, ())
+        if replay.answer is not None:
+            assert replay.answer.text.encode() == fold(events).text.encode()
+
+
+async def test_a_question_that_was_planned_is_replayed_with_its_plan(
+    tmp_path: Path, store: RunStore
+) -> None:
+    answer = await council(tmp_path, store=store).ask("Everything about math, then about code.")
+    replay = await without_a_server(tmp_path).replay(store.load("last"))
+    assert replay.answer == answer
+
+
+async def test_a_changed_card_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    changed = card("math").model_copy(update={"prompt": "You count on your fingers."})
+    replay = await without_a_server(tmp_path, card("general"), changed, card("code")).replay(run)
+    assert not replay.same
+    assert "the card of math has changed" in replay.differences
+    assert "a model is asked differently: messages were 1 and are 2" in replay.differences
+
+
+async def test_a_changed_text_of_a_request_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    steps = (PLAN.steps[0].model_copy(update={"task": "What is 3 + 3?"}), *PLAN.steps[1:])
+    edited = run.model_copy(update={"events": (PlanReady(plan=Plan(question="?", steps=steps)),)})
+    replay = await without_a_server(tmp_path).replay(edited)
+    assert "a model is asked differently: the text of messages[0] is another" in replay.differences
+
+
+async def test_a_changed_card_that_changes_no_answer_is_no_difference(
+    tmp_path: Path, store: RunStore
+) -> None:
+    run = await kept(tmp_path, store)
+    replay = await without_a_server(tmp_path, *map(card, NAMES), card("law")).replay(run)
+    assert replay.same
+
+
+async def test_an_expert_that_is_gone_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    replay = await without_a_server(tmp_path, card("general"), card("math")).replay(run)
+    assert "the card of code is gone" in replay.differences
+
+
+async def test_a_setting_of_today_does_not_change_a_replay(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    made = without_a_server(tmp_path)
+    today = Council(
+        made.registry,
+        settings=Settings(cache_dir=tmp_path, seed=99, model="other"),
+        server=ScriptedModels(),
+        embedder=FixedEmbedder(),
+    )
+    assert (await today.replay(run)).same
+
+
+async def test_a_run_that_did_not_end_is_not_replayed(tmp_path: Path, store: RunStore) -> None:
+    run = (await kept(tmp_path, store)).model_copy(update={"status": "interrupted"})
+    with pytest.raises(ReplayDiffers, match="interrupted"):
+        await without_a_server(tmp_path).replay(run)
+
+
+async def test_a_run_goes_on_from_a_step_with_the_results_before_it(
+    tmp_path: Path, store: RunStore
+) -> None:
+    run = await kept(tmp_path, store)
+    models = ScriptedModels({"small": ["print(2 + 2)", "Composed."]})
+    made = council(tmp_path, models=models, store=store)
+    events = [event async for event in made.stream(PLAN, results=run.results_before("2"))]
+    done = [event for event in events if isinstance(event, StepDone)]
+    assert done[0].text == run.results["1"].text
+    assert done[1].text == "print(2 + 2)"
+    assert run.results["1"].text in models.requests[0].messages[-1].content
+    assert [event.step_id for event in events if isinstance(event, StepStarted)] == ["1", "2"]
+
+
+async def test_what_needs_a_step_is_run_again_with_it(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    assert run.results_before("1") == ()
+
+
+async def test_a_step_that_is_not_in_the_plan_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    with pytest.raises(ReplayDiffers, match="no step '9'"):
+        run.results_before("9")

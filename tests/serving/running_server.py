@@ -1,0 +1,36 @@
+"""A council served on a real socket, in a thread with an event loop of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from metier.council import Council
+from metier.serving import Access, ServingLimits, http_app
+from metier.serving.running import listening
+
+
+@contextmanager
+def served(
+    council: Council,
+    *,
+    access: Access | None = None,
+    limits: ServingLimits | None = None,
+) -> Iterator[str]:
+    """The address of the server; it ends with the block."""
+    app = http_app(council, access=access or Access(), limits=limits or ServingLimits())
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
+    socket = listening(config)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
+    thread.start()
+    try:
+        # It listens already: who connects before the loop runs is served when it does.
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        socket.close()

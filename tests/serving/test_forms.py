@@ -1,0 +1,125 @@
+"""Whatever happens in a run: what is joined from a stream is the answer, in every protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from serving.runs_of_events import runs, texts
+
+from metier.answer import Answer
+from metier.events import Answered, Event
+from metier.serving.forms import Form, Wire, dumped
+from metier.serving.names import Served
+from metier.serving.ollama.chat import OllamaForm
+from metier.serving.openai.chat import ChatForm
+from metier.serving.pieces import Piece, Telling
+
+MODEL = Served(name="metier", description="all", digest="0" * 64)
+OPENAI = ChatForm(id="chatcmpl-1", created=1, model=MODEL, with_usage=True)
+CHAT = OllamaForm(created="2026-01-01T00:00:00Z", model="metier", key="message")
+GENERATE = OllamaForm(created="2026-01-01T00:00:00Z", model="metier", key="response")
+
+
+def pieces_of(events: Sequence[Event], telling: Telling | None = None) -> list[Piece]:
+    telling = telling or Telling()
+    return [piece for event in events for piece in telling.take(event)]
+
+
+def sent(form: Form, pieces: Sequence[Piece]) -> list[Any]:
+    """The objects of a stream, as a client reads them."""
+    wires: list[Wire] = [*form.opening(), *(w for piece in pieces for w in form.chunks(piece))]
+    return [json.loads(dumped(wire)) for wire in wires]
+
+
+def answer_of(events: Sequence[Event]) -> Answer:
+    last = events[-1]
+    assert isinstance(last, Answered)
+    return last.answer
+
+
+def deltas(chunks: Sequence[Any], key: str) -> str:
+    return "".join(
+        choice["delta"].get(key) or "" for chunk in chunks for choice in chunk["choices"]
+    )
+
+
+@given(runs)
+def test_joined_content_of_openai_is_the_answer(events: Sequence[Event]) -> None:
+    chunks = sent(OPENAI, pieces_of(events))
+    assert deltas(chunks, "content") == answer_of(events).text
+
+
+@given(runs)
+def test_joined_content_of_ollama_is_the_answer(events: Sequence[Event]) -> None:
+    pieces = pieces_of(events)
+    chat = "".join(line["message"]["content"] for line in sent(CHAT, pieces))
+    generated = "".join(line["response"] for line in sent(GENERATE, pieces))
+    assert chat == generated == answer_of(events).text
+
+
+@given(runs)
+def test_a_reply_in_one_object_is_the_stream_joined(events: Sequence[Event]) -> None:
+    pieces = pieces_of(events)
+    chunks = sent(OPENAI, pieces)
+    whole = json.loads(dumped(OPENAI.whole(pieces)))
+    message = whole["choices"][0]["message"]
+    assert message["content"] == deltas(chunks, "content")
+    assert message["reasoning_content"] == deltas(chunks, "reasoning_content")
+    assert whole["usage"] == chunks[-1]["usage"]
+
+
+@given(runs)
+def test_no_chunk_holds_both_words_and_progress(events: Sequence[Event]) -> None:
+    chunks = sent(OPENAI, pieces_of(events))
+    both = [
+        c for c in chunks if c["choices"] and len(c["choices"][0]["delta"].keys() - {"role"}) > 1
+    ]
+    assert both == []
+
+
+@given(runs)
+def test_a_stream_begins_with_the_role_and_ends_with_reason_and_usage(
+    events: Sequence[Event],
+) -> None:
+    first, *_, last, cost = sent(OPENAI, pieces_of(events))
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert last["choices"][0]["finish_reason"] == "stop"
+    assert cost["choices"] == []
+    assert cost["usage"]["prompt_tokens"] == answer_of(events).usage.prompt_tokens
+
+
+@given(runs)
+def test_only_the_last_line_of_ollama_is_done(events: Sequence[Event]) -> None:
+    lines = sent(CHAT, pieces_of(events))
+    assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+@given(runs)
+def test_a_client_that_wants_no_thinking_gets_none(events: Sequence[Event]) -> None:
+    form = OllamaForm(created="", model="metier", thinking=False)
+    pieces = pieces_of(events)
+    assert all("thinking" not in line["message"] for line in sent(form, pieces))
+
+
+@given(runs, st.lists(texts.filter(bool), max_size=3))
+def test_a_stop_string_ends_the_answer_before_it(events: Sequence[Event], stop: list[str]) -> None:
+    chunks = sent(OPENAI, pieces_of(events, Telling(stop=stop)))
+    text = answer_of(events).text
+    ends = [at for each in stop if (at := text.find(each)) >= 0]
+    shown = deltas(chunks, "content")
+    assert text.startswith(shown)
+    assert not any(each in shown for each in stop)
+    assert len(shown) == len(text) if not ends else True
+
+
+@given(runs, st.integers(0, 40))
+def test_a_longer_answer_is_cut_and_says_so(events: Sequence[Event], most: int) -> None:
+    chunks = sent(OPENAI, pieces_of(events, Telling(max_chars=most)))
+    text = answer_of(events).text
+    reasons = [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]]
+    assert deltas(chunks, "content") == text[:most]
+    assert reasons[-1] == ("length" if len(text) > most else "stop")

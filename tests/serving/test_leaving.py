@@ -1,0 +1,162 @@
+"""Under load: clients that go away, silence, too many questions, and a server that stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import httpx
+import pytest
+import uvicorn
+from bridges.kitchen import council
+from sse_starlette.sse import AppStatus
+
+from metier.models.server import ChatRequest
+from metier.serving import ServingLimits, http_app, serve
+from metier.serving.running import listening
+from metier.testing import ScriptedModels
+from metier.testing.models import Stall
+
+pytestmark = pytest.mark.anyio
+
+BREAD = {"role": "user", "content": "How long does bread bake?"}
+OPENAI = ("/v1/chat/completions", {"model": "cooking", "messages": [BREAD], "stream": True})
+OLLAMA = ("/api/chat", {"model": "cooking", "messages": [BREAD]})
+WHOLE = ("/v1/chat/completions", {"model": "cooking", "messages": [BREAD]})
+
+
+@asynccontextmanager
+async def served(
+    server: ScriptedModels, *, limits: ServingLimits | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server in the same event loop, whose models the test can watch."""
+    app = http_app(council(server), limits=limits or ServingLimits())
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
+    running = uvicorn.Server(config)
+    with listening(config) as socket:
+        url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        async with anyio.create_task_group() as group, httpx.AsyncClient(base_url=url) as client:
+            group.start_soon(running.serve, [socket])
+            yield client
+            running.should_exit = True
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [OPENAI, OLLAMA, WHOLE], ids=["openai", "ollama", "json"]
+)
+async def test_a_client_that_goes_away_in_a_silent_step_frees_the_model_within_a_second(
+    path: str, body: dict[str, object]
+) -> None:
+    server = ScriptedModels({"cooking": lambda _: Stall()})
+    async with served(server) as client:
+        for round_ in range(1, 6):
+            server.requested = anyio.Event()
+            async with anyio.create_task_group() as leaving:
+                leaving.start_soon(_posting, client, path, body)
+                await server.requested.wait()
+                leaving.cancel_scope.cancel()
+            with anyio.fail_after(1):
+                while len(server.closed_early) < round_:
+                    await anyio.lowlevel.checkpoint()
+
+
+async def test_a_silent_stream_gets_comments() -> None:
+    server = ScriptedModels({"cooking": lambda _: Stall()})
+    path, body = OPENAI
+    async with (
+        served(server, limits=ServingLimits(ping_s=0.02)) as client,
+        client.stream("POST", path, json=body) as reply,
+    ):
+        comments = 0
+        async for line in reply.aiter_lines():
+            comments += line == ": waiting"
+            if comments == 3:
+                break
+    assert comments == 3
+
+
+@pytest.mark.parametrize(("path", "body"), [OPENAI, OLLAMA], ids=["openai", "ollama"])
+async def test_one_question_too_many_is_refused_as_busy(path: str, body: dict[str, object]) -> None:
+    server = ScriptedModels({"cooking": lambda _: Stall()})
+    async with served(server, limits=ServingLimits(requests=1)) as client:
+        server.requested = anyio.Event()
+        async with anyio.create_task_group() as first:
+            first.start_soon(_posting, client, path, body)
+            await server.requested.wait()
+            reply = await client.post(path, json=body)
+            first.cancel_scope.cancel()
+    error = reply.json()["error"]
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"] == "2"
+    assert "busy" in (error if isinstance(error, str) else error["message"])
+
+
+async def test_many_clients_at_once_each_get_their_own_answer() -> None:
+    def echo(request: ChatRequest) -> str:
+        return f"It is {request.messages[-1].content} indeed."
+
+    async with served(ScriptedModels({"cooking": echo}, slots=64)) as client:
+        said: dict[int, str] = {}
+
+        async def ask(number: int) -> None:
+            content = f"question {number}"
+            body = {"model": "cooking", "messages": [{"role": "user", "content": content}]}
+            reply = await client.post("/api/chat", json=body, timeout=120)
+            lines = [json.loads(line) for line in reply.text.splitlines()]
+            said[number] = "".join(line["message"]["content"] for line in lines)
+
+        async with anyio.create_task_group() as group:
+            for number in range(64):
+                group.start_soon(ask, number)
+    assert said == {n: f"It is question {n} indeed." for n in range(64)}
+
+
+async def test_a_server_that_stops_ends_what_is_not_finished_in_time_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The signal sets it for the whole process, and ends the streams of MCP.
+    monkeypatch.setattr(AppStatus, "should_exit", False)
+    server = ScriptedModels({"cooking": lambda _: Stall("Forty")})
+    server.requested = anyio.Event()
+    said: list[str] = []
+    lines: list[str] = []
+    path, body = OPENAI
+
+    async def watch(url: str) -> None:
+        async with (
+            httpx.AsyncClient(base_url=url) as client,
+            client.stream("POST", path, json=body, timeout=60) as reply,
+        ):
+            lines.extend([line async for line in reply.aiter_lines()])
+
+    limits = ServingLimits(stop_s=0.05)
+    async with anyio.create_task_group() as group:
+        started = anyio.Event()
+
+        def say(line: str) -> None:
+            said.append(line)
+            started.set()
+
+        async def run() -> None:
+            await serve(council(server), port=0, limits=limits, say=say)
+
+        group.start_soon(run)
+        await started.wait()
+        group.start_soon(watch, said[0].removeprefix("serving at "))
+        await server.requested.wait()
+        signal.raise_signal(signal.SIGTERM)
+    assert said[1:] == [
+        "stopping: waiting up to 0.05 s for 1 answer",
+        "stopped before the end of 1 answer",
+    ]
+    error = next(line for line in reversed(lines) if line)
+    assert json.loads(error.removeprefix("data: "))["error"]["code"] == "server_stopping"
+    assert server.closed_early == ["cooking"]
+
+
+async def _posting(client: httpx.AsyncClient, path: str, body: dict[str, object]) -> None:
+    """Ask, and read until the test goes away."""
+    await client.post(path, json=body, timeout=60)

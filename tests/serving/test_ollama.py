@@ -1,0 +1,124 @@
+"""Ollama's own client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ollama
+import pytest
+from bridges.kitchen import council, models
+from serving.running_server import served
+
+from metier.testing.models import Reply
+
+BREAD = "How long does bread bake?"
+
+
+@contextmanager
+def client(**replies: list[Reply]) -> Iterator[ollama.Client]:
+    with (
+        models(**replies) as server,
+        served(council(server)) as url,
+        ollama.Client(host=url, trust_env=False) as made,
+    ):
+        yield made
+
+
+def said(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def test_the_models_are_listed_with_a_tag() -> None:
+    with client() as made:
+        listed = {model.model: model for model in made.list().models}
+    assert {"metier:latest", "cooking:latest", "metier:vote"} <= listed.keys()
+    assert listed["metier:latest"].details is not None
+    assert listed["metier:latest"].details.family == "metier"
+    assert listed["cooking:latest"].digest != listed["wine:latest"].digest
+
+
+@pytest.mark.parametrize("name", ["metier", "metier:latest"])
+def test_the_council_chats(name: str) -> None:
+    with client(cooking=["Forty minutes."]) as made:
+        reply = made.chat(name, said(BREAD))
+    assert reply.message.content == "Forty minutes."
+    assert reply.done_reason == "stop"
+    assert reply.eval_count == 2
+    assert reply.model == name
+
+
+def test_a_chat_streams_progress_as_thinking() -> None:
+    with client(cooking=["Forty minutes."]) as made:
+        lines = list(made.chat("metier", said(BREAD), stream=True))
+    assert "".join(line.message.content or "" for line in lines) == "Forty minutes."
+    thoughts = "".join(line.message.thinking or "" for line in lines)
+    assert "[1] cooking begins" in thoughts
+    assert [line.done for line in lines][-2:] == [False, True]
+
+
+def test_progress_is_left_out_if_the_client_wants_no_thinking() -> None:
+    with client(cooking=["Forty minutes."]) as made:
+        reply = made.chat("metier", said(BREAD), think=False)
+    assert reply.message.thinking is None
+
+
+def test_a_prompt_is_answered() -> None:
+    with client(cooking=["Forty minutes."]) as made:
+        reply = made.generate("cooking", BREAD, system="Be brief.")
+    assert reply.response == "Forty minutes."
+
+
+def test_a_request_without_a_prompt_only_loads() -> None:
+    with client() as made:
+        assert made.generate("metier", "").done_reason == "load"
+        assert made.chat("metier", []).done_reason == "load"
+        assert made.generate("metier", "", keep_alive=0).done_reason == "unload"
+
+
+def test_an_answer_is_cut_where_the_options_say() -> None:
+    with client(cooking=["one two three four"] * 2) as made:
+        stopped = made.chat("cooking", said(BREAD), options={"stop": [" three"]})
+        short = made.chat("cooking", said(BREAD), options={"num_predict": 1})
+    assert stopped.message.content == "one two"
+    assert (short.message.content, short.done_reason) == ("one ", "length")
+
+
+def test_an_unknown_model_is_not_found() -> None:
+    with client() as made, pytest.raises(ollama.ResponseError, match="not found") as caught:
+        made.chat("nobody", said(BREAD))
+    assert caught.value.status_code == 404
+
+
+def test_images_are_refused() -> None:
+    with client() as made, pytest.raises(ollama.ResponseError, match="images") as caught:
+        made.chat("metier", [{"role": "user", "content": BREAD, "images": [b"\x89PNG"]}])
+    assert caught.value.status_code == 400
+
+
+def test_texts_are_embedded_by_the_councils_embedder() -> None:
+    with client() as made:
+        both = made.embed("metier", ["bread", "wine"]).embeddings
+        one = made.embeddings("metier", "bread").embedding
+    assert len(both) == 2
+    assert list(both[0]) == list(one)
+
+
+def test_a_model_is_shown_with_its_context() -> None:
+    with client() as made:
+        shown = made.show("cooking")
+    assert shown.modelinfo is not None
+    assert shown.modelinfo["metier.context_length"] == 4096
+    assert shown.capabilities == ["completion", "thinking"]
+
+
+def test_no_model_is_in_memory_here() -> None:
+    with client() as made:
+        assert list(made.ps().models) == []
+
+
+@pytest.mark.parametrize("change", ["pull", "delete", "push"])
+def test_models_are_not_changed_over_http(change: str) -> None:
+    with client() as made, pytest.raises(ollama.ResponseError, match="no models") as caught:
+        getattr(made, change)("metier")
+    assert caught.value.status_code == 501

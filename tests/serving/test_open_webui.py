@@ -1,0 +1,131 @@
+"""Open WebUI: its own events beside an answer, and its calls that no expert should answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from bridges.kitchen import card, models
+from serving.asgi import app, caller
+
+from metier.answer import Source
+from metier.council import Council
+from metier.experts.expert import Context, Expert, Task
+from metier.serving import http_app
+from metier.testing import FixedEmbedder, ScriptedModels
+
+pytestmark = pytest.mark.anyio
+
+HEADERS = {"x-openwebui-chat-id": "c1", "x-openwebui-task": ""}
+BREAD = "How long does bread bake?"
+# Shortened from Open WebUI's templates.
+TITLE = """### Task:
+Generate a concise, 3-5 word title with an emoji summarizing the chat history.
+### Output:
+JSON format: { "title": "your concise title here" }
+### Chat History:
+<chat_history>
+USER: How long does rye bread bake in a very hot oven?
+ASSISTANT: Forty minutes.
+</chat_history>"""
+TAGS = TITLE.replace('{ "title": "your concise title here" }', '{ "tags": ["tag1"] }')
+FOLLOW_UPS = TITLE.replace('{ "title": "your concise title here" }', '{ "follow_ups": ["Q1?"] }')
+RAG = f"""### Task:
+Respond to the user query using the provided context.
+<context>
+Bread bakes for forty minutes.
+</context>
+{BREAD}"""
+
+
+class Citing(Expert):
+    """An expert that names its source."""
+
+    async def answer(self, task: Task, context: Context) -> str:
+        context.cite(Source(name="baking.md", place="page 3", quote="Bake for forty minutes."))
+        return "Forty minutes."
+
+
+def body(text: str, **more: Any) -> dict[str, Any]:
+    return {"model": "metier", "messages": [{"role": "user", "content": text}]} | more
+
+
+def content(reply: httpx.Response) -> str:
+    return reply.json()["choices"][0]["message"]["content"]
+
+
+def chunks(reply: httpx.Response) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in reply.text.splitlines() if line]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (TITLE, {"title": "How long does rye bread bake"}),
+        (TAGS, {"tags": []}),
+        (FOLLOW_UPS, {"follow_ups": []}),
+    ],
+)
+async def test_its_own_prompts_reach_no_expert(prompt: str, expected: dict[str, Any]) -> None:
+    async with caller(app()) as client:
+        reply = await client.post("/v1/chat/completions", json=body(prompt))
+    assert json.loads(content(reply)) == expected
+
+
+async def test_a_task_that_its_header_names_reaches_no_expert() -> None:
+    async with caller(app()) as client:
+        headers = HEADERS | {"x-openwebui-task": "tags_generation"}
+        reply = await client.post("/v1/chat/completions", json=body("Tags?"), headers=headers)
+    assert json.loads(content(reply)) == {"tags": []}
+
+
+@pytest.mark.parametrize("prompt", [RAG, BREAD, f"### Task: {BREAD}"])
+async def test_a_question_in_its_template_for_documents_is_a_question(prompt: str) -> None:
+    def forty(_: object) -> str:
+        return "Forty minutes."
+
+    server = ScriptedModels({"cooking": forty, "general": forty, "wine": forty})
+    async with caller(app(server)) as client:
+        reply = await client.post("/v1/chat/completions", json=body(prompt))
+    assert "Forty minutes." in content(reply)
+    assert server.requests
+
+
+async def test_its_page_gets_status_and_sources() -> None:
+    made = Council.of(
+        [Citing(card("cooking", BREAD)), Expert(card("general"))],
+        server=models(),
+        embedder=FixedEmbedder(),
+    )
+    async with caller(http_app(made)) as client:
+        reply = await client.post(
+            "/v1/chat/completions", json=body(BREAD, stream=True), headers=HEADERS
+        )
+    events = [chunk["event"] for chunk in chunks(reply) if "event" in chunk]
+    status = [event["data"] for event in events if event["type"] == "status"]
+    (source,) = [event["data"] for event in events if event["type"] == "source"]
+    assert status[0] == {"description": "plan: cooking", "done": False}
+    assert status[-1] == {"description": "answered by cooking", "done": True}
+    assert source["document"] == ["Bake for forty minutes."]
+    assert source["source"]["name"] == "baking.md, page 3"
+
+
+async def test_other_programs_get_no_chunk_without_a_choice() -> None:
+    async with caller(app(models(cooking=["Forty."]))) as client:
+        reply = await client.post("/v1/chat/completions", json=body(BREAD, stream=True))
+    assert all(chunk["choices"] for chunk in chunks(reply))
+
+
+async def test_sources_are_annotations_for_all_programs() -> None:
+    made = Council.of(
+        [Citing(card("cooking", BREAD)), Expert(card("general"))],
+        server=models(),
+        embedder=FixedEmbedder(),
+    )
+    async with caller(http_app(made)) as client:
+        reply = await client.post("/v1/chat/completions", json=body(BREAD))
+    (cited,) = reply.json()["choices"][0]["message"]["annotations"]
+    assert cited["url_citation"]["title"] == "baking.md, page 3"

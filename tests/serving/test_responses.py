@@ -1,0 +1,144 @@
+"""`/v1/responses` and `/v1/embeddings`, by OpenAI's own client in its strict mode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import numpy as np
+import openai
+import pytest
+from bridges.kitchen import council, models
+from hypothesis import given
+from openai.types.responses import ResponseFailedEvent
+from serving.running_server import served
+from serving.runs_of_events import runs
+from serving.test_forms import MODEL, answer_of, pieces_of, sent
+
+from metier.errors import ModelServerBusy
+from metier.events import Event
+from metier.serving.forms import dumped
+from metier.serving.openai.response_events import ResponseForm
+from metier.serving.openai.responses import ResponsesBody
+from metier.testing import FixedEmbedder
+from metier.testing.models import Reply
+
+BREAD = "How long does bread bake?"
+
+
+@contextmanager
+def client(*, strict: bool = True, **replies: list[Reply]) -> Iterator[openai.OpenAI]:
+    with (
+        models(**replies) as server,
+        served(council(server)) as url,
+        openai.OpenAI(
+            base_url=f"{url}/v1", api_key="x", _strict_response_validation=strict, max_retries=0
+        ) as made,
+    ):
+        yield made
+
+
+def form() -> ResponseForm:
+    body = ResponsesBody(model="metier", input="What now?")
+    return ResponseForm(name="resp_1", created=1, model=MODEL, body=body)
+
+
+def text_of(response: Any) -> str:
+    return "".join(
+        part["text"]
+        for item in response["output"]
+        if item["type"] == "message"
+        for part in item["content"]
+    )
+
+
+@given(runs)
+def test_joined_deltas_are_the_answer(events: Sequence[Event]) -> None:
+    told = sent(form(), pieces_of(events))
+    deltas = [e["delta"] for e in told if e["type"] == "response.output_text.delta"]
+    assert "".join(deltas) == answer_of(events).text
+    assert text_of(told[-1]["response"]) == answer_of(events).text
+
+
+@given(runs)
+def test_events_are_numbered_and_every_item_that_is_opened_is_closed(
+    events: Sequence[Event],
+) -> None:
+    told = sent(form(), pieces_of(events))
+    kinds = [e["type"] for e in told]
+    assert [e["sequence_number"] for e in told] == list(range(len(told)))
+    assert kinds[:2] == ["response.created", "response.in_progress"]
+    assert kinds[-1] == "response.completed"
+    assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
+    assert kinds.count("response.output_item.added") == len(told[-1]["response"]["output"])
+
+
+@given(runs)
+def test_a_response_in_one_object_is_the_last_event_of_the_stream(events: Sequence[Event]) -> None:
+    pieces = pieces_of(events)
+    last = sent(form(), pieces)[-1]["response"]
+    assert json.loads(dumped(form().whole(pieces))) == last
+
+
+def test_the_council_responds() -> None:
+    with client(cooking=["Forty minutes."]) as made:
+        response = made.responses.create(model="metier", input=BREAD, instructions="Be brief.")
+    assert response.output_text == "Forty minutes."
+    assert [item.type for item in response.output][:2] == ["reasoning", "message"]
+    assert response.status == "completed"
+
+
+def test_a_stream_of_typed_events_gives_the_same_response() -> None:
+    with (
+        client(cooking=["Forty minutes."]) as made,
+        made.responses.stream(model="metier", input=[{"role": "user", "content": BREAD}]) as stream,
+    ):
+        kinds = {event.type for event in stream}
+        final = stream.get_final_response()
+    assert final.output_text == "Forty minutes."
+    assert {"response.reasoning_summary_text.delta", "response.output_text.delta"} <= kinds
+
+
+def test_a_long_response_is_incomplete() -> None:
+    with client(cooking=["one two three four"]) as made:
+        response = made.responses.create(model="cooking", input=BREAD, max_output_tokens=1)
+    assert response.output_text == "one "
+    assert response.status == "incomplete"
+
+
+@pytest.mark.parametrize("more", [{"previous_response_id": "resp_1"}, {"tool_choice": "required"}])
+def test_what_cannot_be_kept_is_refused(more: dict[str, str]) -> None:
+    with client() as made, pytest.raises(openai.BadRequestError) as caught:
+        made.responses.create(model="metier", input=BREAD, extra_body=more)
+    assert caught.value.param in more
+
+
+def test_an_error_after_the_plan_is_the_last_event() -> None:
+    with client(cooking=[ModelServerBusy("its queue is full")]) as made:
+        events = list(made.responses.create(model="cooking", input=BREAD, stream=True))
+    last = events[-1]
+    assert isinstance(last, ResponseFailedEvent)
+    assert last.response.error is not None
+    assert "its queue is full" in last.response.error.message
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64", None])
+def test_texts_are_embedded_by_the_councils_embedder(encoding: Any) -> None:
+    more = {} if encoding is None else {"encoding_format": encoding}
+    # In its strict mode the client knows no vectors in base64, which it asks for by itself.
+    with client(strict=encoding == "float") as made:
+        reply = made.embeddings.create(model="metier", input=["bread", "wine"], **more)
+    vectors = [each.embedding for each in reply.data]
+    if encoding == "base64":
+        assert all(isinstance(vector, str) for vector in vectors)
+        return
+    expected = anyio.run(FixedEmbedder().embed, ["bread", "wine"])
+    assert np.allclose(vectors, expected)
+
+
+def test_an_empty_text_is_not_embedded() -> None:
+    with client() as made, pytest.raises(openai.BadRequestError, match="is empty"):
+        made.embeddings.create(model="metier", input=["bread", " "])
