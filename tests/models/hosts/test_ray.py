@@ -60,7 +60,9 @@ class World:
         )
         node_id = self._nodes[len(self.actors) % len(self._nodes)]
         server = OllamaServer(host, num_ctx=num_ctx)
-        self.actors[name] = start_host(self.address, name, server, facts, node_id=node_id)
+        actor = start_host(self.address, name, server, facts, node_id=node_id)
+        self.actors[name] = actor
+        ray.get(actor.call.remote("facts"), timeout=120)  # its process takes seconds to start
 
     def server(self) -> RayServer:
         return RayServer(self.address, num_ctx=WINDOW, patience=PATIENCE)
@@ -108,6 +110,7 @@ async def test_a_council_votes_on_all_nodes_and_answers_as_on_one_server(
     world.start("two", ollamas[1].host)
     for ollama in ollamas:
         ollama.machine = Machine(reply_s=1.0)  # so that the samples meet
+        ollama.loaded = [MODEL]
     card = Card(
         id="general",
         description="all",

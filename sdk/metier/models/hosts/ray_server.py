@@ -145,10 +145,10 @@ def connect(address: str) -> None:
         import ray
     except ImportError as exc:
         raise ClusterUnavailable("the package 'ray' is not installed") from exc
-    if ray.is_initialized():
-        return
     if address in ("", "local"):  # with these, Ray would start a cluster
         raise ClusterUnavailable(f"{address!r} names no cluster")
+    if ray.is_initialized():
+        return
     try:
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as exc:
