@@ -185,6 +185,9 @@ class Bench:
     def slots(self, voter: Voter) -> int:
         return 1
 
+    def run_together(self, voters: Sequence[Voter]) -> bool:
+        return len(voters) < 2
+
     def card(self, voter: Voter) -> Card:
         return Card(id=voter.expert, description="Exam questions and word problems")
 

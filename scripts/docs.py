@@ -53,9 +53,10 @@ metier config set num_ctx 8192   # in the file
 """
 SETTINGS_END = """
 `host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0`
-means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `domains` is a list of strings in the
-file, and folders separated as in `PATH` in the environment and in `metier config set`. Switches
-take `true` or `false`.
+means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `hosts` and `runs_on` are described in
+[several machines](hosts.md); with `hosts`, `host` is only where merged models are made.
+`domains` is a list of strings in the file, and folders separated as in `PATH` in the environment
+and in `metier config set`. Switches take `true` or `false`.
 
 `metier config set` replaces the file as a whole: killed or out of disk space, it leaves the old
 one, and two at once both count. Only you can read the file (mode 0600) and what metier keeps in its
@@ -138,6 +139,8 @@ def setting_row(name: str, field: FieldInfo) -> str:
 def shown_default(name: str, field: FieldInfo) -> str:
     if field.default_factory is not None:
         return MADE_DEFAULTS[name]
+    if field.default == {}:
+        return "none"
     match field.default:
         case None | ():
             return "none"

@@ -1,17 +1,45 @@
-"""An Ollama on a loopback port: real HTTP, vectors of an embedder, replies from a script."""
+"""An Ollama on a loopback port: real HTTP, vectors of an embedder, replies from a script.
+
+It keeps its books as the real one does: which models are loaded, how many it can hold, how many
+requests it works on at once. And it can be broken in the ways that real ones are.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
 from metier.models.embedder import Embedder
+
+# A server that never answers, that dies after its first words, that cannot hold the model.
+Fault = Literal["", "silent", "silent to chats", "dies", "memory"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a server runs on.
+
+    Attributes:
+        digests: of models whose weights are not those that other servers have.
+        holds: models in memory at once.
+        slots: requests that are worked on at once.
+        load_s: seconds to load a model.
+        reply_s: seconds to write a reply.
+    """
+
+    digests: tuple[tuple[str, str], ...] = ()
+    holds: int = 1
+    slots: int = 1
+    load_s: float = 0.0
+    reply_s: float = 0.0
 
 
 class FakeOllama(ThreadingHTTPServer):
@@ -20,6 +48,10 @@ class FakeOllama(ThreadingHTTPServer):
     Attributes:
         asked: the last message of every chat.
         again: the reply to a request with a grammar.
+        embedded: how many requests for vectors came.
+        loaded: the models in memory, the one used last at the end.
+        loads: every model that was loaded.
+        fault: what is wrong with it now.
         chats: the body of every chat.
         after_chat: called when a chat was answered, to change what comes next.
     """
@@ -32,6 +64,7 @@ class FakeOllama(ThreadingHTTPServer):
         models: Sequence[str],
         reply: str,
         *,
+        machine: Machine = Machine(),
         capabilities: Sequence[str] = ("completion",),
         calls: Sequence[Mapping[str, Any]] = (),
         info: Mapping[str, Any] | None = None,
@@ -45,9 +78,38 @@ class FakeOllama(ThreadingHTTPServer):
         self.calls = calls
         self.info = info or {}
         self.again = again
-        self.asked: list[str] = []
         self.chats: list[dict[str, Any]] = []
         self.after_chat: Callable[[], None] = lambda: None
+        self.machine = machine
+        self.asked: list[str] = []
+        self.embedded = 0
+        self.loaded: list[str] = []
+        self.loads: list[str] = []
+        self.fault: Fault = ""
+        self.over = threading.Event()
+        self._slots = threading.Semaphore(machine.slots)
+        self._loading = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no error."""
+
+    @contextmanager
+    def working_on(self, model: str) -> Iterator[float]:
+        """In a slot, with the model in memory; the seconds that loading took."""
+        with self._slots:
+            with self._loading:
+                load_s = self._load(model)
+            yield load_s
+
+    def _load(self, model: str) -> float:
+        if model in self.loaded:
+            self.loaded.remove(model)
+            self.loaded.append(model)
+            return 0.0
+        time.sleep(self.machine.load_s)
+        self.loads.append(model)
+        self.loaded = [*self.loaded, model][-self.machine.holds :]
+        return self.machine.load_s
 
     @property
     def host(self) -> str:
@@ -60,29 +122,32 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        models = [
-            {"name": name, "model": name, "size": 1, "digest": "0" * 64}
-            for name in self.server.models
-        ]
+        if self.server.fault == "silent":
+            self.server.over.wait()
         bodies = {
             "/api/version": {"version": "0.24.0"},
-            "/api/tags": {"models": models},
-            "/api/ps": {"models": models},
+            "/api/tags": {"models": [self._told(name) for name in self.server.models]},
+            "/api/ps": {"models": [self._told(name) for name in self.server.loaded]},
         }
         self._send([bodies[self.path]])
 
+    def _told(self, name: str) -> dict[str, Any]:
+        digest = dict(self.server.machine.digests).get(name, "0" * 64)
+        return {"name": name, "model": name, "size": 1, "digest": digest}
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.server.fault.startswith("silent"):
+            self.server.over.wait()
         match self.path:
             case "/api/embed":
+                self.server.embedded += 1
                 vectors = anyio.run(self.server.embedder.embed, body["input"])
                 self._send([{"model": body["model"], "embeddings": vectors.tolist()}])
             case "/api/chat":
                 self.server.asked.append(body["messages"][-1]["content"])
                 self.server.chats.append(body)
-                spoken = self._spoken(body)
-                self.server.after_chat()
-                self._send(spoken)
+                self._chat(body)
             case _:
                 found = self._capabilities(body["model"])
                 self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])
@@ -90,24 +155,42 @@ class _Handler(BaseHTTPRequestHandler):
     def _capabilities(self, model: str) -> Sequence[str]:
         return ["embedding"] if "minilm" in model else self.server.capabilities
 
-    def _spoken(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def _chat(self, body: dict[str, Any]) -> None:
+        match self.server.fault:
+            case "memory":
+                text = "model requires more system memory (9.1 GiB) than is available (2.0 GiB)"
+                self._send([{"error": text}], status=500)
+            case "dies":
+                first = self._spoken(body, load_s=0.0)[0]
+                self._send([first], cut=True)
+            case _:
+                with self.server.working_on(body["model"]) as load_s:
+                    time.sleep(self.server.machine.reply_s)
+                    spoken = self._spoken(body, load_s=load_s)
+                    self.server.after_chat()
+                    self._send(spoken)
+
+    def _spoken(self, body: dict[str, Any], *, load_s: float) -> list[dict[str, Any]]:
         text = self.server.reply if "format" not in body else self.server.again
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if self.server.calls:
             message["tool_calls"] = [{"function": call} for call in self.server.calls]
         begun = {"model": body["model"], "message": message, "done": False}
-        counts = {"prompt_eval_count": 1, "eval_count": 1, "total_duration": 1}
+        nanos = {"load_duration": load_s, "total_duration": load_s + self.server.machine.reply_s}
+        counts = {"prompt_eval_count": 1, "eval_count": 1}
+        counts |= {name: max(1, int(seconds * 1e9)) for name, seconds in nanos.items()}
         silent = {"role": "assistant", "content": ""}
         done = {"model": body["model"], "message": silent, "done": True, "done_reason": "stop"}
         return [begun, done | counts]
 
-    def _send(self, lines: Sequence[object]) -> None:
+    def _send(self, lines: Sequence[object], *, status: int = 200, cut: bool = False) -> None:
         data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("content-type", "application/x-ndjson")
-        self.send_header("content-length", str(len(data)))
+        self.send_header("content-length", str(len(data) + cut))
         self.end_headers()
         self.wfile.write(data)
+        self.close_connection = self.close_connection or cut
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
         """Say nothing."""
@@ -124,6 +207,7 @@ def fake_ollama(
     try:
         yield server
     finally:
+        server.over.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -23,6 +23,7 @@ HEAVY = (
     "ollama",
     "prompt_toolkit",
     "pydantic",
+    "ray",
     "rich",
     "semantic_kernel",
     "sentence_transformers",

@@ -302,6 +302,7 @@ class Council:
             embedder=self.embedder,
             voting=self.planning.votes,
             strategies=self.strategies,
+            runs_on=self.settings.runs_on,
         )
         return Engine(
             self.registry,

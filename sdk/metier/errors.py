@@ -26,7 +26,8 @@
     │   ├── ModelServerUnreachable
     │   ├── ModelServerBusy
     │   ├── ModelServerFailed      it answered with an error of its own
-    │   └── StreamInterrupted      a reply that ended without its end
+    │   ├── StreamInterrupted      a reply that ended without its end
+    │   └── ClusterUnavailable     no Ray, or no cluster at the address
     ├── DeadlineExceeded
     ├── BudgetExceeded
     ├── CouncilInUse               by another event loop
@@ -297,6 +298,19 @@ class StreamInterrupted(ModelServerError):
 
     code = "stream_interrupted"
     retryable = True
+
+
+class ClusterUnavailable(ModelServerError):
+    """Ray is not installed, or no cluster answers at the address."""
+
+    code = "cluster_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            reason,
+            hint="Install it with: pip install 'metier[ray]'; "
+            "start a cluster with: ray start --head",
+        )
 
 
 class DeadlineExceeded(MetierError):

@@ -67,7 +67,11 @@ class CallStarted(_Event):
 
 
 class CallDone(_Event):
-    """A model has answered, or its answer broke off (`error` holds the code)."""
+    """A model has answered, or its answer broke off (`error` holds the code).
+
+    Attributes:
+        host: which of several hosts answered; empty if there is only one, or none answered.
+    """
 
     type: Literal["call_done"] = "call_done"
     call_id: str
@@ -75,6 +79,7 @@ class CallDone(_Event):
     usage: Usage
     done_reason: str = ""
     error: str | None = None
+    host: str = ""
 
 
 class Token(_Event):

@@ -33,7 +33,6 @@ from metier.errors import (
     ExpertFailed,
     InvalidOutput,
     MetierError,
-    ModelError,
     ModelMissing,
     UnknownExpert,
 )

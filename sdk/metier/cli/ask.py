@@ -62,6 +62,7 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr."),
         click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of it all."),
+        click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer."),
         click.option("--no-log", is_flag=True, help="Keep nothing of this run."),
         click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
@@ -95,6 +96,7 @@ def ask(
     model: str | None,
     compose: str | None,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
@@ -109,7 +111,7 @@ def ask(
     with errors_for_people(as_json=as_json):
         text, documents = question_from(question, files)
         form = form_of(as_json=as_json, jsonl=jsonl)
-        settings = load_settings(model=model, compose=compose, timeout_s=timeout)
+        settings = load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster)
         asked = going_on(settings, text) if go_on else text
         council = open_council(settings, runs=run_store(settings, log=not (no_log or dry_run)))
         if dry_run:
@@ -150,6 +152,7 @@ def run(
     model: str | None,
     compose: str | None,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     jsonl: bool,
     no_stream: bool,
@@ -162,7 +165,7 @@ def run(
 
         made = Plan.parse(text_of(file), source=str(file))
         form = form_of(as_json=as_json, jsonl=jsonl)
-        settings = load_settings(model=model, compose=compose, timeout_s=timeout)
+        settings = load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster)
         council = open_council(settings, runs=run_store(settings, log=not no_log))
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
         sys.exit(run_async(partial(answered, council.stream(made), screen), closing=council))

@@ -35,14 +35,14 @@ def model_names() -> list[str]:
     from metier.cli.session import run_async
     from metier.errors import MetierError
     from metier.models import local
-    from metier.models.ollama import OllamaServer
+    from metier.models.opening import server_of
     from metier.settings import Settings
 
     try:
         settings = Settings.load()
-        if not local.is_listening(settings.host, timeout_s=0.2):
+        if not all(local.is_listening(host.address, timeout_s=0.2) for host in settings.servers):
             return []
-        server = OllamaServer.from_settings(settings)
+        server = server_of(settings)
         return [model.name for model in run_async(server.list, closing=server)]
     except MetierError:
         return []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from metier.council import Council
     from metier.experts.suggesting import Suggestion
-    from metier.settings import Settings
+    from metier.settings import HostSettings, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,39 +61,69 @@ def examined(settings: Settings) -> list[Check]:
     from metier.council import Council
 
     council = Council.from_installed(settings)
-    server = _server(council)
+    if settings.cluster:
+        servers = [_cluster(council)]
+    else:
+        servers = [_server(host, settings) for host in settings.servers]
+    reachable = any(server.ok for server in servers)
     return [
-        server,
-        *(_models(council) if server.ok else ()),
-        _embedder(council, reachable=server.ok),
+        *servers,
+        *_labels(council),
+        *(_models(council) if reachable else ()),
+        _embedder(council, reachable=reachable),
         _index(council),
         *_calibration(council),
         *_languages(council),
         *_plugins(council),
         _sandbox(),
-        *_merges(council, reachable=server.ok),
+        *_merges(council, reachable=reachable),
         *_folders(settings),
         *_proxy(settings),
     ]
 
 
-def _server(council: Council) -> Check:
+def _server(host: HostSettings, settings: Settings) -> Check:
     from metier.errors import MetierError
     from metier.models import local
+    from metier.models.ollama import OllamaServer
 
-    settings = council.settings
+    server = OllamaServer.from_settings(settings.model_copy(update={"host": host.address}))
     try:
-        if not local.is_listening(settings.host, timeout_s=settings.connect_timeout_s):
+        if not local.is_listening(host.address, timeout_s=settings.connect_timeout_s):
             raise ConnectionError
-        version = run_async(council.server.version, closing=council.server)
+        version = run_async(server.version, closing=server)
     except (MetierError, ConnectionError) as exc:
         have = local.ollama_program(settings) is not None
-        fix = f"OLLAMA_HOST={settings.host} ollama serve" if have else "scripts/get-ollama"
+        fix = f"OLLAMA_HOST={host.address} ollama serve" if have else "scripts/get-ollama"
         reason = exc.message if isinstance(exc, MetierError) else "nothing listens"
-        detail = f"{settings.host}: {reason}"
+        detail = f"{host.address}: {reason}"
         return Check(name="Ollama", ok=False, detail=detail, fix=fix)
-    detail = f"version {version} at {settings.host}"
-    return Check(name="Ollama", ok=True, detail=detail)
+    labels = f" ({', '.join(host.labels)})" if host.labels else ""
+    return Check(name="Ollama", ok=True, detail=f"version {version} at {host.address}{labels}")
+
+
+def _cluster(council: Council) -> Check:
+    from metier.errors import MetierError
+
+    address = council.settings.cluster
+    try:
+        listed = run_async(council.server.list, closing=council.server)
+    except MetierError as exc:
+        fix = f"metier cluster start-host {address}"
+        return Check(name="cluster", ok=False, detail=exc.message, fix=fix)
+    hosts = sorted({host for model in listed for host in model.hosts})
+    return Check(name="cluster", ok=True, detail=f"{', '.join(hosts)} at {address}")
+
+
+def _labels(council: Council) -> Iterator[Check]:
+    """Experts whose cards name a label that no host has: they run anywhere."""
+    settings = council.settings
+    known = {label for host in settings.hosts for label in host.labels}
+    for name, card in council.registry.cards.items():
+        label = settings.runs_on.get(name) or card.runs_on
+        if label and label not in known:
+            detail = f"no host is labelled {label!r}, so it runs on any"
+            yield Check(name=f"host of {name}", ok=True, detail=detail)
 
 
 def _models(council: Council) -> Iterator[Check]:
@@ -135,7 +165,23 @@ def _embedder(council: Council, *, reachable: bool) -> Check:
     except MetierError as exc:
         fix = f"metier models pull {council.settings.embed_model}"
         return Check(name=name, ok=False, detail=exc.message, fix=fix)
-    return Check(name=name, ok=True, detail=f"{vectors.shape[1]} dimensions")
+    detail = f"{vectors.shape[1]} dimensions"
+    if council.settings.embedder == "ollama" and (others := _other_weights(council)):
+        fix = f"metier models pull {council.settings.embed_model} --host all"
+        detail += f"; other weights on {others}, where it is not used"
+        return Check(name=name, ok=False, detail=detail, fix=fix)
+    return Check(name=name, ok=True, detail=detail)
+
+
+def _other_weights(council: Council) -> str:
+    """Hosts whose embedder would give other vectors than the one in use."""
+    from metier.models.server import full_name
+
+    name = f"{full_name(council.settings.embed_model)}@"
+    listed = run_async(council.server.list, closing=council.server)
+    return ", ".join(
+        model.name.removeprefix(name) for model in listed if model.name.startswith(name)
+    )
 
 
 def _index(council: Council) -> Check:

@@ -15,6 +15,7 @@ from metier.cli.terminal import guarded
 _COMMANDS = {
     "ask": "metier.cli.ask:ask",
     "chat": "metier.cli.chat.command:chat",
+    "cluster": "metier.cli.cluster:cluster",
     "completion": "metier.cli.completion:completion",
     "config": "metier.cli.config:config",
     "doctor": "metier.cli.doctor:doctor",

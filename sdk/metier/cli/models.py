@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,8 @@ from metier.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from metier.models.ollama import OllamaServer
+    from metier.models.hosts import HostPool
+    from metier.models.server import ModelServer
     from metier.settings import Settings
 
 # What one needs for a first answer, on a machine of 4 GB: the embedder, and one small model.
@@ -28,11 +31,25 @@ def models() -> None:
     """The models of the server."""
 
 
-def _server(settings: Settings) -> OllamaServer:
-    from metier.models.ollama import OllamaServer
+on_host = click.option(
+    "--host", "where", help="Only hosts with this name or label; all means every host."
+)
+
+
+def _server(settings: Settings) -> ModelServer:
+    from metier.models.opening import server_of
 
     ensure_server(settings)
-    return OllamaServer.from_settings(settings)
+    return server_of(settings)
+
+
+def _pool(settings: Settings, where: str | None) -> HostPool:
+    """The hosts that are meant; all of them as one server if none is named."""
+    from metier.models.opening import pool_of
+
+    ensure_server(settings)
+    pool = pool_of(settings)
+    return pool.at(where) if where else pool
 
 
 @models.command("list", epilog="Example: metier models list")
@@ -43,15 +60,18 @@ def list_(*, as_json: bool) -> None:
         from dataclasses import asdict
 
         from metier.cli.text import as_json as dumped
-        from metier.cli.text import table
 
         server = _server(load_settings())
         found = run_async(server.list, closing=server)
         if as_json:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
-        rows = [(m.name, f"{m.size_bytes >> 20} MB", m.family, m.quantization) for m in found]
-        click.echo(table(rows, header=("model", "size", "family", "quantization")))
+        rows = [
+            (m.name, f"{m.size_bytes >> 20} MB", m.family, m.quantization, ", ".join(m.hosts))
+            for m in found
+        ]
+        header = ("model", "size", "family", "quantization", "hosts")
+        click.echo(_hosted(rows, header, several=any(m.hosts for m in found)))
 
 
 @models.command(epilog="Example: metier models ps")
@@ -62,7 +82,6 @@ def ps(*, as_json: bool) -> None:
         from dataclasses import asdict
 
         from metier.cli.text import as_json as dumped
-        from metier.cli.text import table
 
         server = _server(load_settings())
         found = run_async(server.resident, closing=server)
@@ -70,40 +89,58 @@ def ps(*, as_json: bool) -> None:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
         rows = [
-            (m.name, f"{m.size_bytes >> 20} MB", str(m.context_length), m.expires_at) for m in found
+            (m.name, f"{m.size_bytes >> 20} MB", str(m.context_length), m.expires_at, m.host)
+            for m in found
         ]
-        click.echo(table(rows, header=("model", "memory", "context", "until")))
+        header = ("model", "memory", "context", "until", "host")
+        click.echo(_hosted(rows, header, several=any(m.host for m in found)))
+
+
+def _hosted(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], *, several: bool) -> str:
+    """A table whose last column, the hosts, is shown only if there are several."""
+    from metier.cli.text import table
+
+    width = len(header) if several else len(header) - 1
+    return table([row[:width] for row in rows], header=header[:width])
 
 
 @models.command(epilog="Example: metier models pull qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of models that are installed.")
-def pull(names: tuple[str, ...], *, quiet: bool) -> None:
+@on_host
+def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
     """Get models from Ollama's library.
 
-    Without names, those that a first answer needs.
+    Without names, those that a first answer needs. With several hosts, onto the first of them.
     """
     with errors_for_people():
         from metier.cli.pulling import pull_all
 
-        server = _server(load_settings())
-        run_async(partial(pull_all, server, names or STARTER, quiet=quiet))
+        pool = _pool(load_settings(), where)
+        for host in pool.hosts if where else pool.hosts[:1]:
+            if len(pool.hosts) > 1:
+                click.echo(f"{host.name}:", err=True)
+            run_async(partial(pull_all, host.server, names or STARTER, quiet=quiet))
 
 
 @models.command(epilog="Example: metier models warm qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1, required=True)
-def warm(names: tuple[str, ...]) -> None:
-    """Bring models into memory, so that the next question does not wait for it."""
+@on_host
+def warm(names: tuple[str, ...], *, where: str | None) -> None:
+    """Bring models into memory, so that the next question does not wait for it.
+
+    With several hosts, each model on the one that is best for it.
+    """
     with errors_for_people():
-        settings = load_settings()
-        server = _server(settings)
+        pool = _pool(load_settings(), where)
+        servers = [host.server for host in pool.hosts] if where else [pool]
 
         async def load() -> None:
-            for name in names:
+            for name, server in product(names, servers):
                 click.echo(f"loading {name} …", err=True)
                 await server.load(name)
 
-        run_async(load, closing=server)
+        run_async(load, closing=pool)
 
 
 @models.command(epilog="Example: metier models suggest --memory 32")

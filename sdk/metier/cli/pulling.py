@@ -11,11 +11,10 @@ import click
 
 from metier.errors import MetierError, ModelServerUnreachable, WeightsUnavailable
 from metier.experts.model_choice import full_name
-from metier.models.ollama import OllamaServer
-from metier.models.server import Progress
+from metier.models.server import ModelServer, Progress
 
 
-async def pull_all(server: OllamaServer, names: Sequence[str], *, quiet: bool = False) -> None:
+async def pull_all(server: ModelServer, names: Sequence[str], *, quiet: bool = False) -> None:
     """Get the models that the server does not have.
 
     Raises:
@@ -31,7 +30,7 @@ async def pull_all(server: OllamaServer, names: Sequence[str], *, quiet: bool = 
     await server.aclose()
 
 
-async def pull(server: OllamaServer, name: str) -> None:
+async def pull(server: ModelServer, name: str) -> None:
     """Get one model; see `pull_all`."""
     try:
         with Bar(name) as bar:

@@ -104,15 +104,18 @@ def ensure_server(settings: Settings) -> None:
     """
     from metier.models import local
 
-    if not settings.autostart or not local.is_local(settings.host):
-        return
-    if local.is_listening(settings.host) or local.ollama_program(settings) is None:
-        return
-    started = local.start(settings)
-    click.echo(
-        f"started Ollama at {settings.host} (process {started.process.pid}, log {started.log})",
-        err=True,
-    )
+    for host in settings.servers if settings.autostart and not settings.cluster else ():
+        if not local.is_local(host.address) or local.is_listening(host.address):
+            continue
+        if local.ollama_program(settings) is None:
+            return
+        parallel = host.parallel or settings.parallel
+        own = settings.model_copy(update={"host": host.address, "parallel": parallel})
+        started = local.start(own)
+        click.echo(
+            f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",
+            err=True,
+        )
 
 
 class Closable(Protocol):

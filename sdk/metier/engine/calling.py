@@ -14,7 +14,14 @@ from metier.engine.recorder import Budget, Emit
 from metier.engine.window import Window
 from metier.errors import ContextOverflow, MetierError
 from metier.events import CallDone, CallStarted, Notice, Purpose
-from metier.models.server import ChatRequest, Chunk, InstalledModel, ModelServer, Sampling
+from metier.models.server import (
+    ChatRequest,
+    Chunk,
+    InstalledModel,
+    ModelServer,
+    Sampling,
+    run_together,
+)
 from metier.plan import Message
 
 
@@ -65,6 +72,10 @@ class Caller:
         """How many requests to this model the server runs side by side."""
         return self._server.slots(model)
 
+    def run_together(self, models: Sequence[str]) -> bool:
+        """Whether the server can run one request to each of these side by side."""
+        return run_together(self._server, models)
+
     async def stream(
         self,
         model: InstalledModel,
@@ -73,13 +84,16 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
+        label: str = "",
     ) -> AsyncGenerator[str, None]:
         """The reply's text, piece by piece.
 
         Raises:
             MetierError: as in `chunks`.
         """
-        pieces = self.chunks(model, messages, sampling, purpose=purpose, step_id=step_id)
+        pieces = self.chunks(
+            model, messages, sampling, purpose=purpose, step_id=step_id, label=label
+        )
         async with aclosing(pieces):
             async for piece in pieces:
                 if piece.text:
@@ -93,12 +107,16 @@ class Caller:
         *,
         purpose: Purpose,
         step_id: str | None,
+        label: str = "",
         think: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece. An answer that was cut off is said in a notice.
 
         Old turns of the conversation are left out of a prompt that would be too long; a notice
         says so.
+
+        Args:
+            label: of the hosts that may answer; empty if all may.
 
         Raises:
             BudgetExceeded: the question has no call left, or only those that others need.
@@ -108,7 +126,13 @@ class Caller:
         while True:
             fitted = self._window.fitted(given, sampling)
             pieces = self._call(
-                model, fitted, sampling, purpose=purpose, step_id=step_id, think=think
+                model,
+                fitted,
+                sampling,
+                purpose=purpose,
+                step_id=step_id,
+                think=think,
+                label=label,
             )
             try:
                 async with aclosing(pieces):
@@ -129,10 +153,13 @@ class Caller:
         purpose: Purpose,
         step_id: str | None,
         think: bool,
+        label: str,
     ) -> AsyncGenerator[Chunk, None]:
         self._budget.spend(keep=self._reserve if self._made else 0)
         self._made += 1
-        request = ChatRequest(model=model.name, messages=messages, sampling=sampling, think=think)
+        request = ChatRequest(
+            model=model.name, messages=messages, sampling=sampling, think=think, label=label
+        )
         call_id = str(next(self._numbers))
         self._emit(
             CallStarted(
@@ -163,6 +190,7 @@ class Caller:
                     usage=ending.usage(),
                     done_reason=ending.reason,
                     error=ending.error,
+                    host=ending.host,
                 )
             )
         probing = sampling.top_logprobs > 0
@@ -179,7 +207,7 @@ class _Ending:
         self._first_at = self._last_at = self._started
         self._last = Chunk()
         self._pieces = 0
-        self.reason = ""
+        self.reason = self.host = ""
         self.error: str | None = None
 
     def take(self, chunk: Chunk) -> None:
@@ -189,6 +217,7 @@ class _Ending:
         if self._pieces == 1:
             self._first_at = self._last_at
         self.reason = chunk.done_reason
+        self.host = chunk.host
 
     def broken_by(self, exc: BaseException) -> None:
         if isinstance(exc, GeneratorExit):

@@ -93,6 +93,7 @@ class StepContext:
             sampling,
             purpose="step",
             step_id=self._step_id,
+            label=self._card.runs_on,
             think=self._card.think and _is_prose(sampling),
         )
         async with aclosing(pieces):

@@ -31,7 +31,7 @@ from metier.experts.expert import Result, Task
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
-from metier.models.server import ModelServer
+from metier.models.server import ModelServer, run_together
 from metier.plan import Plan, Step
 from metier.settings import Compose
 from metier.strategies import Strategies
@@ -258,17 +258,18 @@ class Engine:
         return ordered(run.plan.steps, run.models, resident=resident, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
-        """The next step, and others of its model that are ready, as many as have room."""
-        first = waiting[0]
-        model = run.models.get(first.id)
-        if model is None:
-            return [first]
-        ready = [
-            step
-            for step in waiting
-            if run.models.get(step.id) == model and all(need in run.done for need in step.needs)
-        ]
-        return ready[: self._server.slots(model)]
+        """The next step, and others that are ready, as many as can run side by side."""
+        first, *others = waiting
+        batch, models = [first], [run.models.get(first.id, "")]
+        if not models[0]:
+            return batch
+        for step in others:
+            model = run.models.get(step.id, "")
+            ready = model and all(need in run.done for need in step.needs)
+            if ready and run_together(self._server, [*models, model]):
+                batch.append(step)
+                models.append(model)
+        return batch
 
     def _drop_orphans(self, run: _Run, waiting: list[Step]) -> None:
         """Steps whose needed step failed cannot run; those that wait are in the order of needs."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from metier.engine.calling import Caller
@@ -63,6 +64,7 @@ class LocalExecutor:
         embedder: compares free texts where several answer; without one they count as alike.
         voting: what past votes taught, as it stands when a step begins.
         strategies: the strategies that a step may name; the installed ones if not given.
+        runs_on: labels of the hosts that experts run on, by expert, over their cards'.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class LocalExecutor:
         embedder: Embedder | None = None,
         voting: Callable[[], VoteModel | None] = lambda: None,
         strategies: Strategies | None = None,
+        runs_on: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._strategies = strategies or Strategies()
         self._world = World(
@@ -84,6 +87,7 @@ class LocalExecutor:
             embedder=embedder,
             voting=voting,
             seed=seed,
+            runs_on=runs_on,
         )
 
     async def run(self, job: Job, *, caller: Caller, emit: Emit) -> StepDone:

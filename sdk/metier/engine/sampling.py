@@ -54,6 +54,7 @@ class World:
     Attributes:
         embedder: who makes vectors of answers; without one, free texts are all alike.
         voting: what past votes taught.
+        runs_on: labels of the hosts that experts run on, over their cards'.
     """
 
     registry: Registry
@@ -62,6 +63,7 @@ class World:
     embedder: Embedder | None
     voting: Callable[[], VoteModel | None]
     seed: int
+    runs_on: Mapping[str, str]
 
     @property
     def general(self) -> Card | None:
@@ -139,6 +141,10 @@ class StepSampler:
     def slots(self, voter: Voter) -> int:
         """As the server has."""
         return self._caller.slots(voter.model)
+
+    def run_together(self, voters: Sequence[Voter]) -> bool:
+        """As the server can."""
+        return self._caller.run_together([voter.model for voter in voters])
 
     def tell(self, vote: Vote) -> None:
         """Say it in an event."""
@@ -264,7 +270,11 @@ class StepSampler:
     def _context(self, expert: Expert, voter: Voter, options: SampleOptions) -> StepContext:
         """What the expert may use for this sample."""
         world = self._world
-        wanted = {} if options.temperature is None else {"temperature": options.temperature}
+        wanted: dict[str, object] = {}
+        if options.temperature is not None:
+            wanted["temperature"] = options.temperature
+        if label := world.runs_on.get(voter.expert):
+            wanted["runs_on"] = label
         choose = world.chooser.named
         return StepContext(
             caller=self._caller,

@@ -67,6 +67,7 @@ class _Head(_Frozen):
     stream: Literal["direct", "checked"] = "direct"
     max_tokens: int = Field(1024, ge=1)
     temperature: float = Field(0.0, ge=0, le=2)
+    runs_on: Annotated[str, StringConstraints(max_length=63)] = ""
     think: bool = False
 
 
@@ -82,6 +83,7 @@ class Card(_Head):
         notice: a sentence that the program adds to an answer with a part of this expert.
         stream: `direct` lets words out as they come, `checked` after the expert's own check.
         max_tokens: the longest answer of one step, in tokens.
+        runs_on: label of the hosts that its model runs on; ignored if no host has it.
         think: whether a model that can think does so before it answers. It costs many times the
             tokens of the answer, so an expert whose program checks the answer does without.
     """

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from metier.errors import ModelMissing
 from metier.experts.card import Card
 from metier.experts.stand_in import best_chat_model, fits
-from metier.models.server import InstalledModel, ModelServer
+from metier.models.server import InstalledModel, ModelServer, full_name
 
 # What to get if a card names no model.
 STARTER = "qwen2.5-coder:1.5b"
@@ -135,8 +135,3 @@ class ModelChooser:
             for model in installed
             if model is not None and fits(model.size_bytes, self._memory_bytes)
         ]
-
-
-def full_name(model: str) -> str:
-    """The name with its tag, as the server lists it."""
-    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

@@ -94,7 +94,9 @@ class OllamaServer:
         self._shown: dict[str, ModelDetails] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> OllamaServer:
+    def from_settings(
+        cls, settings: Settings, *, pauses_s: tuple[float, ...] = Deadlines().pauses_s
+    ) -> OllamaServer:
         """The server that the settings name."""
         return cls(
             settings.host,
@@ -102,6 +104,7 @@ class OllamaServer:
             keep_alive=settings.keep_alive,
             parallel=settings.parallel,
             deadlines=Deadlines(
+                pauses_s=pauses_s,
                 connect_s=settings.connect_timeout_s,
                 first_token_s=settings.first_token_timeout_s,
                 token_s=settings.token_timeout_s,

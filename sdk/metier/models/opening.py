@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
-from metier.settings import Settings
+from metier.settings import HostSettings, Settings
+
+if TYPE_CHECKING:
+    from metier.models.hosts import Host, HostPool
 
 _SYSTEM_BYTES = 2 << 30
 
 
 def server_of(settings: Settings) -> ModelServer:
-    """The Ollama of the settings."""
+    """The Ollama of the settings, or all of them as one if they name several."""
+    if settings.cluster:
+        from metier.models.hosts.ray_server import RayServer
+
+        return RayServer(settings.cluster, num_ctx=settings.num_ctx)
+    if settings.hosts:
+        return pool_of(settings)
     from metier.models.ollama import OllamaServer
 
     return OllamaServer.from_settings(settings)
+
+
+def pool_of(settings: Settings) -> HostPool:
+    """The Ollama servers of the settings, be it one or several, as hosts of a pool."""
+    from metier.models.hosts import HostPool
+
+    return HostPool([_host(each, settings) for each in settings.servers])
+
+
+def _host(one: HostSettings, settings: Settings) -> Host:
+    from metier.models.hosts import Host, Patience
+    from metier.models.ollama import OllamaServer
+
+    parallel = one.parallel or settings.parallel
+    own = settings.model_copy(update={"host": one.address, "parallel": parallel})
+    return Host(
+        # The pool itself tries again, at once on another host.
+        server=OllamaServer.from_settings(own, pauses_s=()),
+        name=one.name,
+        labels=frozenset(one.labels),
+        slots=parallel,
+        memory_bytes=memory_bytes_of(one),
+        num_ctx=settings.num_ctx,
+        patience=Patience(look_s=settings.connect_timeout_s),
+    )
 
 
 def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
@@ -30,13 +65,21 @@ def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
 
 
 def memory_for_models(settings: Settings) -> int | None:
-    """The memory that models may take, in bytes; None if it is not known.
+    """The memory that a model may take, in bytes, on the largest host; None if it is not known."""
+    if settings.cluster:
+        return None
+    sizes = [memory_bytes_of(host) for host in settings.servers]
+    known = [size for size in sizes if size is not None]
+    return max(known) if len(known) == len(sizes) else None
 
-    This machine's memory says something only about a server on this machine.
-    """
+
+def memory_bytes_of(host: HostSettings) -> int | None:
+    """The memory for models on a host, if it is given or the host is this machine."""
     from metier.models.local import is_local
 
-    physical = physical_memory_bytes() if is_local(settings.host) else None
+    if host.memory_gb is not None:
+        return int(host.memory_gb * 1e9)
+    physical = physical_memory_bytes() if is_local(host.address) else None
     return None if physical is None else left_for_models(physical)
 
 

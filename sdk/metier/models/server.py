@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from metier.answer import Usage
 from metier.models.control import without_control_tokens
@@ -60,6 +60,7 @@ class ChatRequest:
     No message of it holds a control token, whoever wrote it: a server reads the whole as tokens.
 
     Attributes:
+        label: of the hosts that may answer; a single server ignores it.
         think: whether a model that can think does so before it answers.
         tools: functions that the model may call instead of answering.
     """
@@ -68,6 +69,7 @@ class ChatRequest:
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     think: bool = False
+    label: str = ""
     tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Chunk:
         thinking: what a thinking model wrote for itself; never part of the answer.
         calls: functions that it wants called, each one that was offered.
         done: the last piece; it carries `usage` and `done_reason`.
+        host: which of several hosts wrote it; empty if there is only one.
     """
 
     text: str = ""
@@ -110,6 +113,7 @@ class Chunk:
     done: bool = False
     done_reason: str = ""
     usage: Usage = field(default_factory=Usage)
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,7 @@ class InstalledModel:
     """A model that the server has.
 
     Attributes:
+        hosts: which of several hosts have it; empty if there is only one.
         parameters: how many it has; 0 if the server does not say.
         remote: whether the server only forwards requests to another machine.
     """
@@ -126,6 +131,7 @@ class InstalledModel:
     digest: str = ""
     family: str = ""
     quantization: str = ""
+    hosts: tuple[str, ...] = ()
     parameters: int = 0
     remote: bool = False
 
@@ -144,12 +150,17 @@ class ModelDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidentModel:
-    """A model that is in memory now."""
+    """A model that is in memory now.
+
+    Attributes:
+        host: which of several hosts has it in memory; empty if there is only one.
+    """
 
     name: str
     size_bytes: int
     context_length: int
     expires_at: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +228,27 @@ class ModelServer(Protocol):
     async def aclose(self) -> None:
         """Let the connections go."""
         ...
+
+
+@runtime_checkable
+class SeveralHosts(Protocol):
+    """A model server with several hosts, which can run different models side by side."""
+
+    def run_together(self, models: Sequence[str]) -> bool:
+        """Whether one request to each of these models can run now, no host running two models."""
+        ...
+
+
+def run_together(server: ModelServer, models: Sequence[str]) -> bool:
+    """Whether one request to each of these models can run side by side without slowing down."""
+    if isinstance(server, SeveralHosts):
+        return server.run_together(models)
+    return len(set(models)) <= 1 and len(models) <= max(map(server.slots, models), default=1)
+
+
+def full_name(model: str) -> str:
+    """The name with its tag, as the server lists it."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
 
 
 def _inert(message: Message) -> Message:

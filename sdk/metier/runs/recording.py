@@ -26,6 +26,7 @@ from metier.models.server import (
     Progress,
     RawRequest,
     ResidentModel,
+    run_together,
 )
 from metier.plan import Message
 from metier.runs import exchanges
@@ -212,6 +213,12 @@ class RecordingServer:
         if (recording := current.get()) is not None:
             recording.slots(model, slots)
         return slots
+
+    def run_together(self, models: Sequence[str]) -> bool:
+        """As the server can."""
+        for model in models:
+            self.slots(model)  # written down, since a replay has nothing else to go by
+        return run_together(self._inner, models)
 
     async def version(self) -> str:
         """The server's."""

@@ -8,43 +8,25 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from metier.errors import InvalidSettings, nearest
 from metier.settings.files import locked, private_folder, remove_leftovers, replace_file
+from metier.settings.hosts import Hosts, HostSettings, Pins, normalised_host
 from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text, shown
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
 APP = "metier"
 _PREFIX = "METIER_"
-
-
-def normalised_host(host: str) -> str:
-    """The URL of a host, read as Ollama reads OLLAMA_HOST.
-
-    The port is 11434, or the scheme's own where one is given; an address that a server binds
-    (`0.0.0.0`, `::`) means this machine.
-
-    Raises:
-        ValueError: it is no address.
-
-    >>> normalised_host("0.0.0.0:12345")
-    'http://127.0.0.1:12345'
-    """
-    scheme, _, rest = host.strip().rpartition("://")
-    ports = {"": 11434, "http": 80, "https": 443}
-    if scheme not in ports:
-        raise ValueError(f"the scheme {scheme!r} is neither 'http' nor 'https'")
-    if rest.count(":") > 1 and "[" not in rest:
-        rest = f"[{rest}]"  # a bare IPv6 address
-    url = urlsplit(f"{scheme or 'http'}://{rest}")
-    here = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not bound here
-    name = here.get(url.hostname or "", url.hostname)
-    address = f"[{name}]" if ":" in str(name) else name
-    return f"{url.scheme}://{address}:{url.port or ports[scheme]}{url.path.rstrip('/')}"
 
 
 Compose = Literal["auto", "sections", "written"]
@@ -61,6 +43,15 @@ class Settings(BaseModel):
 
     host: Annotated[str, AfterValidator(normalised_host)] = Field(
         DEFAULT_HOST, description="address of the Ollama server"
+    )
+    hosts: Hosts = Field(
+        (), description="several Ollama servers that answer together, instead of `host`"
+    )
+    cluster: str | None = Field(
+        None, description="address of a running Ray cluster whose hosts answer, instead of `host`"
+    )
+    runs_on: Pins = Field(
+        {}, description="experts that run only on hosts with a label, as `medical=gpu`"
     )
     model: str | None = Field(None, description="model of the general expert, over its card's")
     embedder: Literal["ollama", "sentence-transformers"] = Field(
@@ -116,6 +107,20 @@ class Settings(BaseModel):
     keep_runs_mb: float = Field(
         500, ge=0, description="delete the oldest runs beyond so many megabytes; 0 for no limit"
     )
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        """An expert that is pinned to hosts that do not exist could never answer."""
+        known = {label for host in self.hosts for label in host.labels}
+        for expert, label in self.runs_on.items():
+            if self.hosts and label not in known:
+                raise ValueError(f"runs_on pins {expert!r} to {label!r}, which labels no host")
+        return self
+
+    @property
+    def servers(self) -> tuple[HostSettings, ...]:
+        """The Ollama servers in use: `hosts`, or the single `host`."""
+        return self.hosts or (HostSettings(address=self.host, parallel=self.parallel),)
 
     @classmethod
     def load(
@@ -205,6 +210,11 @@ def _toml(value: object) -> str:
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
     # A TOML string is a JSON string, but for surrogates and the raw DEL character.
     text = json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")
@@ -252,6 +262,8 @@ def _refuse_unknown(layer: Mapping[str, object], *, source: str) -> None:
 
 def _first_problem(exc: ValidationError, layers: Mapping[str, Mapping[str, object]]) -> str:
     error = exc.errors()[0]
+    if not error["loc"]:  # the settings do not fit each other
+        return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     sources = [source for source, layer in layers.items() if name in layer]
     where = sources[-1] if sources else "the defaults"

@@ -128,6 +128,10 @@ class Sampler(Protocol):
         """How many requests to its model run side by side."""
         ...
 
+    def run_together(self, voters: Sequence[Voter]) -> bool:
+        """Whether one request to the model of each can run side by side."""
+        ...
+
     async def sample(
         self,
         voter: Voter,

@@ -110,6 +110,10 @@ class ScriptedSampler:
         """As `room` says."""
         return self.room
 
+    def run_together(self, voters: Sequence[Voter]) -> bool:
+        """As many as `room` says, to one model."""
+        return len({voter.model for voter in voters}) <= 1 and len(voters) <= max(1, self.room)
+
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
         """All voters that have replies."""
         return list(self.replies)

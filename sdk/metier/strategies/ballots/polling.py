@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import anyio
 
@@ -56,8 +55,8 @@ class Poll:
     async def ask(self, asks: Sequence[Ask]) -> list[Ballot]:
         """Take these samples; one that fails is left out and remembered.
 
-        Each model is asked all that it is asked before the next one is, so that no model has to
-        be loaded twice. What has not come shortly before the deadline is given up.
+        On one host each model is asked all that it is asked before the next one is, so that no
+        model has to be loaded twice. What has not come shortly before the deadline is given up.
 
         Returns:
             The new ballots, in the order of `asks`.
@@ -65,8 +64,11 @@ class Poll:
         came: dict[int, Ballot] = {}
         deadline = anyio.current_effective_deadline() - _RESERVE_S
         with anyio.move_on_after(max(0.0, deadline - anyio.current_time())) as scope:
-            for _, block in groupby(_by_model(asks), key=lambda pair: pair[1].voter.model):
-                await self._side_by_side(list(block), came)
+            waiting = _by_model(asks)
+            while waiting and self._sampler.calls_left > 0:
+                size = self._room(waiting)
+                await self._side_by_side(waiting[:size], came)
+                del waiting[:size]
         self._overdue = self._overdue or scope.cancelled_caught
         ballots = [came[n] for n in sorted(came)]
         self.ballots += ballots
@@ -75,13 +77,17 @@ class Poll:
     async def _side_by_side(
         self, block: Sequence[tuple[int, Ask]], came: dict[int, Ballot]
     ) -> None:
-        room = max(1, self._sampler.slots(block[0][1].voter))
-        for start in range(0, len(block), room):
-            if self._sampler.calls_left < 1:
-                return
-            async with anyio.create_task_group() as group:
-                for number, ask in block[start : start + min(room, self._sampler.calls_left)]:
-                    group.start_soon(self._one, number, ask, came)
+        async with anyio.create_task_group() as group:
+            for number, ask in block:
+                group.start_soon(self._one, number, ask, came)
+
+    def _room(self, waiting: Sequence[tuple[int, Ask]]) -> int:
+        """How many of these, from the first on, can be asked at once."""
+        voters = [ask.voter for _, ask in waiting[: self._sampler.calls_left]]
+        room = 1
+        while room < len(voters) and self._sampler.run_together(voters[: room + 1]):
+            room += 1
+        return room
 
     async def _one(self, number: int, ask: Ask, came: dict[int, Ballot]) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Nodes of a Ray cluster: what runs beside the Ollama of each."""
