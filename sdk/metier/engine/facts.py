@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)`{3,}", re.DOTALL)
+FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)(?<!`)`{3,}+", re.DOTALL)
 _MARKED = re.compile(r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|`([^`\n]+)`")
 # Marks that are left when the pairs are gone: what they open has no end in its line.
 _OPEN = re.compile(r"[\"“”„«»`]")

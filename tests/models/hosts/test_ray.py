@@ -26,7 +26,7 @@ from metier.models.server import ChatRequest
 from metier.plan import Message, Step
 from metier.testing import FixedEmbedder
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.matrix]
 
 MODEL = "m:1b"
 PATIENCE = Patience(fresh_s=0.0, look_s=20.0)
