@@ -40,6 +40,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(
         reason = "Not a directory"
     else:
         reason = "File too large"
+    monkeypatch.setenv("METIER_KEEP_RUNS", "false")
     told = asked(monkeypatch, cache, limit=limit).strip()
     assert told == (
         f"the index cannot be saved in {cache}/index/ollama-all-minilm: {reason}. "

@@ -216,7 +216,8 @@ PLACES: dict[str, Place] = {
     "ask: no such expert": lambda _: ["ask", "-e", EVIL, "hello"],
     "ask --json: no such expert": lambda _: ["ask", "--json", "-e", EVIL, "hello"],
     "ask: no such option": lambda _: ["ask", f"--{EVIL}"],
-    "chat": lambda world: ["chat", "-f", world.file(EVIL)],
+    "chat": lambda _: ["chat", "-f", EVIL],
+    "cluster start-host": lambda _: ["cluster", "start-host", EVIL],
     "plan": lambda _: ["plan", QUESTION],
     "plan --json": lambda _: ["plan", "--json", QUESTION],
     "run": lambda world: ["run", world.plan()],
@@ -298,6 +299,7 @@ PLACES: dict[str, Place] = {
 def ollama() -> Iterator[FakeOllama]:
     """A server whose model has a hostile name."""
     with fake_ollama(FixedEmbedder(), models=[MODEL], reply="") as server:
+        server.loaded = [MODEL]
         yield server
 
 

@@ -60,7 +60,7 @@ def test_an_expert_answers_without_planning() -> None:
 
 
 def test_a_strategy_asks_several_times() -> None:
-    with client(cooking=["Forty minutes."] * 3) as made:
+    with client(cooking=["Forty minutes."] * 4) as made:
         reply = made.chat.completions.create(
             model="metier:vote", messages=said(BREAD), extra_body={"ignored": 1}
         )

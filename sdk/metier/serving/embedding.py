@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from metier.models.embedder import Vectors
+from metier.models.vector_checks import embedded as checked_vectors
 from metier.serving.failures import refused
 from metier.serving.forms import Wire
 from metier.serving.questions import CHARS_PER_TOKEN
@@ -58,7 +59,7 @@ async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
     if not all(text.strip() for text in texts):
         raise refused("a text to embed is empty", param="input")
     with service.runs.one():
-        return await service.council.embedder.embed(texts, role="document")
+        return await checked_vectors(service.council.embedder, texts, role="document")
 
 
 def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:

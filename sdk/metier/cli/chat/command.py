@@ -48,6 +48,7 @@ def chat(
     model: str | None,
     compose: str | None,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     jsonl: bool,
     no_log: bool,
@@ -67,7 +68,7 @@ def chat(
         form = form_of(as_json=as_json, jsonl=jsonl)
         documents = [document_from(file) for file in files]
         session = ChatSession(
-            load_settings(model=model, compose=compose, timeout_s=timeout),
+            load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster),
             Conversation(
                 experts=experts, how=how, documents={each.name: each for each in documents}
             ),
