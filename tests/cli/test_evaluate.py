@@ -258,7 +258,7 @@ def test_splitting_shows_what_the_grammar_misses_and_what_is_learnt(several: Pat
 
 
 def test_what_splitting_learnt_is_applied_and_said(several: Path) -> None:
-    question = "Please write a python function. Please tell me a story about a king."
+    question = "Please compute the sum of two numbers, then write a python function."
     assert len(json.loads(run("plan", "--json", question).stdout)["steps"]) == 2
     done = run("evaluate", "splitting", "--apply", "--json", "--data", several)
     assert done.exit_code == 0
