@@ -343,7 +343,10 @@ def _is_guilty(pattern: re.Pattern[str], way: str, text: Hostile) -> bool:
             return False
         size *= FACTOR
     before = min(_seconds(pattern, way, text.text(size // FACTOR)) for _ in range(3))
-    return took > _GUILTY * before
+    # A busy machine makes a measurement longer, never shorter: a suspect is measured again.
+    return took > _GUILTY * before and all(
+        _seconds(pattern, way, text.text(size)) > _GUILTY * before for _ in range(3)
+    )
 
 
 def _seconds(pattern: re.Pattern[str], way: str, text: str) -> float:

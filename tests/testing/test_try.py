@@ -76,7 +76,8 @@ def test_only_the_new_card_is_embedded_where_an_index_is_there(
     ollama.embedder.calls.clear()
     assert run("experts", "try", "--dry-run", tea, QUESTION).exit_code == 0
     embedded = sum(map(len, ollama.embedder.calls))
-    assert 0 < embedded < 60
+    # Of these 74 are texts that ask for nothing, which splitting is learnt with.
+    assert 0 < embedded < 120
 
 
 @pytest.mark.usefixtures("ollama")

@@ -106,7 +106,8 @@ async def lessons_of(
     """What the cards' own examples teach, joined in many ways.
 
     A third of the examples is joined, and judged by a selector that knows only the others. With too
-    few examples the weights that metier comes with are kept.
+    few examples the weights that metier comes with are kept; with few experts, too, and the scale
+    is learnt from the examples as they are, whose vectors the index has.
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
@@ -119,6 +120,9 @@ async def lessons_of(
     if sum(1 for texts in held.values() if texts) < 2:
         return base
     selector = Selector(_shrunk(index, kept), kept, profile)
+    if selector.experts <= _FEW:
+        texts, vectors, owners = _held_out(index, held)
+        return replace(base, scale=_scale(selector, texts, vectors, owners), learnt_from=len(texts))
     lessons = Lessons(
         fillers=fillers,
         openings=Openings(_examples(kept)),
@@ -144,9 +148,7 @@ async def _taught(
     texts = [texts_of(each.text, pieces) or [pieces[0].text] for each, pieces, _ in asked]
     wanted = list(dict.fromkeys(text for mine in texts for text in mine))
     vectors = dict(zip(wanted, await embedded(embedder, wanted), strict=True))
-    scale = _scale(selector, asked, vectors)
-    if selector.experts <= _FEW:
-        return replace(base, scale=scale, learnt_from=len(asked))
+    scale = _scale(selector, *_whole_parts(asked, vectors))
     questions: list[tuple[Array, list[Segment]]] = []
     for (each, pieces, right), mine in zip(asked, texts, strict=True):
         own = np.array([vectors[text] for text in mine])
@@ -176,24 +178,44 @@ async def _taught(
     )
 
 
+_Asked = tuple[Joined, Sequence[Piece], Sequence[tuple[int, int, str | None]]]
+
+
+def _whole_parts(
+    asked: Sequence[_Asked], vectors: Mapping[str, Vectors]
+) -> tuple[list[str], Vectors, list[str]]:
+    """The parts that are one piece, their vectors, and whose each is."""
+    found = [
+        (pieces[start].text, name)
+        for _, pieces, right in asked
+        for start, end, name in right
+        if name is not None and end == start + 1
+    ]
+    texts = [text for text, _ in found]
+    return texts, np.array([vectors[text] for text in texts]), [name for _, name in found]
+
+
+def _held_out(
+    index: CapabilityIndex, held: Mapping[str, Sequence[str]]
+) -> tuple[list[str], Vectors, list[str]]:
+    """Examples, their vectors in the index, and whose each is."""
+    wanted = {(name, text) for name, texts in held.items() for text in texts}
+    rows = [
+        (row.text, i, row.expert)
+        for i, row in index.rows.items()
+        if (row.expert, row.text) in wanted
+    ]
+    texts, ids, owners = zip(*rows, strict=True)
+    return list(texts), index.vectors(np.array(ids, dtype=np.int64)), list(owners)
+
+
 def _scale(
-    selector: Selector,
-    asked: Sequence[tuple[Joined, Sequence[Piece], Sequence[tuple[int, int, str | None]]]],
-    vectors: Mapping[str, Vectors],
+    selector: Selector, texts: Sequence[str], vectors: Vectors, owners: Sequence[str]
 ) -> float:
-    """The scale under which the right experts of whole parts are the most likely."""
-    texts: list[str] = []
-    rows: list[Vectors] = []
-    owners: list[str] = []
-    for _, pieces, right in asked:
-        for start, end, name in right:
-            if name is not None and end == start + 1:
-                texts.append(pieces[start].text)
-                rows.append(vectors[pieces[start].text])
-                owners.append(name)
+    """The scale under which the right experts of texts are the most likely."""
     if not texts:
         return Lessons().scale
-    names, scores, _, _ = selector.evidence(texts, np.array(rows))
+    names, scores, _, _ = selector.evidence(texts, vectors)
     mine = np.array([names.index(name) for name in owners])
     places = np.arange(len(mine))
     scales = 2.0 ** np.arange(0, 6.1, 0.5)
