@@ -373,3 +373,14 @@ async def test_the_web_app_of_the_docs_answers(
         reply = await client.post(path, json={"text": question})
     assert reply.status_code == status
     assert expected in reply.text
+
+
+def test_every_guarantee_names_tests_that_are_there() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", page)
+    assert named
+    for file, test in named:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert f"def {test or 'test_'}" in text, (file, test)
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    assert all("`tests/" in row for row in rows[1:])
