@@ -9,11 +9,15 @@ from pathlib import Path
 
 import anyio
 import numpy as np
+import ollama
 import pytest
+from benchmarks import ggufs
+from benchmarks.merging_texts import TEXTS
 from click.testing import CliRunner, Result
 from world import SMALL
 
 from metier.cli.main import cli
+from metier.merging.divergence import divergence, next_tokens
 from metier.merging.gate import Exercise
 from metier.merging.making import Maker, Wanted
 from metier.merging.recipe import Recipe, Source
@@ -153,39 +157,81 @@ def test_a_model_is_kept_only_if_it_passes_its_gate(
     assert kept["gate"]["gain"]["value"] == (0 if child_right else -1)
 
 
-def test_a_model_with_an_adapter_is_evaluated_as_a_parent(
-    ollama_settings: Settings, tmp_path: Path
-) -> None:
-    from benchmarks import ggufs
-
-    before = installed(ollama_settings)
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """An adapter of the small model that changes what it says."""
     draw = np.random.default_rng(0)
-    halves = {
-        "blk.0.ffn_up.weight.lora_a": draw.standard_normal((2, 576), np.float32),
-        "blk.0.ffn_up.weight.lora_b": 1e-3 * draw.standard_normal((1536, 2), np.float32),
-    }
-    parent = f"{SMALL}+{ggufs.adapter(tmp_path / 'lora.gguf', halves, alpha=2)}"
+    halves: dict[str, np.ndarray] = {}
+    for layer in range(30):
+        name = f"blk.{layer}.ffn_up.weight"
+        halves[f"{name}.lora_a"] = draw.standard_normal((4, 576), np.float32) / 24
+        halves[f"{name}.lora_b"] = 0.3 * draw.standard_normal((1536, 4), np.float32)
+    return ggufs.adapter(tmp_path / "lora.gguf", halves, alpha=8)
+
+
+@pytest.fixture
+def adapted(ollama_settings: Settings, adapter: Path) -> Iterator[str]:
+    """The small model with the adapter, put together by Ollama."""
+    name = f"{NAME}-adapted"
+    client = ollama.Client(ollama_settings.host)
+    client.create(name, from_=SMALL, adapters={adapter.name: client.create_blob(adapter)})
+    yield name
+    client.delete(name)
+
+
+def distance(settings: Settings, one: str, other: str) -> float:
+    """How far the next tokens of two models are from each other."""
+
+    async def measured() -> float:
+        server = OllamaServer.from_settings(settings)
+        try:
+            first, second = [await next_tokens(server, each, TEXTS[:8]) for each in (one, other)]
+        finally:
+            await server.aclose()
+        pairs = zip(first, second, strict=True)
+        return float(np.mean([divergence(p, q) for p, q in pairs if p and q]))
+
+    return anyio.run(measured)
+
+
+def test_a_model_with_an_adapter_says_what_it_says_in_ollama(
+    adapter: Path, adapted: str, ollama_settings: Settings
+) -> None:
+    done = merged(f"{SMALL}+{adapter}", "--method", "passthrough", "-o", NAME)
+    assert done.exit_code == 0, done.stderr
+    # Eight bits of the sum here, four bits and the adapter beside them there.
+    assert distance(ollama_settings, adapted, NAME) < 0.02
+    assert distance(ollama_settings, adapted, SMALL) > 0.2
+
+
+def test_a_model_with_an_adapter_is_evaluated_as_a_parent(
+    adapter: Path, ollama_settings: Settings
+) -> None:
+    before = installed(ollama_settings)
+    parent = f"{SMALL}+{adapter}"
+    report = passed(ollama_settings, Recipe(method="passthrough", models=(Source(model=parent),)))
+    assert installed(ollama_settings) - before == {f"{NAME}:latest"}
+    assert report.gate is not None
+    # The same weights in eight bits, written once as a parent and once as the result.
+    assert [each.parent for each in report.gate.divergences] == [parent]
+    assert report.gate.divergences[0].kl.value < 1e-3
+
+
+def passed(settings: Settings, recipe: Recipe) -> MergeReport:
+    """A merge with a gate that everything passes."""
 
     async def is_right(text: str) -> bool:
-        return bool(text)
-
-    recipe = Recipe(method="passthrough", models=(Source(model=parent),))
-    exercise = Exercise(question="Name a colour.", is_right=is_right)
+        return True
 
     async def make() -> MergeReport:
-        async with Store(ollama_settings) as store:
-            maker = Maker(ollama_settings, store)
-            wanted = Wanted(recipe=recipe, name=NAME, exercises=[exercise])
+        async with Store(settings) as store:
+            maker = Maker(settings, store)
+            exercises = [Exercise(question="Name a colour.", is_right=is_right)]
+            wanted = Wanted(recipe=recipe, name=NAME, exercises=exercises)
             async with maker.planned(wanted) as plan:
                 return await maker.make(wanted, plan)
 
-    report = anyio.run(make)
-    assert installed(ollama_settings) - before == {f"{NAME}:latest"}
-    assert report.gate is not None
-    (far,) = report.gate.divergences
-    # Both are the same weights in eight bits: the one was written as a parent, the other as result.
-    assert (far.parent, report.gate.parents[0].model) == (parent, parent)
-    assert far.kl.value < 0.01
+    return anyio.run(make)
 
 
 def test_a_folder_with_safetensors_is_converted_and_nothing_of_it_stays(
@@ -196,8 +242,6 @@ def test_a_folder_with_safetensors_is_converted_and_nothing_of_it_stays(
     out = tmp_path / "out.gguf"
     done = merged(*folders, "--method", "linear", "-o", str(out), "--quantize", "F32")
     assert done.exit_code == 0, done.stderr
-    from benchmarks import ggufs
-
     result = ggufs.read(out)["blk.1.ffn_up.weight"]
     each = [tensors(seed)["model.layers.1.mlp.up_proj.weight"] for seed in range(2)]
     np.testing.assert_allclose(result, (each[0] + each[1]) / 2, atol=2e-3)
