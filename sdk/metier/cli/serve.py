@@ -50,8 +50,9 @@ _KEY_BYTES = 32
 def serve(
     *, host: str, port: int, key: str | None, new_key: bool, origins: tuple[str, ...], requests: int
 ) -> None:
-    """Serve the council to programs that speak OpenAI's or Ollama's API.
+    """Serve the council as a page, and to programs that speak OpenAI's or Ollama's API.
 
+    The page at `/` shows who answers each part of a question and why, and lets people change it.
     The model `metier` plans and asks the experts; each expert is a model, too, and
     `metier:STRATEGY` combines several answers to each step.
     """

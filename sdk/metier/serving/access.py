@@ -18,7 +18,10 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # The programs that Ollama lets in, too: their pages have no address on the web.
 _APP_SCHEMES = {"app", "tauri", "vscode-webview", "vscode-file"}
-_UNKEYED = {"/"}
+# They hold nothing of anybody's, and the page has to ask for the key.
+_UNKEYED = "/page/"
+# What people asked: not for pages of other programs of this machine, unless they are named.
+_OWN = "/metier/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +60,23 @@ class Access:
                 status=403, message="this name of the server is not known", code="foreign_host"
             )
         origin = headers.get("origin")
-        if origin is not None and not self.allows_origin(origin, headers.get("host", "")):
+        host = headers.get("host", "")
+        if origin is not None and not self.allows_origin(origin, host, path=path):
             return Failure(
                 status=403, message="pages of this origin may not call", code="foreign_origin"
             )
-        if path not in _UNKEYED and not self._has_key(headers.get("authorization", "")):
+        if not _is_unkeyed(path) and not self._has_key(headers.get("authorization", "")):
             return Failure(
                 status=401, message="the key is missing or wrong", code="invalid_api_key"
             )
         return None
 
-    def allows_origin(self, origin: str, host: str) -> bool:
-        """Whether a page may call: of this machine or server, of an app, or one that is listed."""
+    def allows_origin(self, origin: str, host: str, *, path: str = "") -> bool:
+        """Whether a page may call: of this machine or server, of an app, or one that is listed.
+
+        Args:
+            path: what it calls; kept runs are for this server's page, and those that are listed.
+        """
         if origin in self.origins:
             return True
         try:
@@ -76,6 +84,8 @@ class Access:
             name = url.hostname
         except ValueError:
             return False
+        if path.startswith(_OWN):
+            return url.scheme in ("http", "https") and url.netloc == host
         if url.scheme in _APP_SCHEMES:
             return True
         return url.scheme in ("http", "https") and (name in _LOOPBACK or url.netloc == host)
@@ -101,6 +111,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_unkeyed(path: str) -> bool:
+    return path == "/" or path.startswith(_UNKEYED)
 
 
 def _is_own_name(host: str) -> bool:

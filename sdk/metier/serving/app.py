@@ -18,6 +18,7 @@ from metier.serving.gate import Gate, error_response
 from metier.serving.limits import ServingLimits
 from metier.serving.ollama.routes import ollama_routes
 from metier.serving.openai.routes import openai_routes
+from metier.serving.page.routes import page_routes
 from metier.serving.runs import Runs
 from metier.serving.service import Service
 
@@ -31,7 +32,7 @@ def http_app(
     limits: ServingLimits = ServingLimits(),
     runs: Runs | None = None,
 ) -> Starlette:
-    """The council in the protocols of OpenAI and Ollama, and of MCP if its package is there.
+    """The council as a page, in the protocols of OpenAI and Ollama, and of MCP if it is installed.
 
     The council stays its owner's: close it when the app is no longer served.
 
@@ -42,7 +43,12 @@ def http_app(
     service = Service(council=council, limits=limits, runs=runs or Runs(limits.requests))
     mcp, lifespan = _mcp(council)
     return Starlette(
-        routes=[*openai_routes(service), *ollama_routes(service), *mcp],
+        routes=[
+            *page_routes(service),
+            *openai_routes(service),
+            *ollama_routes(service),
+            *mcp,
+        ],
         lifespan=lifespan,
         middleware=[Middleware(Gate, access=access)],
         exception_handlers={

@@ -137,6 +137,11 @@ def ollama_error(failure: Failure) -> dict[str, object]:
     return {"error": failure.message}
 
 
+def page_error(failure: Failure) -> dict[str, object]:
+    """The error object of metier's own endpoints."""
+    return {"error": {"code": failure.code or "failed", "message": failure.message}}
+
+
 def _public_codes() -> set[str]:
     """The codes of the errors whose messages may leave the program."""
     return {each.code for kind, _ in _STATUS for each in (kind, *_kinds(kind))}

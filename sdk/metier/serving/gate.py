@@ -7,11 +7,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.access import Access
-from metier.serving.failures import Failure, ollama_error, openai_error
+from metier.serving.failures import Failure, ollama_error, openai_error, page_error
 from metier.serving.forms import dumped
 
 _METHODS = "GET, POST, HEAD, OPTIONS"
 _MAX_AGE_S = "600"
+_SHAPES = (("/v1", openai_error), ("/metier/", page_error))
 
 
 class Gate:
@@ -28,16 +29,16 @@ class Gate:
             return
         headers = Headers(scope=scope)
         if _is_preflight(scope, headers):
-            await self._preflight(headers)(scope, receive, send)
+            await self._preflight(scope["path"], headers)(scope, receive, send)
             return
         if (failure := self._access.refusal(scope["path"], headers)) is not None:
             await error_response(scope["path"], failure)(scope, receive, send)
             return
         await self._app(scope, receive, _allowing(send, headers.get("origin")))
 
-    def _preflight(self, headers: Headers) -> Response:
+    def _preflight(self, path: str, headers: Headers) -> Response:
         origin = headers["origin"]
-        if not self._access.allows_origin(origin, headers.get("host", "")):
+        if not self._access.allows_origin(origin, headers.get("host", ""), path=path):
             return Response(status_code=403)
         allowed = {
             "access-control-allow-origin": origin,
@@ -51,7 +52,7 @@ class Gate:
 
 def error_response(path: str, failure: Failure) -> Response:
     """An error in the form of the protocol that a path belongs to."""
-    shape = openai_error if path.startswith("/v1") else ollama_error
+    shape = next((shape for start, shape in _SHAPES if path.startswith(start)), ollama_error)
     return Response(
         dumped(shape(failure)),
         status_code=failure.status,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from typing import Protocol
 
 import anyio
 from starlette.responses import Response
@@ -14,10 +15,23 @@ from metier.events import Event
 from metier.serving.failures import Failure, failure_of
 from metier.serving.forms import Form, dumped
 from metier.serving.limits import ServingLimits
-from metier.serving.pieces import Piece, Telling
+from metier.serving.pieces import Piece
 from metier.serving.runs import STOPPING, Runs
 
 JSON = "application/json"
+
+
+class Telling(Protocol):
+    """What turns the events of a run into pieces."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last piece was given."""
+        ...
+
+    def take(self, event: Event) -> Iterator[Piece]:
+        """The pieces that an event adds."""
+        ...
 
 
 class LiveReply:

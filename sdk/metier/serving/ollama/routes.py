@@ -1,4 +1,4 @@
-"""The endpoints under `/api`, and `/`, which says that a server is there."""
+"""The endpoints under `/api`, and the word at `/` that a server is there."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
         return json_response({"embedding": vector.tolist()})
 
     return [
-        Route("/", _running),
         Route("/api/version", version),
         Route("/api/tags", tags),
         Route("/api/chat", chat, methods=["POST"]),
@@ -94,6 +93,7 @@ async def _unsupported(request: Request) -> Response:
     raise refused(f"{request.url.path}: metier changes no models over HTTP", status=501)
 
 
-async def _running(_: Request) -> Response:
+async def running(_: Request) -> Response:
+    """Say that a server is there."""
     # Clients look for these words.
     return PlainTextResponse("Ollama is running")

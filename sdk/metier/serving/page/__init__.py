@@ -1,0 +1,1 @@
+"""The page at `/`, and the endpoints under `/metier` that it uses."""

@@ -1,0 +1,95 @@
+"""Who is there: the experts and their cards, the models, and whether all of it works."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from anyio import to_thread
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from metier.council import Council
+from metier.errors import MetierError
+from metier.experts.card import Card
+from metier.serving.failures import public
+from metier.serving.forms import Wire
+from metier.serving.page.mapping import capability_map
+from metier.serving.reading import Body
+from metier.serving.service import Service, json_response
+
+
+class MapBody(Body):
+    """What is read of a request for the map."""
+
+    question: str = Field("", max_length=20_000)
+
+
+def house_routes(service: Service) -> list[BaseRoute]:
+    """The endpoints of one server."""
+    council = service.council
+
+    async def experts(_: Request) -> Response:
+        cards = council.registry.cards.values()
+        return json_response(
+            {
+                "experts": [card.model_dump(mode="json") for card in cards],
+                "strategies": list(council.strategies.names),
+            }
+        )
+
+    async def models(_: Request) -> Response:
+        with service.runs.one():
+            installed = await council.server.list()
+            resident = {each.name for each in await council.server.resident()}
+        return json_response(
+            {"models": [asdict(each) | {"loaded": each.name in resident} for each in installed]}
+        )
+
+    async def health(_: Request) -> Response:
+        with service.runs.one():
+            return json_response(await _health(council))
+
+    async def show_map(request: Request) -> Response:
+        body = await service.read(request, MapBody)
+        with service.runs.one():
+            index = await council.planning.index()
+            asked = None
+            if body.question.strip():
+                asked = await council.embedder.embed([body.question], role="query")
+        found = await to_thread.run_sync(capability_map, index, asked)
+        return json_response(asdict(found))
+
+    return [
+        Route("/metier/experts", experts),
+        Route("/metier/models", models),
+        Route("/metier/health", health),
+        Route("/metier/map", show_map, methods=["POST"]),
+    ]
+
+
+async def _health(council: Council) -> Wire:
+    """What works and what does not; an error is part of the reply."""
+    server: dict[str, object] = {"address": council.server.address, "version": "", "problem": ""}
+    try:
+        server["version"] = await council.server.version()
+    except MetierError as exc:
+        server["problem"] = public(str(exc))
+    return {
+        "server": server,
+        "embedder": council.embedder.id,
+        "keeps_runs": council.runs is not None,
+        "experts": [await _runs_on(council, card) for card in council.registry.cards.values()],
+        "broken": [
+            {"name": each.name, "problem": public(each.error.message)}
+            for each in council.registry.broken
+        ],
+    }
+
+
+async def _runs_on(council: Council, card: Card) -> Wire:
+    try:
+        return {"id": card.id, "model": await council.model_of(card), "problem": ""}
+    except MetierError as exc:
+        return {"id": card.id, "model": "", "problem": public(str(exc))}

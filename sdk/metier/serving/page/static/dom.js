@@ -1,0 +1,70 @@
+// Elements without markup: whatever is given as a child becomes text.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function made(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "value") node.value = value;
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+export function el(tag, attributes = {}, ...children) {
+  return made(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return made(document.createElementNS(SVG, tag), attributes, children);
+}
+
+export function button(label, onclick, attributes = {}) {
+  return el("button", { type: "button", onclick, ...attributes }, label);
+}
+
+let count = 0;
+
+// A label and its control, tied by an id.
+export function field(label, control, attributes = {}) {
+  control.id ||= `f${(count += 1)}`;
+  return el("div", { class: "field", ...attributes }, el("label", { for: control.id }, label), control);
+}
+
+export function select(options, chosen = "") {
+  const nodes = options.map(([value, label]) =>
+    el("option", { value, selected: value === chosen }, label),
+  );
+  return el("select", {}, nodes);
+}
+
+export function table(caption, heads, rows) {
+  const body = rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, cell))));
+  return el(
+    "div",
+    { class: "wide", tabindex: "0", role: "group", "aria-label": caption },
+    el(
+      "table",
+      {},
+      el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+      el("tbody", {}, body),
+    ),
+  );
+}
+
+// A sentence for everybody, also for those who hear the page.
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+export function short(text, most) {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
+export function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}

@@ -1,0 +1,87 @@
+// The plan as a picture that changes while it runs. Every node is a button.
+
+import { short, svg } from "./dom.js";
+import { HEIGHT, WIDTH, layout } from "./layout.js";
+
+const SIGNS = { waiting: "○", running: "◐", done: "●", failed: "✕" };
+
+export class Graph {
+  constructor(plan, open) {
+    this.plan = plan;
+    this.nodes = new Map();
+    const { places, width, height } = layout(plan.steps);
+    const lines = plan.steps.flatMap((step) =>
+      step.needs.filter((need) => places.has(need)).map((need) => line(places.get(need), places.get(step.id))),
+    );
+    this.node = svg(
+      "svg",
+      {
+        class: "graph",
+        role: "group",
+        "aria-label": "The plan",
+        viewBox: `-2 -2 ${width + 4} ${height + 4}`,
+        width: width + 4,
+        height: height + 4,
+      },
+      svg("g", { "aria-hidden": "true" }, lines),
+      plan.steps.map((step) => this.made(step, places.get(step.id), open)),
+    );
+  }
+
+  made(step, { x, y }, open) {
+    const pressed = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      open(step.id);
+    };
+    const texts = [17, 36, 55].map((top) => svg("text", { x: 10, y: top }));
+    const node = svg(
+      "g",
+      {
+        class: "step",
+        role: "button",
+        tabindex: "0",
+        transform: `translate(${x} ${y})`,
+        onclick: () => open(step.id),
+        onkeydown: pressed,
+      },
+      svg("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
+      texts,
+    );
+    texts[0].classList.add("who");
+    this.nodes.set(step.id, { node, texts, step });
+    return node;
+  }
+
+  show(run) {
+    for (const [id, { node, texts, step }] of this.nodes) {
+      const now = run.steps.get(id);
+      const stopped = now.state === "running" && run.status !== "running";
+      const state = stopped ? "waiting" : now.state;
+      const how = step.strategy === "single" ? "" : ` · ${step.strategy}`;
+      node.setAttribute("data-state", state);
+      texts[0].textContent = short(`${SIGNS[state]} ${id} · ${now.expert}${how}`, 24);
+      texts[1].textContent = short(step.task, 27);
+      texts[2].textContent = short(stopped ? "stopped" : outcome(now), 30);
+      const needs = step.needs.length ? `, needs ${step.needs.join(", ")}` : "";
+      node.setAttribute("aria-label", `Step ${id}, ${now.expert}${how}, ${state}${needs}: ${short(step.task, 80)}`);
+    }
+  }
+}
+
+function outcome(step) {
+  const model = [...step.models].join(", ");
+  if (step.state === "failed") return step.reason;
+  if (step.state !== "done") return step.state === "running" ? `${step.state} ${model}` : step.state;
+  const seconds = step.ended > step.began ? `${(step.ended - step.began).toFixed(1)} s` : "";
+  const checked = step.result.checked === true ? "✓ checked" : "";
+  const tokens = step.usage.completion_tokens ? `${step.usage.completion_tokens} tokens` : "";
+  return [checked, model, seconds, tokens].filter(Boolean).join(" · ");
+}
+
+function line(from, to) {
+  const [x1, y1] = [from.x + WIDTH / 2, from.y + HEIGHT];
+  const [x2, y2] = [to.x + WIDTH / 2, to.y];
+  const middle = (y1 + y2) / 2;
+  return svg("path", { d: `M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}` });
+}

@@ -1,0 +1,68 @@
+// Where the steps of a plan lie: each below all that it needs, with few crossing lines.
+
+export const WIDTH = 176;
+export const HEIGHT = 66;
+const GAP_X = 18;
+const GAP_Y = 34;
+const SWEEPS = 4;
+
+function layersOf(steps) {
+  const depth = new Map();
+  const byId = new Map(steps.map((step) => [step.id, step]));
+  const depthOf = (id) => {
+    if (!depth.has(id)) {
+      depth.set(id, 0); // A circle, which the server refuses, ends here, too.
+      const below = (byId.get(id)?.needs ?? []).filter((need) => byId.has(need)).map(depthOf);
+      depth.set(id, Math.max(-1, ...below) + 1);
+    }
+    return depth.get(id);
+  };
+  const layers = [];
+  for (const step of steps) (layers[depthOf(step.id)] ??= []).push(step);
+  return layers.filter(Boolean);
+}
+
+function neighbours(steps) {
+  const up = new Map(steps.map((step) => [step.id, [...step.needs]]));
+  const down = new Map(steps.map((step) => [step.id, []]));
+  for (const step of steps) step.needs.forEach((need) => down.get(need)?.push(step.id));
+  return { up, down };
+}
+
+// Order each layer by the middle of its neighbours in the layer before, down and up in turn.
+function untangled(layers, steps) {
+  const { up, down } = neighbours(steps);
+  const place = new Map();
+  const number = (layer) => layer.forEach((step, n) => place.set(step.id, n - layer.length / 2));
+  layers.forEach(number);
+  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
+    const towards = sweep % 2 ? down : up;
+    const order = sweep % 2 ? [...layers].reverse() : layers;
+    for (const layer of order) {
+      const middle = new Map(
+        layer.map((step) => {
+          const near = towards.get(step.id).filter((id) => place.has(id)).map((id) => place.get(id));
+          const own = place.get(step.id);
+          return [step.id, near.length ? near.reduce((a, b) => a + b, 0) / near.length : own];
+        }),
+      );
+      layer.sort((a, b) => middle.get(a.id) - middle.get(b.id));
+      number(layer);
+    }
+  }
+  return layers;
+}
+
+export function layout(steps) {
+  const layers = untangled(layersOf(steps), steps);
+  const most = Math.max(...layers.map((layer) => layer.length));
+  const width = most * (WIDTH + GAP_X) - GAP_X;
+  const places = new Map();
+  layers.forEach((layer, row) => {
+    const left = (width - layer.length * (WIDTH + GAP_X) + GAP_X) / 2;
+    layer.forEach((step, n) => {
+      places.set(step.id, { x: left + n * (WIDTH + GAP_X), y: row * (HEIGHT + GAP_Y) });
+    });
+  });
+  return { places, width, height: layers.length * (HEIGHT + GAP_Y) - GAP_Y };
+}

@@ -1,0 +1,99 @@
+// All that is known of one step: who was considered, who voted, what was found and checked.
+
+import { button, el, percent, table } from "./dom.js";
+import { markdown } from "./markdown.js";
+
+const AROUND = 160;
+
+export function stepPanel(run, id, close) {
+  const step = run.plan.steps.find((each) => each.id === id);
+  const now = run.steps.get(id);
+  return el(
+    "section",
+    { class: "panel", "aria-label": `Step ${id}` },
+    el("h3", {}, `Step ${id}: ${now.expert}`),
+    button("Close", close, { class: "close" }),
+    el("p", {}, step.task),
+    facts(step, now),
+    step.reason && el("p", {}, `Why not the best candidate: ${step.reason}`),
+    now.reason && el("p", { class: "bad" }, `Failed: ${now.reason}`),
+    candidates(step),
+    now.votes.length > 0 && votes(now.votes),
+    now.result && el("h4", {}, "Result"),
+    now.result ? markdown(now.result.text) : now.draft && el("pre", { tabindex: "0" }, now.draft),
+    now.result && checks(now.result),
+    now.result && sources(now.result.sources, run.plan.documents),
+  );
+}
+
+function facts(step, now) {
+  const parts = [`strategy ${step.strategy}`];
+  if (step.needs.length) parts.push(`needs ${step.needs.join(", ")}`);
+  if (now.models.size) parts.push(`model ${[...now.models].join(", ")}`);
+  if (now.ended > now.began) parts.push(`${(now.ended - now.began).toFixed(2)} s`);
+  const { calls, prompt_tokens: read, completion_tokens: written } = now.usage;
+  if (calls) parts.push(`${calls} calls, ${read} tokens read, ${written} written`);
+  return el("p", { class: "facts" }, parts.join(" · "));
+}
+
+function candidates(step) {
+  if (!step.candidates.length) return el("p", {}, "No other expert was considered for this step.");
+  return table(
+    "Who was considered",
+    ["Expert", "Probability", "Capability", "Example that matched", "Words"],
+    step.candidates.map((each) => [
+      each.expert,
+      percent(each.probability),
+      each.capability ?? "",
+      each.example ?? "",
+      each.words.join(", "),
+    ]),
+  );
+}
+
+function votes(cast) {
+  return table(
+    "Votes",
+    ["Who", "Answer", "Weight", "Sure", "Chosen"],
+    cast.map((vote) => [
+      vote.model ? `${vote.expert} on ${vote.model}` : vote.expert,
+      vote.error ? `none (${vote.error})` : vote.answer,
+      vote.weight.toFixed(2),
+      vote.confidence === null ? "" : percent(vote.confidence),
+      vote.chosen ? "yes" : "",
+    ]),
+  );
+}
+
+function checks(result) {
+  const lines = [];
+  if (result.checked === true) lines.push("The program checked this result.");
+  if (result.checked === false) lines.push("The program could not check this result.");
+  if (result.confidence !== null) lines.push(`The expert is ${percent(result.confidence)} sure.`);
+  if (result.abstained) lines.push("The expert was not sure enough to answer.");
+  const values = Object.entries(result.values).map(([name, value]) => `${name} = ${value}`);
+  return el("ul", {}, [...lines, ...result.warnings, ...values].map((line) => el("li", {}, line)));
+}
+
+export function sources(found, documents) {
+  if (!found.length) return null;
+  return el(
+    "div",
+    { class: "sources" },
+    el("h4", {}, "Sources"),
+    el("ul", {}, found.map((source) => el("li", {}, cited(source, documents)))),
+  );
+}
+
+// The quoted passage is marked where it stands in its document, if the document is here.
+function cited(source, documents) {
+  const name = source.place ? `${source.name}, ${source.place}` : source.name;
+  if (!source.quote) return [name];
+  const text = documents.find((each) => each.name === source.name)?.text ?? "";
+  const at = text.indexOf(source.quote);
+  const mark = el("mark", {}, source.quote);
+  if (at < 0) return [`${name}: `, mark];
+  const end = at + source.quote.length;
+  const before = text.slice(Math.max(0, at - AROUND), at);
+  return [`${name}: `, before, mark, text.slice(end, end + AROUND)];
+}

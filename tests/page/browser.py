@@ -1,0 +1,85 @@
+"""A real browser on a served council, and all that its policy reported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from serving.running_server import served
+
+from metier.council import Council
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt install chromium")
+
+_REPORTING = """
+window.reports = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.reports.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+
+
+@dataclass
+class Opened:
+    """A page, with what went wrong in it and where it asked."""
+
+    page: Page
+    address: str
+    errors: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, question: str) -> None:
+        """Type a question, and wait until the page says that its run has ended."""
+        before = self.page.locator(".turn").count()
+        self.page.get_by_label("Question", exact=True).fill(question)
+        self.page.get_by_role("button", name="Ask", exact=True).click()
+        turn = self.page.locator(".turn").nth(before)
+        turn.get_by_role("button", name="Ask again").wait_for()
+
+    @property
+    def reports(self) -> list[str]:
+        """What the policy refused."""
+        return self.page.evaluate("window.reports")
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """One browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, council: Council, *, width: int = 1280, dark: bool = False, path: str = "/"
+) -> Iterator[Opened]:
+    """The page of a council; afterwards nothing may have gone wrong in it."""
+    scheme = "dark" if dark else "light"
+    with served(council) as address:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB"
+        )
+        context.add_init_script(_REPORTING)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        found = Opened(page=page, address=address)
+        page.on("pageerror", lambda error: found.errors.append(str(error)))
+        page.on(
+            "console",
+            lambda line: found.errors.append(line.text) if line.type == "error" else None,
+        )
+        page.on("request", lambda request: found.asked.append(request.url))
+        page.goto(f"{address}{path}")
+        yield found
+        assert found.errors == []
+        assert found.reports == []
+        assert [url for url in found.asked if not url.startswith(f"{address}/")] == []
+        context.close()

@@ -1,0 +1,221 @@
+"""The page in a real Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kept_runs import card, council
+from page.browser import opened
+from playwright.sync_api import Browser, expect
+
+from metier.experts.expert import Expert
+from metier.models.server import ChatRequest
+from metier.testing import ScriptedModels
+from metier.testing.models import Stall
+
+MARKDOWN = """# Four
+
+| a | b |
+| --: | :-- |
+| 2 | **2** |
+
+```python
+print(2 + 2)
+```
+
+That is all."""
+
+
+def says(text: str) -> ScriptedModels:
+    return ScriptedModels({"small": lambda _: text})
+
+
+def test_a_question_is_answered_with_its_plan(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path, models=says(MARKDOWN))) as page:
+        page.ask("What is 2 + 2?")
+        answer = page.page.locator(".answer")
+        expect(answer.get_by_role("heading", name="Four")).to_be_visible()
+        expect(answer.locator("td strong")).to_have_text("2")
+        expect(answer.locator("pre")).to_have_text("print(2 + 2)\n")
+        expect(page.page.locator(".step[data-state=done]")).to_have_count(1)
+        expect(page.page.locator("#status")).to_have_text("The answer is complete.")
+
+
+def test_words_show_while_the_run_goes_on_and_stop_ends_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    models = ScriptedModels({"small": [Stall("First words.\n\nMore ")]})
+    asked = council(tmp_path, models=models)
+    with opened(browser, asked) as page:
+        page.page.get_by_label("Question", exact=True).fill("What is 2 + 2?")
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".answer")).to_contain_text("First words.")
+        expect(page.page.locator(".step[data-state=running]")).to_have_count(1)
+        page.page.get_by_role("button", name="Stop").click()
+        expect(page.page.locator(".foot")).to_contain_text("Stopped.")
+        expect(page.page.locator(".answer")).to_contain_text("First words.")
+
+
+def test_a_step_shows_who_was_considered(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.ask("everything about math")
+        page.page.locator(".step").focus()
+        page.page.keyboard.press("Enter")
+        panel = page.page.get_by_role("region", name="Step 1", exact=True)
+        considered = panel.get_by_role("table", name="Who was considered")
+        expect(considered.get_by_role("cell", name="math", exact=True)).to_be_visible()
+        expect(considered).to_contain_text("%")
+        panel.get_by_role("button", name="Close").click()
+        expect(panel).to_have_count(0)
+        expect(page.page.locator(".step")).to_be_focused()
+
+
+def test_a_changed_plan_runs_beside_the_old_one(browser: Browser, tmp_path: Path) -> None:
+    def words(request: ChatRequest) -> str:
+        return f"answered {request.messages[-1].content[-40:]}"
+
+    asked = council(tmp_path, models=ScriptedModels({"small": words}))
+    with opened(browser, asked) as page:
+        page.ask("everything about math")
+        page.page.get_by_role("button", name="Change the plan").click()
+        page.page.get_by_label("Expert of step 1").select_option("code")
+        page.page.get_by_label("Task of step 1").fill("Write it in C.")
+        page.page.get_by_role("button", name="Add a step").click()
+        page.page.get_by_label("Task of step 2").fill("Say it aloud.")
+        page.page.get_by_label("Expert of step 2").select_option("general")
+        page.page.get_by_role("group", name="Step 2 needs").get_by_label("step 1").check()
+        page.page.get_by_role("button", name="Run this plan").click()
+        differences = page.page.get_by_role("table", name="Differences")
+        expect(differences).to_contain_text("step 1: expert was 'math' and is 'code'")
+        expect(differences).to_contain_text("step 2 is new")
+        turns = page.page.locator(".turn")
+        expect(turns).to_have_count(2)
+        expect(turns.nth(0).locator(".step")).to_have_count(1)
+        expect(turns.nth(1).locator(".step[data-state=done]")).to_have_count(2)
+
+
+def test_nothing_is_lost_by_reload_and_back(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path, models=says("A seabird."))) as page:
+        page.ask("What is an albatross?")
+        page.ask("Where does it live?")
+        page.page.reload()
+        expect(page.page.locator(".question")).to_have_count(2)
+        expect(page.page.locator(".question").first).to_contain_text("What is an albatross?")
+        expect(page.page.locator(".answer").last).to_have_text("A seabird.")
+        page.page.get_by_role("link", name="Plan and sources").click()
+        expect(page.page.locator(".question")).to_have_count(1)
+        page.page.go_back()
+        expect(page.page.locator(".question")).to_have_count(2)
+
+
+def test_earlier_questions_are_searched_and_deleted(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.ask("What is an albatross?")
+        page.page.get_by_role("link", name="New question").click()
+        page.ask("What is a badger?")
+        side = page.page.get_by_role("complementary")
+        expect(side.locator("li")).to_have_count(2)
+        side.get_by_label("Search earlier questions").fill("albatross")
+        expect(side.locator("li")).to_have_count(1)
+        page.page.on("dialog", lambda dialog: dialog.accept())
+        side.get_by_role("button", name="Delete: What is an albatross?").click()
+        expect(side.locator("li")).to_have_text("Nothing yet.")
+
+
+def test_a_bad_answer_is_rated_with_who_should_have_given_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    asked = council(tmp_path)
+    with opened(browser, asked) as page:
+        page.ask("everything about math")
+        page.page.get_by_role("button", name="Bad answer…").click()
+        page.page.get_by_label("Who should have answered").select_option("code")
+        page.page.get_by_label("Why").fill("It is code.")
+        page.page.get_by_role("button", name="Send").click()
+        expect(page.page.locator(".bar")).to_contain_text("Rated bad.")
+        assert asked.runs is not None
+        (rating,) = asked.runs.load("last").ratings
+    assert (rating.verdict, rating.expert, rating.note) == ("bad", "code", "It is code.")
+
+
+def test_a_dropped_document_is_part_of_the_question(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    with opened(browser, asked) as page:
+        page.page.get_by_text("Expert, strategy, documents").click()
+        page.page.get_by_label("Documents").set_input_files(
+            {"name": "birds.txt", "mimeType": "text/plain", "buffer": b"The albatross glides."}
+        )
+        page.ask("What does it do?")
+        assert asked.runs is not None
+        plan = asked.runs.load("last").plan
+    assert plan is not None
+    assert [(each.name, each.text) for each in plan.documents] == [
+        ("birds.txt", "The albatross glides.")
+    ]
+
+
+def test_strategies_are_compared_blind_and_the_choice_is_a_rating(
+    browser: Browser, tmp_path: Path
+) -> None:
+    asked = council(tmp_path)
+    with opened(browser, asked, path="/#/compare") as page:
+        page.page.get_by_label("Question for all").fill("everything about math")
+        page.page.get_by_label("math", exact=True).check()
+        page.page.get_by_label("code", exact=True).check()
+        page.page.get_by_label("Hide who is who").check()
+        page.page.get_by_role("button", name="Compare", exact=True).click()
+        page.page.get_by_role("button", name="Answer B is best").wait_for()
+        expect(page.page.locator(".columns .picture").first).to_be_hidden()
+        page.page.get_by_role("button", name="Answer A is best").click()
+        expect(page.page.locator(".columns")).to_contain_text("Chosen, and rated good.")
+        assert asked.runs is not None
+        ratings = [rating for run in asked.runs.newest() for rating in run.ratings]
+    assert [rating.verdict for rating in ratings] == ["good"]
+    assert ratings[0].note.endswith(", blind")
+
+
+def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path), path="/#/experts") as page:
+        expect(page.page.get_by_text("Model server")).to_be_visible()
+        expect(page.page.locator(".card")).to_have_count(3)
+        page.page.get_by_label("Where does this question lie?").fill("everything about math")
+        page.page.get_by_role("button", name="Show").click()
+        expect(page.page.locator(".asked")).to_have_count(1)
+        nearest = page.page.get_by_role("table", name="Nearest to the question")
+        expect(nearest.locator("tbody td").first).to_have_text("math")
+
+
+@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts"])
+def test_a_phone_scrolls_no_view_sideways(browser: Browser, tmp_path: Path, view: str) -> None:
+    wide = f"{MARKDOWN}\n\n{'x' * 400}\n\n    {'y' * 400}"
+    with opened(browser, council(tmp_path, models=says(wide)), width=360, path=view) as page:
+        if view == "/":
+            page.ask("everything about math")
+            page.page.locator(".step").click()
+        page.page.wait_for_load_state("networkidle")
+        widths = "[document.documentElement.scrollWidth, innerWidth]"
+        shown, has = page.page.evaluate(widths)
+    assert shown <= has == 360
+
+
+def test_the_page_says_that_the_server_is_gone(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.page.route("**/metier/runs", lambda route: route.abort())
+        page.ask("What is 2 + 2?")
+        expect(page.page.get_by_role("alert")).to_have_text(
+            "The server does not answer. Is metier serve running?"
+        )
+        page.page.unroute("**/metier/runs")
+        page.errors.clear()
+        page.page.get_by_role("button", name="Ask again").click()
+        expect(page.page.locator("#status")).to_have_text("The answer is complete.")
+
+
+def test_a_card_cannot_become_markup(browser: Browser, tmp_path: Path) -> None:
+    text = "<img src=x onerror=alert(1)>"
+    experts = [Expert(card("general")), Expert(card("math", notice=text))]
+    with opened(browser, council(tmp_path, *experts)) as page:
+        page.ask("everything about math")
+        expect(page.page.locator(".notice")).to_have_text(text)
+        expect(page.page.locator("img")).to_have_count(0)

@@ -1,0 +1,285 @@
+"""The endpoints under `/metier`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kept_runs import PLAN, council
+from page.asking import as_json, caller, question, run
+
+from metier.plan import Plan
+from metier.serving import Access, ServingLimits
+from metier.serving.access import hashed
+from metier.testing import ScriptedModels
+
+pytestmark = pytest.mark.anyio
+
+KEY = "a-key-of-enough-characters"
+
+
+def edited(plan: Mapping[str, Any], step: str, **changes: Any) -> dict[str, Any]:
+    steps = [each | changes if each["id"] == step else each for each in plan["steps"]]
+    return dict(plan) | {"steps": steps}
+
+
+async def test_a_plan_says_who_would_answer(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        reply = await client.post("/metier/plan", json=question("What is 2 + 2?"))
+    plan = Plan.parse(reply.text)
+    assert plan.question == "What is 2 + 2?"
+    assert plan.steps[0].candidates
+
+
+async def test_a_plan_takes_experts_and_a_strategy(tmp_path: Path) -> None:
+    body = question("What is 2 + 2?", experts=["code"], strategy="vote", models=["small", "other"])
+    async with council(tmp_path) as asked, caller(asked) as client:
+        plan = (await client.post("/metier/plan", json=body)).json()
+    assert [step["expert"] for step in plan["steps"]] == ["code"]
+    assert plan["steps"][0]["strategy"] == "vote"
+    assert [member["model"] for member in plan["steps"][0]["members"]] == ["small", "other"]
+
+
+async def test_a_run_is_told_in_metiers_own_events(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        events = await run(client, question("What is 2 + 2?"))
+    words = "".join(e["text"] for e in events if e["type"] == "token" and e["answer"])
+    assert events[0]["type"] == "plan_ready"
+    assert events[-1]["type"] == "answered"
+    assert events[-1]["answer"]["text"] == words != ""
+    assert [event["seq"] for event in events] == list(range(len(events)))
+
+
+async def test_a_changed_plan_runs_as_it_stands(tmp_path: Path) -> None:
+    plan = edited(as_json(PLAN), "2", expert="general", task="Say it in words.")
+    async with council(tmp_path) as asked, caller(asked) as client:
+        events = await run(client, {"plan": plan})
+    done = {e["step_id"]: e for e in events if e["type"] == "step_done"}
+    assert done["2"]["expert"] == "general"
+    assert done["2"]["task"] == "Say it in words."
+
+
+async def test_what_did_not_change_is_not_asked_again(tmp_path: Path) -> None:
+    models = ScriptedModels({"small": ["four", "print(4)", "joined", "five", "joined anew"]})
+    async with council(tmp_path, models=models) as asked, caller(asked) as client:
+        first = await run(client, {"plan": as_json(PLAN)})
+        plan = edited(as_json(PLAN), "2", task="Write it in C.")
+        again = await run(client, {"plan": plan, "reuse": first[0]["run_id"]})
+    first_call = next(e for e in again if e["type"] == "call_started")
+    done = {e["step_id"]: e for e in again if e["type"] == "step_done"}
+    assert done["1"]["text"] == "four"
+    assert first_call["step_id"] == "2"
+    assert again[0]["run_id"] != first[0]["run_id"]
+
+
+async def test_a_step_that_needs_a_changed_one_is_asked_again(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, {"plan": as_json(PLAN)})
+        plan = edited(as_json(PLAN), "1", task="What is 3 + 3?")
+        again = await run(client, {"plan": plan, "reuse": first[0]["run_id"]})
+    calls = {e["step_id"] for e in again if e["type"] == "call_started"}
+    assert {"1", "2"} <= calls
+
+
+async def test_nothing_of_another_question_is_reused(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, {"plan": as_json(PLAN)})
+        plan = as_json(PLAN) | {"question": "Another?"}
+        again = await run(client, {"plan": plan, "reuse": first[0]["run_id"]})
+    assert {"1", "2"} <= {e["step_id"] for e in again if e["type"] == "call_started"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 400, "failed"),
+        (question("   "), 400, "failed"),
+        (question("Hello?", experts=["nobody"]), 404, "unknown_expert"),
+        (question("Hello?", strategy="guess"), 400, "invalid_plan"),
+        ({"plan": {"question": "Hello?", "steps": []}}, 400, "failed"),
+        ({"plan": edited(as_json(PLAN), "1", expert="nobody")}, 404, "unknown_expert"),
+        ({"plan": edited(as_json(PLAN), "1", needs=["2"])}, 400, "invalid_plan"),
+        ({"plan": as_json(PLAN), "reuse": "feedbeef"}, 404, "unknown_run"),
+    ],
+)
+async def test_what_cannot_run_is_refused_before_anything_is_asked(
+    tmp_path: Path, body: dict[str, Any], status: int, code: str
+) -> None:
+    models = ScriptedModels({"small": []})
+    async with council(tmp_path, models=models) as asked, caller(asked) as client:
+        reply = await client.post("/metier/runs", json=body)
+    assert reply.status_code == status, reply.text
+    assert reply.json()["error"]["code"] == code
+    assert reply.json()["error"]["message"]
+
+
+async def test_a_conversation_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hello?"}] * 3
+    limits = ServingLimits(messages=2)
+    async with council(tmp_path) as asked, caller(asked, limits=limits) as client:
+        reply = await client.post("/metier/runs", json={"messages": turns})
+    assert reply.status_code == 400
+
+
+async def test_runs_are_listed_searched_and_shown(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, question("What is an albatross?"))
+        await run(client, question("What is a badger?"))
+        listed = (await client.get("/metier/runs")).json()
+        newest = (await client.get("/metier/runs", params={"limit": "1"})).json()
+        found = (await client.get("/metier/runs", params={"search": "albatr"})).json()
+        shown = (await client.get(f"/metier/runs/{first[0]['run_id']}")).json()
+    questions = [each["question"] for each in listed["runs"]]
+    assert listed["kept"] is True
+    assert questions == ["What is a badger?", "What is an albatross?"]
+    assert len(newest["runs"]) == 1
+    assert [each["id"] for each in found["runs"]] == [first[0]["run_id"]]
+    assert shown["messages"][-1]["content"] == first[-1]["answer"]["text"]
+    assert [e["type"] for e in shown["events"]] == [
+        e["type"] for e in first if e["type"] != "token"
+    ]
+
+
+async def test_a_conversation_goes_on_and_is_found_as_one(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, question("What is an albatross?"))
+        shown = (await client.get(f"/metier/runs/{first[0]['run_id']}")).json()
+        turns = [*shown["messages"], {"role": "user", "content": "Where does it live?"}]
+        second = await run(client, {"messages": turns})
+        shown = (await client.get(f"/metier/runs/{second[0]['run_id']}")).json()
+    assert shown["conversation"] == [first[0]["run_id"], second[0]["run_id"]]
+
+
+async def test_a_deleted_run_is_gone(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        events = await run(client, question("What is an albatross?"))
+        path = f"/metier/runs/{events[0]['run_id']}"
+        deleted = await client.delete(path)
+        again = await client.get(path)
+    assert deleted.json() == {"deleted": 1}
+    assert again.status_code == 404
+
+
+async def test_a_rating_is_kept_with_the_run(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        events = await run(client, {"plan": as_json(PLAN)})
+        path = f"/metier/runs/{events[0]['run_id']}"
+        rating = {"verdict": "bad", "step_id": "2", "expert": "math", "note": "no code"}
+        await client.post(f"{path}/rating", json=rating)
+        shown = (await client.get(path)).json()
+    (kept,) = shown["ratings"]
+    assert rating.items() <= kept.items()
+
+
+@pytest.mark.parametrize(
+    "rating",
+    [
+        {"verdict": "so so"},
+        {"verdict": "good", "expert": "math", "step_id": "2"},
+        {"verdict": "bad", "expert": "nobody", "step_id": "2"},
+        {"verdict": "bad", "expert": "math"},
+        {"verdict": "bad", "step_id": "9"},
+    ],
+)
+async def test_a_rating_that_teaches_nothing_is_refused(
+    tmp_path: Path, rating: dict[str, str]
+) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        events = await run(client, {"plan": as_json(PLAN)})
+        path = f"/metier/runs/{events[0]['run_id']}"
+        reply = await client.post(f"{path}/rating", json=rating)
+        shown = (await client.get(path)).json()
+    assert 400 <= reply.status_code < 500
+    assert shown["ratings"] == []
+
+
+async def test_two_runs_are_compared(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, {"plan": as_json(PLAN)})
+        second = await run(client, {"plan": edited(as_json(PLAN), "2", task="Say it.")})
+        path = f"/metier/runs/{first[0]['run_id']}/differences/{second[0]['run_id']}"
+        found = (await client.get(path)).json()
+    assert found["plan"] == ["step 2: task was 'Write code for it.' and is 'Say it.'"]
+    assert found["versions"] == []
+    assert found["answer"]
+
+
+async def test_without_a_store_questions_are_answered_and_nothing_is_listed(
+    tmp_path: Path,
+) -> None:
+    from bridges.kitchen import council as kitchen
+    from bridges.kitchen import models
+
+    async with kitchen(models(cooking=["An hour."])) as asked, caller(asked) as client:
+        events = await run(client, question("How long does bread bake?", experts=["cooking"]))
+        listed = (await client.get("/metier/runs")).json()
+        shown = await client.get("/metier/runs/last")
+    assert events[-1]["answer"]["text"] == "An hour."
+    assert listed == {"kept": False, "runs": []}
+    assert shown.status_code == 404
+
+
+async def test_experts_are_shown_with_their_cards(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        house = (await client.get("/metier/experts")).json()
+    assert [card["id"] for card in house["experts"]] == ["general", "math", "code"]
+    assert house["experts"][1]["capabilities"][0]["description"] == "everything about math"
+    assert {"single", "vote"} <= set(house["strategies"])
+
+
+async def test_health_says_what_each_expert_runs_on(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        health = (await client.get("/metier/health")).json()
+        models = (await client.get("/metier/models")).json()
+    assert health["server"]["problem"] == ""
+    assert health["keeps_runs"] is True
+    assert {"id": "math", "model": "small", "problem": ""} in health["experts"]
+    assert {model["name"] for model in models["models"]} >= {"small", "other"}
+
+
+async def test_the_map_has_every_capability_and_the_question(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        body = {"question": "everything about math"}
+        found = (await client.post("/metier/map", json=body)).json()
+        without = (await client.post("/metier/map", json={})).json()
+    assert {place["expert"] for place in found["places"]} == {"general", "math", "code"}
+    assert all(-1 <= place[axis] <= 1 for place in found["places"] for axis in "xy")
+    assert found["nearest"][0]["expert"] == "math"
+    assert 0 < found["kept"] <= 1.0001
+    assert without["question"] is None
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:3000", "app://obsidian.md", "https://evil.example", "null"]
+)
+async def test_pages_of_others_read_no_runs(tmp_path: Path, origin: str) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        reply = await client.get("/metier/runs", headers={"origin": origin})
+        preflight = await client.options(
+            "/metier/runs/last",
+            headers={"origin": origin, "access-control-request-method": "DELETE"},
+        )
+    assert reply.status_code == 403
+    assert reply.json()["error"]["code"] == "foreign_origin"
+    assert preflight.status_code == 403
+
+
+async def test_the_page_itself_and_named_origins_do(tmp_path: Path) -> None:
+    access = Access(origins=("https://chat.example",))
+    async with council(tmp_path) as asked, caller(asked, access=access) as client:
+        for origin in ("http://127.0.0.1:8413", "https://chat.example"):
+            reply = await client.get("/metier/runs", headers={"origin": origin})
+            assert reply.status_code == 200
+
+
+async def test_with_a_key_only_the_pages_files_come_without_it(tmp_path: Path) -> None:
+    access = Access(key_sha256=hashed(KEY))
+    async with council(tmp_path) as asked, caller(asked, access=access) as client:
+        page = await client.get("/", headers={"accept": "text/html"})
+        style = await client.get("/page/index.html")
+        for path in ("/metier/runs", "/metier/experts", "/metier/health", "/page", "/pages"):
+            assert (await client.get(path)).status_code == 401
+        runs = await client.get("/metier/runs", headers={"authorization": f"Bearer {KEY}"})
+    assert page.status_code == style.status_code == runs.status_code == 200

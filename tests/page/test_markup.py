@@ -1,0 +1,124 @@
+"""What people, models, documents, cards and errors say stays text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kept_runs import card, council
+from page.browser import Opened, opened
+from page.markup import TEXTS
+from playwright.sync_api import Browser, expect
+
+from metier.errors import ModelServerFailed
+from metier.experts.expert import Expert
+from metier.testing import ScriptedModels
+
+# Each text is rendered whole, and again as it would stream, in pieces of every size up to seven.
+_RENDER = """async (texts) => {
+  const { markdown, GrowingText } = await import("/page/markdown.js");
+  const place = document.createElement("section");
+  place.id = "rendered";
+  document.getElementById("main").append(place);
+  for (const text of texts) {
+    place.append(markdown(text));
+    for (let size = 1; size <= 7; size += 1) {
+      const growing = new GrowingText();
+      place.append(growing.node);
+      for (let at = 0; at < text.length; at += size) {
+        growing.open += text.slice(at, at + size);
+        growing.settle();
+      }
+    }
+  }
+}"""
+_FOUND = """() => {
+  const allowed = new Set(
+    ("a blockquote br button code div em h3 h4 h5 h6 hr li ol p pre s strong " +
+     "table tbody td th thead tr ul").split(" "));
+  const names = new Set("aria-label class href rel role start tabindex target type".split(" "));
+  const bad = [];
+  for (const node of document.querySelectorAll("#rendered *")) {
+    if (!allowed.has(node.localName)) bad.push(node.outerHTML);
+    for (const { name, value } of node.attributes) {
+      if (!names.has(name)) bad.push(`${name}=${value}`);
+      if (name === "href" && !/^(https?|mailto):/.test(value)) bad.push(value);
+    }
+  }
+  return bad;
+}"""
+
+
+def nothing_ran(page: Opened) -> bool:
+    return page.page.evaluate("window.pwned === undefined")
+
+
+def test_no_text_becomes_markup_whole_or_streamed(browser: Browser, tmp_path: Path) -> None:
+    assert len(TEXTS) >= 60
+    with opened(browser, council(tmp_path)) as page:
+        page.page.evaluate(_RENDER, list(TEXTS))
+        assert page.page.evaluate(_FOUND) == []
+        for link in page.page.locator("#rendered a").all():
+            assert link.get_attribute("rel") == "noopener noreferrer"
+        assert nothing_ran(page)
+
+
+def test_the_check_itself_sees_markup(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.page.evaluate(_RENDER, ["harmless"])
+        page.page.evaluate(
+            "document.getElementById('rendered').append(document.createElement('img'))"
+        )
+        assert page.page.evaluate(_FOUND) == ["<img>"]
+
+
+@pytest.mark.parametrize("text", [TEXTS[0], TEXTS[4], TEXTS[24], TEXTS[-1]])
+def test_a_question_its_answer_and_a_documents_name_stay_text(
+    browser: Browser, tmp_path: Path, text: str
+) -> None:
+    models = ScriptedModels({"small": lambda _: text})
+    with opened(browser, council(tmp_path, models=models)) as page:
+        page.page.get_by_text("Expert, strategy, documents").click()
+        page.page.get_by_label("Documents").set_input_files(
+            {"name": text.replace("/", "_"), "mimeType": "text/plain", "buffer": text.encode()}
+        )
+        page.ask(text)
+        page.page.locator(".step").click()
+        expect(page.page.locator("h2.question")).to_have_text(text)
+        assert page.page.locator("main img, main script, main iframe, main style").count() == 0
+        page.page.reload()
+        expect(page.page.locator("h2.question")).to_have_text(text)
+        assert nothing_ran(page)
+
+
+def test_a_card_and_an_error_stay_text(browser: Browser, tmp_path: Path) -> None:
+    text = TEXTS[4]
+    models = ScriptedModels({"small": [ModelServerFailed(text)] * 3})
+    experts = [Expert(card("general")), Expert(card("math", notice=text))]
+    with opened(browser, council(tmp_path, *experts, models=models)) as page:
+        page.ask("everything about math")
+        expect(page.page.locator(".step[data-state=failed]")).to_have_count(1)
+        page.page.locator(".step").click()
+        expect(page.page.get_by_role("region", name="Step 1")).to_contain_text("onerror")
+        page.page.get_by_role("link", name="Experts").click()
+        page.page.get_by_text("math", exact=True).first.wait_for()
+        assert page.page.locator("img").count() == 0
+        assert nothing_ran(page)
+
+
+def test_sources_are_marked_in_their_document_as_text(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        quote = "<b onclick=window.pwned=1>glides</b>"
+        document = {"name": "<i>birds</i>", "text": f"The albatross {quote} far."}
+        source = {"name": document["name"], "place": "", "quote": quote}
+        shown = page.page.evaluate(
+            """async ([source, document_]) => {
+              const { sources } = await import("/page/step.js");
+              const node = sources([source], [document_]);
+              document.getElementById("main").append(node);
+              return [node.textContent, node.querySelector("mark").textContent];
+            }""",
+            [source, document],
+        )
+        assert shown == [f"Sources{document['name']}: {document['text']}", quote]
+        assert page.page.locator("main b, main i").count() == 0
