@@ -86,7 +86,7 @@ async def test_a_step_that_needs_a_changed_one_is_asked_again(tmp_path: Path) ->
 async def test_nothing_of_another_question_is_reused(tmp_path: Path) -> None:
     async with council(tmp_path) as asked, caller(asked) as client:
         first = await run(client, {"plan": as_json(PLAN)})
-        plan = as_json(PLAN) | {"question": "Another?"}
+        plan = {**as_json(PLAN), "question": "Another?"}
         again = await run(client, {"plan": plan, "reuse": first[0]["run_id"]})
     assert {"1", "2"} <= {e["step_id"] for e in again if e["type"] == "call_started"}
 

@@ -81,9 +81,8 @@ async def test_nothing_else_of_the_machine_is_served(tmp_path: Path, path: str) 
 
 def test_vendored_files_are_those_that_were_published() -> None:
     vendor = STATIC / "vendor"
-    listed = dict(
-        reversed(line.split()) for line in (vendor / "SHA256SUMS").read_text().splitlines()
-    )
+    lines = (vendor / "SHA256SUMS").read_text().splitlines()
+    listed = {name: digest for digest, name in map(str.split, lines)}
     found = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in vendor.iterdir()
