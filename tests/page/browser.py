@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from serving.running_server import served
 
 from metier.council import Council
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt install chromium")
 
 _REPORTING = """
 window.reports = [];
@@ -55,6 +53,16 @@ def browsing() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@contextmanager
+def browser_page(browser: Browser) -> Iterator[Page]:
+    """A window of its own, for what is expected to go wrong."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    context.close()
 
 
 @contextmanager

@@ -212,6 +212,61 @@ def test_the_page_says_that_the_server_is_gone(browser: Browser, tmp_path: Path)
         expect(page.page.locator("#status")).to_have_text("The answer is complete.")
 
 
+def test_after_a_stop_only_the_rest_is_run(browser: Browser, tmp_path: Path) -> None:
+    models = ScriptedModels({"small": ["four", Stall("print"), "print(4)", "all of it"]})
+    asked = council(tmp_path, models=models)
+    with opened(browser, asked) as page:
+        page.page.get_by_label("Question", exact=True).fill("everything about math")
+        page.page.get_by_role("button", name="Ask", exact=True).click()
+        page.page.get_by_role("button", name="Change the plan").click()
+        page.page.get_by_role("button", name="Add a step").click()
+        page.page.get_by_label("Task of step 2").fill("Write code for it.")
+        page.page.get_by_role("group", name="Step 2 needs").get_by_label("step 1").check()
+        page.page.get_by_role("button", name="Run this plan").click()
+        second = page.page.locator(".turn").nth(1)
+        expect(second.locator(".step[data-state=running]")).to_have_count(1)
+        second.get_by_role("button", name="Stop").click()
+        second.get_by_role("button", name="Run the rest").click()
+        expect(second.locator(".step[data-state=done]")).to_have_count(2)
+    written = [request.messages[-1].content for request in models.requests]
+    assert written.count("everything about math") == 1
+
+
+def test_models_are_compared(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    with opened(browser, asked, path="/#/compare") as page:
+        page.page.get_by_label("Question for all").fill("everything about math")
+        page.page.get_by_label("the council on small").check()
+        page.page.get_by_label("the council on other").check()
+        page.page.get_by_role("button", name="Compare", exact=True).click()
+        page.page.get_by_role("button", name="Answer B is best").wait_for()
+        assert asked.runs is not None
+        models = [run.models for run in asked.runs.newest()]
+    assert models == [("other",), ("small",)]
+
+
+def test_blocks_that_stand_are_not_rendered_again(browser: Browser, tmp_path: Path) -> None:
+    text = "\n\n".join(f"Paragraph {n} has *some* words." for n in range(200))
+    with opened(browser, council(tmp_path)) as page:
+        changed = page.page.evaluate(
+            """async (text) => {
+              const { GrowingText } = await import("/page/markdown.js");
+              const growing = new GrowingText();
+              const seen = new Set();
+              let again = 0;
+              for (const piece of text.match(/[^]{1,7}/g)) {
+                growing.open += piece;
+                growing.settle();
+                for (const node of seen) again += growing.node.contains(node) ? 0 : 1;
+                for (const node of growing.node.children) if (node !== growing.last) seen.add(node);
+              }
+              return [again, seen.size, growing.node.querySelectorAll("p").length];
+            }""",
+            text,
+        )
+    assert changed == [0, 199, 200]
+
+
 def test_a_card_cannot_become_markup(browser: Browser, tmp_path: Path) -> None:
     text = "<img src=x onerror=alert(1)>"
     experts = [Expert(card("general")), Expert(card("math", notice=text))]

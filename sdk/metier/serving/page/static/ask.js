@@ -114,6 +114,7 @@ export class AskView {
     const turn = new Turn(question, before, {
       planned: (each) => history.replaceState(null, "", `#/run/${each.run.id}`),
       again: (each) => this.replaced(each, each.question),
+      rest: (each) => this.follow(each, { plan: each.run.plan, reuse: each.run.id }),
       edit: (each) => this.editQuestion(each),
       change: (each) => this.changePlan(each),
     });

@@ -36,10 +36,14 @@ export class CompareView {
 
   async load() {
     try {
-      const { experts, strategies } = await house();
+      const [{ experts, strategies }, { models }] = await Promise.all([
+        house(),
+        call("GET", "/metier/models").catch(() => ({ models: [] })),
+      ]);
       const all = [
-        ...strategies.map((name) => ({ label: `the council, ${name}`, strategy: name, experts: null })),
-        ...experts.map((card) => ({ label: card.id, strategy: "single", experts: [card.id] })),
+        ...strategies.map((name) => ({ label: `the council, ${name}`, body: { strategy: name } })),
+        ...experts.map((card) => ({ label: card.id, body: { experts: [card.id] } })),
+        ...models.map(({ name }) => ({ label: `the council on ${name}`, body: { models: [name] } })),
       ];
       this.boxes = all.map((who) => ({ who, box: el("input", { type: "checkbox" }) }));
       this.choices.append(...this.boxes.map(({ who, box }) => el("label", { class: "choice" }, box, ` ${who.label}`)));
@@ -62,7 +66,7 @@ export class CompareView {
     const turns = this.turns;
     for (const { turn, who } of turns) {
       if (turns !== this.turns) return;
-      await turn.ask({ messages, strategy: who.strategy, experts: who.experts });
+      await turn.ask({ messages, ...who.body });
       turn.bar.replaceChildren();
     }
     turns.forEach((each) => this.choosable(each));

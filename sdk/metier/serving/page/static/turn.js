@@ -46,6 +46,9 @@ export class Turn {
 
   async ask(body) {
     this.body = body;
+    this.run = new Run();
+    this.open = null;
+    this.panel.replaceChildren();
     this.abort = new AbortController();
     const growing = new GrowingText();
     this.answer.replaceChildren(growing.node);
@@ -127,8 +130,12 @@ export class Turn {
   }
 
   actions() {
-    const { id, plan, text } = this.run;
+    const { id, plan, text, status, answer } = this.run;
     const made = [];
+    const partial = status !== "answered" || answer?.missing.length > 0;
+    if (plan && id && partial && status !== "running") {
+      made.push(button("Run the rest", () => this.can.rest(this), { class: "main" }));
+    }
     if (text) made.push(button("Copy", () => copied(text, "The answer is copied.")));
     made.push(button("Ask again", () => this.can.again(this)));
     made.push(button("Edit the question", () => this.can.edit(this)));
