@@ -38,6 +38,7 @@ def test_a_question_is_answered_with_its_plan(browser: Browser, tmp_path: Path) 
         expect(answer.get_by_role("heading", name="Four")).to_be_visible()
         expect(answer.locator("td strong")).to_have_text("2")
         expect(answer.locator("pre")).to_have_text("print(2 + 2)\n")
+        expect(answer.locator("pre .hljs-built_in")).to_have_text("print")
         expect(page.page.locator(".step[data-state=done]")).to_have_count(1)
         expect(page.page.locator("#status")).to_have_text("The answer is complete.")
 

@@ -34,7 +34,7 @@ _RENDER = """async (texts) => {
 }"""
 _FOUND = """() => {
   const allowed = new Set(
-    ("a blockquote br button code div em h3 h4 h5 h6 hr li ol p pre s strong " +
+    ("a blockquote br button code div em h3 h4 h5 h6 hr li ol p pre s span strong " +
      "table tbody td th thead tr ul").split(" "));
   const names = new Set("aria-label class href rel role start tabindex target type".split(" "));
   const bad = [];

@@ -8,7 +8,10 @@ import { button, el, say } from "./dom.js";
 const TAGS = (
   "a blockquote br code em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul"
 ).split(" ");
-const RULES = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ["href", "start"] };
+const ATTRIBUTES = ["class", "href", "start"];
+const RULES = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ATTRIBUTES };
+const COLOURED = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"] };
+const MOST_COLOURED = 20_000;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
 const md = markdownit({ html: false }).disable(["image"]);
@@ -21,8 +24,9 @@ md.core.ruler.push("within_the_page", (state) => {
   }
 });
 
-function rendered(text) {
+function rendered(text, whole = true) {
   const fragment = globalThis.DOMPurify.sanitize(md.render(text), RULES);
+  fragment.querySelectorAll("pre > code").forEach((code) => coloured(code, whole));
   fragment.querySelectorAll("a").forEach(safeLink);
   fragment.querySelectorAll("pre").forEach(withCopy);
   fragment.querySelectorAll("table").forEach((each) => {
@@ -51,6 +55,21 @@ function address(text) {
   } catch {
     return null; // It would lead to another place of this page.
   }
+}
+
+let highlighter = null;
+
+// Code gets its colours once it is complete.
+function coloured(code, whole) {
+  const [, language] = code.className.match(/^language-(\S+)/) ?? [];
+  code.removeAttribute("class");
+  if (!whole || !language || code.textContent.length > MOST_COLOURED) return;
+  highlighter ||= import("./vendor/highlight.min.js").then((module) => module.default);
+  highlighter.then((highlight) => {
+    if (!highlight.getLanguage(language)) return;
+    const { value } = highlight.highlight(code.textContent, { language, ignoreIllegals: true });
+    code.replaceChildren(globalThis.DOMPurify.sanitize(value, COLOURED));
+  });
 }
 
 function withCopy(pre) {
@@ -102,6 +121,6 @@ export class GrowingText {
       this.last.before(rendered(lines.slice(0, start).join("\n")));
       this.open = lines.slice(start).join("\n");
     }
-    this.last.replaceChildren(rendered(this.open));
+    this.last.replaceChildren(rendered(this.open, false));
   }
 }
