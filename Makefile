@@ -56,10 +56,12 @@ export QUESTION := $(value Q)
 
 test: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
+	@scripts/get-chromium
 	@$(BIN)/python -m pytest -m "not matrix" $(ARGS)
 
 test-all: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
+	@scripts/get-chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev

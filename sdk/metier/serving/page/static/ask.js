@@ -16,7 +16,7 @@ export class AskView {
     this.documents = [];
     this.list = el("div", { class: "turns" });
     this.files = el("ul", { class: "files" });
-    this.text = el("textarea", { rows: 3, required: true, autofocus: true });
+    this.text = el("textarea", { rows: 2, required: true });
     this.expert = select([["", "who fits"]]);
     this.strategy = select([["single", "single"]]);
     this.node = el("div", { class: "ask" }, this.list, this.form());

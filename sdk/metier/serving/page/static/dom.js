@@ -68,3 +68,7 @@ export function short(text, most) {
 export function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
+
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

@@ -3,6 +3,7 @@
 import { short, svg } from "./dom.js";
 import { HEIGHT, WIDTH, layout } from "./layout.js";
 
+const SMALLEST = 0.7;
 const SIGNS = { waiting: "○", running: "◐", done: "●", failed: "✕" };
 
 export class Graph {
@@ -26,6 +27,8 @@ export class Graph {
       svg("g", { "aria-hidden": "true" }, lines),
       plan.steps.map((step) => this.made(step, places.get(step.id), open)),
     );
+    // A wide plan is scrolled on a phone rather than made too small to read.
+    this.node.style.minWidth = `${width * SMALLEST}px`;
   }
 
   made(step, { x, y }, open) {
@@ -46,7 +49,7 @@ export class Graph {
         onkeydown: pressed,
       },
       svg("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
-      texts,
+      svg("svg", { width: WIDTH - 6, height: HEIGHT }, texts),
     );
     texts[0].classList.add("who");
     this.nodes.set(step.id, { node, texts, step });
@@ -61,7 +64,7 @@ export class Graph {
       const how = step.strategy === "single" ? "" : ` · ${step.strategy}`;
       node.setAttribute("data-state", state);
       texts[0].textContent = short(`${SIGNS[state]} ${id} · ${now.expert}${how}`, 24);
-      texts[1].textContent = short(step.task, 27);
+      texts[1].textContent = short(step.task, 25);
       texts[2].textContent = short(stopped ? "stopped" : outcome(now), 30);
       const needs = step.needs.length ? `, needs ${step.needs.join(", ")}` : "";
       node.setAttribute("aria-label", `Step ${id}, ${now.expert}${how}, ${state}${needs}: ${short(step.task, 80)}`);

@@ -1,6 +1,6 @@
 // All that is known of one step: who was considered, who voted, what was found and checked.
 
-import { button, el, percent, table } from "./dom.js";
+import { button, counted, el, percent, table } from "./dom.js";
 import { markdown } from "./markdown.js";
 
 const AROUND = 160;
@@ -32,7 +32,7 @@ function facts(step, now) {
   if (now.models.size) parts.push(`model ${[...now.models].join(", ")}`);
   if (now.ended > now.began) parts.push(`${(now.ended - now.began).toFixed(2)} s`);
   const { calls, prompt_tokens: read, completion_tokens: written } = now.usage;
-  if (calls) parts.push(`${calls} calls, ${read} tokens read, ${written} written`);
+  if (calls) parts.push(`${counted(calls, "call")}, ${read} tokens read, ${written} written`);
   return el("p", { class: "facts" }, parts.join(" · "));
 }
 

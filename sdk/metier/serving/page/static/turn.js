@@ -1,7 +1,7 @@
 // One question with its plan, its answer, and what can be done about both.
 
 import { call, events, house } from "./api.js";
-import { button, el, field, say, select } from "./dom.js";
+import { button, counted, el, field, say, select } from "./dom.js";
 import { Graph } from "./graph.js";
 import { GrowingText, copied, markdown } from "./markdown.js";
 import { Run } from "./run.js";
@@ -125,7 +125,7 @@ export class Turn {
     const { calls, prompt_tokens: read, completion_tokens: written } = answer.usage;
     const seconds = this.run.seconds ? `${this.run.seconds.toFixed(1)} s, ` : "";
     lines.push(sources(found, plan?.documents ?? []));
-    lines.push(el("p", { class: "facts" }, `${seconds}${calls} calls, ${read} tokens read, ${written} written`));
+    lines.push(el("p", { class: "facts" }, `${seconds}${counted(calls, "call")}, ${read} tokens read, ${written} written`));
     return lines.filter(Boolean);
   }
 
