@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
-from kept_runs import PLAN, council
+from kept_runs import PLAN, card, council, settings_in
 from page.asking import as_json, caller, question, run
 
+from metier.council import Council
+from metier.experts.expert import Expert
+from metier.models.embedder import Role, Vectors
 from metier.plan import Plan
-from metier.serving import Access, ServingLimits
+from metier.serving import Access, ServingLimits, http_app
 from metier.serving.access import hashed
-from metier.testing import ScriptedModels
+from metier.serving.runs import Runs
+from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
 
@@ -221,36 +227,6 @@ async def test_without_a_store_questions_are_answered_and_nothing_is_listed(
     assert shown.status_code == 404
 
 
-async def test_experts_are_shown_with_their_cards(tmp_path: Path) -> None:
-    async with council(tmp_path) as asked, caller(asked) as client:
-        house = (await client.get("/metier/experts")).json()
-    assert [card["id"] for card in house["experts"]] == ["general", "math", "code"]
-    assert house["experts"][1]["capabilities"][0]["description"] == "everything about math"
-    assert {"single", "vote"} <= set(house["strategies"])
-
-
-async def test_health_says_what_each_expert_runs_on(tmp_path: Path) -> None:
-    async with council(tmp_path) as asked, caller(asked) as client:
-        health = (await client.get("/metier/health")).json()
-        models = (await client.get("/metier/models")).json()
-    assert health["server"]["problem"] == ""
-    assert health["keeps_runs"] is True
-    assert {"id": "math", "model": "small", "problem": ""} in health["experts"]
-    assert {model["name"] for model in models["models"]} >= {"small", "other"}
-
-
-async def test_the_map_has_every_capability_and_the_question(tmp_path: Path) -> None:
-    async with council(tmp_path) as asked, caller(asked) as client:
-        body = {"question": "everything about math"}
-        found = (await client.post("/metier/map", json=body)).json()
-        without = (await client.post("/metier/map", json={})).json()
-    assert {place["expert"] for place in found["places"]} == {"general", "math", "code"}
-    assert all(-1 <= place[axis] <= 1 for place in found["places"] for axis in "xy")
-    assert found["nearest"][0]["expert"] == "math"
-    assert 0 < found["kept"] <= 1.0001
-    assert without["question"] is None
-
-
 @pytest.mark.parametrize(
     "origin", ["http://localhost:3000", "app://obsidian.md", "https://evil.example", "null"]
 )
@@ -283,3 +259,61 @@ async def test_with_a_key_only_the_pages_files_come_without_it(tmp_path: Path) -
             assert (await client.get(path)).status_code == 401
         runs = await client.get("/metier/runs", headers={"authorization": f"Bearer {KEY}"})
     assert page.status_code == style.status_code == runs.status_code == 200
+
+
+DEEP = b'{"messages": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+
+
+@pytest.mark.parametrize("path", ["plan", "runs", "map", "runs/last/rating"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"hello", b"[]", b"null", b'{"question": 1, "messages": 1, "verdict": 1}', DEEP, b"\xff"],
+)
+async def test_a_body_that_nobody_should_send_is_refused_without_details(
+    tmp_path: Path, path: str, body: bytes
+) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        reply = await client.post(f"/metier/{path}", content=body)
+    message = reply.json()["error"]["message"]
+    assert 400 <= reply.status_code < 500
+    assert 0 < len(message) < 2000
+    assert not any(word in message for word in ("Traceback", "site-packages", ".py"))
+
+
+class Hanging(FixedEmbedder):
+    """An embedder that never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = anyio.Event()
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        self.asked.set()
+        await anyio.sleep_forever()
+        return await super().embed(texts, role=role)
+
+
+@pytest.mark.parametrize("path", ["plan", "map"])
+async def test_a_server_that_stops_says_so_to_who_waits(tmp_path: Path, path: str) -> None:
+    embedder = Hanging()
+    runs = Runs(4)
+    asked = Council.of(
+        [Expert(card("math"))],
+        settings=settings_in(tmp_path),
+        server=ScriptedModels(),
+        embedder=embedder,
+    )
+    replies: list[httpx.Response] = []
+    app = http_app(asked, runs=runs)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+
+        async def wait() -> None:
+            replies.append(await client.post(f"/metier/{path}", json=question("What is 2 + 2?")))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await embedder.asked.wait()
+            runs.cancel()
+    assert replies[0].status_code == 503
+    assert replies[0].json()["error"]["code"] == "server_stopping"

@@ -49,6 +49,22 @@ def test_another_tab_sees_a_run_and_its_end(browser: Browser, tmp_path: Path) ->
             expect(other.locator(".foot")).to_contain_text("Stopped.")
 
 
+def test_a_run_goes_on_while_another_view_is_looked_at(browser: Browser, tmp_path: Path) -> None:
+    models = ScriptedModels({"small": [Stall("First words. ")]})
+    asked = council(tmp_path, models=models)
+    with served(asked) as address, browser_page(browser) as page:
+        page.goto(address)
+        page.get_by_label("Question", exact=True).fill("everything about math")
+        page.keyboard.press("Enter")
+        expect(page.locator(".answer")).to_contain_text("First words.")
+        expect(page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
+        page.get_by_role("link", name="Experts").click()
+        expect(page.locator(".card").first).to_be_visible()
+        page.go_back()
+        expect(page.locator(".foot")).to_contain_text("This is being answered elsewhere.")
+        assert models.closed_early == []
+
+
 def test_a_server_that_is_gone_in_the_middle_is_named_and_nothing_is_lost(
     browser: Browser, tmp_path: Path
 ) -> None:

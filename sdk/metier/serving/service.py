@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from metier.council import Council
 from metier.events import Event
-from metier.serving.failures import refused
+from metier.serving.failures import Refused, refused
 from metier.serving.forms import Form, Wire, dumped
 from metier.serving.limits import ServingLimits
 from metier.serving.names import Served, model_named, served
@@ -21,9 +21,10 @@ from metier.serving.pieces import Telling
 from metier.serving.questions import Question, events_of
 from metier.serving.reading import Body, read_body
 from metier.serving.replying import JSON, LiveReply
-from metier.serving.runs import Runs
+from metier.serving.runs import STOPPING, Runs
 
 B = TypeVar("B", bound=Body)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,16 @@ class Service:
             Refused: it cannot be used.
         """
         return await read_body(request, shape, self.limits)
+
+    async def counted(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a function returns, while it counts as a question in progress.
+
+        Raises:
+            Refused: there are too many, or the server stops before the end.
+        """
+        with self.runs.one():
+            return await ask()
+        raise Refused(STOPPING)
 
     def reply(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 from anyio import to_thread
 from pydantic import Field
@@ -40,26 +41,14 @@ def house_routes(service: Service) -> list[BaseRoute]:
         )
 
     async def models(_: Request) -> Response:
-        with service.runs.one():
-            installed = await council.server.list()
-            resident = {each.name for each in await council.server.resident()}
-        return json_response(
-            {"models": [asdict(each) | {"loaded": each.name in resident} for each in installed]}
-        )
+        return json_response(await service.counted(partial(_models, council)))
 
     async def health(_: Request) -> Response:
-        with service.runs.one():
-            return json_response(await _health(council))
+        return json_response(await service.counted(partial(_health, council)))
 
     async def show_map(request: Request) -> Response:
         body = await service.read(request, MapBody)
-        with service.runs.one():
-            index = await council.planning.index()
-            asked = None
-            if body.question.strip():
-                asked = await council.embedder.embed([body.question], role="query")
-        found = await to_thread.run_sync(capability_map, index, asked)
-        return json_response(asdict(found))
+        return json_response(await service.counted(partial(_map, council, body.question)))
 
     return [
         Route("/metier/experts", experts),
@@ -67,6 +56,18 @@ def house_routes(service: Service) -> list[BaseRoute]:
         Route("/metier/health", health),
         Route("/metier/map", show_map, methods=["POST"]),
     ]
+
+
+async def _models(council: Council) -> Wire:
+    installed = await council.server.list()
+    resident = {each.name for each in await council.server.resident()}
+    return {"models": [asdict(each) | {"loaded": each.name in resident} for each in installed]}
+
+
+async def _map(council: Council, question: str) -> Wire:
+    index = await council.planning.index()
+    asked = await council.embedder.embed([question], role="query") if question.strip() else None
+    return asdict(await to_thread.run_sync(capability_map, index, asked))
 
 
 async def _health(council: Council) -> Wire:
@@ -81,6 +82,7 @@ async def _health(council: Council) -> Wire:
         "embedder": council.embedder.id,
         "keeps_runs": council.runs is not None,
         "experts": [await _runs_on(council, card) for card in council.registry.cards.values()],
+        "knowledge": await to_thread.run_sync(_knowledge, council),
         "broken": [
             {"name": each.name, "problem": public(each.error.message)}
             for each in council.registry.broken
@@ -93,3 +95,16 @@ async def _runs_on(council: Council, card: Card) -> Wire:
         return {"id": card.id, "model": await council.model_of(card), "problem": ""}
     except MetierError as exc:
         return {"id": card.id, "model": "", "problem": public(str(exc))}
+
+
+def _knowledge(council: Council) -> list[Wire]:
+    """How many documents each domain has, which are read from disk."""
+    return [_documents(council, domain) for domain in council.knowledge.domains]
+
+
+def _documents(council: Council, domain: str) -> Wire:
+    try:
+        count = len(council.knowledge.base(domain).entries)
+    except MetierError as exc:
+        return {"domain": domain, "documents": 0, "problem": public(str(exc))}
+    return {"domain": domain, "documents": count, "problem": ""}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,13 +33,14 @@ def page_routes(service: Service) -> list[BaseRoute]:
     async def plan(request: Request) -> Response:
         body = await service.read(request, AskBody)
         messages = asked(body, service.limits)
-        with service.runs.one():
-            made = await service.council.plan(
-                messages,
-                documents=body.documents,
-                experts=body.experts,
-                strategy=body.combining,
-            )
+        planned = partial(
+            service.council.plan,
+            messages,
+            documents=body.documents,
+            experts=body.experts,
+            strategy=body.combining,
+        )
+        made = await service.counted(planned)
         return json_response(made.model_dump(mode="json"))
 
     async def run(request: Request) -> LiveReply:

@@ -14,6 +14,8 @@ export class AskView {
   constructor() {
     this.turns = [];
     this.documents = [];
+    this.running = 0;
+    this.go = el("button", { class: "main" }, "Ask");
     this.list = el("div", { class: "turns" });
     this.files = el("ul", { class: "files" });
     this.text = el("textarea", { rows: 2, required: true });
@@ -37,9 +39,9 @@ export class AskView {
     this.text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      this.form_.requestSubmit();
+      this.box.requestSubmit();
     });
-    this.form_ = el(
+    this.box = el(
       "form",
       { class: "box", onsubmit: (event) => this.submitted(event) },
       field("Question", this.text),
@@ -52,9 +54,9 @@ export class AskView {
         field("Strategy", this.strategy),
         field("Documents (text; or drop them here)", picker),
       ),
-      el("button", { class: "main" }, "Ask"),
+      this.go,
     );
-    return this.form_;
+    return this.box;
   }
 
   async choices() {
@@ -92,7 +94,7 @@ export class AskView {
   submitted(event) {
     event.preventDefault();
     const question = this.text.value.trim();
-    if (!question) return;
+    if (!question || this.running) return;
     this.text.value = "";
     this.ask(question, this.turns.at(-1)?.messages ?? [], {
       documents: this.documents,
@@ -124,8 +126,16 @@ export class AskView {
 
   async follow(turn, body) {
     turn.node.scrollIntoView({ block: "start" });
+    this.busy(1);
     await turn.ask(body);
+    this.busy(-1);
     refreshRuns();
+  }
+
+  // A question goes on from an answer, so it waits for it.
+  busy(change) {
+    this.running += change;
+    this.go.disabled = this.running > 0;
   }
 
   // Ask a question instead of one that was asked: what came after it is left out.
@@ -221,9 +231,8 @@ export class AskView {
     }, POLL_MS);
   }
 
-  leave() {
-    this.turns.forEach((turn) => turn.stop());
-  }
+  // A run goes on; its address shows it again.
+  leave() {}
 }
 
 async function differences(first, second) {

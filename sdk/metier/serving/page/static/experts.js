@@ -1,7 +1,7 @@
 // The house: who is there, whether it works, and where a question would go.
 
 import { call, house } from "./api.js";
-import { el, field, percent, svg, table } from "./dom.js";
+import { counted, el, field, percent, svg, table } from "./dom.js";
 
 const SIZE = 360;
 const SHAPES = 6;
@@ -59,6 +59,7 @@ async function healthNode() {
     server.problem ? `✕ ${server.problem}` : `✓ Model server ${server.version} at ${server.address}`,
     `Embedder ${found.embedder}`,
     found.keeps_runs ? "Questions are kept." : "Questions are not kept.",
+    ...found.knowledge.map(knowledgeLine),
     ...found.broken.map((each) => `✕ ${each.name}: ${each.problem}`),
   ];
   const models = listed.models.map((each) => [
@@ -72,6 +73,10 @@ async function healthNode() {
     table("Which model each expert runs on", ["Expert", "Model", "Problem"], found.experts.map((each) => [each.id, each.model, each.problem])),
     table("Models", ["Name", "Size", "Weights", "State"], models),
   ];
+}
+
+function knowledgeLine({ domain, documents, problem }) {
+  return problem ? `✕ Knowledge of ${domain}: ${problem}` : `Knowledge of ${domain}: ${counted(documents, "document")}`;
 }
 
 async function cardNodes() {

@@ -49,7 +49,7 @@ export class Graph {
         onkeydown: pressed,
       },
       svg("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
-      svg("svg", { width: WIDTH - 6, height: HEIGHT }, texts),
+      svg("svg", { width: WIDTH - 6, height: HEIGHT, "aria-hidden": "true" }, texts),
     );
     texts[0].classList.add("who");
     this.nodes.set(step.id, { node, texts, step });
