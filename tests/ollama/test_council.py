@@ -63,7 +63,8 @@ async def test_a_simple_question_goes_straight_through(ollama_settings: Settings
 
 
 async def test_the_plan_makes_no_model_call(ollama_settings: Settings) -> None:
-    async with with_model(ollama_settings, "not:there") as council:
+    settings = ollama_settings.model_copy(update={"model": "not:there"})
+    async with with_model(settings, SMALL) as council:
         plan = await council.plan("What is the capital of Australia?")
         assert plan.steps[0].expert == "general"
         with pytest.raises(ModelMissing):
