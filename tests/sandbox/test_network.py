@@ -201,11 +201,12 @@ def test_no_socket_is_inherited(sandlock: Sandbox) -> None:
     with ours, theirs:
         theirs.set_inheritable(True)
         code = (
-            "import os\nfor fd in range(3, 64):\n"
+            f"import os\nfor fd in range(3, {theirs.fileno() + 64}):\n"
             "    try: os.write(fd, b'out')\n    except OSError: pass"
         )
         command = [sys.executable, "-I", "-c", code]
         subprocess.run(command, close_fds=False, timeout=60, check=True)
+        ours.settimeout(60)
         assert ours.recv(10) == b"out"
         attack(sandlock, code)
         ours.setblocking(False)
