@@ -22,6 +22,7 @@ CLASSES = [
 # Those that write their own message; the others are given one.
 WRITTEN: dict[str, Callable[[], MetierError]] = {
     "BudgetExceeded": lambda: errors.BudgetExceeded(12),
+    "ClusterUnavailable": lambda: errors.ClusterUnavailable("no cluster at 10.0.0.5:6379"),
     "ContextOverflow": lambda: errors.ContextOverflow("small:1b", num_ctx=4096),
     "CouncilInUse": errors.CouncilInUse,
     "EmptyQuestion": errors.EmptyQuestion,
@@ -32,6 +33,7 @@ WRITTEN: dict[str, Callable[[], MetierError]] = {
     "PluginBroken": lambda: errors.PluginBroken("cooking", "no module"),
     "ResourceExhausted": lambda: errors.ResourceExhausted(MemoryError()),
     "UnknownExpert": lambda: errors.UnknownExpert("mth", ["math"]),
+    "UnknownRun": lambda: errors.UnknownRun("no run begins with 'ab'"),
     "UnreadableInput": lambda: errors.UnreadableInput("notes.pdf"),
     "UnreadableWeights": lambda: errors.UnreadableWeights("a.gguf", reason="it is cut off"),
 }
