@@ -67,7 +67,9 @@ def test_a_package_of_the_list_beside_the_standard_library_can_be_read_alone(
     sandlock: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(sysconfig.get_path("purelib", vars=BASE))
-    *_, other, package = sorted(folder.glob("*/__init__.py"))
+    # One that is imported is found where it was imported from.
+    new = [each for each in folder.glob("*/__init__.py") if each.parent.name not in sys.modules]
+    *_, other, package = sorted(new)
     monkeypatch.syspath_prepend(folder)
     some = SandlockSandbox(packages=[package.parent.name])
     assert ran(some, read_or_not(package) + read_or_not(other)).stdout == "read\nrefused\n"
