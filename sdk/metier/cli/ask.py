@@ -32,6 +32,16 @@ if TYPE_CHECKING:
     from metier.settings import Settings
 
 
+expert_option = click.option(
+    "-e",
+    "--expert",
+    "experts",
+    multiple=True,
+    shell_complete=complete_expert,
+    help="Choose only among these experts. Repeatable.",
+)
+
+
 def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
@@ -42,14 +52,7 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(path_type=Path, allow_dash=True),
             help="A text that the question is about. Repeatable.",
         ),
-        click.option(
-            "-e",
-            "--expert",
-            "experts",
-            multiple=True,
-            shell_complete=complete_expert,
-            help="Choose only among these experts. Repeatable.",
-        ),
+        expert_option,
         click.argument("question", nargs=-1),
     ):
         command = option(command)

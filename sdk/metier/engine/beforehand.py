@@ -25,7 +25,6 @@ class Beforehand:
 
     Attributes:
         events: what is told of the calls, once the plan is ready.
-        seconds: how long they took.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Beforehand:
         max_calls: int,
     ) -> None:
         self.events: list[Event] = []
-        self.seconds = 0.0
+        self._seconds = 0.0
         self._model = model
         self._timeout_s = timeout_s
         budget = Budget(max_calls - 1)
@@ -57,7 +56,7 @@ class Beforehand:
         """
         began = anyio.current_time()
         try:
-            with anyio.move_on_after(self._timeout_s - self.seconds):
+            with anyio.move_on_after(self._timeout_s - self._seconds):
                 stream = self._caller.stream(
                     await self._model(), messages, sampling, purpose="split", step_id=None
                 )
@@ -65,4 +64,4 @@ class Beforehand:
                     return "".join([piece async for piece in pieces])
             raise DeadlineExceeded(f"not planned within {self._timeout_s:g} s")
         finally:
-            self.seconds += anyio.current_time() - began
+            self._seconds += anyio.current_time() - began

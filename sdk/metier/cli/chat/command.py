@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.ask import form_of, running_options
+from metier.cli.ask import expert_option, form_of, running_options
 from metier.cli.combining import combining_options
-from metier.cli.completion import complete_expert
 from metier.cli.session import FAILED, PARTIAL, errors_for_people, load_settings, run_async
 
 if TYPE_CHECKING:
@@ -24,14 +23,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: metier chat -e medical -f leaflet.txt")
 @running_options
 @combining_options
-@click.option(
-    "-e",
-    "--expert",
-    "experts",
-    multiple=True,
-    shell_complete=complete_expert,
-    help="Choose only among these experts. Repeatable.",
-)
+@expert_option
 @click.option(
     "-f",
     "--file",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from metier.plan import Document
 from metier.planning.splitting.orders import without_orders
@@ -28,8 +27,6 @@ class Request:
     orders: tuple[str, ...] = ()
 
 
-# Planning, running and composing ask for the same one, which takes a second for a megabyte.
-@lru_cache(maxsize=8)
 def request_of(question: str) -> Request:
     """The request in a question.
 
