@@ -61,7 +61,7 @@ def adapter(
     """A LoRA adapter: `NAME.lora_a` and `NAME.lora_b` for each tensor that it changes."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type(gguf.GGUFType.ADAPTER)
-    every = {"adapter.type": "lora", "adapter.lora.alpha": alpha, **(keys or {})}
+    every = {"adapter.type": "lora", "adapter.lora.alpha": float(alpha), **(keys or {})}
     for key, value in every.items():
         writer.add_key_value(key, value, gguf.GGUFValueType.get_type(value))
     for name, values in tensors.items():

@@ -35,8 +35,10 @@ from metier.learning.profiles import Profile
 from metier.models.embedder import unit
 from metier.planning.calibrating import fitted
 from metier.planning.index import CapabilityIndex
+from metier.planning.lessons import lessons_of
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector
+from metier.planning.splitter import LearntSplitter
 from metier.planning.words import WordScores, telling
 
 SEEDS = 5
@@ -266,8 +268,12 @@ def two(
     )
     examples = tools.draw(seed, EXAMPLES)
     cards = {card.id: card for card in tools.cards(examples)}
-    selector = Selector(tools.index(examples), cards)
-    planner = Planner(selector, tools.embedder, cards)
+    index = tools.index(examples)
+    profile = Selector(index, cards).learnt()
+    selector = Selector(index, cards, profile)
+    # As the council builds it: where to cut is learnt from the examples of these tools.
+    lessons = anyio.run(lessons_of, index, cards, profile, tools.embedder)
+    planner = Planner(selector, tools.embedder, cards, splitter=LearntSplitter(selector, lessons))
 
     def found(asked: Rows, *, listed: bool) -> list[set[int]]:
         return anyio.run(partial(needed, planner, asked, listed=listed))

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from metier.council import Council
 from metier.errors import MetierError
 from metier.experts.card import Card
+from metier.models.vector_checks import embedded
 from metier.serving.failures import public
 from metier.serving.forms import Wire
 from metier.serving.page.mapping import capability_map
@@ -66,7 +67,7 @@ async def _models(council: Council) -> Wire:
 
 async def _map(council: Council, question: str) -> Wire:
     index = await council.planning.index()
-    asked = await council.embedder.embed([question], role="query") if question.strip() else None
+    asked = await embedded(council.embedder, [question]) if question.strip() else None
     return asdict(await to_thread.run_sync(capability_map, index, asked))
 
 
