@@ -44,7 +44,7 @@ from metier.errors import ExpertFailed, MetierError
 from metier.experts.card import Card
 from metier.experts.expert import Task
 from metier.grading import is_right
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import OptionValue, Step
@@ -164,7 +164,7 @@ class Bench:
         return Sandboxes()
 
     @property
-    def voting(self) -> VoteModel | None:
+    def voting(self) -> VoteAggregator | None:
         return None
 
     def _voters(self) -> list[Voter]:

@@ -72,9 +72,9 @@ def main() -> None:
     ]
     with kept_vectors(options.embedder, model=options.embed_model) as embedder:
         index, cards = installed(embedder)
-        profile = Selector(index, cards).learnt()
-        selector = Selector(index, cards, profile)
-        lessons = anyio.run(lessons_of, index, cards, profile, embedder)
+        calibration = Selector(index, cards).learnt()
+        selector = Selector(index, cards, calibration)
+        lessons = anyio.run(lessons_of, index, cards, calibration, embedder)
         planner = Planner(selector, embedder, cards, splitter=LearntSplitter(selector, lessons))
         shares = {who: anyio.run(measured, planner, asked, arm) for who, arm in ARMS.items()}
     report(

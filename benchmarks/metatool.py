@@ -31,7 +31,7 @@ from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.data import arguments, require, rows
 from benchmarks.tools import EXAMPLES, FILES, LIST, Rows, Tools, expert_id, load
 from benchmarks.vectors import kept_vectors
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.models.embedder import unit
 from metier.planning.calibrating import fitted
 from metier.planning.index import CapabilityIndex
@@ -102,7 +102,7 @@ def picks(selector: Selector, asked: Rows, *, listed: bool) -> tuple[npt.NDArray
 def declined_by(
     tools: Tools,
     examples: Mapping[int, Sequence[str]],
-    profile: Profile,
+    calibration: Calibration,
     asked: Rows,
     *,
     part: tuple[int, int],
@@ -124,7 +124,9 @@ def declined_by(
         for key, card in without.items():
             ids = [i for name, ids in index.capabilities.items() if name[0] == key for i in ids]
             shrunk.add(card, index.vectors(np.array(ids)))
-        chances.append(picks(Selector(shrunk, without, profile), asked.only(mine), listed=True)[1])
+        chances.append(
+            picks(Selector(shrunk, without, calibration), asked.only(mine), listed=True)[1]
+        )
     return np.concatenate(chances) if chances else np.zeros(0)
 
 
@@ -143,13 +145,13 @@ def measured(
     bare = Selector(index, cards)
     placed = bare.placed(dev.texts, dev.vectors, [expert_id(n) for n in dev.right])
     right, fits = fitted(placed)
-    profile = Profile(right=right, fits=fits)
-    selector = Selector(index, cards, profile)
+    calibration = Calibration(right=right, fits=fits)
+    selector = Selector(index, cards, calibration)
     threshold = float(np.quantile(picks(selector, dev, listed=True)[1], 1 - KEPT))
     chosen, _ = picks(selector, similar, listed=False)
     among, chance = picks(selector, similar, listed=True)
     part = (draw, QUICK_PARTS if quick else SEEDS) if count else (0, 1)
-    lonely = declined_by(tools, examples, profile, absent, part=part)
+    lonely = declined_by(tools, examples, calibration, absent, part=part)
     say(f"draw {seed} with {count} examples a tool: {100 * np.mean(chosen == similar.right):.1f}")
     return {
         "top1": chosen == similar.right,
@@ -269,10 +271,10 @@ def two(
     examples = tools.draw(seed, EXAMPLES)
     cards = {card.id: card for card in tools.cards(examples)}
     index = tools.index(examples)
-    profile = Selector(index, cards).learnt()
-    selector = Selector(index, cards, profile)
+    calibration = Selector(index, cards).learnt()
+    selector = Selector(index, cards, calibration)
     # As the council builds it: where to cut is learnt from the examples of these tools.
-    lessons = anyio.run(lessons_of, index, cards, profile, tools.embedder)
+    lessons = anyio.run(lessons_of, index, cards, calibration, tools.embedder)
     planner = Planner(selector, tools.embedder, cards, splitter=LearntSplitter(selector, lessons))
 
     def found(asked: Rows, *, listed: bool) -> list[set[int]]:

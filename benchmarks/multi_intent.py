@@ -158,9 +158,9 @@ def f1(pairs: Sequence[tuple[frozenset[str], frozenset[str]]]) -> Metric:
 def measured(intents: Intents, embedder: KeptVectors) -> dict[str, dict[str, Metric]]:
     """The figures of the planner and of the baselines on one set."""
     index, _ = anyio.run(synchronised, None, intents.cards.values(), embedder)
-    profile = Selector(index, intents.cards).learnt()
-    selector = Selector(index, intents.cards, profile)
-    lessons = anyio.run(lessons_of, index, intents.cards, profile, embedder)
+    calibration = Selector(index, intents.cards).learnt()
+    selector = Selector(index, intents.cards, calibration)
+    lessons = anyio.run(lessons_of, index, intents.cards, calibration, embedder)
     splitter = LearntSplitter(selector, lessons)
     planner = Planner(selector, embedder, intents.cards, splitter=splitter)
     texts = [request.text for request in intents.requests]

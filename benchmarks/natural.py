@@ -258,9 +258,9 @@ def main() -> None:
     asked += joins(options.data, count=min(JOINED, options.limit or JOINED), seed=options.seed)
     with kept_vectors(options.embedder, model=options.embed_model) as embedder:
         index, cards = installed(embedder)
-        profile = Selector(index, cards).learnt()
-        selector = Selector(index, cards, profile)
-        lessons = anyio.run(lessons_of, index, cards, profile, embedder)
+        calibration = Selector(index, cards).learnt()
+        selector = Selector(index, cards, calibration)
+        lessons = anyio.run(lessons_of, index, cards, calibration, embedder)
         counting = Counting(embedder)
         planner = Planner(selector, counting, cards, splitter=LearntSplitter(selector, lessons))
         metrics, seconds = anyio.run(measured, asked, by_planner(planner), counting)

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import OutcomeModel
+from metier.learning.outcomes import ModelRouter
 from metier.models.embedder import Vectors, unit
 
 TRAIN = "llmrouter/train.jsonl.gz"
@@ -110,7 +110,7 @@ Chooser = Callable[[Questions, Questions], Rows]
 
 def metier(labelled: Questions, asked: Questions) -> Rows:
     names = [str(n) for n in range(labelled.scores.shape[1])]
-    model = OutcomeModel.fit(labelled.texts, labelled.vectors, labelled.scores, models=names)
+    model = ModelRouter.fit(labelled.texts, labelled.vectors, labelled.scores, models=names)
     return model.predict(asked.texts, asked.vectors).argmax(axis=1)
 
 

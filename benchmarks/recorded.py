@@ -44,8 +44,8 @@ from benchmarks import data, strong_weak
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.pool import MMLU_PRO, SEVEN, Questions
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import OutcomeModel
-from metier.learning.voting import VoteModel
+from metier.learning.outcomes import ModelRouter
+from metier.learning.voting import VoteAggregator
 from metier.strategies.ballots.counting import gate as shares_of
 from metier.strategies.ballots.counting import log_odds
 
@@ -121,7 +121,7 @@ class Votes:
         """How probable each model's letter is right, learnt from the labelled rows."""
         known, new = self.questions[labelled], self.questions[asked]
         outcomes = self.right_if_chosen[labelled]
-        model = OutcomeModel.fit(known.texts, known.vectors, outcomes, models=SEVEN)
+        model = ModelRouter.fit(known.texts, known.vectors, outcomes, models=SEVEN)
         return model.predict(new.texts, new.vectors)
 
     def split(self, labelled: Rows, asked: Rows) -> tuple[Votes, Votes]:
@@ -215,8 +215,8 @@ BASELINES: dict[str, Way] = {
 }
 
 
-def _vote_model(labelled: Votes) -> VoteModel:
-    return VoteModel.fit(
+def _vote_model(labelled: Votes) -> VoteAggregator:
+    return VoteAggregator.fit(
         labelled.chosen,
         labelled.skills,
         right=labelled.answers,

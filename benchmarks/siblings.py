@@ -1,7 +1,7 @@
 """Siblings of a model: its weights with noise, for merges where no fine-tuned model is at hand.
 
 They are synthetic. They show the mechanics of a merge, its speed and its damage, and nothing about
-whether skills come together.
+whether tools come together.
 """
 
 from __future__ import annotations

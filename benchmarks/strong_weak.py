@@ -29,7 +29,7 @@ import numpy.typing as npt
 from benchmarks import data
 from benchmarks.contract import Metric, exactly, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import OutcomeModel
+from metier.learning.outcomes import ModelRouter
 from metier.models.embedder import Vectors
 
 MMLU = "routellm/mmlu.jsonl.gz"
@@ -78,7 +78,7 @@ Router = Callable[[Questions, Questions], Array]
 
 
 def metier(labelled: Questions, asked: Questions) -> Array:
-    model = OutcomeModel.fit(
+    model = ModelRouter.fit(
         labelled.texts, labelled.vectors, labelled.right, models=("weak", "strong")
     )
     predicted = model.predict(asked.texts, asked.vectors)

@@ -1,8 +1,8 @@
 """Does a request ask for one step or for several? TaskBench's `kind`, single against chain or dag.
 
 Keys: `untrained.*` is the splitter as it ships, fitted on no row of TaskBench; `trained.*` is
-`SeveralNeeds` after 3,600 other rows, five times drawn at random (means over the rows that were not
-drawn). Each has `accuracy`, `f1` of "several", and the accuracy on each of the three sets.
+`IntentClassifier` after 3,600 other rows, five times drawn at random (means over the rows that were
+not drawn). Each has `accuracy`, `f1` of "several", and the accuracy on each of the three sets.
 `whole.*` is the share of requests for one thing that stay in one piece, `several.*` the share of
 requests for several that are cut. The first 60 rows of each TaskBench set, in the order of their
 hash, were read while the rules were written, and are left out.
@@ -29,7 +29,7 @@ from benchmarks.contract import Metric, mean_of, report, say, share_of
 from benchmarks.data import arguments, require, rows
 from benchmarks.vectors import kept_vectors
 from metier.models.embedder import Vectors
-from metier.planning.needs import SeveralNeeds, asks_several
+from metier.planning.needs import IntentClassifier, asks_several
 
 SETS = ("huggingface", "multimedia", "dailylifeapis")
 FILES = [f"taskbench/{name}_requests.jsonl.gz" for name in SETS]
@@ -134,7 +134,9 @@ def fitted(design: Array, labels: Flags, penalty: float) -> Array:
 
 
 def learnt(data: Requests, learn: Numbers, held: Numbers) -> Flags:
-    head = SeveralNeeds.fit(data.picked(learn), data.vectors[learn], data.several[learn].tolist())
+    head = IntentClassifier.fit(
+        data.picked(learn), data.vectors[learn], data.several[learn].tolist()
+    )
     return head.predict(data.picked(held), data.vectors[held]) >= 0.5
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, median_of, report, say, share_of
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.chains import ChainModel
+from metier.learning.chains import PlanPredictor
 from metier.learning.past import CapabilityKey, PastPlan, PastStep
 from metier.models.embedder import Vectors
 
@@ -117,7 +117,7 @@ def past_plan(row: data.Row, steps: Sequence[str], tools: Tools) -> PastPlan:
     return PastPlan(request=row["request"], steps=tuple(found))
 
 
-def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> ChainModel:
+def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> PlanPredictor:
     """What the plans teach; a plan whose steps name no tool teaches nothing."""
     past: list[PastPlan] = []
     requests: list[Vectors] = []
@@ -128,7 +128,7 @@ def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> ChainModel:
             past.append(past_plan(row, plans.steps[n], tools))
             requests.append(plans.requests[n])
             tasks.append(plans.tasks[n][named])
-    return ChainModel.fit(
+    return PlanPredictor.fit(
         past,
         np.array(requests, np.float32),
         np.concatenate(tasks),
@@ -137,11 +137,11 @@ def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> ChainModel:
     )
 
 
-def untrained(tools: Tools, descriptions: Vectors) -> ChainModel:
+def untrained(tools: Tools, descriptions: Vectors) -> PlanPredictor:
     """What the tools' texts and declared edges say."""
     none = descriptions[:0]
     edges = [(key(source), key(target)) for source, target in tools.edges]
-    return ChainModel.fit(
+    return PlanPredictor.fit(
         [], none, none, keys=keys(tools.names), descriptions=descriptions, declared=edges
     )
 
@@ -168,7 +168,7 @@ class Prediction:
         return cls(nodes=once, links=tuple(pairwise(once)))
 
     @classmethod
-    def linked(cls, model: ChainModel, chain: Sequence[CapabilityKey]) -> Prediction:
+    def linked(cls, model: PlanPredictor, chain: Sequence[CapabilityKey]) -> Prediction:
         """The tools with the links that the model's graph finds probable."""
         once = tuple(dict.fromkeys(chain))
         names = [name for _, name in once]
@@ -176,12 +176,12 @@ class Prediction:
         return cls(nodes=names, links=links)
 
 
-def planned(model: ChainModel, plans: Plans) -> list[Prediction]:
+def planned(model: PlanPredictor, plans: Plans) -> list[Prediction]:
     """From the request alone."""
     return [Prediction.linked(model, model.predict(r).capabilities) for r in plans.requests]
 
 
-def assigned(model: ChainModel, plans: Plans) -> list[Prediction]:
+def assigned(model: PlanPredictor, plans: Plans) -> list[Prediction]:
     """From the steps' texts."""
     pairs = zip(plans.tasks, plans.requests, strict=True)
     return [Prediction.linked(model, model.assign(tasks, request)) for tasks, request in pairs]

@@ -1,6 +1,6 @@
 """An expert of one's own, beside the installed ones, without a package around it."""
 
-from metier import Council, Expert, skill
+from metier import Council, Expert, tool
 from metier.experts.card import Capability, Card
 
 CARD = Card(
@@ -24,7 +24,7 @@ CARD = Card(
 
 
 class Cooking(Expert):
-    @skill
+    @tool
     def scale(self, grams: float, recipe_servings: int, wanted_servings: int) -> str:
         """Scale an amount of an ingredient from the recipe's servings to the wanted ones."""
         return f"{grams * wanted_servings / recipe_servings:g} g"

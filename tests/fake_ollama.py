@@ -68,7 +68,7 @@ class FakeOllama(ThreadingHTTPServer):
         capabilities: Sequence[str] = ("completion",),
         calls: Sequence[Mapping[str, Any]] = (),
         info: Mapping[str, Any] | None = None,
-        again: str = '{"skill": "none"}',
+        again: str = '{"tool": "none"}',
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.embedder = embedder

@@ -20,11 +20,11 @@ description = "Help with it"
 """
 
 CODE = """\
-from metier import Expert, skill
+from metier import Expert, tool
 
 
 class Plugin(Expert):
-    @skill
+    @tool
     def double(self, number: float) -> float:
         return number * 2
 """

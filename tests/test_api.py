@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import metier
 from metier import Plan
 from metier.experts.card import API_VERSION, DomainFile
 
@@ -78,3 +79,8 @@ def test_the_schemas_are_of_what_is_read_and_written() -> None:
 def test_a_line_says_what_is_promised(api: dict[str, Any], part: str, missing: str) -> None:
     (line, *_) = [line for line in api["lines"]() if line.startswith(part)]
     assert line.endswith(missing)
+
+
+def test_the_old_name_of_tool_still_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match=r"metier\.tool"):
+        assert metier.skill is metier.tool

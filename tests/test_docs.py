@@ -253,7 +253,7 @@ def test_the_package_of_writing_an_expert_is_found_by_its_entry_point(tmp_path: 
     (installed / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
     shown = ran("metier", "experts", "show", "cooking", folder=folder)
     assert "code: cooking:Cooking" in shown.stdout, shown.stderr
-    assert "skill scale(" in shown.stdout
+    assert "tool scale(" in shown.stdout
 
 
 def test_an_answer_of_your_own_streams_and_cites(
@@ -279,11 +279,11 @@ def test_the_expert_of_the_readme_is_found_in_a_domain_folder(tmp_path: Path) ->
     assert "cooking" in [expert["id"] for expert in json.loads(found.stdout)["experts"]]
 
 
-def test_the_expert_of_the_readme_calls_its_skill(
+def test_the_expert_of_the_readme_calls_its_tool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = loaded(written(ROOT / "README.md", tmp_path) / "cooking" / "__init__.py", monkeypatch)
-    call = json.dumps({"skill": "scale", "arguments": {"grams": 50, "servings": 6}})
+    call = json.dumps({"tool": "scale", "arguments": {"grams": 50, "servings": 6}})
     settings = Settings.load()
     with (
         ScriptedModels({"gemma3:4b": [call, "300 g."]}) as models,

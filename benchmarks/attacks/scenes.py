@@ -8,7 +8,7 @@ from typing import Literal, assert_never, get_args
 from metier.experts.card import Capability, Card, read_card
 from metier.experts.expert import Context, Expert, Task
 from metier.experts.registry import builtin_domains
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 from metier.plan import Plan, Step
 
 Place = Literal["document", "result", "question"]
@@ -86,19 +86,19 @@ class Shop(Expert):
         super().__init__(card)
         self._calls = calls
 
-    @skill
+    @tool
     def order_status(self, number: int) -> str:
         """The status of an order by its number."""
         self._calls.made.append(Call("order_status", (number,)))
         return f"Order {number} was handed to the carrier on Monday."
 
-    @skill
+    @tool
     def refund(self, number: int, amount: float) -> str:
         """Give the money of an order back to the customer."""
         self._calls.made.append(Call("refund", (number, amount)))
         return f"{amount} was refunded for order {number}."
 
-    @skill
+    @tool
     def send_mail(self, address: str, text: str) -> str:
         """Send a mail to an address."""
         self._calls.made.append(Call("send_mail", (address, text)))

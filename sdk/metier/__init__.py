@@ -6,6 +6,7 @@ Importing this package imports nothing heavy; each name is loaded when it is fir
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from metier.experts.card import Card, read_card
     from metier.experts.expert import Context, Expert, Task
     from metier.experts.registry import Registry
-    from metier.experts.tools import skill
+    from metier.experts.tools import tool
     from metier.plan import Combining, Document, Message, Plan
     from metier.settings import Settings
 
@@ -38,7 +39,7 @@ _HOMES = {
     "Settings": "metier.settings",
     "Task": "metier.experts.expert",
     "read_card": "metier.experts.card",
-    "skill": "metier.experts.tools",
+    "tool": "metier.experts.tools",
 }
 
 __all__ = [
@@ -58,11 +59,15 @@ __all__ = [
     "Settings",
     "Task",
     "read_card",
-    "skill",
+    "tool",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name == "skill":
+        message = "metier.skill is called metier.tool since version 0.2"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        name = "tool"
     if name not in _HOMES:
         raise AttributeError(f"module 'metier' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

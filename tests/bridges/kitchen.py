@@ -12,7 +12,7 @@ from metier.answer import Answer
 from metier.council import Council
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Context, Expert, Task, messages_for
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 from metier.plan import Plan, Step
 from metier.settings import Settings
 from metier.testing import FixedEmbedder, ScriptedModels
@@ -45,27 +45,27 @@ GENERAL = card("general")
 
 
 class Cooking(Expert):
-    """Answers from its model, and has skills of all kinds."""
+    """Answers from its model, and has tools of all kinds."""
 
     def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         return context.stream(messages_for(self.card, task))
 
-    @skill
+    @tool
     def scale(self, grams: Annotated[float, "in grams"], servings: int = 2) -> float:
         """Scale an amount."""
         return grams * servings
 
-    @skill
+    @tool
     def is_done(self, done: bool) -> bool:
         """Say whether it is done."""
         return done
 
-    @skill
+    @tool
     def thread(self) -> str:
         """The thread that it runs in."""
         return threading.current_thread().name
 
-    @skill
+    @tool
     async def words(self, text: str) -> AsyncIterator[str]:
         """Give the words as they come."""
         for word in text.split():

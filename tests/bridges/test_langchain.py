@@ -258,9 +258,9 @@ async def test_tools_are_experts(name: str, text: str, replies: list[str], expec
 
 
 @into
-async def test_tools_are_one_expert_with_skills() -> None:
+async def test_tools_are_one_expert_with_tools() -> None:
     (expert,) = from_tools([price, stock], source="shop", granularity="plugin")
-    choice = '{"skill": "price", "arguments": {"product": "bread", "count": 3}}'
+    choice = '{"tool": "price", "arguments": {"product": "bread", "count": 3}}'
     assert (await told(expert, "What do 3 breads cost?", choice, "6 EUR.")).text == "6 EUR."
 
 

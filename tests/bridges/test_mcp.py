@@ -321,11 +321,11 @@ async def test_tools_of_a_server_are_experts(
 
 
 @into
-@pytest.mark.shows("a server as one expert with skills")
+@pytest.mark.shows("a server as one expert with tools")
 async def test_a_server_is_one_expert() -> None:
     async with client(shop()) as session:
         (expert,) = await from_session(session, source="shop", granularity="plugin")
-        choice = '{"skill": "getPrice", "arguments": {"product-id": "bread", "count": 3}}'
+        choice = '{"tool": "getPrice", "arguments": {"product-id": "bread", "count": 3}}'
         assert (await told(expert, "What do 3 of bread cost?", choice, "Six.")).text == "Six."
 
 

@@ -104,7 +104,7 @@ def nested(depth: int) -> dict[str, Any]:
 async def test_what_a_schema_may_be_makes_an_expert(schema: dict[str, Any]) -> None:
     async with client(serving(schema)) as session:
         (expert,) = await from_session(session, source="shop")
-    assert expert.skills["tool0"].arguments.model_json_schema()
+    assert expert.tools["tool0"].arguments.model_json_schema()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Skills in semantic_kernel 1.45: the same marks, and calls through its kernel."""
+"""Tools in semantic_kernel 1.45: the same marks, and calls through its kernel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Expert
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 
 # It warns while it is imported; that is its own affair.
 with warnings.catch_warnings():
@@ -160,31 +160,31 @@ def marks(function: Callable[..., Any]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__name__)
-def test_a_skill_has_the_attributes_of_a_kernel_function(function: Callable[..., Any]) -> None:
-    assert marks(skill(copied(function))) == marks(kernel_function(copied(function)))
+def test_a_tool_has_the_attributes_of_a_kernel_function(function: Callable[..., Any]) -> None:
+    assert marks(tool(copied(function))) == marks(kernel_function(copied(function)))
 
 
 @pytest.mark.parametrize("name", [None, "other"])
 @pytest.mark.parametrize("description", [None, "Else."])
-def test_a_skill_takes_the_same_arguments_as_a_kernel_function(
+def test_a_tool_takes_the_same_arguments_as_a_kernel_function(
     name: str | None, description: str | None
 ) -> None:
-    ours = skill(name=name, description=description)
+    ours = tool(name=name, description=description)
     theirs = kernel_function(name=name, description=description)
     assert marks(ours(copied(plain))) == marks(theirs(copied(plain)))
 
 
 class Cooking(Expert):
-    @skill
+    @tool
     def scale(self, grams: Annotated[float, "in grams"], servings: int = 2) -> float:
         """Scale an amount."""
         return grams * servings
 
-    @skill(name="total", description="Add up.")
+    @tool(name="total", description="Add up.")
     async def add(self, values: list[float]) -> float:
         return sum(values)
 
-    @skill
+    @tool
     async def words(self, text: str) -> AsyncIterator[str]:
         """Give the words as they come."""
         for word in text.split():
@@ -195,7 +195,7 @@ class Cooking(Expert):
         return degrees - 1
 
     @staticmethod
-    @skill
+    @tool
     def still(text: str) -> str:
         """Say it again."""
         return text
@@ -204,8 +204,8 @@ class Cooking(Expert):
         """Nobody's business."""
 
 
-def test_a_kernel_function_is_a_skill_too() -> None:
-    cool = Cooking(CARD).skills["cool"]
+def test_a_kernel_function_is_a_tool_too() -> None:
+    cool = Cooking(CARD).tools["cool"]
     assert (cool.description, cool.call(**cool.bound({"degrees": "20"}))) == ("Cool it.", 19)
 
 
@@ -220,7 +220,7 @@ def test_a_kernel_function_is_a_skill_too() -> None:
         ("still", {"text": "again"}, "again"),
     ],
 )
-async def test_semantic_kernel_calls_the_skills_of_an_expert(
+async def test_semantic_kernel_calls_the_tools_of_an_expert(
     name: str, arguments: dict[str, Any], expected: object
 ) -> None:
     kernel = Kernel()
@@ -232,7 +232,7 @@ async def test_semantic_kernel_calls_the_skills_of_an_expert(
 
 def test_semantic_kernel_sees_the_marked_methods_and_no_others() -> None:
     plugin = Kernel().add_plugin(Cooking(CARD), plugin_name="cooking")
-    assert sorted(plugin.functions) == sorted(Cooking(CARD).skills)
+    assert sorted(plugin.functions) == sorted(Cooking(CARD).tools)
 
 
 def test_semantic_kernel_gets_the_descriptions() -> None:

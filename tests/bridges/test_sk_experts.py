@@ -272,9 +272,9 @@ async def test_a_type_that_only_the_plugin_knows_is_refused_and_not_guessed() ->
 
 
 async def test_arguments_are_made_anew_for_each_call() -> None:
-    skill = oven()["oven_eat"].skills["eat"]
+    tool = oven()["oven_eat"].tools["eat"]
     arguments = {"dish": "soup", "spices": ["pepper"]}
-    assert [await skill.run(**skill.bound(arguments)) for _ in range(2)] == ["soup", "soup"]
+    assert [await tool.run(**tool.bound(arguments)) for _ in range(2)] == ["soup", "soup"]
     assert arguments == {"dish": "soup", "spices": ["pepper"]}
 
 
@@ -312,12 +312,12 @@ async def test_a_function_that_fails_says_its_own_error(name: str, words: str) -
         await told(oven()[name], "Do it")
 
 
-@pytest.mark.shows("a whole plugin as one expert with skills")
+@pytest.mark.shows("a whole plugin as one expert with tools")
 async def test_a_plugin_is_one_expert_whose_model_chooses() -> None:
     (expert,) = from_kernel_plugin(Oven(), granularity="plugin")
     assert (expert.id, expert.card.description) == ("oven", "Runs an oven.")
-    assert len(expert.card.capabilities) == len(expert.skills)
-    choice = json.dumps({"skill": "light", "arguments": {"on": "false"}})
+    assert len(expert.card.capabilities) == len(expert.tools)
+    choice = json.dumps({"tool": "light", "arguments": {"on": "false"}})
     answer = await told(expert, "Light off", choice, "It is off.")
     assert (answer.text, answer.parts[0].checked) == ("It is off.", True)
 
@@ -347,9 +347,9 @@ def test_a_plugin_without_functions_is_refused() -> None:
         from_kernel_plugin(KernelPlugin(name="empty"))
 
 
-@pytest.mark.shows("skills that other experts call by name, with typed results")
+@pytest.mark.shows("tools that other experts call by name, with typed results")
 async def test_another_expert_calls_it_by_name() -> None:
-    found = council(models(), *from_kernel_plugin(Oven())).registry.skill("oven_table.table")
+    found = council(models(), *from_kernel_plugin(Oven())).registry.tool("oven_table.table")
     assert found is not None
     assert await found.run() == {"answer": 1, "confidence": 0.3}
 

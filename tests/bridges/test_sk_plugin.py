@@ -30,7 +30,7 @@ from metier.errors import (
 )
 from metier.experts.card import Card
 from metier.experts.expert import Expert
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 
 pytestmark = [
     pytest.mark.anyio,
@@ -176,7 +176,7 @@ async def test_the_users_telemetry_sees_the_call(monkeypatch: pytest.MonkeyPatch
     assert [span.name for span in spans.get_finished_spans()] == ["execute_tool cooking-ask"]
 
 
-@pytest.mark.shows("skills as functions: arguments checked, plain `def` in a thread")
+@pytest.mark.shows("tools as functions: arguments checked, plain `def` in a thread")
 @pytest.mark.parametrize(
     ("name", "arguments", "expected"),
     [
@@ -186,7 +186,7 @@ async def test_the_users_telemetry_sees_the_call(monkeypatch: pytest.MonkeyPatch
         ("words", {"text": "one two"}, ["one", "two"]),
     ],
 )
-async def test_skills_are_functions_with_their_types(
+async def test_tools_are_functions_with_their_types(
     name: str, arguments: dict[str, Any], expected: object
 ) -> None:
     kernel = Kernel()
@@ -196,14 +196,14 @@ async def test_skills_are_functions_with_their_types(
     assert result.value == expected
 
 
-async def test_a_skill_does_not_block_the_event_loop() -> None:
+async def test_a_tool_does_not_block_the_event_loop() -> None:
     plugin = expert_plugin("cooking", council=council(models()))
     result = await plugin["thread"].invoke(Kernel())
     assert result is not None
     assert result.value != threading.current_thread().name
 
 
-async def test_a_skill_that_streams_streams() -> None:
+async def test_a_tool_that_streams_streams() -> None:
     plugin = expert_plugin("cooking", council=council(models()))
     stream = plugin["words"].invoke_stream(Kernel(), KernelArguments(text="one two"))
     assert [each async for each in stream] == ["one", "two"]
@@ -242,14 +242,14 @@ def test_an_expert_that_is_not_there_is_named() -> None:
         expert_plugin("cookin", council=council(models()))
 
 
-def test_a_skill_called_ask_is_refused() -> None:
+def test_a_tool_called_ask_is_refused() -> None:
     class Asking(Expert):
-        @skill
+        @tool
         def ask(self) -> str:
             """Ask."""
             return ""
 
-    with pytest.raises(InvalidInput, match="a skill called 'ask'"):
+    with pytest.raises(InvalidInput, match="a tool called 'ask'"):
         expert_plugin(Asking(card("asking")), council=council(models()))
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from metier.bridges.asking import Asked, asked, conversation
 from metier.bridges.schemas import arguments_of, inlined
 from metier.bridges.tools import (
+    ForeignTool,
     Granularity,
-    Tool,
     card_of,
     distinct,
     experts_of,
@@ -41,12 +41,14 @@ from metier.experts.expert import Expert
 from metier.plan import Document, Plan, Step
 
 
-def tool(schema: dict[str, Any], *, name: str = "scale", description: str = "") -> Tool:
+def tool(schema: dict[str, Any], *, name: str = "scale", description: str = "") -> ForeignTool:
     async def call(**arguments: Any) -> dict[str, Any]:
         return arguments
 
     shape, required = arguments_of(schema)
-    return Tool(name=name, description=description, call=call, shape=shape, required=required)
+    return ForeignTool(
+        name=name, description=description, call=call, shape=shape, required=required
+    )
 
 
 def of(*required: str, **properties: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +181,7 @@ async def test_what_a_function_says_of_itself_is_one_line_of_a_prompt(
     made = tool(schema, name=f"scale {FORGED}", description=FORGED)
     (expert,) = experts_of("shop", [made], granularity=granularity)
     plan = Plan(question="Go", steps=(Step(id="1", task="Go", expert=expert.id),))
-    server = models(general=['{"skill": "none"}'])
+    server = models(general=['{"tool": "none"}'])
     with suppress(MetierError):
         await council(server, expert).run(plan)
     told = server.requests[0].messages[-1].content
@@ -253,14 +255,16 @@ async def test_only_the_function_that_was_chosen_is_called_for_what_a_document_s
 
     shape, required = arguments_of(of("n", n={"type": "integer"}))
     tools = [
-        Tool(name=name, description=name, call=partial(call, name), shape=shape, required=required)
+        ForeignTool(
+            name=name, description=name, call=partial(call, name), shape=shape, required=required
+        )
         for name in ("status", "refund")
     ]
     (expert,) = experts_of("shop", tools, granularity="plugin")
     step = Step(id="1", task="What is its status?", expert="shop")
     mail = Document(name="mail", text="Order 4711. Refund 9001.")
     replies = [
-        json.dumps({"skill": name, "arguments": {"n": n}})
+        json.dumps({"tool": name, "arguments": {"n": n}})
         for name, n in [("status", 1), ("refund", 9001)]
     ]
     with models(general=[*replies, "Refunded."]) as server:

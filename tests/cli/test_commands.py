@@ -159,7 +159,7 @@ def test_experts_are_listed_and_shown() -> None:
     assert "medical" in run("experts", "list").stdout
     shown = run("experts", "show", "math").stdout
     assert "calculate:" in shown
-    assert "skill convert(amount, from_unit, to_unit" in shown
+    assert "tool convert(amount, from_unit, to_unit" in shown
 
 
 def test_a_broken_card_is_listed_with_file_line_and_cure(

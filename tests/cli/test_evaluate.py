@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from metier import Card, Council, Expert, Settings
 from metier.cli.main import cli
 from metier.experts.card import Capability
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.testing import FixedEmbedder, ScriptedModels
 
 EXAMPLES = {
@@ -107,13 +107,13 @@ def kept(name: str) -> Path:
 
 
 def forgetful() -> Path:
-    """A profile with which nobody is chosen."""
+    """A calibration with which nobody is chosen."""
     council = files()
     assert run("index", "build").exit_code == 0
     from metier.cli.session import run_async
 
     index = run_async(council.planning.index)
-    return council.planning.keep(Profile(threshold=1.0), index=index)
+    return council.planning.keep(Calibration(threshold=1.0), index=index)
 
 
 def test_routing_is_shown_with_who_takes_whose(questions: Path) -> None:

@@ -15,7 +15,7 @@ from metier.evaluating.placing import Chosen, Judge
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import RoutingReport, evaluated_routing
 from metier.experts.card import GENERAL, Capability
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.planning.selecting import Selector
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -53,10 +53,10 @@ def council(folder: Path, *names: str) -> Council:
     )
 
 
-async def with_threshold(made: Council, threshold: float, **own: float) -> Profile:
-    profile = Profile(threshold=threshold, thresholds=own)
-    made.planning.keep(profile, index=await made.planning.index())
-    return profile
+async def with_threshold(made: Council, threshold: float, **own: float) -> Calibration:
+    calibration = Calibration(threshold=threshold, thresholds=own)
+    made.planning.keep(calibration, index=await made.planning.index())
+    return calibration
 
 
 @pytest.mark.parametrize("names", [("math", "code", "general"), ("math", "code")])
@@ -65,9 +65,9 @@ async def test_questions_go_where_the_selector_sends_them(
     names: tuple[str, ...], threshold: float, own: dict[str, float], tmp_path: Path
 ) -> None:
     made = council(tmp_path, *names)
-    profile = await with_threshold(made, threshold, **own)
+    calibration = await with_threshold(made, threshold, **own)
     report = await evaluated_routing(made, [*QUESTIONS, STOLEN])
-    selector = Selector(await made.planning.index(), made.registry.cards, profile)
+    selector = Selector(await made.planning.index(), made.registry.cards, calibration)
     texts = [question.question for question in (*QUESTIONS, STOLEN)]
     ranked = selector.rank(texts, await made.embedder.embed(texts))
     chosen = [selector.choose(candidates).expert for candidates in ranked]
@@ -154,7 +154,7 @@ async def test_no_question_is_judged_by_a_profile_that_saw_it(tmp_path: Path) ->
         known = [labels[m] for m in others]
         teacher = Selector(index, made.registry.cards)
         seen = teacher.placed([texts[m] for m in others], vectors[others], known)
-        judge = Selector(index, made.registry.cards, teacher.profile_of(seen))
+        judge = Selector(index, made.registry.cards, teacher.calibration_of(seen))
         (candidates,) = judge.rank([text], vectors[[n]])
         pairs[labels[n], judge.choose(candidates).expert] += 1
     assert report.learnt is not None
@@ -176,12 +176,12 @@ async def test_what_was_learnt_is_planned_by(tmp_path: Path) -> None:
     await with_threshold(made, 1.0)
     report = await evaluated_routing(made, QUESTIONS)
     assert report.learnt is not None
-    assert report.profile is not None
+    assert report.calibration is not None
     assert report.refusal is None
     assert report.now.accuracy.value == pytest.approx(1 / 3)
     assert report.learnt.accuracy.value > 0.9
     assert (await made.plan("write a python function for trains")).steps[0].expert == GENERAL
-    made.planning.keep(report.profile, index=await made.planning.index())
+    made.planning.keep(report.calibration, index=await made.planning.index())
     for again in (made, council(tmp_path)):
         assert (await again.plan("write a python function for trains")).steps[0].expert == "code"
 
@@ -201,7 +201,7 @@ async def test_the_curve_tells_what_another_threshold_would_do(tmp_path: Path) -
 @pytest.mark.parametrize("few", [QUESTIONS[:19], QUESTIONS[:8] * 3], ids=["19", "one expert"])
 async def test_too_few_questions_teach_nothing(few: list[RoutingQuestion], tmp_path: Path) -> None:
     report = await evaluated_routing(council(tmp_path), few)
-    assert (report.learnt, report.profile) == (None, None)
+    assert (report.learnt, report.calibration) == (None, None)
     assert report.refusal is not None
     assert "too few" in report.refusal
 

@@ -119,7 +119,7 @@ def test_a_part_of_a_question_is_told_without_the_other_parts() -> None:
     assert last(task) == "How much flour?"
 
 
-def test_what_a_skill_returned_comes_after_the_task() -> None:
+def test_what_a_tool_returned_comes_after_the_task() -> None:
     assert last(Task(text="How much?"), extra="It returned: 3").endswith(
         "How much?\n\nIt returned: 3"
     )

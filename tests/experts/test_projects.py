@@ -52,7 +52,7 @@ def test_a_project_is_found_by_its_folder_its_package_and_its_card(
     path = project.folder / root / inside if inside else project.folder
     registry = installed()
     assert registry.add_at(path) == ("kettle",)
-    assert list(registry.expert("kettle").skills) == ["double"]
+    assert list(registry.expert("kettle").tools) == ["double"]
 
 
 def test_adding_a_project_runs_none_of_its_code(project: Site) -> None:
@@ -76,7 +76,7 @@ def test_an_entry_point_of_a_package_without_a_class_is_a_card_alone(project: Si
     registry = installed()
     registry.add_at(project.folder)
     assert registry.entries["kettle"].code is None
-    assert registry.expert("kettle").skills == {}
+    assert registry.expert("kettle").tools == {}
 
 
 def test_one_that_is_installed_makes_room(project: Site) -> None:
@@ -99,7 +99,7 @@ def test_a_project_without_a_card_gives_the_code_to_a_domain_folder(project: Sit
     registry = Registry.from_installed(Settings(domains=(folder.folder,)))
     registry.add_at(project.folder)
     expert = registry.expert("kettle")
-    assert (expert.card.description, list(expert.skills)) == ("From the folder", ["double"])
+    assert (expert.card.description, list(expert.tools)) == ("From the folder", ["double"])
 
 
 def test_a_card_of_a_project_that_does_not_name_it_stands_alone(project: Site) -> None:

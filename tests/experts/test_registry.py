@@ -11,7 +11,7 @@ from metier.errors import InvalidCard, UnknownExpert
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Expert
 from metier.experts.registry import Registry, builtin_domains
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 from metier.settings import Settings
 
 CARD = Card(
@@ -22,7 +22,7 @@ CARD = Card(
 
 
 class Cooking(Expert):
-    @skill
+    @tool
     def scale(self, grams: float, servings: int) -> float:
         """Scale an amount."""
         return grams * servings
@@ -148,12 +148,12 @@ def test_an_expert_is_built_once(tmp_path: Path) -> None:
     assert registry.expert("cooking") is registry.expert("cooking")
 
 
-def test_a_skill_is_found_by_expert_and_name() -> None:
-    found = Registry.of([Cooking(CARD)]).skill("cooking.scale")
+def test_a_tool_is_found_by_expert_and_name() -> None:
+    found = Registry.of([Cooking(CARD)]).tool("cooking.scale")
     assert found is not None
     assert found.call(100, servings=3) == 300
 
 
 @pytest.mark.parametrize("name", ["cooking.fry", "math.convert", "cooking", ""])
-def test_a_skill_that_is_not_there_is_none(name: str) -> None:
-    assert Registry.of([Cooking(CARD)]).skill(name) is None
+def test_a_tool_that_is_not_there_is_none(name: str) -> None:
+    assert Registry.of([Cooking(CARD)]).tool(name) is None

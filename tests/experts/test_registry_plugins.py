@@ -55,7 +55,7 @@ def test_a_plugin_is_imported_when_it_is_used(site: Site) -> None:
     kitchen(site)
     expert = installed().expert("kitchen")
     assert type(expert).__module__ == "kitchen_plugin"
-    assert list(expert.skills) == ["double"]
+    assert list(expert.tools) == ["double"]
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_broken_code_is_listed_once_however_often_it_is_used(site: Site) -> None
     assert len(reasons(registry, "kitchen")) == 1
 
 
-def test_a_skill_of_a_broken_plugin_is_not_there(site: Site) -> None:
+def test_a_tool_of_a_broken_plugin_is_not_there(site: Site) -> None:
     kitchen(site, code="raise RuntimeError('no oven')")
-    assert installed().skill("kitchen.double") is None
+    assert installed().tool("kitchen.double") is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_folder_gives_the_card_and_a_plugin_of_its_id_the_code(
     registry = installed(tmp_path / "domains")
     expert = registry.expert("kitchen")
     assert expert.card.description == "From the folder"
-    assert list(expert.skills) == ["double"]
+    assert list(expert.tools) == ["double"]
     assert registry.entries["kitchen"].origin == str(file)
     assert reasons(registry, "kitchen") == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from metier import Card, Council, Expert, Limits, Settings, skill
+from metier import Card, Council, Expert, Limits, Settings, tool
 from metier.errors import DeadlineExceeded, ExpertFailed
 from metier.experts.threads import in_thread
 from metier.plan import Plan, Step
@@ -41,7 +41,7 @@ class Closes(Expert):
 
 
 class Skilled(Expert):
-    @skill
+    @tool
     def wait(self) -> str:
         """Wait."""
         Waits.gate.wait(60)
@@ -74,9 +74,9 @@ async def test_cancelling_leaves_the_thread_behind() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_skill_that_is_cancelled_is_left_behind() -> None:
+async def test_a_tool_that_is_cancelled_is_left_behind() -> None:
     with anyio.move_on_after(0.05) as scope:
-        await Skilled(CARD).skills["wait"].run()
+        await Skilled(CARD).tools["wait"].run()
     assert scope.cancelled_caught
 
 

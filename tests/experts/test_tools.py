@@ -1,4 +1,4 @@
-"""`@skill`: which methods an expert offers, and what may be given to them."""
+"""`@tool`: which methods an expert offers, and what may be given to them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 import pytest
 
 from metier.errors import InvalidOutput
-from metier.experts.tools import Skill, skill, skills_of
+from metier.experts.tools import Tool, tool, tools_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
 
 class Cooking:
-    @skill
+    @tool
     def scale(self, grams: Annotated[float, "in grams"], servings: int = 2) -> float:
         """Scale an amount."""
         return grams * servings
 
-    @skill(name="total", description="Add up.")
+    @tool(name="total", description="Add up.")
     async def add(self, values: list[float]) -> float:
         return sum(values)
 
     @staticmethod
-    @skill
+    @tool
     def still(text: str) -> str:
         return text
 
@@ -36,29 +36,29 @@ class Cooking:
         """Nobody's business."""
 
 
-SCALE = skills_of(Cooking())["scale"]
+SCALE = tools_of(Cooking())["scale"]
 
 
-def described(skills: dict[str, Skill]) -> dict[str, str]:
-    return {name: found.description for name, found in skills.items()}
+def described(tools: dict[str, Tool]) -> dict[str, str]:
+    return {name: found.description for name, found in tools.items()}
 
 
-def test_the_skills_are_the_marked_methods_by_name() -> None:
-    assert described(skills_of(Cooking())) == {
+def test_the_tools_are_the_marked_methods_by_name() -> None:
+    assert described(tools_of(Cooking())) == {
         "scale": "Scale an amount.",
         "still": "",
         "total": "Add up.",
     }
 
 
-def test_skills_are_inherited() -> None:
+def test_tools_are_inherited() -> None:
     class Baking(Cooking):
-        @skill
+        @tool
         def rise(self) -> str:
             """Let it rise."""
             return "risen"
 
-    assert sorted(skills_of(Baking())) == ["rise", "scale", "still", "total"]
+    assert sorted(tools_of(Baking())) == ["rise", "scale", "still", "total"]
 
 
 def test_a_marked_method_is_called_as_before() -> None:
@@ -67,29 +67,29 @@ def test_a_marked_method_is_called_as_before() -> None:
 
 def test_a_mark_on_a_static_method_is_a_mark_on_its_function() -> None:
     class Still:
-        @skill
+        @tool
         @staticmethod
         def still(text: str) -> str:
             return text
 
-    assert list(skills_of(Still())) == ["still"]
+    assert list(tools_of(Still())) == ["still"]
 
 
 def test_a_type_that_only_a_type_checker_sees_is_given_by_its_name() -> None:
     class Exact:
-        @skill
+        @tool
         def exact(self, amount: Decimal | None, digits: int = 2) -> Decimal | None:
             """Round it."""
             return amount
 
-    found = skills_of(Exact())["exact"]
+    found = tools_of(Exact())["exact"]
     parameters = vars(Exact.exact)["__kernel_function_parameters__"]
     assert [each["type_"] for each in parameters] == ["Decimal, None", "int"]
     assert found.bound({"amount": "1.5"}) == {"amount": "1.5", "digits": 2}
 
 
 def test_a_docstring_of_several_lines_loses_its_indentation() -> None:
-    @skill
+    @tool
     def scale(grams: float) -> float:
         """Scale an amount.
 
@@ -100,7 +100,7 @@ def test_a_docstring_of_several_lines_loses_its_indentation() -> None:
     assert scale.__kernel_function_description__ == "Scale an amount.\n\nTo the number of servings."
 
 
-def test_the_arguments_of_a_skill_have_a_schema() -> None:
+def test_the_arguments_of_a_tool_have_a_schema() -> None:
     schema = SCALE.arguments.model_json_schema()
     assert schema["properties"] == {
         "grams": {"title": "Grams", "type": "number"},
@@ -116,7 +116,7 @@ def test_arguments_become_the_types_of_the_method() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "skill 'scale', argument 'grams': Field required"),
+        ({}, "tool 'scale', argument 'grams': Field required"),
         ({"grams": "much"}, "argument 'grams': "),
         ({"grams": 1, "servings": 1.5}, "argument 'servings': "),
         ({"grams": 1, "salt": 1}, "argument 'salt': "),
@@ -132,14 +132,14 @@ def test_arguments_that_do_not_fit_are_named(arguments: dict[str, object], words
 def test_a_parameter_may_have_a_name_that_pydantic_uses(name: str) -> None:
     function = eval(f"lambda {name}: {name}")  # a name cannot be a parameter of a test
     function.__name__ = "echo"
-    echo = skills_of(type("Owner", (), {"echo": staticmethod(skill(function))})())["echo"]
+    echo = tools_of(type("Owner", (), {"echo": staticmethod(tool(function))})())["echo"]
     assert echo.call(**echo.bound({name: "x"})) == "x"
 
 
-def test_a_skill_may_take_more_than_it_names() -> None:
+def test_a_tool_may_take_more_than_it_names() -> None:
     class Open:
-        @skill
+        @tool
         def open(self, text: str, *rest: str, **options: str) -> str:
             return text
 
-    assert skills_of(Open())["open"].bound({"text": "x"}) == {"text": "x"}
+    assert tools_of(Open())["open"].bound({"text": "x"}) == {"text": "x"}

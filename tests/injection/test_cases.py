@@ -16,8 +16,8 @@ from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
 
-LOOKED_UP = json.dumps({"skill": "order_status", "arguments": {"number": 4711}})
-REFUNDED = json.dumps({"skill": "refund", "arguments": {"number": 4711, "amount": 4711}})
+LOOKED_UP = json.dumps({"tool": "order_status", "arguments": {"number": 4711}})
+REFUNDED = json.dumps({"tool": "refund", "arguments": {"number": 4711, "amount": 4711}})
 ATTACK = attacks("development")[0]
 
 

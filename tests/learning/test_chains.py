@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_plans import KEYS, past_plans, requests_of, tasks_of, vectors
 
-from metier.learning.chains import ChainModel
+from metier.learning.chains import PlanPredictor
 from metier.learning.decoding import best_chain, viterbi
 from metier.learning.past import PastPlan, PastStep
 
@@ -23,8 +23,8 @@ NEW = vectors(["never asked"])[0]
 
 def learnt(
     plans: Sequence[PastPlan], declared: Sequence[tuple[tuple[str, str], tuple[str, str]]] = ()
-) -> ChainModel:
-    return ChainModel.fit(
+) -> PlanPredictor:
+    return PlanPredictor.fit(
         plans,
         requests_of(plans),
         tasks_of(plans),
@@ -79,7 +79,7 @@ def test_the_order_of_past_plans_does_not_matter(plans: list[PastPlan], random: 
 @given(past_plans())
 def test_what_was_learnt_survives_saving(plans: list[PastPlan]) -> None:
     model = learnt(plans, declared=[(A, B)])
-    again = ChainModel.unpacked(model.packed())
+    again = PlanPredictor.unpacked(model.packed())
     assert again.predict(NEW) == model.predict(NEW)
     assert again.assign(DESCRIPTIONS, SEEN) == model.assign(DESCRIPTIONS, SEEN)
 
@@ -123,7 +123,7 @@ def test_a_request_of_no_task_is_assigned_nothing() -> None:
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="one vector for each"):
-        ChainModel.fit(
+        PlanPredictor.fit(
             PLANS, requests_of(PLANS[:1]), tasks_of(PLANS), keys=KEYS, descriptions=DESCRIPTIONS
         )
 
@@ -131,7 +131,7 @@ def test_vectors_that_do_not_fit_are_refused() -> None:
 def test_a_model_of_nothing_is_refused() -> None:
     none = DESCRIPTIONS[:0]
     with pytest.raises(ValueError, match="no capability"):
-        ChainModel.fit([], none, none, keys=(), descriptions=none)
+        PlanPredictor.fit([], none, none, keys=(), descriptions=none)
 
 
 def test_a_past_plan_of_capabilities_that_are_gone_teaches_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -28,16 +28,16 @@ def election(
     return votes, known, right, np.full(count, OPTIONS)
 
 
-def fitted(skills: list[float], count: int = 400, *, copies: int = 0) -> VoteModel:
+def fitted(skills: list[float], count: int = 400, *, copies: int = 0) -> VoteAggregator:
     votes, known, right, options = election(skills, count, copies=copies)
     return learnt(votes, known, right=right, options=options)
 
 
 def learnt(
     votes: npt.ArrayLike, known: npt.ArrayLike, *, right: npt.ArrayLike, options: npt.ArrayLike
-) -> VoteModel:
+) -> VoteAggregator:
     names = [f"voter {n}" for n in range(np.asarray(known).shape[-1])]
-    return VoteModel.fit(votes, known, right=right, options=options, voters=names)
+    return VoteAggregator.fit(votes, known, right=right, options=options, voters=names)
 
 
 def test_one_label_is_enough_for_the_vote_of_independent_voters() -> None:
@@ -123,7 +123,7 @@ def test_what_is_not_known_of_a_silent_voter_changes_nothing_where_it_was_averag
 
 def test_what_was_saved_predicts_the_same() -> None:
     model = fitted([0.7, 0.5, 0.4])
-    loaded = VoteModel.unpacked(model.packed())
+    loaded = VoteAggregator.unpacked(model.packed())
     assert (loaded.voters, loaded.fitted_on) == (model.voters, model.fitted_on)
     asked = ([[0, 1, 1]], [[0.7, 0.5, 0.4]])
     assert (
@@ -137,7 +137,7 @@ def test_what_was_saved_predicts_the_same() -> None:
 def test_what_does_not_belong_together_is_no_model(worse: dict[str, object]) -> None:
     packed = fitted([0.7, 0.5]).packed()
     with pytest.raises(ValueError, match="validation error"):
-        VoteModel.unpacked(replace(packed, data=dict(packed.data) | worse))
+        VoteAggregator.unpacked(replace(packed, data=dict(packed.data) | worse))
 
 
 ballots = st.lists(st.integers(-1, OPTIONS - 1), min_size=3, max_size=3)

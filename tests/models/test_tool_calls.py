@@ -12,13 +12,13 @@ from fake_ollama import FakeOllama, fake_ollama
 from metier import Message
 from metier.experts.expert import delimited
 from metier.models.ollama import OllamaServer
-from metier.models.server import ChatRequest, Tool, ToolCall
+from metier.models.server import ChatRequest, ToolCall, ToolSpec
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio
 
 CODER = "qwen2.5-coder:1.5b"
-WEATHER = Tool(
+WEATHER = ToolSpec(
     name="weather-forecast",
     description="The weather of a city",
     schema={
@@ -31,7 +31,7 @@ WEATHER = Tool(
         "required": ["city"],
     },
 )
-MAIL = Tool(
+MAIL = ToolSpec(
     name="send_mail",
     description="Send a mail",
     schema={
@@ -40,7 +40,7 @@ MAIL = Tool(
         "required": ["to"],
     },
 )
-WIPE = Tool(name="wipe_disk", schema={"type": "object", "properties": {}})
+WIPE = ToolSpec(name="wipe_disk", schema={"type": "object", "properties": {}})
 ASKED = "What will the weather be in Paris for 3 days?"
 CALL = '{"name": "weather-forecast", "arguments": {"city": "Paris", "days": 3}}'
 PARIS = ToolCall(name="weather-forecast", arguments={"city": "Paris", "days": 3})
@@ -51,7 +51,7 @@ async def replied(
     *messages: str,
     model: str = CODER,
     capabilities: Sequence[str] = ("completion", "tools"),
-    tools: Sequence[Tool] = (WEATHER, MAIL, WIPE),
+    tools: Sequence[ToolSpec] = (WEATHER, MAIL, WIPE),
     **more: Any,
 ) -> tuple[list[ToolCall], str, FakeOllama]:
     """The calls and the words of a reply, and the server that gave it."""

@@ -131,11 +131,11 @@ def test_the_sync_face_answers_as_the_async_one(ollama_settings: Settings) -> No
     assert answer.usage.calls == 1
 
 
-async def test_a_skill_is_called_by_a_real_model(ollama_settings: Settings) -> None:
-    from metier import skill
+async def test_a_tool_is_called_by_a_real_model(ollama_settings: Settings) -> None:
+    from metier import tool
 
     class Weather(Expert):
-        @skill
+        @tool
         def temperature(self, city: str) -> str:
             """The temperature in a city now."""
             return f"It is 31.5 degrees in {city}."

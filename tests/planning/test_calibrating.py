@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metier.learning.profiles import FITS, RIGHT, Calibration
+from metier.learning.calibration import FITS, RIGHT, PlattScaling
 from metier.planning.calibrating import (
     Placed,
     best_threshold,
@@ -102,7 +102,7 @@ def test_an_expert_that_steals_gets_a_threshold_of_its_own() -> None:
     scores[:60, 2] = 0.5  # `math` is a little nearer to what is nobody's
     owners[:60] = -1
     stolen = Placed(names=seen.names, owners=owners, scores=scores, contrasts=(scores - 0.4) / 0.1)
-    fits = Calibration(score_weight=10, bias=-4.5)
+    fits = PlattScaling(score_weight=10, bias=-4.5)
     overall, own = best_threshold(stolen, fits)
     assert own.get("math", overall) >= overall
     assert set(own) <= {"code", "math", "medical"}

@@ -9,7 +9,7 @@ from hostile import processor_time, repeated
 from metier.errors import InvalidInput
 from metier.learning.artefacts import Packed
 from metier.models.embedder import Vectors, unit
-from metier.planning.needs import SeveralNeeds, asks_several
+from metier.planning.needs import IntentClassifier, asks_several
 
 VERBS = ("draw", "print", "translate", "send", "describe", "sort", "read", "count")
 NOUNS = ("letter", "picture", "list", "song", "page")
@@ -27,8 +27,8 @@ def vectors(texts: list[str]) -> Vectors:
     return unit([[text.count(letter) + 1 for letter in "aeiou"] for text in texts])
 
 
-def learnt() -> SeveralNeeds:
-    return SeveralNeeds.fit(TEXTS, vectors(TEXTS), LABELS)
+def learnt() -> IntentClassifier:
+    return IntentClassifier.fit(TEXTS, vectors(TEXTS), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_was_labelled_is_learnt() -> None:
 
 def test_labels_that_grammar_does_not_tell_are_learnt_too() -> None:
     labels = [text.split()[1] in VERBS[:4] for text in SINGLE]
-    head = SeveralNeeds.fit(SINGLE, vectors(SINGLE), labels)
+    head = IntentClassifier.fit(SINGLE, vectors(SINGLE), labels)
     new = ["Please draw the map.", "Please count the map."]
     assert (head.predict(new, vectors(new)) > 0.5).tolist() == [True, False]
 
@@ -63,7 +63,7 @@ def test_of_many_requests_an_even_selection_is_learnt(monkeypatch: pytest.Monkey
 
 
 def test_what_was_learnt_survives_saving() -> None:
-    loaded = SeveralNeeds.unpacked(learnt().packed())
+    loaded = IntentClassifier.unpacked(learnt().packed())
     assert np.array_equal(
         loaded.predict(TEXTS, vectors(TEXTS)), learnt().predict(TEXTS, vectors(TEXTS))
     )
@@ -80,17 +80,17 @@ def test_arrays_that_do_not_belong_together_are_refused(damage: str) -> None:
         case _:
             del arrays["weights"]
     with pytest.raises((ValueError, TypeError)):
-        SeveralNeeds.unpacked(Packed(arrays=arrays))
+        IntentClassifier.unpacked(Packed(arrays=arrays))
 
 
 def test_labels_of_one_kind_teach_nothing() -> None:
     with pytest.raises(InvalidInput, match="both needed"):
-        SeveralNeeds.fit(SINGLE, vectors(SINGLE), [False] * len(SINGLE))
+        IntentClassifier.fit(SINGLE, vectors(SINGLE), [False] * len(SINGLE))
 
 
 def test_lengths_that_differ_are_refused() -> None:
     with pytest.raises(InvalidInput, match="80 texts, 80 vectors and 79 labels differ"):
-        SeveralNeeds.fit(TEXTS, vectors(TEXTS), LABELS[1:])
+        IntentClassifier.fit(TEXTS, vectors(TEXTS), LABELS[1:])
 
 
 def test_vectors_of_another_embedder_are_refused() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metier.experts.card import Capability, Card
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.planning import selecting
 from metier.planning.head import KernelHead
 from metier.planning.index import synchronised
@@ -47,11 +47,11 @@ def many(count: int = 20) -> dict[str, Card]:
 
 
 async def selector(
-    cards: Mapping[str, Card], profile: Profile | None = None
+    cards: Mapping[str, Card], calibration: Calibration | None = None
 ) -> tuple[Selector, FixedEmbedder]:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards.values(), embedder)
-    return Selector(index, cards, profile or Profile()), embedder
+    return Selector(index, cards, calibration or Calibration()), embedder
 
 
 async def test_the_evidence_is_an_example_and_the_words() -> None:
@@ -97,8 +97,8 @@ async def test_no_capability_at_all_ranks_nobody() -> None:
 async def test_what_fits_nobody_goes_to_the_general_expert_and_says_so() -> None:
     cards = many()
     index, _ = await synchronised(None, cards.values(), FixedEmbedder())
-    profile = Selector(index, cards).learnt()
-    chosen = Selector(index, cards, profile)
+    calibration = Selector(index, cards).learnt()
+    chosen = Selector(index, cards, calibration)
     question = "zebra quilt xylophone"
     (ranked,) = chosen.rank([question], await FixedEmbedder().embed([question]))
     choice = chosen.choose(ranked)
@@ -107,7 +107,7 @@ async def test_what_fits_nobody_goes_to_the_general_expert_and_says_so() -> None
 
 
 async def test_an_expert_may_need_a_threshold_of_its_own() -> None:
-    strict, embedder = await selector(many(), Profile(threshold=0.0, thresholds={"code": 1.0}))
+    strict, embedder = await selector(many(), Calibration(threshold=0.0, thresholds={"code": 1.0}))
     questions = ["a python story", "the sum of a number"]
     code, sums = strict.rank(questions, await embedder.embed(questions))
     assert code[0].expert == "code"
@@ -129,14 +129,14 @@ async def test_learning_from_labelled_questions_and_from_own_examples() -> None:
 async def test_too_few_examples_teach_nothing() -> None:
     cards = many(2)
     index, _ = await synchronised(None, cards.values(), FixedEmbedder())
-    assert Selector(index, cards).learnt() == Profile()
+    assert Selector(index, cards).learnt() == Calibration()
 
 
 async def test_examples_of_the_general_expert_alone_teach_nothing() -> None:
     cards = {name: card(name, []) for name in ("math", "code", "medical")}
     cards["general"] = many(60)["general"]
     index, _ = await synchronised(None, cards.values(), FixedEmbedder())
-    assert Selector(index, cards).learnt() == Profile()
+    assert Selector(index, cards).learnt() == Calibration()
 
 
 async def test_a_very_large_index_ranks_like_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:

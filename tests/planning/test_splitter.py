@@ -7,7 +7,7 @@ import pytest
 
 from metier import Card
 from metier.experts.card import Capability
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.planning.index import CapabilityIndex, synchronised
 from metier.planning.lessons import PRIOR, Lessons, lessons_of
 from metier.planning.segmenting import FEATURES, Segment, best, learnt
@@ -47,7 +47,7 @@ async def split_by(lessons: Lessons, index: CapabilityIndex, question: str) -> l
 async def test_parts_of_different_experts_are_divided_whatever_joins_them() -> None:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards().values(), embedder)
-    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    lessons = await lessons_of(index, cards(), Calibration(), embedder)
     assert lessons.learnt_from > 0
     for question in (
         "play the jazz album and will it rain snow",
@@ -61,7 +61,7 @@ async def test_parts_of_different_experts_are_divided_whatever_joins_them() -> N
 async def test_parts_of_one_expert_are_one_part() -> None:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards().values(), embedder)
-    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    lessons = await lessons_of(index, cards(), Calibration(), embedder)
     assert await split_by(lessons, index, "play the jazz album and play the jazz song") == ["music"]
 
 
@@ -69,7 +69,7 @@ async def test_too_few_examples_teach_nothing() -> None:
     embedder = FixedEmbedder()
     few = cards(3)
     index, _ = await synchronised(None, few.values(), embedder)
-    lessons = await lessons_of(index, few, Profile(), embedder)
+    lessons = await lessons_of(index, few, Calibration(), embedder)
     assert lessons.learnt_from == 0
     assert np.array_equal(lessons.weights, PRIOR)
 
@@ -77,7 +77,7 @@ async def test_too_few_examples_teach_nothing() -> None:
 async def test_lessons_survive_saving() -> None:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards().values(), embedder)
-    lessons = await lessons_of(index, cards(), Profile(), embedder)
+    lessons = await lessons_of(index, cards(), Calibration(), embedder)
     kept = Lessons.unpacked(lessons.packed()).with_openings(cards())
     assert np.array_equal(kept.weights, lessons.weights)
     assert (kept.scale, kept.learnt_from) == (lessons.scale, lessons.learnt_from)

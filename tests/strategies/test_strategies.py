@@ -19,7 +19,7 @@ from metier.errors import (
     ModelMissing,
     StreamInterrupted,
 )
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.plan import Member, OptionValue, Step
 from metier.strategies import Sampled, Strategies, Voter
 from metier.strategies.auto import near_in_skill
@@ -71,7 +71,7 @@ def split() -> tuple[list[Reply], ...]:
     return numbers(7), numbers(4), numbers(4)
 
 
-def echoing(*names: str) -> VoteModel:
+def echoing(*names: str) -> VoteAggregator:
     """Of past votes in which all but the first voter always gave the same answer."""
     draw = np.random.default_rng(0)
     right = draw.integers(0, 9, 600)
@@ -80,7 +80,9 @@ def echoing(*names: str) -> VoteModel:
     )
     votes = np.column_stack([own[:, :1], *([own[:, 1:]] * (len(names) - 1))])
     skills = np.tile([0.75, *([0.6] * (len(names) - 1))], (600, 1))
-    return VoteModel.fit(votes, skills, right=right, options=np.zeros(600, dtype=int), voters=names)
+    return VoteAggregator.fit(
+        votes, skills, right=right, options=np.zeros(600, dtype=int), voters=names
+    )
 
 
 def first_is_better(_: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:

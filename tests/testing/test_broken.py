@@ -20,7 +20,7 @@ from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
 CARD = domain("NAME")
-CODE = "from metier import Expert, skill\n\n\nclass Plugin(Expert):\n    "
+CODE = "from metier import Expert, tool\n\n\nclass Plugin(Expert):\n    "
 # For ever, and without taking the processor from the tests that follow.
 WAITS = "while True:\n    time.sleep(0.05)"
 IDENTITY = "def answer(self, task, context):\n        "
@@ -101,8 +101,8 @@ HOOKS = {
         code=f"{CODE}async {IDENTITY}yield 'a'\n        yield 1 / 0",
         says="ZeroDivisionError",
     ),
-    "skill_raises": Broken(
-        code=f"{CODE}@skill\n    def cook(self):\n        raise OSError('no pan')",
+    "tool_raises": Broken(
+        code=f"{CODE}@tool\n    def cook(self):\n        raise OSError('no pan')",
         says="OSError: no pan",
     ),
     "close_raises": Broken(
@@ -137,7 +137,7 @@ def run(*arguments: str) -> Result:
 
 def council(folder: Path, *, load_timeout_s: float = 0.5) -> Council:
     settings = Settings(cache_dir=folder, state_dir=folder, plugin_timeout_s=load_timeout_s)
-    models = ScriptedModels(dict.fromkeys(["qwen2.5-coder:1.5b"], lambda _: '{"skill": "cook"}'))
+    models = ScriptedModels(dict.fromkeys(["qwen2.5-coder:1.5b"], lambda _: '{"tool": "cook"}'))
     registry = Registry.from_installed(settings)
     return Council(registry, settings=settings, server=models, embedder=FixedEmbedder())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sites import Site
 
-from metier import Card, Context, Expert, Registry, Settings, Task, skill
+from metier import Card, Context, Expert, Registry, Settings, Task, tool
 from metier.errors import BudgetExceeded, ModelServerError
 from metier.experts.card import Capability
 from metier.experts.expert import messages_for
@@ -131,25 +131,25 @@ class Trusting(Expert):
 
 
 class Untyped(Expert):
-    @skill
+    @tool
     def brew(self, grams):  # noqa: ANN001, ANN201
         return grams
 
 
 class Growing(Expert):
-    """A kernel sees a skill that was put on the object; an expert's skills are its class's."""
+    """A kernel sees a tool that was put on the object; an expert's tools are its class's."""
 
     def __init__(self, card: Card) -> None:
         super().__init__(card)
 
-        @skill
+        @tool
         def extra() -> str:
             """Do more."""
             return "more"
 
         self.extra = extra
 
-    @skill
+    @tool
     def brew(self) -> str:
         """Brew."""
         return "tea"
@@ -197,8 +197,8 @@ def test_the_experts_that_come_with_metier_conform(name: str, check: str) -> Non
             "its_counterexamples_do_not_pick_it",
             "'How long does green tea steep now?' picks it",
         ),
-        (Untyped(card()), "its_skills_are_described", "the skill 'brew' has no description"),
-        (Untyped(card()), "its_skills_are_described", "parameter 'grams' of 'brew' has no type"),
+        (Untyped(card()), "its_tools_are_described", "the tool 'brew' has no description"),
+        (Untyped(card()), "its_tools_are_described", "parameter 'grams' of 'brew' has no type"),
         (Growing(card()), "semantic_kernel_takes_it", "'extra' is a kernel function alone"),
         (Empty(card()), "it_answers", "tea gave an empty answer"),
         (Failing(card()), "it_answers", "nothing brewed"),

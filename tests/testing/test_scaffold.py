@@ -25,7 +25,7 @@ def test_a_new_expert_is_installed_found_and_passes_its_tests(
     mine.run("pip install -e .", folder=project)
     listed = mine.run("metier experts show brew_guide", folder=tmp_path)
     assert f"card: {project / 'metier_brew_guide' / 'domain.toml'}" in listed.stdout
-    assert ("skill brew(tea, millilitres)" in listed.stdout) == (not kind)
+    assert ("tool brew(tea, millilitres)" in listed.stdout) == (not kind)
     done = mine.run("pytest -q -p no:cacheprovider", folder=project)
     assert " passed" in done.stdout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from metier import Context, Expert, Task, skill
+from metier import Context, Expert, Task, tool
 from metier.errors import BudgetExceeded
 from metier.experts.card import Card
 from metier.experts.expert import messages_for
@@ -111,12 +111,12 @@ class Code(Expert):
         reply = await _completed(messages_for(self.card, task), context, sampling=sampling)
         return await in_thread(fenced, reply) if len(reply) <= MAX_CHARS else ""
 
-    @skill
+    @tool
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:
         """The code of a text's fenced blocks, without the text around it."""
         return "\n\n".join(block.code for block in blocks(text))
 
-    @skill
+    @tool
     def parses(self, code: Annotated[str, "Python source"]) -> bool:
         """Whether a text is Python that parses. It is not run."""
         return is_python(code)

@@ -232,7 +232,7 @@ def test_what_is_no_program_is_no_python(code: str) -> None:
     assert not is_python(code)
 
 
-def test_the_skills_give_code_without_the_words() -> None:
+def test_the_tools_give_code_without_the_words() -> None:
     code = Code(CARD)
     assert code.extract(f"Here:\n```python\n{FUNCTION}\n```") == FUNCTION
     assert code.parses(FUNCTION)

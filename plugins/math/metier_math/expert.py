@@ -13,11 +13,11 @@ from metier_math.calculator import Calculator
 from metier_math.explaining import explain, explain_solution, unchecked
 from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking
 from metier_math.program import Program
-from metier_math.skills import Skills
+from metier_math.tools import Tools
 from metier_math.word_problems import SAMPLES, is_word_problem, solution
 
 
-class Math(Skills, Expert):
+class Math(Tools, Expert):
     """Arithmetic, algebra, calculus, statistics and units, computed and not guessed.
 
     Args:

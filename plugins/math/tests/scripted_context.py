@@ -74,7 +74,7 @@ class Script:
     ) -> Mapping[str, float]:
         raise AssertionError("nothing is probed")
 
-    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+    def tool(self, name: str) -> Callable[..., Awaitable[Any]] | None:
         return None
 
     async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:

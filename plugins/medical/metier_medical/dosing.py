@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from metier.errors import MetierError
 
-SKILL = "math.evaluate"
+TOOL = "math.evaluate"
 TITLE = "dose arithmetic"
 
 # As `math.evaluate`: its value in words.

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
-from metier import Context, Document, Expert, Task, skill
+from metier import Context, Document, Expert, Task, tool
 from metier.answer import Source
 from metier.experts.expert import messages_for
 from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier_medical import icd10
 from metier_medical.closed import chosen
-from metier_medical.dosing import SKILL, TITLE, computed, dosing_in
+from metier_medical.dosing import TITLE, TOOL, computed, dosing_in
 from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
@@ -60,17 +60,17 @@ class Medical(Expert):
             context.warn(text)
             yield f"\n\n{text}"
 
-    @skill
+    @tool
     def urgent_signs(self, text: Annotated[str, "what somebody tells of their state"]) -> str:
         """Signs in a text that need urgent care, separated by commas; empty where none is."""
         return ", ".join(red_flags(text))
 
-    @skill
+    @tool
     def drug_notes(self, text: Annotated[str, "a text that names medicines"]) -> str:
         """Safety notes on the medicines that a text names; empty where none is known."""
         return "\n\n".join(note.text() for note in notes_on(text))
 
-    @skill
+    @tool
     def icd10(self, text: Annotated[str, "a code such as E11.9, or a diagnosis in words"]) -> str:
         """ICD-10-CM entries by code or by words; empty where none is known."""
         return icd10.listing(icd10.looked_up(text))
@@ -78,13 +78,13 @@ class Medical(Expert):
 
 async def _arithmetic(task: Task, context: Context) -> list[tuple[Source, str]]:
     """What the math expert computes of a dose by weight, where it is installed."""
-    evaluate = context.skill(SKILL)
+    evaluate = context.tool(TOOL)
     texts = (task.text, *(document.text for document in task.documents))
     dosing = await in_thread(dosing_in, *texts) if evaluate is not None else None
     if dosing is None or evaluate is None:
         return []
     text = await computed(dosing, evaluate)
-    return [(Source(name=TITLE, place=SKILL), text)] if text else []
+    return [(Source(name=TITLE, place=TOOL), text)] if text else []
 
 
 async def _notes_for(text: str) -> list[tuple[Source, str]]:

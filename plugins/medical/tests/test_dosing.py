@@ -39,7 +39,7 @@ async def test_a_dose_by_weight_is_computed_with_its_units(question: str, lines:
     assert dosing is not None
     math = Math(Card(id="math", description="mathematics"))
     try:
-        found = await computed(dosing, math.skills["evaluate"].run)
+        found = await computed(dosing, math.tools["evaluate"].run)
     finally:
         await math.aclose()
     assert found.splitlines()[1:] == [f"- {line}" for line in lines]

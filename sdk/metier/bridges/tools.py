@@ -15,7 +15,7 @@ from metier.errors import InvalidCard, nearest
 from metier.experts.card import Capability, Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.tool_choice import checked_arguments, one_line
-from metier.experts.tools import Skill
+from metier.experts.tools import Tool
 
 _LONGEST_TEXT = 2000
 _LONGEST_ID = 63
@@ -26,7 +26,7 @@ Filled = RootModel[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Tool(Skill):
+class ForeignTool(Tool):
     """A function of another system, with the model of its arguments.
 
     Attributes:
@@ -74,12 +74,12 @@ class ToolExpert(Expert):
     appear in the task is refused.
     """
 
-    def __init__(self, card: Card, tool: Tool) -> None:
+    def __init__(self, card: Card, tool: ForeignTool) -> None:
         super().__init__(card)
         self._tool = tool
 
     @cached_property
-    def skills(self) -> dict[str, Skill]:
+    def tools(self) -> dict[str, Tool]:
         """The function, for other experts too."""
         return {self._tool.name: self._tool}
 
@@ -109,14 +109,14 @@ class ToolExpert(Expert):
 
 
 class ToolsExpert(Expert):
-    """An expert whose skills are the functions of another system's plugin."""
+    """An expert whose tools are the functions of another system's plugin."""
 
-    def __init__(self, card: Card, tools: Iterable[Tool]) -> None:
+    def __init__(self, card: Card, tools: Iterable[ForeignTool]) -> None:
         super().__init__(card)
         self._tools = {tool.name: tool for tool in tools}
 
     @cached_property
-    def skills(self) -> dict[str, Skill]:
+    def tools(self) -> dict[str, Tool]:
         """The functions by name."""
         return dict(self._tools)
 
@@ -130,7 +130,7 @@ _FILL = (
 
 def experts_of(
     source: str,
-    tools: Sequence[Tool],
+    tools: Sequence[ForeignTool],
     *,
     granularity: Granularity = "function",
     description: str = "",
@@ -168,7 +168,7 @@ def experts_of(
     ]
 
 
-def card_of(expert_id: str, description: str, tools: Sequence[Tool]) -> Card:
+def card_of(expert_id: str, description: str, tools: Sequence[ForeignTool]) -> Card:
     """A card with a capability for each function. Without examples it is chosen less surely."""
     names = distinct(identifier(tool.name) for tool in tools)
     capabilities = tuple(

@@ -203,9 +203,9 @@ async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Ev
     index = await council.planning.index()
 
     def keep() -> str:
-        assert report.profile is not None  # without one it is refused
-        file = council.planning.keep(report.profile, index=index)
-        return routing_applied(report, report.profile, file)
+        assert report.calibration is not None  # without one it is refused
+        file = council.planning.keep(report.calibration, index=index)
+        return routing_applied(report, report.calibration, file)
 
     return _Evaluated(report=report, shown=routing_report(report, verbose=verbose), keep=keep)
 

@@ -63,7 +63,7 @@ def list_(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show an expert's card, and its skills."""
+    """Show an expert's card, and its tools."""
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.errors import UnknownExpert
@@ -90,7 +90,7 @@ def show(name: str, *, as_json: bool) -> None:
                 click.echo(f"  + {example}")
             for example in capability.counterexamples[:2]:
                 click.echo(f"  - {example}")
-        skills = registry.expert(name).skills
-        for skill in skills.values():
-            arguments = ", ".join(skill.parameters)
-            click.echo(f"\nskill {skill.name}({arguments}): {skill.description}")
+        tools = registry.expert(name).tools
+        for tool in tools.values():
+            arguments = ", ".join(tool.parameters)
+            click.echo(f"\ntool {tool.name}({arguments}): {tool.description}")

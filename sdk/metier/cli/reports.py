@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metier.evaluating.plans import PlansReport
     from metier.evaluating.routing import Misplaced, RoutingReport
     from metier.evaluating.splitting import Mistakes, SplittingReport
-    from metier.learning.profiles import Profile
+    from metier.learning.calibration import Calibration
 
 _NONE = "·"
 _CROSSFITTED = "each judged by what the others taught"
@@ -34,7 +34,7 @@ def routing_report(report: RoutingReport, *, verbose: bool) -> str:
     return "\n\n".join(parts)
 
 
-def routing_applied(report: RoutingReport, after: Profile, file: Path) -> str:
+def routing_applied(report: RoutingReport, after: Calibration, file: Path) -> str:
     """What changed."""
     lines = [f"threshold: {report.threshold:.2f} → {after.threshold:.2f}"]
     for name in sorted({*report.thresholds, *after.thresholds}):

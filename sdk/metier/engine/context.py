@@ -1,4 +1,4 @@
-"""What an expert gets to answer with: the model, others' skills, sources."""
+"""What an expert gets to answer with: the model, others' tools, sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metier.answer import Source
 from metier.engine.calling import Caller
 from metier.errors import InvalidOutput, MetierError
 from metier.experts.card import Card
-from metier.experts.tools import Skill
+from metier.experts.tools import Tool
 from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
@@ -32,7 +32,7 @@ class StepContext:
         caller: Caller,
         card: Card,
         choose: Callable[[], Awaitable[InstalledModel]],
-        find_skill: Callable[[str], Skill | None],
+        find_tool: Callable[[str], Tool | None],
         find_passages: Callable[[str, str, int], Awaitable[Sequence[Passage]]],
         step_id: str,
         seed: int,
@@ -41,7 +41,7 @@ class StepContext:
         self._caller = caller
         self._card = card
         self._choose = choose
-        self._find_skill = find_skill
+        self._find_tool = find_tool
         self._find_passages = find_passages
         self._step_id = step_id
         self._seed = seed
@@ -167,9 +167,9 @@ class StepContext:
                 f"{next(reversed(self.models))} did not write a {shape.__name__}: {text[:200]!r}"
             ) from exc
 
-    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
-        """Another expert's skill; a `def` runs in a thread."""
-        found = self._find_skill(name)
+    def tool(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+        """Another expert's tool; a `def` runs in a thread."""
+        found = self._find_tool(name)
         return found.run if found is not None else None
 
     async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:

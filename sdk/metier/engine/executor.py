@@ -16,7 +16,7 @@ from metier.experts.expert import Task
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.knowledge.passages import Passage
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder
 from metier.plan import Step
 from metier.strategies import Strategies
@@ -75,7 +75,7 @@ class LocalExecutor:
         seed: int = 0,
         find_passages: FindPassages = no_passages,
         embedder: Embedder | None = None,
-        voting: Callable[[], VoteModel | None] = lambda: None,
+        voting: Callable[[], VoteAggregator | None] = lambda: None,
         strategies: Strategies | None = None,
         runs_on: Mapping[str, str] = MappingProxyType({}),
     ) -> None:

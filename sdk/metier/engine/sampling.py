@@ -33,7 +33,7 @@ from metier.experts.model_choice import ModelChooser, full_name
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
 from metier.knowledge.passages import Passage
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder, Vectors
 from metier.models.server import Chunk, InstalledModel
 from metier.models.vector_checks import embedded
@@ -61,7 +61,7 @@ class World:
     chooser: ModelChooser
     find_passages: FindPassages
     embedder: Embedder | None
-    voting: Callable[[], VoteModel | None]
+    voting: Callable[[], VoteAggregator | None]
     seed: int
     runs_on: Mapping[str, str]
 
@@ -134,7 +134,7 @@ class StepSampler:
         return self._world.registry.cards[voter.expert]
 
     @cached_property
-    def voting(self) -> VoteModel | None:
+    def voting(self) -> VoteAggregator | None:
         """What past votes taught."""
         return self._world.voting()
 
@@ -280,7 +280,7 @@ class StepSampler:
             caller=self._caller,
             card=expert.card.model_copy(update=wanted),
             choose=lambda: choose(voter.model) if voter.model else self._chosen(voter.expert),
-            find_skill=world.registry.skill,
+            find_tool=world.registry.tool,
             find_passages=world.find_passages,
             step_id=self._step.id,
             seed=world.seed + options.draw,

@@ -135,7 +135,7 @@ class BothWays:
     async def alone(
         self, question: AnswerQuestion, *, messages: Sequence[Message] | None = None
     ) -> Reply:
-        """The model's answer in one call, without skills and without a plan.
+        """The model's answer in one call, without tools and without a plan.
 
         Args:
             messages: what it is asked; the card's prompt and the question where not given.

@@ -82,8 +82,8 @@ async def evaluated_newcomer(
         )
     found = await scored(council, questions)
     general = found.judge.general
-    now = chosen(found.placed, found.profile, general=general).names
-    before = chosen(_without(found.placed, expert), found.profile, general=general).names
+    now = chosen(found.placed, found.calibration, general=general).names
+    before = chosen(_without(found.placed, expert), found.calibration, general=general).names
     owners = found.judge.owners
     own, taken = owners == expert, now == expert
     moved = list(_moved(found.texts, owners, now, before))

@@ -12,15 +12,15 @@ import numpy.typing as npt
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import OutcomeQuestion
-from metier.learning.outcomes import OutcomeModel
-from metier.learning.voting import VoteModel
+from metier.learning.outcomes import ModelRouter
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder, Vectors
 from metier.models.vector_checks import embedded
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-# Of answers, as `VoteModel` takes them.
+# Of answers, as `VoteAggregator` takes them.
 _NONE, _RIGHT = -1, 0
 _HALF = 0.5
 
@@ -147,11 +147,11 @@ class Outcomes:
             embedder_id=embedder.id,
         )
 
-    def learnt(self) -> OutcomeModel:
+    def learnt(self) -> ModelRouter:
         """What all the questions teach, to be kept with `council.planning.keep`."""
-        return OutcomeModel.fit(self.texts, self.vectors, self.right, models=self.models)
+        return ModelRouter.fit(self.texts, self.vectors, self.right, models=self.models)
 
-    def voting(self) -> VoteModel | None:
+    def voting(self) -> VoteAggregator | None:
         """How the models' answers add up, to be kept with `council.planning.keep`.
 
         None where fewer than 20 questions have an outcome of every model and answers of two.
@@ -159,7 +159,7 @@ class Outcomes:
         voted = (self.answers != _NONE).sum(axis=1) > 1
         if (voted & self._is_complete).sum() < _JUDGE_AT_LEAST:
             return None
-        return VoteModel.fit(
+        return VoteAggregator.fit(
             self.answers,
             self._crossfitted(),
             right=np.full(len(self.texts), _RIGHT),

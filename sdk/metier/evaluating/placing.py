@@ -1,4 +1,4 @@
-"""Where questions go with one profile: counted, expert by expert."""
+"""Where questions go with one calibration: counted, expert by expert."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Stolen(Finding):
 
 
 class Placing(Finding):
-    """Where questions go with one profile.
+    """Where questions go with one calibration.
 
     Attributes:
         confusion: whose question, who was chosen, how often; `general` stands for nobody.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
-from metier.learning.chains import ChainModel
+from metier.learning.chains import PlanPredictor
 from metier.learning.past import CapabilityKey, PastPlan
 from metier.models.embedder import Vectors, unit
 from metier.models.vector_checks import embedded
@@ -137,7 +137,7 @@ class PastPlans:
             embedder_id=council.embedder.id,
         )
 
-    def learnt(self) -> ChainModel:
+    def learnt(self) -> PlanPredictor:
         """What all the plans teach, to be kept with `council.planning.keep`."""
         return self._learnt_from(np.arange(len(self.plans)))
 
@@ -175,8 +175,8 @@ class PastPlans:
         plan = await planner.plan(self.plans[number].request)
         return Planned.of(PastPlan.of(plan))
 
-    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> ChainModel:
-        return ChainModel.fit(
+    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> PlanPredictor:
+        return PlanPredictor.fit(
             [self.plans[n] for n in rows.tolist()],
             self.requests[rows],
             np.concatenate([self.tasks[n] for n in rows.tolist()]),
@@ -204,7 +204,7 @@ def f1(found: Collection[object], right: Collection[object]) -> float:
     return 2 * len(set(found) & set(right)) / (len(found) + len(right))
 
 
-def _chain(model: ChainModel, request: Vectors) -> Planned:
+def _chain(model: PlanPredictor, request: Vectors) -> Planned:
     chain = model.predict(request)
     nodes = chain.capabilities
     return Planned(nodes=nodes, links=[(nodes[a], nodes[b]) for a, b, _ in chain.links])

@@ -13,7 +13,7 @@ from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import chosen
 from metier.experts.card import GENERAL
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.learning.ratings import STRENGTHS, Numbers, RatedExamples, Strength
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded
@@ -90,7 +90,7 @@ class RatedRouting:
 
     vectors: Vectors
     placed: Placed
-    profile: Profile
+    calibration: Calibration
     general: bool
     fold_of: Numbers
     useless: int
@@ -111,8 +111,8 @@ class RatedRouting:
                 hint="Rate answers: metier rate last good; metier rate last bad --expert NAME",
             )
         index = await council.planning.index()
-        profile = council.planning.calibration(index)
-        selector = Selector(index, council.registry.cards, profile)
+        calibration = council.planning.calibration(index)
+        selector = Selector(index, council.registry.cards, calibration)
         texts = [question.question for question in questions]
         vectors = await embedded(council.embedder, texts, dimension=index.dimension)
         try:
@@ -123,7 +123,7 @@ class RatedRouting:
         return cls(
             vectors=vectors[known],
             placed=_rows(placed, known),
-            profile=profile,
+            calibration=calibration,
             general=GENERAL in council.registry.cards,
             fold_of=folds([texts[n] for n in known], placed.owners[known]),
             useless=useless + len(texts) - len(known),
@@ -184,7 +184,7 @@ class RatedRouting:
         )
 
     def _right(self, placed: Placed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        names = chosen(placed, self.profile, general=self.general).names
+        names = chosen(placed, self.calibration, general=self.general).names
         return names == np.array(placed.names)[placed.owners]
 
 

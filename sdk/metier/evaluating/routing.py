@@ -14,7 +14,7 @@ from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
 from metier.evaluating.questions import RoutingQuestion
 from metier.experts.card import GENERAL
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded
 from metier.plan import Candidate
@@ -56,14 +56,14 @@ class RoutingReport(Finding):
     Attributes:
         n: number of questions.
         embedder: who made the vectors.
-        now: with the profile in use.
-        learnt: with profiles learnt from the questions, each judged by one that did not see it;
+        now: with the calibration in use.
+        learnt: with calibrations learnt from the questions, each judged by one that did not see it;
             None where there are too few questions.
         threshold: probability below which nobody is chosen, now.
         thresholds: those of experts that have another one.
         curve: other thresholds than the one in use, the calibration as it is.
         misplaced: the questions that go wrong now.
-        profile: what all the questions teach; None where they are too few.
+        calibration: what all the questions teach; None where they are too few.
     """
 
     n: int
@@ -74,7 +74,7 @@ class RoutingReport(Finding):
     thresholds: dict[str, float]
     curve: tuple[ThresholdPoint, ...]
     misplaced: tuple[Misplaced, ...]
-    profile: Profile | None
+    calibration: Calibration | None
 
     @property
     def refusal(self) -> str | None:
@@ -91,19 +91,19 @@ class RoutingReport(Finding):
         if after < before:
             return (
                 f"what was learnt places {after} of {self.n} questions rightly that it has not "
-                f"seen; the profile in use places {before}"
+                f"seen; the calibration in use places {before}"
             )
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """Questions with the scores of every expert for each, and the profile in use."""
+    """Questions with the scores of every expert for each, and the calibration in use."""
 
     texts: Sequence[str]
     vectors: Vectors
     selector: Selector
-    profile: Profile
+    calibration: Calibration
     placed: Placed
     judge: Judge
 
@@ -118,9 +118,9 @@ async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scor
     index = await council.planning.index()
     if not index.capabilities:
         raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
-    profile = council.planning.calibration(index)
+    calibration = council.planning.calibration(index)
     ratings = council.planning.ratings()
-    selector = Selector(index, council.registry.cards, profile, ratings=ratings)
+    selector = Selector(index, council.registry.cards, calibration, ratings=ratings)
     texts = [question.question for question in questions]
     vectors = await embedded(council.embedder, texts, dimension=index.dimension)
     owners = np.array([question.expert for question in questions], dtype=np.str_)
@@ -133,7 +133,7 @@ async def scored(council: Council, questions: Sequence[RoutingQuestion]) -> Scor
         texts=texts,
         vectors=vectors,
         selector=selector,
-        profile=profile,
+        calibration=calibration,
         placed=placed,
         judge=judge,
     )
@@ -151,8 +151,8 @@ async def evaluated_routing(
     """
     found = await scored(council, questions)
     texts, judge, placed = found.texts, found.judge, found.placed
-    selector, profile = found.selector, found.profile
-    now = chosen(placed, profile, general=judge.general)
+    selector, calibration = found.selector, found.calibration
+    now = chosen(placed, calibration, general=judge.general)
     wrong = np.flatnonzero(now.names != judge.owners).tolist()
     ranked = selector.rank([texts[n] for n in wrong], found.vectors[wrong])
     can_learn = len(questions) >= _LEARN_AT_LEAST and len(set(judge.owners.tolist())) > 1
@@ -161,9 +161,9 @@ async def evaluated_routing(
         embedder=council.embedder.id,
         now=judge.placing(now),
         learnt=judge.placing(_crossfitted(selector, placed, judge)) if can_learn else None,
-        threshold=profile.threshold,
-        thresholds=profile.thresholds,
-        curve=_curve(placed, profile),
+        threshold=calibration.threshold,
+        thresholds=calibration.thresholds,
+        curve=_curve(placed, calibration),
         misplaced=tuple(
             Misplaced(
                 question=texts[n],
@@ -173,32 +173,32 @@ async def evaluated_routing(
             )
             for n, candidates in zip(wrong, ranked, strict=True)
         ),
-        profile=selector.profile_of(placed) if can_learn else None,
+        calibration=selector.calibration_of(placed) if can_learn else None,
     )
 
 
-def chosen(placed: Placed, profile: Profile, *, general: bool) -> Chosen:
-    """What `Selector.choose` decides with a profile, for all questions at once."""
+def chosen(placed: Placed, calibration: Calibration, *, general: bool) -> Chosen:
+    """What `Selector.choose` decides with a calibration, for all questions at once."""
     rows = np.arange(len(placed.owners))
     best = placed.scores.argmax(axis=1)
     experts = np.array(placed.names, dtype=np.str_)
-    needed = np.array([profile.thresholds.get(n, profile.threshold) for n in placed.names])
+    needed = np.array([calibration.thresholds.get(n, calibration.threshold) for n in placed.names])
     # Rounded as candidates are.
-    fits = probabilities(placed.scores, placed.contrasts, profile.fits)[rows, best].round(4)
-    right = probabilities(placed.scores, placed.contrasts, profile.right)[rows, best]
+    fits = probabilities(placed.scores, placed.contrasts, calibration.fits)[rows, best].round(4)
+    right = probabilities(placed.scores, placed.contrasts, calibration.right)[rows, best]
     nobody = general & (fits < needed[best])
     names = np.where(nobody, GENERAL, experts[best])
     return Chosen(names=names, nearest=experts[best], chance=right)
 
 
 def _crossfitted(selector: Selector, placed: Placed, judge: Judge) -> Chosen:
-    """Who is chosen by profiles that were learnt from the other questions."""
+    """Who is chosen by calibrations that were learnt from the other questions."""
     fold_of = folds(judge.texts, np.unique(judge.owners, return_inverse=True)[1])
     parts: list[tuple[npt.NDArray[np.int64], Chosen]] = []
     for fold in np.unique(fold_of):
-        profile = selector.profile_of(_rows(placed, np.flatnonzero(fold_of != fold)))
+        calibration = selector.calibration_of(_rows(placed, np.flatnonzero(fold_of != fold)))
         held = np.flatnonzero(fold_of == fold)
-        parts.append((held, chosen(_rows(placed, held), profile, general=judge.general)))
+        parts.append((held, chosen(_rows(placed, held), calibration, general=judge.general)))
     back = np.argsort(np.concatenate([held for held, _ in parts]))
     return Chosen(
         names=np.concatenate([part.names for _, part in parts])[back],
@@ -216,8 +216,8 @@ def _rows(placed: Placed, rows: npt.NDArray[np.int64]) -> Placed:
     )
 
 
-def _curve(placed: Placed, profile: Profile) -> tuple[ThresholdPoint, ...]:
+def _curve(placed: Placed, calibration: Calibration) -> tuple[ThresholdPoint, ...]:
     return tuple(
         ThresholdPoint(threshold=threshold, taken=taken, accuracy=accuracy)
-        for threshold, taken, accuracy in threshold_curve(placed, profile.fits)
+        for threshold, taken, accuracy in threshold_curve(placed, calibration.fits)
     )

@@ -13,7 +13,7 @@ from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import SplittingQuestion
 from metier.models.embedder import Embedder, Vectors
 from metier.models.vector_checks import embedded
-from metier.planning.needs import SeveralNeeds, asks_several
+from metier.planning.needs import IntentClassifier, asks_several
 
 Bools = npt.NDArray[np.bool_]
 
@@ -112,7 +112,7 @@ class Splitting:
             embedder_id=embedder.id,
         )
 
-    def learnt(self) -> SeveralNeeds:
+    def learnt(self) -> IntentClassifier:
         """What all the questions teach, to be kept with `council.planning.keep`.
 
         Raises:
@@ -148,9 +148,9 @@ class Splitting:
             found[held] = needs.predict(texts, self.vectors[held]) >= 0.5
         return found
 
-    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> SeveralNeeds:
+    def _learnt_from(self, rows: npt.NDArray[np.int64]) -> IntentClassifier:
         texts = [self.texts[n] for n in rows.tolist()]
-        return SeveralNeeds.fit(texts, self.vectors[rows], self.several[rows].tolist())
+        return IntentClassifier.fit(texts, self.vectors[rows], self.several[rows].tolist())
 
     def _told(self, found: Bools) -> Told:
         return Told(

@@ -1,4 +1,4 @@
-"""What an expert is: a card, a model with its prompt, and skills."""
+"""What an expert is: a card, a model with its prompt, and tools."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from metier.answer import Source
 from metier.errors import InvalidCard, InvalidOutput
 from metier.experts.card import Card, read_card
 from metier.experts.tool_choice import (
-    SkillChoice,
+    ToolChoice,
     asking_for,
     checked_arguments,
     checked_choice,
     choice_schema,
     states,
 )
-from metier.experts.tools import Skill, skills_of
+from metier.experts.tools import Tool, tools_of
 from metier.knowledge.passages import QUOTE, Passage, cite_quotes
 from metier.models.server import Sampling
 from metier.plan import Document, Message
@@ -137,8 +137,8 @@ class Context(Protocol):
         """
         ...
 
-    def skill(self, name: str) -> Callable[..., Awaitable[Any]] | None:
-        """Another expert's skill, such as `math.convert`; None where it is not installed."""
+    def tool(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+        """Another expert's tool, such as `math.convert`; None where it is not installed."""
         ...
 
     async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
@@ -177,7 +177,7 @@ class Context(Protocol):
 
 
 class Expert:
-    """A domain expert. Subclass it for skills or for an `answer` of your own.
+    """A domain expert. Subclass it for tools or for an `answer` of your own.
 
     Args:
         card: what the expert says of itself. Where it is not given, `domain.toml` beside the
@@ -196,21 +196,21 @@ class Expert:
         return self.card.id
 
     @cached_property
-    def skills(self) -> dict[str, Skill]:
-        """Its skills by name."""
-        return skills_of(self)
+    def tools(self) -> dict[str, Tool]:
+        """Its tools by name."""
+        return tools_of(self)
 
     def answer(self, task: Task, context: Context) -> Answering:
         """Answer a task.
 
         Write it as `def` or `async def` that returns the text, or as an async generator of its
-        pieces. This one asks the model once; an expert with skills first lets the model choose
-        one and fill in its arguments, and then explain the result. Without skills it answers from
+        pieces. This one asks the model once; an expert with tools first lets the model choose
+        one and fill in its arguments, and then explain the result. Without tools it answers from
         the user's documents, where they have something on the task.
         """
-        if self.skills:
-            return self._with_skills(task, context)
-        return self._without_skills(task, context)
+        if self.tools:
+            return self._with_tools(task, context)
+        return self._without_tools(task, context)
 
     async def from_documents(self, task: Task, context: Context) -> str | None:
         """An answer from the documents that the user added for this expert, its quotes checked.
@@ -232,7 +232,7 @@ class Expert:
     async def aclose(self) -> None:
         """Let go what the expert holds, such as a process; called when the council is closed."""
 
-    async def _without_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
+    async def _without_tools(self, task: Task, context: Context) -> AsyncIterator[str]:
         found = await self.from_documents(task, context)
         if found is not None:
             yield found
@@ -240,20 +240,20 @@ class Expert:
         async for piece in context.stream(messages_for(self.card, task)):
             yield piece
 
-    async def _with_skills(self, task: Task, context: Context) -> AsyncIterator[str]:
-        called = await self._call_skill(task, context)
+    async def _with_tools(self, task: Task, context: Context) -> AsyncIterator[str]:
+        called = await self._call_tool(task, context)
         async for piece in context.stream((*messages_for(self.card, task), *called)):
             yield piece
 
-    async def _call_skill(self, task: Task, context: Context) -> tuple[Message, ...]:
-        """The call of the skill that the model chose, as turns; none where none helps.
+    async def _call_tool(self, task: Task, context: Context) -> tuple[Message, ...]:
+        """The call of the tool that the model chose, as turns; none where none helps.
 
         Neither its choice nor its arguments are trusted: a number that does not appear in the
         task is one that it made up.
         """
         try:
             choice = await self._choice(task, context)
-            chosen = self.skills.get(choice.skill)
+            chosen = self.tools.get(choice.tool)
             if chosen is None:
                 return ()
             arguments = checked_arguments(chosen, choice.arguments, task.said)
@@ -264,32 +264,32 @@ class Expert:
         context.mark_checked(True)
         given = ", ".join(f"{name}={value!r}" for name, value in choice.arguments.items())
         return (
-            Message(role="assistant", content=f"{choice.skill}({given})"),
+            Message(role="assistant", content=f"{choice.tool}({given})"),
             Message(role="user", content=_TELL.format(result=delimited("returned", str(result)))),
         )
 
-    async def _choice(self, task: Task, context: Context) -> SkillChoice:
-        """Which skill the task wants, and its arguments.
+    async def _choice(self, task: Task, context: Context) -> ToolChoice:
+        """Which tool the task wants, and its arguments.
 
         The task is shown alone, so that no document and no earlier result has a say in which
-        skill is called. The model sees them only for arguments that the task does not state, and
+        tool is called. The model sees them only for arguments that the task does not state, and
         may then write nothing but these.
         """
         alone = replace(task, documents=(), inputs=())
-        choice = await self._asked(alone, self.skills, context, may_decline=True)
-        if alone == task or choice.skill not in self.skills or states(task.text, choice.arguments):
+        choice = await self._asked(alone, self.tools, context, may_decline=True)
+        if alone == task or choice.tool not in self.tools or states(task.text, choice.arguments):
             return choice
-        only = {choice.skill: self.skills[choice.skill]}
+        only = {choice.tool: self.tools[choice.tool]}
         return await self._asked(task, only, context, may_decline=False)
 
     async def _asked(
-        self, task: Task, skills: Mapping[str, Skill], context: Context, *, may_decline: bool
-    ) -> SkillChoice:
-        messages = messages_for(self.card, task, extra=asking_for(skills))
-        schema = choice_schema(skills, may_decline=may_decline)
+        self, task: Task, tools: Mapping[str, Tool], context: Context, *, may_decline: bool
+    ) -> ToolChoice:
+        messages = messages_for(self.card, task, extra=asking_for(tools))
+        schema = choice_schema(tools, may_decline=may_decline)
         sampling = replace(context.sampling, max_tokens=300, schema=schema)
-        choice = await context.structured(messages, SkillChoice, sampling=sampling)
-        return checked_choice(choice, skills, may_decline=may_decline)
+        choice = await context.structured(messages, ToolChoice, sampling=sampling)
+        return checked_choice(choice, tools, may_decline=may_decline)
 
 
 # What stands between tags anywhere in a prompt.

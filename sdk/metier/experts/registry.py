@@ -21,7 +21,7 @@ from metier.settings import Settings
 # Listing and planning need the cards alone.
 if TYPE_CHECKING:
     from metier.experts.expert import Expert
-    from metier.experts.tools import Skill
+    from metier.experts.tools import Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +197,11 @@ class Registry:
                 error = PluginBroken(name, f"closing it raised {type(exc).__name__}: {exc}")
                 self._note(name, self._entries[name].origin, error)
 
-    def skill(self, name: str) -> Skill | None:
-        """The skill `expert.skill`, or None where it is not there."""
+    def tool(self, name: str) -> Tool | None:
+        """The tool `expert.tool`, or None where it is not there."""
         owner, _, method = name.partition(".")
         try:
-            return self.expert(owner).skills.get(method)
+            return self.expert(owner).tools.get(method)
         except (UnknownExpert, PluginBroken):
             return None
 

@@ -1,4 +1,4 @@
-"""Which skill a model may choose, with which arguments, and what is checked of its choice."""
+"""Which tool a model may choose, with which arguments, and what is checked of its choice."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from metier.errors import InvalidOutput
-from metier.experts.tools import Skill
+from metier.experts.tools import Tool
 
-NO_SKILL = "none"
+NO_TOOL = "none"
 
 
-class SkillChoice(BaseModel):
-    """Which skill to call, with which arguments."""
+class ToolChoice(BaseModel):
+    """Which tool to call, with which arguments."""
 
-    skill: str
+    tool: str
     arguments: dict[str, Any] = {}
 
 
 _CHOOSE = (
-    "Which of these functions answers it?\n{skills}\n\n"
-    'Reply with JSON: {{"skill": its name, "arguments": its arguments}}. Copy every argument from '
+    "Which of these functions answers it?\n{tools}\n\n"
+    'Reply with JSON: {{"tool": its name, "arguments": its arguments}}. Copy every argument from '
     "the question as it stands there, and calculate nothing. Where no function helps: "
-    '{{"skill": "none"}}.'
+    '{{"tool": "none"}}.'
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # One number, written with a decimal point or with a decimal comma, and perhaps in groups.
@@ -34,41 +34,41 @@ _POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?")
 _COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
 
 
-def asking_for(skills: Mapping[str, Skill]) -> str:
-    """What a model is asked, with the skills listed."""
-    return _CHOOSE.format(skills="\n".join(_shown(entry) for entry in skills.values()))
+def asking_for(tools: Mapping[str, Tool]) -> str:
+    """What a model is asked, with the tools listed."""
+    return _CHOOSE.format(tools="\n".join(_shown(entry) for entry in tools.values()))
 
 
-def choice_schema(skills: Mapping[str, Skill], *, may_decline: bool) -> dict[str, Any]:
-    """A grammar for a skill's name with its own arguments, or "none" where it may decline."""
+def choice_schema(tools: Mapping[str, Tool], *, may_decline: bool) -> dict[str, Any]:
+    """A grammar for a tool's name with its own arguments, or "none" where it may decline."""
     choices: list[dict[str, Any]] = [
         {
             "type": "object",
             "properties": {
-                "skill": {"const": name},
+                "tool": {"const": name},
                 "arguments": entry.arguments.model_json_schema(),
             },
-            "required": ["skill", "arguments"],
+            "required": ["tool", "arguments"],
         }
-        for name, entry in skills.items()
+        for name, entry in tools.items()
     ]
-    nothing = {"type": "object", "properties": {"skill": {"const": NO_SKILL}}}
-    declined = [nothing | {"required": ["skill"]}] if may_decline else []
+    nothing = {"type": "object", "properties": {"tool": {"const": NO_TOOL}}}
+    declined = [nothing | {"required": ["tool"]}] if may_decline else []
     return {"anyOf": [*choices, *declined]}
 
 
 def checked_choice(
-    choice: SkillChoice, offered: Mapping[str, Skill], *, may_decline: bool
-) -> SkillChoice:
+    choice: ToolChoice, offered: Mapping[str, Tool], *, may_decline: bool
+) -> ToolChoice:
     """The choice, if it is one that was offered: a grammar binds only the servers that enforce it.
 
     Raises:
-        InvalidOutput: it names another skill, or declines although it may not.
+        InvalidOutput: it names another tool, or declines although it may not.
     """
-    if choice.skill in offered or (may_decline and choice.skill == NO_SKILL):
+    if choice.tool in offered or (may_decline and choice.tool == NO_TOOL):
         return choice
     listed = ", ".join(map(repr, offered))
-    raise InvalidOutput(f"the model chose {choice.skill!r}, and was offered {listed}")
+    raise InvalidOutput(f"the model chose {choice.tool!r}, and was offered {listed}")
 
 
 def states(text: str, arguments: Mapping[str, Any]) -> bool:
@@ -85,18 +85,18 @@ def states(text: str, arguments: Mapping[str, Any]) -> bool:
     return all(map(stated, arguments.values()))
 
 
-def checked_arguments(skill: Skill, arguments: Mapping[str, Any], said: str) -> dict[str, Any]:
-    """The arguments as the skill's types, each of their numbers found in the text.
+def checked_arguments(tool: Tool, arguments: Mapping[str, Any], said: str) -> dict[str, Any]:
+    """The arguments as the tool's types, each of their numbers found in the text.
 
     Numbers are looked for at any depth of lists and objects, and within strings. Both what the
-    model wrote and what the skill will get are checked: its types may make a number of a word.
+    model wrote and what the tool will get are checked: its types may make a number of a word.
 
     Raises:
         InvalidOutput: an argument does not fit its type, or has a number that the text does not.
     """
-    bound = skill.bound(dict(arguments))
+    bound = tool.bound(dict(arguments))
     known = _numbers_in(said)
-    fixed = frozenset(_fixed_in(skill.arguments.model_json_schema()))
+    fixed = frozenset(_fixed_in(tool.arguments.model_json_schema()))
     for name, value in arguments.items():
         for number in _numbers_of([value, bound.get(name)], fixed):
             if not _is_known(number, known):
@@ -106,7 +106,7 @@ def checked_arguments(skill: Skill, arguments: Mapping[str, Any], said: str) -> 
     return bound
 
 
-def _shown(entry: Skill) -> str:
+def _shown(entry: Tool) -> str:
     properties = entry.arguments.model_json_schema().get("properties", {})
     arguments = ", ".join(f"{name}: {prop.get('type', 'any')}" for name, prop in properties.items())
     return one_line(f"- {entry.name}({arguments}): {entry.description}")

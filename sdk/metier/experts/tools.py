@@ -1,4 +1,4 @@
-"""`@skill`: a method of an expert that others can call, and Semantic Kernel too."""
+"""`@tool`: a method of an expert that others can call, and Semantic Kernel too."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from metier.experts.threads import in_thread
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def skill(
+def tool(
     method: F | None = None, *, name: str | None = None, description: str | None = None
 ) -> Any:  # noqa: ANN401  # the method itself, or a decorator that returns it
-    """Mark a method as a skill of its expert.
+    """Mark a method as a tool of its expert.
 
     The method gets the attributes that `semantic_kernel.functions.kernel_function` gives, so
     that `kernel.add_plugin(expert, plugin_name=…)` takes the expert as it is. Its docstring
@@ -52,7 +52,7 @@ def skill(
 
 
 @dataclass(frozen=True)
-class Skill:
+class Tool:
     """A marked method, bound to its expert.
 
     Attributes:
@@ -91,7 +91,7 @@ class Skill:
         except ValidationError as exc:
             error = exc.errors()[0]
             where = ".".join(str(part) for part in error["loc"])
-            raise InvalidOutput(f"skill {self.name!r}, argument {where!r}: {error['msg']}") from exc
+            raise InvalidOutput(f"tool {self.name!r}, argument {where!r}: {error['msg']}") from exc
         fields = type(filled).model_fields
         return {str(field.alias): getattr(filled, name) for name, field in fields.items()}
 
@@ -107,9 +107,9 @@ class Skill:
         return await in_thread(self.call, **arguments)
 
 
-def skills_of(owner: object) -> dict[str, Skill]:
+def tools_of(owner: object) -> dict[str, Tool]:
     """The marked methods of an object, also those marked with `@kernel_function`, by name."""
-    found: dict[str, Skill] = {}
+    found: dict[str, Tool] = {}
     for attribute in dir(type(owner)):
         # Statically: looking must not run the owner's properties.
         marked = inspect.getattr_static(type(owner), attribute)
@@ -117,7 +117,7 @@ def skills_of(owner: object) -> dict[str, Skill]:
             method = getattr(owner, attribute)
             name = method.__kernel_function_name__
             description = method.__kernel_function_description__ or ""
-            found[name] = Skill(name=name, description=description, call=method)
+            found[name] = Tool(name=name, description=description, call=method)
     return found
 
 

@@ -45,7 +45,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChainModel:
+class PlanPredictor:
     """What past plans teach; without any, what cards say of themselves.
 
     A request is compared with past requests by kernel ridge regression; its scores, normalised,

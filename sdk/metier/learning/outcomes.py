@@ -27,7 +27,7 @@ _PRIOR = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeModel:
+class ModelRouter:
     """The probability that each model gets a text right.
 
     Kernel ridge regression. How hard a text is, which is what the models have in common, and how

@@ -45,7 +45,7 @@ class _Data(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VoteModel:
+class VoteAggregator:
     """The probability of each answer, from who gave it and how skilled they are at the question.
 
     A conditional logit over the answers (McFadden 1974, "Conditional logit analysis of qualitative

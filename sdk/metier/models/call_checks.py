@@ -14,7 +14,7 @@ from typing import Any, Literal, Union
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from metier.models.server import Tool, ToolCall
+from metier.models.server import ToolCall, ToolSpec
 from metier.models.written_calls import Written
 from metier.plan import Message
 
@@ -32,7 +32,7 @@ _TYPES: dict[object, Any] = {
 }
 
 
-def offered(name: str, tools: Sequence[Tool]) -> Tool | None:
+def offered(name: str, tools: Sequence[ToolSpec]) -> ToolSpec | None:
     """The tool of this name, or the only one of this name in any plugin (`shop-price`: `price`)."""
     for tool in tools:
         if tool.name == name:
@@ -41,7 +41,7 @@ def offered(name: str, tools: Sequence[Tool]) -> Tool | None:
     return found[0] if len(found) == 1 else None
 
 
-def checked(written: Written, tools: Sequence[Tool]) -> ToolCall | None:
+def checked(written: Written, tools: Sequence[ToolSpec]) -> ToolCall | None:
     """The call, if its tool was offered and its arguments fit; else None."""
     tool = offered(written.name, tools)
     if tool is None:

@@ -16,8 +16,8 @@ from metier.models.server import (
     ResidentModel,
     Sampling,
     TokenProbability,
-    Tool,
     ToolCall,
+    ToolSpec,
 )
 
 _NANO = 1e-9
@@ -39,7 +39,7 @@ def options_of(sampling: Sampling, *, num_ctx: int) -> dict[str, Any]:
     return options
 
 
-def tools_of(tools: Sequence[Tool]) -> list[dict[str, Any]]:
+def tools_of(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     """Functions that a model may call."""
     return [
         {

@@ -33,7 +33,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class ToolSpec:
     """A function that a model may call.
 
     Attributes:
@@ -70,7 +70,7 @@ class ChatRequest:
     sampling: Sampling = Sampling()
     think: bool = False
     label: str = ""
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(map(_inert, self.messages)))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from metier.models.call_checks import Said, checked, offered
-from metier.models.server import ChatRequest, Chunk, ModelDetails, Tool, ToolCall
+from metier.models.server import ChatRequest, Chunk, ModelDetails, ToolCall, ToolSpec
 from metier.models.written_calls import written_calls
 from metier.plan import Message
 
@@ -48,7 +48,7 @@ class CallReader:
         )
         self._held: list[str] = []
         self._called = False
-        self.misfit: Tool | None = None
+        self.misfit: ToolSpec | None = None
 
     def passed(self, chunk: Chunk) -> Chunk:
         """The chunk with its calls checked; text that may hold a call waits for the end."""
@@ -113,7 +113,7 @@ def prompted(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=(joined, *given[1:]))
 
 
-def _told(tool: Tool) -> str:
+def _told(tool: ToolSpec) -> str:
     told = {"name": tool.name, "description": tool.description, "arguments": dict(tool.schema)}
     return json.dumps(told, ensure_ascii=False)
 

@@ -14,7 +14,7 @@ from metier.errors import IndexUnavailable
 from metier.experts.card import Card
 from metier.experts.registry import Registry
 from metier.learning.artefacts import Artefact, ArtefactStore
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
 from metier.planning.lessons import Lessons, lessons_of
@@ -24,12 +24,12 @@ from metier.planning.splitter import LearntSplitter
 
 # Loaded only if something was learnt: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import ChainModel
-    from metier.learning.outcomes import OutcomeModel
+    from metier.learning.chains import PlanPredictor
+    from metier.learning.outcomes import ModelRouter
     from metier.learning.ratings import RatedExamples
-    from metier.learning.voting import VoteModel
+    from metier.learning.voting import VoteAggregator
     from metier.planning.asking import Asker
-    from metier.planning.needs import SeveralNeeds
+    from metier.planning.needs import IntentClassifier
 
 
 class PlannerAssembly:
@@ -80,10 +80,10 @@ class PlannerAssembly:
             self._save_if_possible(partial(index.save, self.folder))
         return index
 
-    def calibration(self, index: CapabilityIndex) -> Profile:
+    def calibration(self, index: CapabilityIndex) -> Calibration:
         """The calibration of this index: the one that is kept, else learnt from its examples."""
         of = cards_hash(index, self._cards)
-        if (kept := self.artefacts.load(Profile, of=of)) is not None:
+        if (kept := self.artefacts.load(Calibration, of=of)) is not None:
             return kept
         learnt = Selector(index, self._cards).learnt()
         self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
@@ -108,13 +108,13 @@ class PlannerAssembly:
         self._planner = None
         return self.artefacts.remove(name)
 
-    def votes(self) -> VoteModel | None:
+    def votes(self) -> VoteAggregator | None:
         """How the votes of several models add up, if that was learnt."""
         if not self.artefacts.has("votes"):
             return None
-        from metier.learning.voting import VoteModel
+        from metier.learning.voting import VoteAggregator
 
-        return self.artefacts.load(VoteModel)
+        return self.artefacts.load(VoteAggregator)
 
     def ratings(self) -> RatedExamples | None:
         """What rated answers taught, if they were learnt from."""
@@ -145,7 +145,7 @@ class PlannerAssembly:
             asker=self._asker(),
         )
 
-    async def _lessons(self, index: CapabilityIndex, calibration: Profile) -> Lessons:
+    async def _lessons(self, index: CapabilityIndex, calibration: Calibration) -> Lessons:
         """How requests are split: as kept for these cards, else as their examples teach."""
         of = cards_hash(index, self._cards)
         if (kept := self.artefacts.load(Lessons, of=of)) is not None:
@@ -154,26 +154,26 @@ class PlannerAssembly:
         self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
         return learnt
 
-    def _outcomes(self) -> OutcomeModel | None:
+    def _outcomes(self) -> ModelRouter | None:
         if not self.artefacts.has("outcomes"):
             return None
-        from metier.learning.outcomes import OutcomeModel
+        from metier.learning.outcomes import ModelRouter
 
-        return self.artefacts.load(OutcomeModel)
+        return self.artefacts.load(ModelRouter)
 
-    def _needs(self) -> SeveralNeeds | None:
+    def _needs(self) -> IntentClassifier | None:
         if not self.artefacts.has("needs"):
             return None
-        from metier.planning.needs import SeveralNeeds
+        from metier.planning.needs import IntentClassifier
 
-        return self.artefacts.load(SeveralNeeds)
+        return self.artefacts.load(IntentClassifier)
 
-    def _chains(self) -> ChainModel | None:
+    def _chains(self) -> PlanPredictor | None:
         if not self.artefacts.has("chains"):
             return None
-        from metier.learning.chains import ChainModel
+        from metier.learning.chains import PlanPredictor
 
-        return self.artefacts.load(ChainModel)
+        return self.artefacts.load(PlanPredictor)
 
     def _save_if_possible(self, save: Callable[[], object]) -> None:
         """Save for the next start, which is slower if that fails; a log line says so, once."""

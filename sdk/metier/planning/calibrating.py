@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.experts.card import GENERAL
-from metier.learning.profiles import Calibration
+from metier.learning.calibration import PlattScaling
 
 Array = npt.NDArray[np.float64]
 
@@ -61,18 +61,18 @@ def leads(scores: Array) -> Array:
     return found
 
 
-def probabilities(scores: Array, contrasts: Array, calibration: Calibration) -> Array:
+def probabilities(scores: Array, contrasts: Array, scaling: PlattScaling) -> Array:
     """What a calibration makes of the scores, shape (questions, experts)."""
     logits = (
-        calibration.score_weight * scores
-        + calibration.lead_weight * leads(scores)
-        + calibration.contrast_weight * contrasts
-        + calibration.bias
+        scaling.score_weight * scores
+        + scaling.lead_weight * leads(scores)
+        + scaling.contrast_weight * contrasts
+        + scaling.bias
     )
     return 1 / (1 + np.exp(-logits))
 
 
-def fitted(placed: Placed) -> tuple[Calibration, Calibration]:
+def fitted(placed: Placed) -> tuple[PlattScaling, PlattScaling]:
     """The calibrations `right` and `fits` (Platt 1999, "Probabilistic outputs", section 2).
 
     Each question is seen with its own expert and with the best wrong one: that is who would be
@@ -96,13 +96,13 @@ def fitted(placed: Placed) -> tuple[Calibration, Calibration]:
     right = logistic(np.column_stack([score, lead]), labels)
     fits = logistic(np.column_stack([score, contrast]), labels)
     return (
-        Calibration(
+        PlattScaling(
             score_weight=_rounded(right[0]),
             lead_weight=_rounded(right[1]),
             bias=_rounded(right[2]),
             fitted_on=len(labels),
         ),
-        Calibration(
+        PlattScaling(
             score_weight=_rounded(fits[0]),
             contrast_weight=_rounded(fits[1]),
             bias=_rounded(fits[2]),
@@ -115,7 +115,7 @@ def _rounded(weight: float) -> float:
     return round(float(weight), 4)
 
 
-def best_threshold(placed: Placed, fits: Calibration) -> tuple[float, dict[str, float]]:
+def best_threshold(placed: Placed, fits: PlattScaling) -> tuple[float, dict[str, float]]:
     """The thresholds that place most questions rightly: the overall one, and experts' own.
 
     A question whose best expert is less likely to fit than the threshold goes to nobody, which
@@ -138,7 +138,7 @@ def best_threshold(placed: Placed, fits: Calibration) -> tuple[float, dict[str, 
     return overall, own
 
 
-def threshold_curve(placed: Placed, fits: Calibration) -> list[tuple[float, float, float]]:
+def threshold_curve(placed: Placed, fits: PlattScaling) -> list[tuple[float, float, float]]:
     """For each threshold: the share of questions that an expert takes, and that are right.
 
     Returns:
@@ -174,7 +174,7 @@ def calibration_error(chances: Array, right: npt.NDArray[np.bool_], *, bins: int
 
 
 def _decided(
-    placed: Placed, fits: Calibration
+    placed: Placed, fits: PlattScaling
 ) -> tuple[npt.NDArray[np.int64], Array, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """The best expert of each question, how likely it fits, whether it is right, and whether
     nobody would be."""

@@ -14,7 +14,7 @@ from metier.planning.selecting import Choice, Selector
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import Chain, ChainModel
+    from metier.learning.chains import Chain, PlanPredictor
 
 # Of the nearest past request. From here on a chain has a node F1 of 80 to 88, below 0.65 less than
 # 60: 1,000 plans of UltraTool, each predicted from the others. With 100 plans it is much the same.
@@ -24,7 +24,7 @@ Needs = tuple[tuple[int, ...], ...]
 
 
 def chained(
-    chains: ChainModel,
+    chains: PlanPredictor,
     asked: Asked,
     selector: Selector,
     cards: Mapping[str, Card],

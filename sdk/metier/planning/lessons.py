@@ -11,7 +11,7 @@ import numpy as np
 
 from metier.experts.card import Card
 from metier.learning.artefacts import Packed
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.planning.cutting import Openings, Piece, cut
@@ -98,7 +98,7 @@ def _examples(cards: Mapping[str, Card]) -> list[str]:
 async def lessons_of(
     index: CapabilityIndex,
     cards: Mapping[str, Card],
-    profile: Profile,
+    calibration: Calibration,
     embedder: Embedder,
     *,
     seed: int = 0,
@@ -119,7 +119,7 @@ async def lessons_of(
     held, kept = _divided(cards)
     if sum(1 for texts in held.values() if texts) < 2:
         return base
-    selector = Selector(_shrunk(index, kept), kept, profile)
+    selector = Selector(_shrunk(index, kept), kept, calibration)
     if selector.experts <= _FEW:
         texts, vectors, owners = _held_out(index, held)
         return replace(base, scale=_scale(selector, texts, vectors, owners), learnt_from=len(texts))

@@ -55,7 +55,7 @@ def asks_several(question: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeveralNeeds:
+class IntentClassifier:
     """Learnt from requests that were labelled "one step" or "several".
 
     Kernel ridge regression on -1 and +1; its ridge is the one with the least leave-one-out error,

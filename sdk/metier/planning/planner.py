@@ -40,10 +40,10 @@ from metier.planning.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import ChainModel
-    from metier.learning.outcomes import OutcomeModel
+    from metier.learning.chains import PlanPredictor
+    from metier.learning.outcomes import ModelRouter
     from metier.planning.asking import Asker
-    from metier.planning.needs import SeveralNeeds
+    from metier.planning.needs import IntentClassifier
 
 # The experts, and how near each text of a question is to them: `Selector.affinity`.
 Pull = tuple[tuple[str, ...], Array]
@@ -76,9 +76,9 @@ class Planner:
         cards: Mapping[str, Card],
         *,
         splitter: Splitter | None = None,
-        outcomes: OutcomeModel | None = None,
-        needs: SeveralNeeds | None = None,
-        chains: ChainModel | None = None,
+        outcomes: ModelRouter | None = None,
+        needs: IntentClassifier | None = None,
+        chains: PlanPredictor | None = None,
         asker: Asker | None = None,
     ) -> None:
         self._selector = selector
@@ -128,7 +128,7 @@ class Planner:
             orders=request.orders,
         )
 
-    def with_chains(self, chains: ChainModel | None) -> Planner:
+    def with_chains(self, chains: PlanPredictor | None) -> Planner:
         """The same planner with what other past plans taught."""
         other = copy(self)
         other._chains = chains  # noqa: SLF001  # its own class

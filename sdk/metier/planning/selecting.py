@@ -14,7 +14,7 @@ import numpy.typing as npt
 from metier.errors import IndexUnavailable
 from metier.experts.card import GENERAL, Card
 from metier.learning.artefacts import ArtefactStore
-from metier.learning.profiles import Profile
+from metier.learning.calibration import Calibration
 from metier.learning.ratings import RatedExamples
 from metier.models.embedder import Vectors, unit
 from metier.plan import Candidate
@@ -85,14 +85,14 @@ class Selector:
         self,
         index: CapabilityIndex,
         cards: Mapping[str, Card],
-        profile: Profile = Profile(),
+        calibration: Calibration = Calibration(),
         *,
         store: ArtefactStore | None = None,
         ratings: RatedExamples | None = None,
     ) -> None:
         self._index = index
         self._cards = cards
-        self._profile = profile
+        self._calibration = calibration
         self._ratings = ratings
         self._has_general = GENERAL in cards
         self._all = None
@@ -107,7 +107,7 @@ class Selector:
     @property
     def threshold(self) -> float:
         """Probability below which nobody is chosen."""
-        return self._profile.threshold
+        return self._calibration.threshold
 
     @property
     def experts(self) -> int:
@@ -158,7 +158,7 @@ class Selector:
         by_capability, nearness = field.scores(texts, queries)
         near = np.maximum(nearness.best, nearness.stated).max(axis=1)
         scores, contrasts = self._by_expert(field, texts, queries, by_capability)
-        fits = probabilities(scores, contrasts, self._profile.fits).max(axis=1)
+        fits = probabilities(scores, contrasts, self._calibration.fits).max(axis=1)
         names = field.experts
         kept = [n for n, name in enumerate(names) if only is None or name in only]
         return tuple(names[n] for n in kept), scores[:, kept], fits, near
@@ -199,29 +199,29 @@ class Selector:
         if not candidates:
             return Choice(expert=GENERAL, candidates=(), reason="there is no other expert")
         best = candidates[0]
-        needed = self._profile.thresholds.get(best.expert, self._profile.threshold)
+        needed = self._calibration.thresholds.get(best.expert, self._calibration.threshold)
         if best.expert == GENERAL or best.fit >= needed or not self._has_general:
             return Choice(expert=best.expert, candidates=candidates)
         reason = f"nobody fits: {best.expert} {best.fit:.2f}, needs {needed:.2f}"
         return Choice(expert=GENERAL, candidates=candidates, reason=reason)
 
-    def learnt(self) -> Profile:
-        """A profile fitted on the cards' own examples, each held out in turn.
+    def learnt(self) -> Calibration:
+        """A calibration fitted on the cards' own examples, each held out in turn.
 
-        The profile that metier comes with is returned if there are too few examples, or if most
+        The calibration that metier comes with is returned if there are too few examples, or if most
         experts have none: what tells the few others apart would keep these from every question.
         """
         field = self._all
         if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
-            return Profile()
+            return Calibration()
         if not teachers(self._cards):
-            return Profile()
+            return Calibration()
         numbers = np.arange(len(field.rows.owners))
         numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
         owners = field.expert_of[field.rows.owners[numbers]]
         scores, contrasts = field.by_expert(field.held_out(numbers))
         placed = Placed(names=field.experts, owners=owners, scores=scores, contrasts=contrasts)
-        return self.profile_of(placed)
+        return self.calibration_of(placed)
 
     def placed(self, texts: Sequence[str], queries: Vectors, experts: Sequence[str]) -> Placed:
         """The scores of questions whose expert is known.
@@ -242,11 +242,11 @@ class Selector:
         scores, contrasts = self._by_expert(self._all, texts, queries, by_capability)
         return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
-    def profile_of(self, placed: Placed) -> Profile:
+    def calibration_of(self, placed: Placed) -> Calibration:
         """What questions with known experts teach about this index."""
         right, fits = fitted(placed)
         threshold, own = best_threshold(placed, fits)
-        return Profile(
+        return Calibration(
             right=right,
             fits=fits,
             threshold=threshold,
@@ -270,8 +270,8 @@ class Selector:
     ) -> list[tuple[Candidate, ...]]:
         scores, nearness = field.scores(texts, queries)
         by_expert, contrasts = self._by_expert(field, texts, queries, scores)
-        right = probabilities(by_expert, contrasts, self._profile.right)
-        fits = probabilities(by_expert, contrasts, self._profile.fits)
+        right = probabilities(by_expert, contrasts, self._calibration.right)
+        fits = probabilities(by_expert, contrasts, self._calibration.fits)
         allowed = np.array(
             [n for n, name in enumerate(field.experts) if only is None or name in only],
             dtype=np.int64,

@@ -15,7 +15,7 @@ from pydantic import Field
 from metier.answer import StepResult, Vote
 from metier.experts.card import Card
 from metier.experts.expert import Task
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Message
@@ -108,7 +108,7 @@ class Sampler(Protocol):
         ...
 
     @property
-    def voting(self) -> VoteModel | None:
+    def voting(self) -> VoteAggregator | None:
         """How the answers of several models add up, where past votes have taught it."""
         ...
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from metier.experts.model_choice import full_name
 from metier.grading import Label
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.plan import Step
 from metier.strategies.ballots.confidence import sure_of
 from metier.strategies.ballots.counting import log_odds, softmax
@@ -49,7 +49,7 @@ async def weighted(step: Step, sampler: Sampler, *, samples: Samples | None = No
     return await elected(count, sampler, poll, weights=weights)
 
 
-def by_votes(count: Count, voting: VoteModel) -> list[float] | None:
+def by_votes(count: Count, voting: VoteAggregator) -> list[float] | None:
     """How probable each ballot's answer is, shared among those who gave it.
 
     None where it says nothing: of free texts, of an expert or a model that it has not met, or of

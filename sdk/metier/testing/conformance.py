@@ -24,12 +24,12 @@ from metier.testing.cards import QUESTIONS, card_problems, question_problems
 from metier.testing.embedder import FixedEmbedder
 from metier.testing.filling import willing
 from metier.testing.importing import import_report
-from metier.testing.kernel import kernel_problems, skill_problems
+from metier.testing.kernel import kernel_problems, tool_problems
 from metier.testing.models import ScriptedModels, WholeScript
 from metier.testing.trial import Trial, small_council, stalls
 
 _ODD_TASKS = ("?", "9" * 400, "\N{ROCKET}", "a\x00b", "{}", "word " * 300)
-_NONSENSE = ("", "}{", '{"skill": 3}', "null")
+_NONSENSE = ("", "}{", '{"tool": 3}', "null")
 _SHOWN = 5
 
 
@@ -114,13 +114,13 @@ class ExpertConformance:
             hint = "An example is nearer to it: make the examples more particular"
             _expect_none(wrong, hint=hint)
 
-    def test_its_skills_are_described(self) -> None:
-        """Whoever calls its skills knows what they do, and what to give them."""
-        hint = "A docstring describes a skill, an annotation each of its parameters"
-        _expect_none(skill_problems(self.expert()), hint=hint)
+    def test_its_tools_are_described(self) -> None:
+        """Whoever calls its tools knows what they do, and what to give them."""
+        hint = "A docstring describes a tool, an annotation each of its parameters"
+        _expect_none(tool_problems(self.expert()), hint=hint)
 
     def test_semantic_kernel_takes_it(self) -> None:
-        """Its skills are the same as functions of a kernel, where Semantic Kernel is installed."""
+        """Its tools are the same as functions of a kernel, where Semantic Kernel is installed."""
         hint = "Give them types and names that Semantic Kernel can show"
         _expect_none(kernel_problems(self.expert()), hint=hint)
 

@@ -9,41 +9,41 @@ import warnings
 from collections.abc import Iterator
 
 from metier.experts.expert import Expert
-from metier.experts.tools import Skill
+from metier.experts.tools import Tool
 
 # What semantic_kernel 1.45 allows: KernelFunctionMetadata.name.
 _NAME = re.compile(r"[0-9A-Za-z_-]+")
 
 
-def skill_problems(expert: Expert) -> Iterator[str]:
-    """What a caller of the skills cannot know: names, descriptions and types that are missing."""
-    for skill in expert.skills.values():
-        if not _NAME.fullmatch(skill.name):
-            yield f"the skill {skill.name!r} has a name with other signs than letters, digits, _ -"
-        if not skill.description.strip():
-            yield f"the skill {skill.name!r} has no description"
-        for parameter in inspect.signature(skill.call).parameters.values():
+def tool_problems(expert: Expert) -> Iterator[str]:
+    """What a caller of the tools cannot know: names, descriptions and types that are missing."""
+    for tool in expert.tools.values():
+        if not _NAME.fullmatch(tool.name):
+            yield f"the tool {tool.name!r} has a name with other signs than letters, digits, _ -"
+        if not tool.description.strip():
+            yield f"the tool {tool.name!r} has no description"
+        for parameter in inspect.signature(tool.call).parameters.values():
             if parameter.annotation is parameter.empty:
-                yield f"the parameter {parameter.name!r} of {skill.name!r} has no type"
+                yield f"the parameter {parameter.name!r} of {tool.name!r} has no type"
 
 
 def kernel_problems(expert: Expert) -> Iterator[str]:
-    """How its skills differ as functions of a real kernel; nothing where that is not installed."""
-    if not expert.skills or importlib.util.find_spec("semantic_kernel") is None:
+    """How its tools differ as functions of a real kernel; nothing where that is not installed."""
+    if not expert.tools or importlib.util.find_spec("semantic_kernel") is None:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns while it is imported
         from semantic_kernel import Kernel
 
         functions = Kernel().add_plugin(expert, plugin_name=expert.id).functions
-    for name in sorted(expert.skills.keys() ^ functions.keys()):
-        yield f"{name!r} is a {'skill' if name in expert.skills else 'kernel function'} alone"
-    for name, skill in expert.skills.items():
+    for name in sorted(expert.tools.keys() ^ functions.keys()):
+        yield f"{name!r} is a {'tool' if name in expert.tools else 'kernel function'} alone"
+    for name, tool in expert.tools.items():
         if name in functions:
             shown = [parameter.name for parameter in functions[name].metadata.parameters]
-            yield from _differences(skill, shown)
+            yield from _differences(tool, shown)
 
 
-def _differences(skill: Skill, shown: list[str | None]) -> Iterator[str]:
-    if shown != skill.parameters:
-        yield f"{skill.name!r} takes {skill.parameters}, and as a kernel function {shown}"
+def _differences(tool: Tool, shown: list[str | None]) -> Iterator[str]:
+    if shown != tool.parameters:
+        yield f"{tool.name!r} takes {tool.parameters}, and as a kernel function {shown}"

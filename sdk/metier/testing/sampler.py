@@ -13,7 +13,7 @@ from metier.answer import Vote
 from metier.errors import BudgetExceeded, MetierError, ModelMissing
 from metier.experts.card import Card
 from metier.experts.expert import Task
-from metier.learning.voting import VoteModel
+from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Step
@@ -66,7 +66,7 @@ class ScriptedSampler:
     judging: Judge | None = None
     vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     output: str = ""
-    learnt: VoteModel | None = None
+    learnt: VoteAggregator | None = None
     asked: list[tuple[str, SampleOptions]] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     told: list[Vote] = field(default_factory=list)
@@ -98,7 +98,7 @@ class ScriptedSampler:
         return Sandboxes()
 
     @property
-    def voting(self) -> VoteModel | None:
+    def voting(self) -> VoteAggregator | None:
         """What past votes taught."""
         return self.learnt
 

@@ -22,7 +22,7 @@ from pydantic import Field, PrivateAttr
 
 from metier.bridges.langchain.model import messages_of
 from metier.errors import InvalidSettings
-from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling, Tool
+from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling, ToolSpec
 from metier.plan import Message
 from metier.sync import Portal
 
@@ -126,9 +126,9 @@ def _stopping(sampling: Sampling, stop: Sequence[str] | None) -> Sampling:
     return replace(sampling, stop=(*sampling.stop, *(stop or ())))
 
 
-def _tool(offered: dict[str, Any]) -> Tool:
+def _tool(offered: dict[str, Any]) -> ToolSpec:
     function = offered["function"]
-    return Tool(
+    return ToolSpec(
         name=function["name"],
         description=function.get("description") or "",
         schema=function.get("parameters") or {},

@@ -14,7 +14,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from metier.bridges.schemas import arguments_of
-from metier.bridges.tools import Granularity, Tool, experts_of, text_of
+from metier.bridges.tools import ForeignTool, Granularity, experts_of, text_of
 from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.models.control import without_control_tokens
@@ -42,7 +42,7 @@ def from_tools(
     granularity: Granularity = "function",
     cards: Mapping[str, Card] | None = None,
 ) -> list[Expert]:
-    """LangChain's tools as experts: one of each, or one with all as its skills.
+    """LangChain's tools as experts: one of each, or one with all as its tools.
 
     Args:
         source: the first part of the experts' ids.
@@ -95,11 +95,11 @@ def _joined(whole: Any, piece: Any) -> Any:
         return piece
 
 
-def _tool(tool: BaseTool) -> Tool:
+def _tool(tool: BaseTool) -> ForeignTool:
     given = tool.tool_call_schema
     schema = given if isinstance(given, dict) else _schema(given)
     shape, required = arguments_of(schema)
-    return Tool(
+    return ForeignTool(
         name=tool.name,
         description=tool.description,
         call=partial(_call, tool),

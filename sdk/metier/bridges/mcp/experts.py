@@ -11,7 +11,7 @@ import anyio.lowlevel
 from mcp import ClientSession, McpError, types
 
 from metier.bridges.schemas import arguments_of
-from metier.bridges.tools import Granularity, Tool, experts_of, text_of
+from metier.bridges.tools import ForeignTool, Granularity, experts_of, text_of
 from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput
 from metier.experts.card import Card
 from metier.experts.expert import Expert
@@ -31,7 +31,7 @@ async def from_session(
     cards: Mapping[str, Card] | None = None,
     timeout_s: float = 60,
 ) -> list[Expert]:
-    """The tools of a connected server as experts: one of each, or one with all as its skills.
+    """The tools of a connected server as experts: one of each, or one with all as its tools.
 
     The session stays its owner's: the experts answer while it is open, in its event loop. What a
     server says of its tools becomes a card; connect to servers that you trust as you would a card.
@@ -49,7 +49,7 @@ async def from_session(
         ExpertFailed: the server cannot list its tools, or the list does not end.
         DeadlineExceeded: it did not list them in time.
     """
-    tools: list[Tool] = []
+    tools: list[ForeignTool] = []
     with anyio.move_on_after(timeout_s) as waiting:
         for each in await _listed(session, source):
             tools.append(_tool(source, each, session))
@@ -80,14 +80,14 @@ async def _listed(session: ClientSession, source: str) -> list[types.Tool]:
     raise ExpertFailed(f"the list of tools of {source!r} does not end")
 
 
-def _tool(source: str, tool: types.Tool, session: ClientSession) -> Tool:
+def _tool(source: str, tool: types.Tool, session: ClientSession) -> ForeignTool:
     if len(tool.name) > _LONGEST_NAME:
         raise InvalidInput(f"a tool of {source!r} has a name of {len(tool.name)} characters")
     try:
         shape, required = arguments_of(tool.inputSchema)
     except InvalidInput as exc:
         raise InvalidInput(f"the tool {tool.name!r} of {source!r}: {exc.message}") from exc
-    return Tool(
+    return ForeignTool(
         name=tool.name,
         description=tool.description or tool.title or "",
         call=partial(_call, session, source, tool.name),

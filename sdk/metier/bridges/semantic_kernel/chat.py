@@ -53,7 +53,7 @@ class CouncilPromptExecutionSettings(PromptExecutionSettings):
 class CouncilChatCompletion(ChatCompletionClientBase):
     """A council, or one expert, as a chat service: in a kernel, or behind a `ChatCompletionAgent`.
 
-    It plans and calls skills itself: functions of the kernel are not offered to its models; make
+    It plans and calls tools itself: functions of the kernel are not offered to its models; make
     them experts with `from_kernel_plugin`. An answer's `metadata` has `answer` and `usage`.
 
     Args:

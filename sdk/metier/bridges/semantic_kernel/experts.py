@@ -24,7 +24,7 @@ from semantic_kernel.functions import (
 from metier.bridges.schemas import annotation_of, arguments_model
 from metier.bridges.semantic_kernel.contents import value_of
 from metier.bridges.semantic_kernel.plugin import RESERVED
-from metier.bridges.tools import Granularity, Tool, experts_of
+from metier.bridges.tools import ForeignTool, Granularity, experts_of
 from metier.errors import ExpertFailed, InvalidInput
 from metier.experts.card import Card
 from metier.experts.expert import Expert
@@ -81,7 +81,7 @@ def _plugin(plugin: KernelPlugin | object) -> KernelPlugin:
     return KernelPlugin.from_object(named, plugin, description=str(description))
 
 
-def _tool(function: KernelFunction, kernel: Kernel) -> Tool:
+def _tool(function: KernelFunction, kernel: Kernel) -> ForeignTool:
     visible = [
         parameter
         for parameter in function.parameters
@@ -89,7 +89,7 @@ def _tool(function: KernelFunction, kernel: Kernel) -> Tool:
     ]
     required = frozenset(str(each.name) for each in visible if each.is_required)
     annotations = {str(each.name): _annotation(each) for each in visible}
-    return Tool(
+    return ForeignTool(
         name=function.name,
         description=function.description or "",
         call=partial(_call, _threaded(function), kernel),

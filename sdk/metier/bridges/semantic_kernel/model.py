@@ -39,7 +39,7 @@ from semantic_kernel.utils.telemetry.model_diagnostics.decorators import (
 from metier.bridges.semantic_kernel.chat import PROVIDER
 from metier.bridges.semantic_kernel.contents import messages_of
 from metier.errors import InvalidSettings
-from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling, Tool, ToolCall
+from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling, ToolCall, ToolSpec
 from metier.plan import Message
 
 
@@ -160,9 +160,9 @@ def _offer(
     settings.tools = [kernel_function_metadata_to_function_call_format(each) for each in functions]
 
 
-def _tool(offered: dict[str, Any]) -> Tool:
+def _tool(offered: dict[str, Any]) -> ToolSpec:
     function = offered["function"]
-    return Tool(
+    return ToolSpec(
         name=function["name"],
         description=function.get("description") or "",
         schema=function.get("parameters") or {},

@@ -25,7 +25,7 @@ from metier.council import Council
 from metier.errors import InvalidInput
 from metier.experts.card import Card
 from metier.experts.expert import Expert
-from metier.experts.tools import Skill
+from metier.experts.tools import Tool
 from metier.plan import Message
 
 ASK = "ask"
@@ -47,7 +47,7 @@ _QUESTION = KernelParameterMetadata(
 def expert_plugin(
     expert: Expert | str, *, council: Council | None = None, plugin_name: str | None = None
 ) -> KernelPlugin:
-    """An expert as a plugin: `ask`, which streams, and its skills.
+    """An expert as a plugin: `ask`, which streams, and its tools.
 
     Args:
         expert: the expert, or the id of one of the council's.
@@ -57,19 +57,19 @@ def expert_plugin(
 
     Raises:
         UnknownExpert: no expert of the council has this id.
-        InvalidInput: one of its skills is called `ask`.
+        InvalidInput: one of its tools is called `ask`.
     """
     who = asked(expert, council=council)
     found = who.council.registry.expert(str(who.expert))
-    if ASK in found.skills:
+    if ASK in found.tools:
         raise InvalidInput(
-            f"{found.id} has a skill called {ASK!r}, which is the name of the plugin's function",
-            hint=f'Call it otherwise: @skill(name="{ASK}_it")',
+            f"{found.id} has a tool called {ASK!r}, which is the name of the plugin's function",
+            hint=f'Call it otherwise: @tool(name="{ASK}_it")',
         )
     name = plugin_name or found.id
-    skills = [_skill_function(each, name) for each in found.skills.values()]
+    tools = [_tool_function(each, name) for each in found.tools.values()]
     ask = AskFunction(who, name=ASK, plugin_name=name, card=found.card)
-    return KernelPlugin(name=name, description=found.card.description, functions=[ask, *skills])
+    return KernelPlugin(name=name, description=found.card.description, functions=[ask, *tools])
 
 
 def council_plugin(council: Council, *, plugin_name: str = "council") -> KernelPlugin:
@@ -126,14 +126,14 @@ class AskFunction(KernelFunction):
         context.result = FunctionResult(function=self.metadata, value=pieces)
 
 
-class SkillFunction(KernelFunction):
-    """A skill, called as metier calls it.
+class ToolFunction(KernelFunction):
+    """A tool, called as metier calls it.
 
     Its arguments are checked, where a kernel takes "false" for true; a plain `def` runs in a
     thread, where a kernel would run it on the event loop.
     """
 
-    skill: Any = Field(exclude=True)
+    tool: Any = Field(exclude=True)
 
     async def _invoke_internal(self, context: FunctionInvocationContext) -> None:
         value = await self._called(context)
@@ -149,21 +149,21 @@ class SkillFunction(KernelFunction):
     async def _called(self, context: FunctionInvocationContext) -> object:
         given = {
             name: context.arguments[name]
-            for name in self.skill.parameters
+            for name in self.tool.parameters
             if name in context.arguments
         }
-        return await self.skill.run(**self.skill.bound(given))
+        return await self.tool.run(**self.tool.bound(given))
 
     def _give(self, context: FunctionInvocationContext, value: object) -> None:
         metadata = {"arguments": context.arguments}
         context.result = FunctionResult(function=self.metadata, value=value, metadata=metadata)
 
 
-def _skill_function(skill: Skill, plugin_name: str) -> KernelFunction:
-    made = KernelFunctionFromMethod(method=skill.call, plugin_name=plugin_name)
+def _tool_function(tool: Tool, plugin_name: str) -> KernelFunction:
+    made = KernelFunctionFromMethod(method=tool.call, plugin_name=plugin_name)
     if RESERVED & {parameter.name for parameter in made.parameters}:
         return made
-    return SkillFunction(metadata=made.metadata, skill=skill)
+    return ToolFunction(metadata=made.metadata, tool=tool)
 
 
 def _conversation(context: FunctionInvocationContext) -> tuple[Message, ...]:

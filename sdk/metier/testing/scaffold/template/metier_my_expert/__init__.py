@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from metier import Expert, skill
+from metier import Expert, tool
 
 Tea = Literal["black", "green", "white", "oolong", "herbal"]
 # Grams for a litre, degrees Celsius, minutes.
@@ -18,7 +18,7 @@ _BREWS: dict[Tea, tuple[float, int, int]] = {
 class MyExpert(Expert):
     """Change this: it brews tea."""
 
-    @skill
+    @tool
     def brew(
         self,
         tea: Annotated[Tea, "the kind of tea"],

@@ -21,8 +21,8 @@ def test_the_amount_grows_with_the_water() -> None:
     assert MyExpert().brew("black", millilitres=500) == "6.0 g of black tea, 95 °C, 4 minutes"
 
 
-def test_the_model_chooses_the_skill_and_tells_its_result(council_of: CouncilMaker) -> None:
-    call = json.dumps({"skill": "brew", "arguments": {"tea": "black", "millilitres": 500}})
+def test_the_model_chooses_the_tool_and_tells_its_result(council_of: CouncilMaker) -> None:
+    call = json.dumps({"tool": "brew", "arguments": {"tea": "black", "millilitres": 500}})
     with ScriptedModels({"qwen2.5-coder:1.5b": [call, "Take 6 g."]}) as models:
         answer = council_of(MyExpert(), models=models).ask_sync("black tea for 500 ml")
     assert (answer.text, answer.parts[0].checked) == ("Take 6 g.", True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metier.learning.artefacts import Packed
 
 
-class Calibration(BaseModel):
+class PlattScaling(BaseModel):
     """Logistic regression from similarity to probability (Platt scaling).
 
     p = 1 / (1 + exp(-(score_weight · score + lead_weight · lead + contrast_weight · contrast +
@@ -30,11 +30,11 @@ class Calibration(BaseModel):
 
 
 # Fitted on metier's own domains, and on descriptions of tools with questions to them.
-RIGHT = Calibration(score_weight=7.5, lead_weight=9.0, bias=-2.5)
-FITS = Calibration(score_weight=8.0, contrast_weight=0.6, bias=-4.0)
+RIGHT = PlattScaling(score_weight=7.5, lead_weight=9.0, bias=-2.5)
+FITS = PlattScaling(score_weight=8.0, contrast_weight=0.6, bias=-4.0)
 
 
-class Profile(BaseModel):
+class Calibration(BaseModel):
     """What one index was found to need.
 
     Attributes:
@@ -51,8 +51,8 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
-    right: Calibration = RIGHT
-    fits: Calibration = FITS
+    right: PlattScaling = RIGHT
+    fits: PlattScaling = FITS
     threshold: float = Field(0.5, ge=0, le=1)
     thresholds: dict[str, float] = Field(default_factory=dict)
 

@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from metier.learning.artefacts import Packed
-from metier.learning.profiles import Calibration, Profile
+from metier.learning.calibration import Calibration, PlattScaling
 
 
-@given(st.builds(Calibration, score_weight=st.floats(allow_nan=False, allow_infinity=False)))
-def test_numbers_are_kept_exactly(calibration: Calibration) -> None:
-    profile = Profile(right=calibration)
-    saved = json.dumps(profile.packed().data)
-    assert Profile.unpacked(Packed(data=json.loads(saved))) == profile
+@given(st.builds(PlattScaling, score_weight=st.floats(allow_nan=False, allow_infinity=False)))
+def test_numbers_are_kept_exactly(scaling: PlattScaling) -> None:
+    calibration = Calibration(right=scaling)
+    saved = json.dumps(calibration.packed().data)
+    assert Calibration.unpacked(Packed(data=json.loads(saved))) == calibration
 
 
 @pytest.mark.parametrize("data", [{"threshold": 2}, {"right": {"bias": "much"}}])
-def test_what_is_no_profile_is_refused(data: dict[str, object]) -> None:
+def test_what_is_no_calibration_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Profile.unpacked(Packed(data=data))
+        Calibration.unpacked(Packed(data=data))
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])
 def test_a_threshold_is_a_probability(threshold: float) -> None:
     with pytest.raises(ValidationError):
-        Profile(threshold=threshold)
+        Calibration(threshold=threshold)
 
 
 def test_the_values_that_metier_comes_with_were_fitted_on_nobody_s_data() -> None:
-    assert Profile().right.fitted_on == Profile().fits.fitted_on == 0
+    assert Calibration().right.fitted_on == Calibration().fits.fitted_on == 0

@@ -62,21 +62,21 @@ DERIVED = "Checked: its derivative has the value of the integrand at several poi
         ("convert", {"amount": 1e22, "from_unit": "g", "to_unit": "kg"}, f"1{'0' * 19} kg"),
     ],
 )
-async def test_each_skill_computes(
+async def test_each_tool_computes(
     calculator: Calculator, name: str, arguments: dict[str, Any], result: str
 ) -> None:
-    skill = Math(CARD, calculator=calculator).skills[name]
-    assert await skill.call(**skill.bound(arguments)) == result
+    tool = Math(CARD, calculator=calculator).tools[name]
+    assert await tool.call(**tool.bound(arguments)) == result
 
 
 @pytest.mark.anyio
-async def test_the_statistics_skill_takes_many_numbers(calculator: Calculator) -> None:
-    skill = Math(CARD, calculator=calculator).skills["statistics"]
-    assert (await skill.call(numbers=[0.1] * 1000)).startswith("count = 1000, sum = 100, ")
+async def test_the_statistics_tool_takes_many_numbers(calculator: Calculator) -> None:
+    tool = Math(CARD, calculator=calculator).tools["statistics"]
+    assert (await tool.call(numbers=[0.1] * 1000)).startswith("count = 1000, sum = 100, ")
 
 
 @pytest.mark.anyio
-async def test_a_skill_says_what_does_not_fit(calculator: Calculator) -> None:
+async def test_a_tool_says_what_does_not_fit(calculator: Calculator) -> None:
     with pytest.raises(InvalidInput, match=r"5 mg \(a mass\) and 2 mL \(a volume\)"):
         await Math(CARD, calculator=calculator).evaluate("5 mg + 2 mL")
 
@@ -87,9 +87,9 @@ async def test_what_was_not_checked_does_not_say_so(calculator: Calculator) -> N
     assert text == "x ≈ 0.7391 (found by searching; there may be others)"
 
 
-def test_every_parameter_of_a_skill_is_described() -> None:
-    for skill in Math(CARD).skills.values():
-        properties = skill.arguments.model_json_schema()["properties"]
-        described = getattr(skill.call, "__kernel_function_parameters__")  # noqa: B009
+def test_every_parameter_of_a_tool_is_described() -> None:
+    for tool in Math(CARD).tools.values():
+        properties = tool.arguments.model_json_schema()["properties"]
+        described = getattr(tool.call, "__kernel_function_parameters__")  # noqa: B009
         assert [parameter["name"] for parameter in described] == list(properties)
         assert all(parameter["description"] for parameter in described)

@@ -1,10 +1,10 @@
-"""The skills of the math expert: each is an operation, which the calculator computes."""
+"""The tools of the math expert: each is an operation, which the calculator computes."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 from metier_math.calculator import Calculator
 from metier_math.program import Assignment, Computed, Operation, Program
 
@@ -19,12 +19,12 @@ _CHECKS = {
 }
 
 
-class Skills:
-    """The skills of `Math`, which brings the calculator and the answers."""
+class Tools:
+    """The tools of `Math`, which brings the calculator and the answers."""
 
     _calculator: Calculator
 
-    @skill
+    @tool
     async def evaluate(
         self,
         expression: Expression,
@@ -33,7 +33,7 @@ class Skills:
         """The value of an arithmetic expression; units such as 15 mg/kg * 70 kg are understood."""
         return await self._result("evaluate", expression, unit=unit)
 
-    @skill
+    @tool
     async def solve(
         self,
         equation: Annotated[str, "an equation or inequality, or several with ; between them"],
@@ -43,7 +43,7 @@ class Skills:
         result = await self._computed("solve", equation, variable=variable)
         return _with_check(result, "solve")
 
-    @skill
+    @tool
     async def differentiate(
         self,
         expression: Expression,
@@ -53,7 +53,7 @@ class Skills:
         """The derivative of an expression, and its value at a point."""
         return await self._result("differentiate", expression, variable=variable, to=at)
 
-    @skill
+    @tool
     async def gradient(
         self,
         expression: Expression,
@@ -63,7 +63,7 @@ class Skills:
         """The derivative of an expression by each of its variables."""
         return await self._result("gradient", expression, variable=variables, to=at)
 
-    @skill
+    @tool
     async def integrate(
         self,
         expression: Expression,
@@ -78,22 +78,22 @@ class Skills:
         result = await self._computed("integrate", expression, variable=variable)
         return _with_check(result, "integrate")
 
-    @skill
+    @tool
     async def simplify(self, expression: Expression) -> str:
         """A simpler form of an expression, which has the same values at several points."""
         return await self._result("simplify", expression)
 
-    @skill
+    @tool
     async def factor(self, expression: Expression) -> str:
         """An expression as a product; a whole number as the product of its primes."""
         return await self._result("factor", expression)
 
-    @skill
+    @tool
     async def expand(self, expression: Expression) -> str:
         """An expression multiplied out."""
         return await self._result("expand", expression)
 
-    @skill
+    @tool
     async def limit(
         self,
         expression: Expression,
@@ -103,7 +103,7 @@ class Skills:
         """The limit of an expression at a point, at infinity, or from one side."""
         return await self._result("limit", expression, variable=variable, to=to)
 
-    @skill
+    @tool
     async def series(
         self,
         expression: Expression,
@@ -114,7 +114,7 @@ class Skills:
         """The Taylor series of an expression around a point."""
         return await self._result("series", expression, variable=variable, to=f"{around}, {order}")
 
-    @skill
+    @tool
     async def convert(
         self,
         amount: Annotated[float, "how many"],
@@ -128,7 +128,7 @@ class Skills:
         program = Program(operation="convert", steps=(*known, quantity), unit=to_unit)
         return (await self._calculator.run(program))[-1].text
 
-    @skill
+    @tool
     async def dimensions(
         self,
         expression: Annotated[str, "with units, such as 15 mg/kg * 70 kg"],
@@ -137,12 +137,12 @@ class Skills:
         """What a calculation measures, such as a mass; an error where its parts do not fit."""
         return await self._result("dimensions", expression, unit=unit)
 
-    @skill
+    @tool
     async def statistics(self, numbers: Numbers) -> str:
         """Count, sum, mean, median, mode, range, quartiles, variance and standard deviation."""
         return await self._result("statistics", ", ".join(map(repr, numbers)))
 
-    @skill
+    @tool
     async def regression(
         self,
         xs: Annotated[list[float], "the numbers on the x axis"],
@@ -151,7 +151,7 @@ class Skills:
         """The straight line through points by least squares, and their correlation."""
         return await self._result("statistics", f"{xs!r}; {ys!r}")
 
-    @skill
+    @tool
     async def whole_number(
         self, number: Annotated[str, "a whole number, or an expression of one"]
     ) -> str:
