@@ -44,6 +44,19 @@ def test_words_that_begin_examples_may_begin_a_piece_without_any_mark() -> None:
     assert texts("will it rain play jazz", openings) == ["will it rain", "play jazz"]
 
 
+def test_a_word_begins_a_request_as_often_as_it_does_at_a_separator() -> None:
+    openings = Openings(["how old is he?", "how far is it?", "tell me how, and tell me when"])
+    # `how` stands in the middle of a request, too, but never where one might be cut.
+    assert openings.begins("how much is left") == 0.75
+    assert openings.begins("how much is left", bare=True) == 0.6
+    assert openings.begins("tell me") == openings.begins("tell me", bare=True) == 0.5
+    assert openings.begins("never seen") == 0.5
+
+
+def test_a_preposition_of_another_language_is_no_joint() -> None:
+    assert len(cut("escribe una función en Python", NOTHING)) == 1
+
+
 def test_of_too_many_places_the_weakest_go_first() -> None:
     found = cut("\n\n".join(["one thing, another thing"] * MAX_PIECES), NOTHING)
     assert len(found) == MAX_PIECES

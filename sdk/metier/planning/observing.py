@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
-from metier.planning.cutting import Openings, Piece, longer, telling_words
+from metier.planning.cutting import Openings, Piece, Sign, longer, telling_words
 from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
 from metier.planning.selecting import Selector
@@ -114,9 +114,18 @@ def _likeness(vectors: Vectors, fillers: Vectors) -> Array:
 
 def _asking(pieces: Sequence[Piece], openings: Openings) -> Array:
     """How likely each piece asks; beside question marks, one that has none does so less."""
-    begins = np.array([openings.begins(piece.text) for piece in pieces])
+    begins = np.array([_begins(openings, pieces, n) for n in range(len(pieces))])
     asks = np.array([piece.asks for piece in pieces])
     return np.where(asks, 1.0, 0.5 * begins**2 if asks.any() else begins)
+
+
+def _begins(openings: Openings, pieces: Sequence[Piece], number: int) -> float:
+    return openings.begins(pieces[number].text, bare=_is_bare(pieces, number))
+
+
+def _is_bare(pieces: Sequence[Piece], number: int) -> bool:
+    """Whether nothing but a space stands between a piece and the one before it."""
+    return number > 0 and pieces[number].sign is Sign.NONE
 
 
 def _before(pieces: Sequence[Piece], vectors: Vectors, openings: Openings) -> Array:
@@ -128,8 +137,8 @@ def _before(pieces: Sequence[Piece], vectors: Vectors, openings: Openings) -> Ar
         found[n] = (
             pieces[n].joint,
             pieces[n - 1].asks,
-            openings.begins(pieces[n].text),
-            openings.ends(pieces[n - 1].text),
+            _begins(openings, pieces, n),
+            openings.ends(pieces[n - 1].text, bare=_is_bare(pieces, n)),
             vectors[n - 1] @ vectors[n],
             refers_back(pieces[n].text),
             len(near & later) / (1 + min(len(near), len(later))),
