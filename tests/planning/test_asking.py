@@ -17,7 +17,8 @@ from metier.events import fold
 from metier.experts.card import Capability
 from metier.models.server import Sampling
 from metier.planning.asking import asker, grouped
-from metier.planning.cutting import Openings, Piece, cut
+from metier.planning.cutting import Piece, cut
+from metier.planning.openings import Openings
 from metier.planning.splitter import Split
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Stall

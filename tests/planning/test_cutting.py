@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metier.planning.cutting import MAX_PIECES, Openings, Sign, cut
+from metier.planning.cutting import MAX_PIECES, Sign, cut
+from metier.planning.openings import Openings
 
 NOTHING = Openings()
 

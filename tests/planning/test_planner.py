@@ -12,7 +12,8 @@ from metier import Card, Council, Document, Expert, Message, Settings
 from metier.errors import EmptyQuestion, ModelServerUnreachable, UnknownExpert
 from metier.experts.card import Capability
 from metier.models.embedder import Role, Vectors
-from metier.planning.selecting import Selector, cards_hash
+from metier.planning.scoring import cards_hash
+from metier.planning.selecting import Selector
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 

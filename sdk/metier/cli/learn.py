@@ -30,7 +30,7 @@ def status(*, as_json: bool) -> None:
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.cli.text import table
-        from metier.planning.selecting import cards_hash
+        from metier.planning.scoring import cards_hash
 
         council = open_council(load_settings())
         index = run_async(council.planning.index, closing=council)

@@ -19,7 +19,8 @@ from metier.models.embedder import Embedder
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
 from metier.planning.lessons import Lessons, lessons_of
 from metier.planning.planner import Planner
-from metier.planning.selecting import Selector, cards_hash
+from metier.planning.scoring import cards_hash
+from metier.planning.selecting import Selector
 from metier.planning.splitter import LearntSplitter
 
 # Loaded only if something was learnt: `metier plan` must start fast.

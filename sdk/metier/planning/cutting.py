@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from metier.planning.splitting.code import FENCED, programs
 from metier.planning.splitting.exam import options
 
-# Of a longer word its end is enough.
-_LONGEST_WORD = 40
+if TYPE_CHECKING:
+    from metier.planning.openings import Openings
+
 # A longer text is a document, and no list of requests.
 MAX_CHARS = 10_000
 _TELLING = 5
@@ -84,7 +85,7 @@ _CJK_JOINTS = (
     "另外|然后|然後|并且|並且|以及|还有|還有|同时|同時|接着|顺便|而且|そして|それから|また、"
 )
 _SPACED = "|".join(sorted(map(re.escape, _JOINTS), key=len, reverse=True))
-_SEPARATOR = re.compile(
+SEPARATOR = re.compile(
     rf"(?P<paragraph>\n[ \t]*\n\s*)|(?P<line>\n\s*)"
     r"|(?P<sentence>(?:(?<![ (]\d)(?<![ (][0-3]\d)\.|(?<![.?!…])[.?!…]{2,}+|[?!…])[\"'”’)\]]*\s+"
     r"|[。？！]+[”’」）]*\s*)"
@@ -135,73 +136,6 @@ def telling_words(text: str) -> set[str]:
     return long | {"".join(pair) for pair in pairwise(dense)}
 
 
-class Openings:
-    """Which words begin a request, and which end one, counted in examples.
-
-    Args:
-        texts: requests, each whole.
-    """
-
-    def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._first: Counter[str] = Counter()
-        self._last: Counter[str] = Counter()
-        self._after: Counter[str] = Counter()
-        self._before: Counter[str] = Counter()
-        self._all: Counter[str] = Counter()
-        for text in texts:
-            if words := words_of(text):
-                self._first[words[0]] += 1
-                self._last[words[-1]] += 1
-                self._all.update(words)
-                self._read_inside(text)
-
-    def _read_inside(self, text: str) -> None:
-        for match in _SEPARATOR.finditer(text):
-            before = words_of(text[max(0, match.start() - _LONGEST_WORD) : match.start()])
-            after = words_of(text[match.end() : match.end() + _LONGEST_WORD])
-            if before and after:
-                self._before[before[-1]] += 1
-                self._after[after[0]] += 1
-
-    def begins(self, text: str, *, bare: bool = False) -> float:
-        """How likely a request begins with the first word of a text: 0 to 1.
-
-        Args:
-            bare: nothing stands before it, so other places in the middle of a sentence count, too.
-        """
-        words = words_of(text)
-        if not words:
-            return 0.0
-        return _share(self._first[words[0]], self._others(words[0], self._first, self._after, bare))
-
-    def ends(self, text: str, *, bare: bool = False) -> float:
-        """How likely a request ends with the last word of a text: 0 to 1.
-
-        Args:
-            bare: nothing stands after it.
-        """
-        words = words_of(text)
-        if not words:
-            return 0.0
-        return _share(
-            self._last[words[-1]], self._others(words[-1], self._last, self._before, bare)
-        )
-
-    def may_begin(self, word: str) -> bool:
-        """Whether a request may begin with a word although nothing stands before it."""
-        return self._first[word] >= 2 and self.begins(word, bare=True) >= 0.35
-
-    def _others(
-        self, word: str, right: Counter[str], at_separators: Counter[str], bare: bool
-    ) -> int:
-        return self._all[word] - right[word] if bare else at_separators[word]
-
-
-def _share(right: int, wrong: int) -> float:
-    # Laplace's rule: of a word that was never seen nothing is known.
-    return (right + 1.0) / (right + wrong + 2.0)
-
-
 @dataclass(frozen=True, slots=True)
 class _Cut:
     """A separator: what stands between two pieces."""
@@ -245,7 +179,7 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
         within = n >= 0 and start < whole[n][1]
         return within or any(start < last and end > first for first, last in glued)
 
-    for match in _SEPARATOR.finditer(question):
+    for match in SEPARATOR.finditer(question):
         kind = match.lastgroup or "joint"
         if not inside(*match.span()):
             yield _Cut(match.start(), match.end(), _SIGNS[kind], kind == "joint")

@@ -14,11 +14,12 @@ from metier.learning.artefacts import Packed
 from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
-from metier.planning.cutting import Openings, Piece, cut
+from metier.planning.cutting import Piece, cut
 from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
 from metier.planning.joining import Joined, joined
 from metier.planning.observing import log_probabilities, observed, texts_of
+from metier.planning.openings import Openings
 from metier.planning.segmenting import NOBODY, Array, Segment, features, learnt
 from metier.planning.selecting import Selector
 from metier.planning.weights import BY_DESCRIPTION, PRIOR

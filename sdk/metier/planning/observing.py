@@ -8,7 +8,8 @@ import numpy as np
 
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
-from metier.planning.cutting import Openings, Piece, Sign, longer, telling_words
+from metier.planning.cutting import Piece, Sign, longer, telling_words
+from metier.planning.openings import Openings
 from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
 from metier.planning.selecting import Selector

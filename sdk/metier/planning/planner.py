@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metier.errors import EmptyQuestion, UnknownExpert
-from metier.experts.card import GENERAL, Capability, Card
+from metier.experts.card import Capability, Card
 from metier.experts.threads import in_thread
 from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
@@ -22,16 +22,14 @@ from metier.planning.cutting import Piece
 from metier.planning.following import follow_ups, followed
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
-from metier.planning.needs import asks_several
-from metier.planning.pairs import Pair, pair_of, phrases
+from metier.planning.pairing import paired
+from metier.planning.pairs import phrases
 from metier.planning.parts import (
     LEAST_WORDS,
-    Array,
     Asked,
     Part,
     experts_of,
     merged,
-    shared_out,
 )
 from metier.planning.selecting import Choice, Selector
 from metier.planning.splitter import LearntSplitter, Span, Split, Splitter
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
     from metier.learning.outcomes import ModelRouter
     from metier.planning.asking import Asker
     from metier.planning.needs import IntentClassifier
-
-# The experts, and how near each text of a question is to them: `Selector.affinity`.
-Pull = tuple[tuple[str, ...], Array]
 
 # Of a longer request the sentences tell its needs, and its phrases only say more about them.
 _SENTENCES = 2
@@ -184,7 +179,7 @@ class Planner:
             split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
         parts = merged([self._spanned(span, asked, experts) for span in split.spans])
         if len(experts_of(parts)) < 3 and asked.sentences <= _SENTENCES and not asked.apart:
-            pair = self._pair(asked, experts)
+            pair = paired(self._selector, asked, experts)
             if experts_of(pair) - experts_of(parts):
                 return pair
         if len(parts) > 1:
@@ -223,46 +218,6 @@ class Planner:
         (ranked,) = self._selector.rank([text], vector, only=experts)
         choice = self._selector.choose(ranked, only=experts)
         return Part(text=text, choice=choice, vector=vector)
-
-    def _pair(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-        """A part for each of two experts that one clause needs; none where it needs only one."""
-        if not asked.phrases:
-            return []
-        pull = self._selector.affinity(np.concatenate([asked.vectors[:1], asked.phrase_vectors]))
-        pair = _pair(pull, asked, experts)
-        if pair is None or pair.probability < pair.threshold:
-            return []
-        return self._paired(pair, pull, asked, experts)
-
-    def _paired(
-        self, pair: Pair, pull: Pull, asked: Asked, experts: Collection[str] | None
-    ) -> list[Part]:
-        """A part for each of two experts, or none where one of them leads nowhere."""
-        names, near = pull
-        both = (names[pair.first], names[pair.second])
-        if GENERAL in both or not self._each_leads(both, asked, experts):
-            return []
-        (ranked,) = self._selector.rank([asked.question], asked.vectors[:1], top=2, only=both)
-        found = {candidate.expert: candidate for candidate in ranked}
-        lean = near[1:, [pair.first, pair.second]]
-        return [
-            Part(
-                text=text,
-                choice=Choice(expert=both[n], candidates=(found[both[n]],)),
-                vector=asked.vectors[:1],
-            )
-            for n, text in shared_out(asked.phrases, lean, asked.question)
-        ]
-
-    def _each_leads(
-        self, both: Sequence[str], asked: Asked, experts: Collection[str] | None
-    ) -> bool:
-        """Whether each of two experts is the best one for some piece of the question, and fits."""
-        pieces = [*asked.piece_texts, *asked.phrases]
-        vectors = np.concatenate([asked.piece_vectors, asked.phrase_vectors])
-        ranked = self._selector.rank(pieces, vectors, top=1, only=experts)
-        leading = {best.expert for (best, *_) in ranked if best.fit >= self._selector.threshold}
-        return leading.issuperset(both)
 
     def _grouped(
         self,
@@ -339,13 +294,3 @@ class _Read:
     looked_at: list[str]
     phrases: tuple[str, ...]
     together: tuple[str, ...]
-
-
-def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
-    """The two experts that the phrases of a question pull towards."""
-    names, near = pull
-    allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
-    pair = pair_of(near[0, allowed], near[1:, allowed], cut=asks_several(asked.question))
-    if pair is None:
-        return None
-    return replace(pair, first=allowed[pair.first], second=allowed[pair.second])

@@ -1,51 +1,33 @@
-"""Which expert fits: the ways of being near fused to a score, the score made a probability."""
+"""Which expert fits a text, and how probable that is."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-from metier.errors import IndexUnavailable
 from metier.experts.card import GENERAL, Card
 from metier.learning.artefacts import ArtefactStore
 from metier.learning.calibration import Calibration
 from metier.learning.ratings import RatedExamples
-from metier.models.embedder import Vectors, unit
+from metier.models.embedder import Vectors
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
-from metier.planning.fitting import Fitted
-from metier.planning.head import KernelHead
-from metier.planning.index import EXACT_UP_TO, CapabilityIndex, RowKind
-from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
+from metier.planning.index import EXACT_UP_TO, CapabilityIndex
+from metier.planning.scoring import LEARN_AT_LEAST, Array, Field
+from metier.planning.signals import NOWHERE
 from metier.planning.splitting.code import brings_code
-from metier.planning.words import HashedWords, WordScores, said, shared, telling
+from metier.planning.words import said
 
-Array = npt.NDArray[np.float64]
-
-# How much a counterexample counts that is nearer than the best example.
-_COUNTER_WEIGHT = 1.0
-_HEAD_WEIGHT = 1.5
-# For a point of BM25.
-_WORDS_WEIGHT = 0.025
-# A head, and a calibration, are learnt from as many examples.
 # A program in a question is read by an expert whose card takes code, however near another is.
 _CANNOT_READ = 1.0
-_LEARN_AT_LEAST = 40
-_HEAD_ROWS = 4000
 _FIT_AT_MOST = 2000
-_FOLDS = 5
 # Beyond an exact search only the capabilities of so many nearest rows are looked at.
 _SHORTLIST = 128
 # Of each of many texts that are looked at together.
 _LEAST_NEAR = 8
-# Where nothing is near, all are equally far, and a hair's breadth is no contrast.
-_LEAST_SPREAD = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +79,7 @@ class Selector:
         self._has_general = GENERAL in cards
         self._all = None
         if len(index) <= EXACT_UP_TO:
-            self._all = _Field(index, cards, sorted(index.capabilities), store=store)
+            self._all = Field(index, cards, sorted(index.capabilities), store=store)
 
     @property
     def dimension(self) -> int:
@@ -212,7 +194,7 @@ class Selector:
         experts have none: what tells the few others apart would keep these from every question.
         """
         field = self._all
-        if field is None or len(field.rows.owners) < _LEARN_AT_LEAST or len(field.experts) < 2:
+        if field is None or len(field.rows.owners) < LEARN_AT_LEAST or len(field.experts) < 2:
             return Calibration()
         if not teachers(self._cards):
             return Calibration()
@@ -253,15 +235,15 @@ class Selector:
             thresholds=own,
         )
 
-    def _near(self, queries: Vectors) -> _Field:
+    def _near(self, queries: Vectors) -> Field:
         ids, _ = self._index.nearest(queries, max(_LEAST_NEAR, _SHORTLIST // len(queries)))
         rows = self._index.rows
         names = {(rows[i].expert, rows[i].capability) for i in ids.ravel().tolist() if i >= 0}
-        return _Field(self._index, self._cards, sorted(names), learning=False)
+        return Field(self._index, self._cards, sorted(names), learning=False)
 
     def _ranked(
         self,
-        field: _Field,
+        field: Field,
         texts: Sequence[str],
         queries: Vectors,
         *,
@@ -298,15 +280,15 @@ class Selector:
         return ranked
 
     def _by_expert(
-        self, field: _Field, texts: Sequence[str], queries: Vectors, scores: Array
+        self, field: Field, texts: Sequence[str], queries: Vectors, scores: Array
     ) -> tuple[Array, Array]:
-        """As `_Field.by_expert`, corrected by ratings; less for experts that cannot read a text."""
+        """As `Field.by_expert`, corrected by ratings; less for experts that cannot read a text."""
         by_expert, contrasts = field.by_expert(scores)
         if self._ratings is not None:
             by_expert = by_expert + self._ratings.correction(queries, field.experts)
         return by_expert - _CANNOT_READ * self._unable(field, texts), contrasts
 
-    def _unable(self, field: _Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def _unable(self, field: Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Who cannot read what a text brings, where somebody can; shape (texts, experts)."""
         takes = np.array(
             [
@@ -316,111 +298,6 @@ class Selector:
         )
         brings = np.array([brings_code(text) for text in texts], dtype=np.bool_)
         return brings[:, None] & ~takes[None, :] & takes.any()
-
-
-class _Field:
-    """The capabilities that are compared, and everything that is learnt about them at once."""
-
-    def __init__(
-        self,
-        index: CapabilityIndex,
-        cards: Mapping[str, Card],
-        names: Sequence[Name],
-        *,
-        learning: bool = True,
-        store: ArtefactStore | None = None,
-    ) -> None:
-        self.rows = CapabilityRows(index, names)
-        self.experts = [expert for expert, _ in groupby(expert for expert, _ in names)]
-        numbers = {expert: n for n, expert in enumerate(self.experts)}
-        self.expert_of = np.array([numbers[expert] for expert, _ in names], dtype=np.int64)
-        self._starts = np.searchsorted(self.expert_of, np.arange(len(self.experts)))
-        self._ends = [*self._starts[1:].tolist(), len(names)]
-        self._texts = [index.rows[i].text for i in self.rows.example_ids]
-        self._stated = [" ".join(_stated(index, name)) for name in names]
-        self._keywords = [" ".join(_keywords(cards, name)) for name in names]
-        self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
-        self._fitted = (
-            self._fit(learning=learning) if store is None else self._kept(store, index, cards)
-        )
-
-    def _kept(
-        self, store: ArtefactStore, index: CapabilityIndex, cards: Mapping[str, Card]
-    ) -> Fitted:
-        """What is fitted to these cards; if it had to be fitted anew it is kept, if possible."""
-        of = cards_hash(index, cards)
-        fitted = store.load(Fitted, of=of)
-        if fitted is None:
-            fitted = self._fit(learning=True)
-            with suppress(IndexUnavailable):
-                store.save(fitted, of=of)
-        return fitted
-
-    def _fit(self, *, learning: bool) -> Fitted:
-        words = WordScores.of(self._documents(np.ones(len(self._texts), bool)))
-        enough = _LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(self._stated) > 1
-        if not (learning and enough):
-            return Fitted(words=words)
-        texts = [*self._texts, *self._stated]
-        hashed = HashedWords.of(texts)
-        head = KernelHead.fit(
-            np.concatenate([self.rows.examples, unit(self.rows.stated)]),
-            hashed.vectors(texts),
-            np.concatenate([self.rows.owners, np.arange(len(self._stated))]),
-            count=len(self._stated),
-        )
-        return Fitted(words=words, head=head, hashed=hashed)
-
-    def scores(self, texts: Sequence[str], queries: Vectors) -> tuple[Array, Nearness]:
-        """The score of each capability for each text, shape (texts, capabilities)."""
-        nearness = self.rows.nearness(queries)
-        by_words = self._fitted.words.scores([telling(text) for text in texts])
-        head = None
-        if self._fitted.head is not None and self._fitted.hashed is not None:
-            cosines = np.hstack([nearness.examples, nearness.stated / self._stated_norms])
-            head = self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
-        return fused(nearness, by_words, head), nearness
-
-    def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
-        """The score of each capability for examples, each as if it were not in its card."""
-        nearness = self.rows.held_out(numbers)
-        said = np.zeros((len(numbers), len(self.rows.names)))
-        for fold in range(_FOLDS):
-            held = numbers % _FOLDS == fold
-            kept = np.arange(len(self._texts)) % _FOLDS != fold
-            texts = [telling(self._texts[n]) for n in numbers[held]]
-            said[held] = WordScores.of(self._documents(kept)).scores(texts)
-        head = self._fitted.head.held_out(numbers) if self._fitted.head is not None else None
-        return fused(nearness, said, head)
-
-    def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
-        """The words of a text, given with their stems, that a capability's card has, too."""
-        return shared(stem_of, self._fitted.words.holds(capability, stem_of.values()))
-
-    def by_expert(self, scores: Array) -> tuple[Array, Array]:
-        """The best score among each expert's capabilities, shape (texts, experts).
-
-        And its distance from the mean of all capabilities, in standard deviations.
-        """
-        best = np.maximum.reduceat(scores, self._starts, axis=1)
-        spread = np.maximum(scores.std(axis=1, keepdims=True), _LEAST_SPREAD)
-        return best, (best - scores.mean(axis=1, keepdims=True)) / spread
-
-    def best_capability(self, scores: Array, expert: int) -> int:
-        """Which of an expert's capabilities has the best score."""
-        start = int(self._starts[expert])
-        return start + int(scores[start : self._ends[expert]].argmax())
-
-    def _documents(self, kept: npt.NDArray[np.bool_]) -> list[list[str]]:
-        """The words of each capability, with those of the examples that are kept."""
-        documents = [
-            telling(f"{stated} {keywords}")
-            for stated, keywords in zip(self._stated, self._keywords, strict=True)
-        ]
-        for text, owner, wanted in zip(self._texts, self.rows.owners, kept, strict=True):
-            if wanted:
-                documents[owner] += telling(text)
-        return documents
 
 
 def has_examples(card: Card) -> bool:
@@ -433,37 +310,3 @@ def teachers(cards: Mapping[str, Card]) -> list[str]:
     others = [name for name in cards if name != GENERAL]
     found = [name for name in others if has_examples(cards[name])]
     return found if len(found) >= max(1, len(others) / 2) else []
-
-
-def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
-    """One score for each text and capability; all arrays are (texts, capabilities).
-
-    Args:
-        said: BM25 of the words.
-        head: what the trained head says, where there is one.
-    """
-    has_examples = nearness.best > NOWHERE
-    near = (nearness.stated + nearness.centroid + nearness.best) / 3
-    score = np.where(has_examples, near, nearness.stated)
-    nearest = np.maximum(nearness.best, nearness.stated)
-    score -= _COUNTER_WEIGHT * np.maximum(0.0, nearness.counter - nearest)
-    score += _WORDS_WEIGHT * said
-    return score if head is None else score + _HEAD_WEIGHT * head
-
-
-def _stated(index: CapabilityIndex, name: Name) -> list[str]:
-    """Name and description of a capability."""
-    rows = [index.rows[i] for i in index.capabilities[name]]
-    return [row.text for row in rows if row.kind in {RowKind.NAME, RowKind.DESCRIPTION}]
-
-
-def cards_hash(index: CapabilityIndex, cards: Mapping[str, Card]) -> str:
-    """A hash of all that is fitted to: the texts of the index, and the keywords of the cards."""
-    keywords = [" ".join(_keywords(cards, name)) for name in sorted(index.capabilities)]
-    return hashlib.sha256("\n".join([index.hash(), *keywords]).encode()).hexdigest()
-
-
-def _keywords(cards: Mapping[str, Card], name: Name) -> tuple[str, ...]:
-    expert, capability = name
-    listed = cards[expert].capabilities if expert in cards else ()
-    return next((entry.keywords for entry in listed if entry.name == capability), ())

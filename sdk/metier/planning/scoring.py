@@ -1,0 +1,174 @@
+"""How near a text is to every capability: the ways of being near, fused to one score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from metier.errors import IndexUnavailable
+from metier.experts.card import Card
+from metier.learning.artefacts import ArtefactStore
+from metier.models.embedder import Vectors, unit
+from metier.planning.fitting import Fitted
+from metier.planning.head import KernelHead
+from metier.planning.index import CapabilityIndex, RowKind
+from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
+from metier.planning.words import HashedWords, WordScores, shared, telling
+
+Array = npt.NDArray[np.float64]
+
+# How much a counterexample counts that is nearer than the best example.
+_COUNTER_WEIGHT = 1.0
+_HEAD_WEIGHT = 1.5
+# For a point of BM25.
+_WORDS_WEIGHT = 0.025
+# A head, and a calibration, are learnt from as many examples.
+LEARN_AT_LEAST = 40
+_HEAD_ROWS = 4000
+_FOLDS = 5
+# Where nothing is near, all are equally far, and a hair's breadth is no contrast.
+_LEAST_SPREAD = 0.05
+
+
+class Field:
+    """The capabilities that are compared, and everything that is learnt about them at once."""
+
+    def __init__(
+        self,
+        index: CapabilityIndex,
+        cards: Mapping[str, Card],
+        names: Sequence[Name],
+        *,
+        learning: bool = True,
+        store: ArtefactStore | None = None,
+    ) -> None:
+        self.rows = CapabilityRows(index, names)
+        self.experts = [expert for expert, _ in groupby(expert for expert, _ in names)]
+        numbers = {expert: n for n, expert in enumerate(self.experts)}
+        self.expert_of = np.array([numbers[expert] for expert, _ in names], dtype=np.int64)
+        self._starts = np.searchsorted(self.expert_of, np.arange(len(self.experts)))
+        self._ends = [*self._starts[1:].tolist(), len(names)]
+        self._texts = [index.rows[i].text for i in self.rows.example_ids]
+        self._stated = [" ".join(_stated(index, name)) for name in names]
+        self._keywords = [" ".join(_keywords(cards, name)) for name in names]
+        self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
+        self._fitted = (
+            self._fit(learning=learning) if store is None else self._kept(store, index, cards)
+        )
+
+    def _kept(
+        self, store: ArtefactStore, index: CapabilityIndex, cards: Mapping[str, Card]
+    ) -> Fitted:
+        """What is fitted to these cards; if it had to be fitted anew it is kept, if possible."""
+        of = cards_hash(index, cards)
+        fitted = store.load(Fitted, of=of)
+        if fitted is None:
+            fitted = self._fit(learning=True)
+            with suppress(IndexUnavailable):
+                store.save(fitted, of=of)
+        return fitted
+
+    def _fit(self, *, learning: bool) -> Fitted:
+        words = WordScores.of(self._documents(np.ones(len(self._texts), bool)))
+        enough = LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(self._stated) > 1
+        if not (learning and enough):
+            return Fitted(words=words)
+        texts = [*self._texts, *self._stated]
+        hashed = HashedWords.of(texts)
+        head = KernelHead.fit(
+            np.concatenate([self.rows.examples, unit(self.rows.stated)]),
+            hashed.vectors(texts),
+            np.concatenate([self.rows.owners, np.arange(len(self._stated))]),
+            count=len(self._stated),
+        )
+        return Fitted(words=words, head=head, hashed=hashed)
+
+    def scores(self, texts: Sequence[str], queries: Vectors) -> tuple[Array, Nearness]:
+        """The score of each capability for each text, shape (texts, capabilities)."""
+        nearness = self.rows.nearness(queries)
+        by_words = self._fitted.words.scores([telling(text) for text in texts])
+        head = None
+        if self._fitted.head is not None and self._fitted.hashed is not None:
+            cosines = np.hstack([nearness.examples, nearness.stated / self._stated_norms])
+            head = self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
+        return fused(nearness, by_words, head), nearness
+
+    def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
+        """The score of each capability for examples, each as if it were not in its card."""
+        nearness = self.rows.held_out(numbers)
+        said = np.zeros((len(numbers), len(self.rows.names)))
+        for fold in range(_FOLDS):
+            held = numbers % _FOLDS == fold
+            kept = np.arange(len(self._texts)) % _FOLDS != fold
+            texts = [telling(self._texts[n]) for n in numbers[held]]
+            said[held] = WordScores.of(self._documents(kept)).scores(texts)
+        head = self._fitted.head.held_out(numbers) if self._fitted.head is not None else None
+        return fused(nearness, said, head)
+
+    def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
+        """The words of a text, given with their stems, that a capability's card has, too."""
+        return shared(stem_of, self._fitted.words.holds(capability, stem_of.values()))
+
+    def by_expert(self, scores: Array) -> tuple[Array, Array]:
+        """The best score among each expert's capabilities, shape (texts, experts).
+
+        And its distance from the mean of all capabilities, in standard deviations.
+        """
+        best = np.maximum.reduceat(scores, self._starts, axis=1)
+        spread = np.maximum(scores.std(axis=1, keepdims=True), _LEAST_SPREAD)
+        return best, (best - scores.mean(axis=1, keepdims=True)) / spread
+
+    def best_capability(self, scores: Array, expert: int) -> int:
+        """Which of an expert's capabilities has the best score."""
+        start = int(self._starts[expert])
+        return start + int(scores[start : self._ends[expert]].argmax())
+
+    def _documents(self, kept: npt.NDArray[np.bool_]) -> list[list[str]]:
+        """The words of each capability, with those of the examples that are kept."""
+        documents = [
+            telling(f"{stated} {keywords}")
+            for stated, keywords in zip(self._stated, self._keywords, strict=True)
+        ]
+        for text, owner, wanted in zip(self._texts, self.rows.owners, kept, strict=True):
+            if wanted:
+                documents[owner] += telling(text)
+        return documents
+
+
+def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
+    """One score for each text and capability; all arrays are (texts, capabilities).
+
+    Args:
+        said: BM25 of the words.
+        head: what the trained head says, where there is one.
+    """
+    has_examples = nearness.best > NOWHERE
+    near = (nearness.stated + nearness.centroid + nearness.best) / 3
+    score = np.where(has_examples, near, nearness.stated)
+    nearest = np.maximum(nearness.best, nearness.stated)
+    score -= _COUNTER_WEIGHT * np.maximum(0.0, nearness.counter - nearest)
+    score += _WORDS_WEIGHT * said
+    return score if head is None else score + _HEAD_WEIGHT * head
+
+
+def _stated(index: CapabilityIndex, name: Name) -> list[str]:
+    """Name and description of a capability."""
+    rows = [index.rows[i] for i in index.capabilities[name]]
+    return [row.text for row in rows if row.kind in {RowKind.NAME, RowKind.DESCRIPTION}]
+
+
+def cards_hash(index: CapabilityIndex, cards: Mapping[str, Card]) -> str:
+    """A hash of all that is fitted to: the texts of the index, and the keywords of the cards."""
+    keywords = [" ".join(_keywords(cards, name)) for name in sorted(index.capabilities)]
+    return hashlib.sha256("\n".join([index.hash(), *keywords]).encode()).hexdigest()
+
+
+def _keywords(cards: Mapping[str, Card], name: Name) -> tuple[str, ...]:
+    expert, capability = name
+    listed = cards[expert].capabilities if expert in cards else ()
+    return next((entry.keywords for entry in listed if entry.name == capability), ())
