@@ -53,6 +53,7 @@ class FakeOllama(ThreadingHTTPServer):
         loads: every model that was loaded.
         fault: what is wrong with it now.
         chats: the body of every chat.
+        traces: the header `traceparent` of every chat.
         after_chat: called when a chat was answered, to change what comes next.
     """
 
@@ -79,6 +80,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.info = info or {}
         self.again = again
         self.chats: list[dict[str, Any]] = []
+        self.traces: list[str] = []
         self.after_chat: Callable[[], None] = lambda: None
         self.machine = machine
         self.asked: list[str] = []
@@ -147,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/api/chat":
                 self.server.asked.append(body["messages"][-1]["content"])
                 self.server.chats.append(body)
+                self.server.traces.append(self.headers.get("traceparent", ""))
                 self._chat(body)
             case _:
                 found = self._capabilities(body["model"])

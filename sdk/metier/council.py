@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from metier.runs.run import Run
     from metier.runs.store import RunStore
     from metier.strategies import Strategies
+    from metier.telemetry import Backend
 
 Question = str | Sequence[Message]
 How = str | Combining
@@ -57,6 +58,7 @@ class Council:
         embedder: who makes vectors; the one of the settings where not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
         runs: where every question is kept; nowhere if not given.
+        telemetry: backends that are told what happens in every run.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class Council:
         embedder: Embedder | None = None,
         strategies: Strategies | None = None,
         runs: RunStore | None = None,
+        telemetry: Sequence[Backend] = (),
     ) -> None:
+        self.telemetry = list(telemetry)
         self.registry = registry
         self._given_strategies = strategies
         self.settings = settings
@@ -85,16 +89,22 @@ class Council:
 
     @classmethod
     def from_installed(
-        cls, settings: Settings | None = None, *, runs: RunStore | None = None
+        cls,
+        settings: Settings | None = None,
+        *,
+        runs: RunStore | None = None,
+        telemetry: Sequence[Backend] = (),
     ) -> Self:
         """A council of the domain folders and plugins that are installed.
 
         Args:
             settings: `Settings.load()` where not given.
             runs: where every question is kept; nowhere if not given.
+            telemetry: backends that are told what happens in every run.
         """
         settings = settings or Settings.load()
-        return cls(Registry.from_installed(settings), settings=settings, runs=runs)
+        registry = Registry.from_installed(settings)
+        return cls(registry, settings=settings, runs=runs, telemetry=telemetry)
 
     @classmethod
     def of(
@@ -105,10 +115,17 @@ class Council:
         server: ModelServer | None = None,
         embedder: Embedder | None = None,
         runs: RunStore | None = None,
+        telemetry: Sequence[Backend] = (),
     ) -> Self:
         """A council of exactly these experts."""
-        registry = Registry.of(experts)
-        return cls(registry, settings=settings, server=server, embedder=embedder, runs=runs)
+        return cls(
+            Registry.of(experts),
+            settings=settings,
+            server=server,
+            embedder=embedder,
+            runs=runs,
+            telemetry=telemetry,
+        )
 
     async def plan(
         self,
@@ -265,11 +282,16 @@ class Council:
                 plan, emit, limits=limits, before=before, since=since, results=results
             )
 
-        if self._keeping is None:
+        if self._keeping is None and not self.telemetry:
             return answer
         is_plan = isinstance(question, Plan)
         asked = (question.question, question.messages) if is_plan else _conversation(question)
-        return self._keeping.kept(*asked, answer)
+        kept = answer if self._keeping is None else self._keeping.kept(*asked, answer)
+        if not self.telemetry:
+            return kept
+        from metier.telemetry.following import followed
+
+        return followed(self.telemetry, asked[0], kept)
 
     async def replay(self, run: Run) -> Replay:
         """Run a kept run again from its own replies; no server is asked.

@@ -71,6 +71,7 @@ class CallDone(_Event):
 
     Attributes:
         host: which of several hosts answered; empty if there is only one, or none answered.
+        first_token_s: seconds until the first piece of the reply; None if none came.
     """
 
     type: Literal["call_done"] = "call_done"
@@ -80,6 +81,7 @@ class CallDone(_Event):
     done_reason: str = ""
     error: str | None = None
     host: str = ""
+    first_token_s: float | None = None
 
 
 class Token(_Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metier.errors import MetierError
     from metier.runs.store import RunStore
     from metier.settings import Settings
+    from metier.telemetry import Backend
 
 T = TypeVar("T")
 
@@ -83,9 +84,16 @@ def open_council(settings: Settings, *, runs: RunStore | None = None) -> Council
     from metier.council import Council
 
     ensure_server(settings)
-    if runs is None:
-        return Council.from_installed(settings)
-    return Council.from_installed(settings, runs=runs)
+    return Council.from_installed(settings, runs=runs, telemetry=_telemetry())
+
+
+def _telemetry() -> Sequence[Backend]:
+    """OpenTelemetry, if its SDK was loaded before, as `opentelemetry-instrument` does."""
+    if "opentelemetry.sdk" not in sys.modules:
+        return ()
+    from metier.telemetry import OpenTelemetry
+
+    return (OpenTelemetry(),)
 
 
 def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:

@@ -191,6 +191,7 @@ class Caller:
                     done_reason=ending.reason,
                     error=ending.error,
                     host=ending.host,
+                    first_token_s=ending.first_token_s,
                 )
             )
         probing = sampling.top_logprobs > 0
@@ -218,6 +219,11 @@ class _Ending:
             self._first_at = self._last_at
         self.reason = chunk.done_reason
         self.host = chunk.host
+
+    @property
+    def first_token_s(self) -> float | None:
+        """Seconds until the first piece; None if none came."""
+        return self._first_at - self._started if self._pieces else None
 
     def broken_by(self, exc: BaseException) -> None:
         if isinstance(exc, GeneratorExit):

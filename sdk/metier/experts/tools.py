@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import InvalidOutput
 from metier.experts.threads import in_thread
+from metier.tracing import work
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,9 +103,10 @@ class Tool:
 
     async def run(self, **arguments: Any) -> Any:  # noqa: ANN401  # as the method declares them
         """Call it; a plain `def` runs in a thread."""
-        if inspect.iscoroutinefunction(self.call):
-            return await self.call(**arguments)
-        return await in_thread(self.call, **arguments)
+        with work("execute_tool", self.name):
+            if inspect.iscoroutinefunction(self.call):
+                return await self.call(**arguments)
+            return await in_thread(self.call, **arguments)
 
 
 def tools_of(owner: object) -> dict[str, Tool]:

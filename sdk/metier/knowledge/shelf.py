@@ -9,6 +9,7 @@ from metier.knowledge import saving
 from metier.knowledge.passages import Passage
 from metier.knowledge.store import KnowledgeBase
 from metier.models.embedder import Embedder
+from metier.tracing import work
 
 
 class Shelf:
@@ -46,7 +47,8 @@ class Shelf:
         """The passages of a domain's documents that fit best; none where it has no documents."""
         if saving.stamp_of(self.folder / domain) is None:
             return []
-        return await self.base(domain).search(query, k)
+        with work("retrieval", domain):
+            return await self.base(domain).search(query, k)
 
     def erase(self, domain: str, *, waiting: Callable[[], None] = lambda: None) -> None:
         """Remove all documents of a domain, damaged ones too.

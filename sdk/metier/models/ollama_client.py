@@ -32,6 +32,7 @@ from metier.errors import (
     StreamInterrupted,
 )
 from metier.models.control import without_surrogates
+from metier.tracing import trace_headers
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -161,6 +162,7 @@ class Client:
             (b"Content-Type", b"application/json"),
             (b"User-Agent", b"metier"),
         ]
+        headers += [(name.encode(), text.encode()) for name, text in trace_headers.get().items()]
         if size_bytes is not None:
             headers.append((b"Content-Length", b"%d" % size_bytes))
         # Ollama's own variable, for servers that ask for a key; never over a line in the clear.

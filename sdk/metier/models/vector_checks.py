@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from metier.errors import InvalidEmbedding
 from metier.models.embedder import Embedder, Role, Vectors, normalised
+from metier.tracing import work
 
 # Rounding to 16 bits moves a length by less than this.
 _ROUNDING = 0.01
@@ -28,7 +29,8 @@ async def embedded(
         InvalidEmbedding: see `checked`.
         ModelServerError, ModelMissing: the embedder cannot be asked.
     """
-    vectors = await embedder.embed(texts, role=role)
+    with work("embeddings", embedder.id):
+        vectors = await embedder.embed(texts, role=role)
     return checked(vectors, texts, embedder_id=embedder.id, dimension=dimension)
 
 

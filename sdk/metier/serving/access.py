@@ -20,8 +20,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _APP_SCHEMES = {"app", "tauri", "vscode-webview", "vscode-file"}
 # They hold nothing of anybody's, and the page has to ask for the key.
 _UNKEYED = "/page/"
-# What people asked: not for pages of other programs of this machine, unless they are named.
-_OWN = "/metier/"
+# What people asked, and how much: not for pages of other programs of this machine, unless they
+# are named.
+_OWN = ("/metier/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

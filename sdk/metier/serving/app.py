@@ -16,11 +16,13 @@ from metier.serving.access import Access
 from metier.serving.failures import Failure, failure_of
 from metier.serving.gate import Gate, error_response
 from metier.serving.limits import ServingLimits
+from metier.serving.metrics import metrics_route
 from metier.serving.ollama.routes import ollama_routes
 from metier.serving.openai.routes import openai_routes
 from metier.serving.page.routes import page_routes
 from metier.serving.runs import Runs
 from metier.serving.service import Service
+from metier.serving.tracing import Traced
 
 _MESSAGES = {404: "there is nothing at this path", 405: "this path takes another method"}
 
@@ -47,10 +49,11 @@ def http_app(
             *page_routes(service),
             *openai_routes(service),
             *ollama_routes(service),
+            metrics_route(service),
             *mcp,
         ],
         lifespan=lifespan,
-        middleware=[Middleware(Gate, access=access)],
+        middleware=[Middleware(Gate, access=access), Middleware(Traced)],
         exception_handlers={
             MetierError: _on_error,
             HTTPException: _on_http,
