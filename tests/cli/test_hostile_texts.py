@@ -266,6 +266,12 @@ PLACES: dict[str, Place] = {
     "learn ratings": lambda world: environment(
         "STATE_DIR", "learn", "ratings", value=world.file(f"{EVIL}.txt")
     )(world),
+    "learn outcomes": lambda world: environment(
+        "STATE_DIR", "learn", "outcomes", value=world.file(f"{EVIL}.txt")
+    )(world),
+    "learn plans": lambda world: environment(
+        "STATE_DIR", "learn", "plans", value=world.file(f"{EVIL}.txt")
+    )(world),
     "learn remove": lambda _: ["learn", "remove", EVIL],
     "rate": no_such_run("rate", "last", "bad", "--expert"),
     "runs list": kept("runs", "list"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.council import Council
     from metier.evaluating.newcomer import NewcomerReport
+    from metier.evaluating.questions import OutcomeQuestion
+    from metier.learning.past import PastPlan
 
 
 @click.group(epilog="Example: metier evaluate routing")
@@ -36,7 +38,7 @@ class _Report(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Evaluated:
+class Evaluated:
     """What an evaluation found.
 
     Attributes:
@@ -49,7 +51,8 @@ class _Evaluated:
     keep: Callable[[], str]
 
 
-def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--apply` and `--json`."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--apply", is_flag=True, help="Plan by what was learnt from now on."),
@@ -76,7 +79,7 @@ def _data_option(what: str, *, required: bool = True) -> Callable[..., Any]:
     help="Look at one expert: does it get its own, whose does it take? One at a path need not be "
     "installed.",
 )
-@_output_options
+@output_options
 def routing(
     *, data: Path | None, verbose: bool, expert: str | None, apply: bool, as_json: bool
 ) -> None:
@@ -90,12 +93,12 @@ def routing(
             raise click.UsageError("--expert and --apply exclude each other")
         _run_newcomer(expert, data=data, verbose=verbose, as_json=as_json)
         return
-    _run(partial(_routing, data=data, verbose=verbose), apply=apply, as_json=as_json)
+    run_evaluated(partial(_routing, data=data, verbose=verbose), apply=apply, as_json=as_json)
 
 
 @evaluate.command(epilog="Example: metier evaluate models --data outcomes.jsonl --apply")
 @_data_option('Outcomes, one {"question": …, "right": {"MODEL": true, …}} a line.')
-@_output_options
+@output_options
 def models(*, data: Path, apply: bool, as_json: bool) -> None:
     """Say what it brings to choose the model by the question.
 
@@ -104,37 +107,37 @@ def models(*, data: Path, apply: bool, as_json: bool) -> None:
     alone is as good. Where the lines also say what each model answered ("answers": {"MODEL": "B"}),
     --strategy weighted learns how far to trust whom.
     """
-    _run(partial(_models, data=data), apply=apply, as_json=as_json)
+    run_evaluated(partial(_models, data=data), apply=apply, as_json=as_json)
 
 
 @evaluate.command(epilog="Example: metier evaluate splitting --data several.jsonl --apply")
 @_data_option('Questions, one {"question": …, "several": true} a line.')
-@_output_options
+@output_options
 def splitting(*, data: Path, apply: bool, as_json: bool) -> None:
     """Say how well a question for one thing is told from one for several.
 
     No model is asked, only the embedder. With --apply what the questions teach decides whether a
     question is split, unless the grammar alone is as good.
     """
-    _run(partial(_splitting, data=data), apply=apply, as_json=as_json)
+    run_evaluated(partial(_splitting, data=data), apply=apply, as_json=as_json)
 
 
 @evaluate.command(epilog="Example: metier evaluate plans --data plans.jsonl --apply")
 @_data_option(
     'Past plans, one {"request": …, "steps": […]} a line, or a plan of metier plan --json in one.'
 )
-@_output_options
+@output_options
 def plans(*, data: Path, apply: bool, as_json: bool) -> None:
     """Say how like past plans those are that are made from the request alone.
 
     No model is asked, only the embedder, unless the setting ask_to_split is on. With --apply a
     request that is like past ones is planned as they were, unless the rules alone are as good.
     """
-    _run(partial(_plans, data=data), apply=apply, as_json=as_json)
+    run_evaluated(partial(_plans, data=data), apply=apply, as_json=as_json)
 
 
-def _run(
-    evaluated: Callable[[Council], Coroutine[Any, Any, _Evaluated]], *, apply: bool, as_json: bool
+def run_evaluated(
+    evaluated: Callable[[Council], Coroutine[Any, Any, Evaluated]], *, apply: bool, as_json: bool
 ) -> None:
     """Show what was found, and keep it where that is wished and is worth it; else exit with 1."""
     with errors_for_people(as_json=as_json):
@@ -192,7 +195,7 @@ async def _newcomers(
     return [await evaluated_newcomer(council, questions, expert=name) for name in names]
 
 
-async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Evaluated:
+async def _routing(council: Council, *, data: Path | None, verbose: bool) -> Evaluated:
     from metier.cli.reports import routing_applied, routing_report
     from metier.evaluating.questions import domain_questions, routing_questions
     from metier.evaluating.routing import evaluated_routing
@@ -207,15 +210,21 @@ async def _routing(council: Council, *, data: Path | None, verbose: bool) -> _Ev
         file = council.planning.keep(report.calibration, index=index)
         return routing_applied(report, report.calibration, file)
 
-    return _Evaluated(report=report, shown=routing_report(report, verbose=verbose), keep=keep)
+    return Evaluated(report=report, shown=routing_report(report, verbose=verbose), keep=keep)
 
 
-async def _models(council: Council, *, data: Path) -> _Evaluated:
-    from metier.cli.reports import outcomes_applied, outcomes_report
-    from metier.evaluating.outcomes import Outcomes
+async def _models(council: Council, *, data: Path) -> Evaluated:
     from metier.evaluating.questions import outcome_questions
 
-    outcomes = await Outcomes.of(outcome_questions(data), council.embedder)
+    return await evaluated_outcomes(council, outcome_questions(data))
+
+
+async def evaluated_outcomes(council: Council, questions: Sequence[OutcomeQuestion]) -> Evaluated:
+    """Judge what outcomes teach about the choice of a model."""
+    from metier.cli.reports import outcomes_applied, outcomes_report
+    from metier.evaluating.outcomes import Outcomes
+
+    outcomes = await Outcomes.of(questions, council.embedder)
     report = outcomes.report()
 
     def keep() -> str:
@@ -225,10 +234,10 @@ async def _models(council: Council, *, data: Path) -> _Evaluated:
             council.planning.keep(votes)
         return outcomes_applied(report, file)
 
-    return _Evaluated(report=report, shown=outcomes_report(report), keep=keep)
+    return Evaluated(report=report, shown=outcomes_report(report), keep=keep)
 
 
-async def _splitting(council: Council, *, data: Path) -> _Evaluated:
+async def _splitting(council: Council, *, data: Path) -> Evaluated:
     from metier.cli.reports import splitting_applied, splitting_report
     from metier.evaluating.questions import splitting_questions
     from metier.evaluating.splitting import Splitting
@@ -239,18 +248,24 @@ async def _splitting(council: Council, *, data: Path) -> _Evaluated:
     def keep() -> str:
         return splitting_applied(council.planning.keep(labelled.learnt()))
 
-    return _Evaluated(report=report, shown=splitting_report(report), keep=keep)
+    return Evaluated(report=report, shown=splitting_report(report), keep=keep)
 
 
-async def _plans(council: Council, *, data: Path) -> _Evaluated:
-    from metier.cli.reports import plans_applied, plans_report
-    from metier.evaluating.plans import PastPlans
+async def _plans(council: Council, *, data: Path) -> Evaluated:
     from metier.evaluating.questions import past_plans
 
-    past = await PastPlans.of(past_plans(data, council.registry.cards), council)
+    return await evaluated_plans(council, past_plans(data, council.registry.cards))
+
+
+async def evaluated_plans(council: Council, plans: Sequence[PastPlan]) -> Evaluated:
+    """Judge what past plans teach."""
+    from metier.cli.reports import plans_applied, plans_report
+    from metier.evaluating.plans import PastPlans
+
+    past = await PastPlans.of(plans, council)
     report = await past.report()
 
     def keep() -> str:
         return plans_applied(report, council.planning.keep(past.learnt()))
 
-    return _Evaluated(report=report, shown=plans_report(report), keep=keep)
+    return Evaluated(report=report, shown=plans_report(report), keep=keep)

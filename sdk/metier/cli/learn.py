@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metier.cli.evaluate import output_options
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 
 if TYPE_CHECKING:
+    from metier.cli.evaluate import Evaluated
+    from metier.council import Council
     from metier.evaluating.ratings import RatingsReport
+    from metier.runs.run import Run
 
 
 @click.group(epilog="Example: metier learn status")
@@ -103,6 +107,59 @@ def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
         click.echo("it would be better; to plan by it: metier learn ratings --apply", err=True)
     else:
         click.echo(f"applied: {file}; to take it back: metier learn remove ratings", err=True)
+
+
+@learn.command(epilog="Example: metier learn outcomes --apply")
+@output_options
+def outcomes(*, apply: bool, as_json: bool) -> None:
+    """Learn from `metier rate` which model answers what.
+
+    A rating of a step, or of a run of one step, says whether its model was right. Models can be
+    compared only by questions that each of them answered: run a rated one again on another model
+    (`metier runs replay RUN --from STEP`), and rate that. Judged and applied as by `metier evaluate
+    models`; `metier learn remove outcomes` takes it back.
+    """
+    from metier.cli.evaluate import evaluated_outcomes, run_evaluated
+    from metier.evaluating.rated import rated_outcomes
+
+    async def evaluated(council: Council) -> Evaluated:
+        return await evaluated_outcomes(council, rated_outcomes(_rated_runs(council)))
+
+    run_evaluated(evaluated, apply=apply, as_json=as_json)
+
+
+@learn.command(epilog="Example: metier learn plans --apply")
+@output_options
+def plans(*, apply: bool, as_json: bool) -> None:
+    """Learn from `metier rate` how requests are planned.
+
+    The plan of a good run is right, and so is one whose bad steps were each rated with --expert.
+    Judged and applied as by `metier evaluate plans`; `metier learn remove chains` takes it back.
+    """
+    from metier.cli.evaluate import evaluated_plans, run_evaluated
+    from metier.evaluating.rated import rated_plans
+
+    async def evaluated(council: Council) -> Evaluated:
+        rated = rated_plans(_rated_runs(council), council.registry.cards)
+        return await evaluated_plans(council, rated)
+
+    run_evaluated(evaluated, apply=apply, as_json=as_json)
+
+
+def _rated_runs(council: Council) -> list[Run]:
+    """The rated runs.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    from metier.errors import InvalidInput
+    from metier.runs.store import RunStore
+
+    with RunStore.of(council.settings) as store:
+        runs = store.rated()
+    if not runs:
+        raise InvalidInput("no run was rated yet", hint="Rate one: metier rate last good")
+    return runs
 
 
 @learn.command(epilog="Example: metier learn remove outcomes")
