@@ -226,6 +226,13 @@ async def test_if_one_run_is_unknown_none_is_deleted(tmp_path: Path, store: RunS
     assert len(store.newest()) == 1
 
 
+async def test_a_process_that_goes_on_deletes_old_runs_too(tmp_path: Path) -> None:
+    retention = Retention(days=1e-9, check_s=0)
+    with RunStore(tmp_path / "runs.db", retention=retention) as kept:
+        await council(tmp_path, store=kept).run(PLAN)
+        assert kept.newest() == []
+
+
 async def test_runs_older_than_the_retention_are_deleted_at_the_end(tmp_path: Path) -> None:
     kept = RunStore(tmp_path / "runs.db", retention=Retention(days=1e-9))
     await council(tmp_path, store=kept).run(PLAN)

@@ -21,10 +21,12 @@ class Retention:
     Attributes:
         days: older ones go; 0 keeps them.
         size_mb: the oldest go while the file holds more than so many megabytes; 0 for no limit.
+        check_s: how often a process that goes on writing looks for them, in seconds.
     """
 
     days: float = 0
     size_mb: float = 0
+    check_s: float = _DAY_S
 
 
 def delete_rows(connection: sqlite3.Connection, rows: Collection[int]) -> None:

@@ -46,6 +46,7 @@ class RunStore:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._wrote = False
+        self._pruned_at = time.monotonic()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -263,6 +264,15 @@ class RunStore:
             connection.execute(
                 "UPDATE runs SET status = ?, error = ?, tip = ?, ended = ? WHERE n = ?", row
             )
+        self._prune_if_due()
+
+    def _prune_if_due(self) -> None:
+        """A server may go on for months before it closes the file."""
+        if time.monotonic() - self._pruned_at < self._retention.check_s:
+            return
+        self._pruned_at = time.monotonic()
+        with self._reading() as connection:
+            prune(connection, self._retention)
 
     @cached_property
     def _owner(self) -> str:
