@@ -226,6 +226,7 @@ class Council:
         limits: Limits | None = None,
         strict: bool = False,
         results: Sequence[StepDone] = (),
+        keep: bool = True,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
@@ -236,6 +237,7 @@ class Council:
             strict: if nothing could be answered, raise the error after the last event, as `ask`
                 does.
             results: of steps of a plan that are not to be run again.
+            keep: whether the run is kept, if runs are.
         """
         from metier.engine.pump import pumped
 
@@ -246,6 +248,7 @@ class Council:
             strategy=strategy,
             limits=limits,
             results=results,
+            keep=keep,
         )
 
         async def run(emit: Emit) -> None:
@@ -267,6 +270,7 @@ class Council:
         strategy: How = "single",
         limits: Limits | None = None,
         results: Sequence[StepDone] = (),
+        keep: bool = True,
     ) -> Callable[[Emit], Awaitable[Outcome]]:
         """What plans a question, unless it is a plan, and runs the plan; kept if runs are."""
         limits = limits or self.limits
@@ -282,11 +286,12 @@ class Council:
                 plan, emit, limits=limits, before=before, since=since, results=results
             )
 
-        if self._keeping is None and not self.telemetry:
+        keeping = self._keeping if keep else None
+        if keeping is None and not self.telemetry:
             return answer
         is_plan = isinstance(question, Plan)
         asked = (question.question, question.messages) if is_plan else _conversation(question)
-        kept = answer if self._keeping is None else self._keeping.kept(*asked, answer)
+        kept = answer if keeping is None else keeping.kept(*asked, answer)
         if not self.telemetry:
             return kept
         from metier.telemetry.following import followed

@@ -14,6 +14,7 @@ from metier.experts.card import Capability, Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.tools import tool
 from metier.plan import Plan, Step
+from metier.runs.store import RunStore
 from metier.settings import Settings
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply
@@ -76,10 +77,16 @@ def models(**replies: Sequence[Reply]) -> ScriptedModels:
     return ScriptedModels(replies)
 
 
-def council(server: ScriptedModels, *others: Expert) -> Council:
+def council(server: ScriptedModels, *others: Expert, runs: RunStore | None = None) -> Council:
     """A council of cooking, wine and general, with more where they are given."""
     experts: list[Expert] = [Cooking(COOKING), Expert(WINE), Expert(GENERAL), *others]
-    return Council.of(experts, settings=Settings.load(), server=server, embedder=FixedEmbedder())
+    return Council.of(
+        experts,
+        settings=Settings.load(),
+        server=server,
+        embedder=FixedEmbedder(),
+        runs=runs,
+    )
 
 
 async def told(expert: Expert, text: str, *replies: Reply) -> Answer:

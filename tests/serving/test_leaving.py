@@ -52,7 +52,7 @@ async def test_a_client_that_goes_away_in_a_silent_step_frees_the_model_within_a
 ) -> None:
     server = ScriptedModels({"cooking": lambda _: Stall()})
     async with served(server) as client:
-        for round_ in range(1, 6):
+        for round_ in range(1, 21):
             server.requested = anyio.Event()
             async with anyio.create_task_group() as leaving:
                 leaving.start_soon(_posting, client, path, body)

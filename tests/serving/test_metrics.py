@@ -84,6 +84,15 @@ async def test_a_malformed_trace_is_not_passed_on(bad: str) -> None:
     assert await _passed_on({"traceparent": bad}) == ""
 
 
+@pytest.mark.parametrize("path", ["/api/tags", "/v1/models", "/api/ps", "/api/version"])
+async def test_lists_need_no_model_server(path: str) -> None:
+    # Nothing listens at this port.
+    made = Council.of([Cooking(COOKING)], settings=Settings(host="http://127.0.0.1:1"))
+    async with made, caller(http_app(made)) as client:
+        reply = await client.get(path)
+    assert reply.status_code == httpx.codes.OK
+
+
 async def _passed_on(headers: dict[str, str]) -> str:
     """The trace that the model server gets with the call for a question."""
     with fake_ollama(FixedEmbedder(), models=["cooking"], reply="Forty.") as server:

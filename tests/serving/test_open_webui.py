@@ -113,6 +113,25 @@ async def test_its_page_gets_status_and_sources() -> None:
     assert source["source"]["name"] == "baking.md, page 3"
 
 
+async def test_a_notice_of_a_card_is_seen_beside_the_answer_and_is_no_part_of_it() -> None:
+    notice = "Not medical advice."
+    made = Council.of(
+        [Expert(card("medical", BREAD, notice=notice)), Expert(card("general"))],
+        server=models(medical=["Forty minutes."]),
+        embedder=FixedEmbedder(),
+    )
+    async with caller(http_app(made)) as client:
+        reply = await client.post(
+            "/v1/chat/completions", json=body(BREAD, stream=True), headers=HEADERS
+        )
+    events = [chunk["event"] for chunk in chunks(reply) if "event" in chunk]
+    assert {"type": "notification", "data": {"type": "warning", "content": notice}} in events
+    last = events[-1]["data"]
+    assert last == {"description": f"answered by medical · {notice}", "done": True}
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(reply) if chunk["choices"]]
+    assert "".join(delta.get("content", "") for delta in deltas) == "Forty minutes."
+
+
 async def test_other_programs_get_no_chunk_without_a_choice() -> None:
     async with caller(app(models(cooking=["Forty."]))) as client:
         reply = await client.post("/v1/chat/completions", json=body(BREAD, stream=True))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -20,6 +22,8 @@ from serving.test_forms import MODEL, answer_of, pieces_of, sent
 
 from metier.errors import ModelServerBusy
 from metier.events import Event
+from metier.models.server import ChatRequest
+from metier.runs.store import RunStore
 from metier.serving.forms import dumped
 from metier.serving.openai.response_events import ResponseForm
 from metier.serving.openai.responses import ResponsesBody
@@ -114,6 +118,70 @@ def test_what_cannot_be_kept_is_refused(more: dict[str, str]) -> None:
     with client() as made, pytest.raises(openai.BadRequestError) as caught:
         made.responses.create(model="metier", input=BREAD, extra_body=more)
     assert caught.value.param in more
+
+
+@contextmanager
+def keeping(folder: Path, **replies: list[Reply]) -> Iterator[tuple[openai.OpenAI, RunStore]]:
+    """A client of a council that keeps its runs, and where it keeps them."""
+    with (
+        RunStore(folder / "runs.db") as store,
+        models(**replies) as server,
+        served(council(server, runs=store)) as url,
+        openai.OpenAI(
+            base_url=f"{url}/v1", api_key="x", _strict_response_validation=True, max_retries=0
+        ) as made,
+    ):
+        yield made, store
+
+
+def test_a_response_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
+    asked: list[ChatRequest] = []
+
+    def forty(request: ChatRequest) -> str:
+        asked.append(request)
+        return "Forty minutes."
+
+    with keeping(tmp_path, cooking=[forty, forty]) as (made, _):
+        first = made.responses.create(model="cooking", input=BREAD, instructions="Be brief.")
+        second = made.responses.create(
+            model="cooking", input="And rye bread?", previous_response_id=first.id
+        )
+    said = [(turn.role, turn.content) for turn in asked[1].messages if turn.role != "system"]
+    assert said[:2] == [("user", BREAD), ("assistant", "Forty minutes.")]
+    assert "And rye bread?" in said[-1][1]
+    assert not any("Be brief." in turn.content for turn in asked[1].messages)
+    assert second.previous_response_id == first.id
+
+
+def test_a_response_that_is_not_to_be_stored_is_not_kept(tmp_path: Path) -> None:
+    with keeping(tmp_path, cooking=["Forty.", "Forty."]) as (made, store):
+        first = made.responses.create(model="cooking", input=BREAD, store=False)
+        made.chat.completions.create(
+            model="cooking", messages=[{"role": "user", "content": BREAD}], store=False
+        )
+        with pytest.raises(openai.BadRequestError) as caught:
+            made.responses.create(model="cooking", input=BREAD, previous_response_id=first.id)
+        assert store.newest() == []
+    assert caught.value.code == "previous_response_not_found"
+
+
+def test_the_beginning_of_an_id_names_no_response(tmp_path: Path) -> None:
+    with keeping(tmp_path, cooking=["Forty."]) as (made, _):
+        first = made.responses.create(model="cooking", input=BREAD)
+        with pytest.raises(openai.BadRequestError):
+            made.responses.create(model="cooking", input=BREAD, previous_response_id=first.id[:12])
+
+
+def test_a_reply_names_its_run_so_that_it_can_be_rated(tmp_path: Path) -> None:
+    with keeping(tmp_path, cooking=["Forty."]) as (made, store):
+        reply = made.chat.completions.create(
+            model="cooking", messages=[{"role": "user", "content": BREAD}]
+        )
+        run = (reply.model_extra or {})["metier"]["run"]
+        url = f"{str(made.base_url).removesuffix('v1/')}metier/runs/{run}/rating"
+        httpx.post(url, json={"verdict": "bad", "note": "too short"}).raise_for_status()
+        (rating,) = store.load(run).ratings
+    assert (rating.verdict, rating.note) == ("bad", "too short")
 
 
 def test_an_error_after_the_plan_is_the_last_event() -> None:

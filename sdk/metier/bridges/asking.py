@@ -49,7 +49,11 @@ class Asked:
         return self.council.run_sync(self._alone(messages), limits=self.limits)
 
     async def stream(
-        self, messages: Sequence[Message], *, documents: Sequence[Document] = ()
+        self,
+        messages: Sequence[Message],
+        *,
+        documents: Sequence[Document] = (),
+        keep: bool = True,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
@@ -63,6 +67,7 @@ class Asked:
             strategy=self.strategy,
             limits=self.limits,
             strict=True,
+            keep=keep,
         )
         async with aclosing(stream) as events:
             async for event in events:

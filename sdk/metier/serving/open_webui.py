@@ -80,6 +80,8 @@ def status_of(event: Event) -> list[dict[str, object]]:
             return [_status(f"{event.expert}: {one_line(event.task)}")]
         case StepDone():
             return [*map(_source, event.sources), _status(f"{event.expert} is done")]
+        case Notice(answer=True):
+            return [{"type": "notification", "data": {"type": "warning", "content": event.text}}]
         case StepFailed() | Notice():
             return [_status(progress_of(event) or "")]
         case _:
@@ -87,9 +89,14 @@ def status_of(event: Event) -> list[dict[str, object]]:
 
 
 def finished(answer: Answer) -> dict[str, object]:
-    """The status of an answer that is complete: without it the page shows work for ever."""
+    """The status of an answer that is complete: without it the page shows work for ever.
+
+    It stays above the answer, so it has what a reader must see: what is missing, and the notices.
+    """
     experts = ", ".join(dict.fromkeys(part.expert for part in answer.parts)) or "nobody"
-    return _status(f"answered by {experts}", done=True)
+    missing = [f"not answered: {one_line(each.task)} ({each.expert})" for each in answer.missing]
+    notices = [" ".join(notice.split()) for notice in answer.notices]
+    return _status(" · ".join([f"answered by {experts}", *missing, *notices]), done=True)
 
 
 def _status(description: str, *, done: bool = False) -> dict[str, object]:

@@ -37,11 +37,13 @@ class End:
 
     Attributes:
         answer: what came out so far, where the reply was cut.
+        run_id: of the run; the id under which it is kept, if runs are.
         reason: `length` if the reply is longer than the client wanted.
     """
 
     answer: Answer
     reason: Literal["stop", "length"] = "stop"
+    run_id: str = ""
 
 
 Piece = Words | Thought | End
@@ -59,6 +61,7 @@ class Telling:
         self._folding = Folding()
         self._cut = Cut(stop, max_chars=max_chars)
         self._mid_line = False
+        self._run_id = ""
         self.ended = False
 
     def take(self, event: Event) -> Iterator[Piece]:
@@ -66,6 +69,7 @@ class Telling:
         if self.ended:
             return
         self._folding.add(event)
+        self._run_id = event.run_id
         match event:
             case Token(answer=True):
                 yield from self._words(self._cut.take(event.text))
@@ -92,4 +96,4 @@ class Telling:
 
     def _end(self, answer: Answer) -> End:
         self.ended = True
-        return End(answer, self._cut.reason or "stop")
+        return End(answer, self._cut.reason or "stop", self._run_id)

@@ -26,6 +26,7 @@ class Question:
         stop: strings that end the answer.
         max_tokens: length of the answer; a token counts as `CHARS_PER_TOKEN` characters.
         schema: a JSON schema that one expert's model follows.
+        keep: whether the run is kept, if runs are.
     """
 
     model: Served
@@ -34,6 +35,7 @@ class Question:
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
     schema: Schema | None = None
+    keep: bool = True
 
     @property
     def max_chars(self) -> int | None:
@@ -65,7 +67,7 @@ async def events_of(council: Council, question: Question) -> AsyncGenerator[Even
     if question.schema is not None and model.expert is not None:
         council = council_with(council, model.expert, question.schema)
     who = Asked(council=council, expert=model.expert, strategy=model.strategy)
-    stream = who.stream(question.messages, documents=question.documents)
+    stream = who.stream(question.messages, documents=question.documents, keep=question.keep)
     async with aclosing(stream) as events:
         async for event in events:
             yield event

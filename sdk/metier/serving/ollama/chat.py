@@ -202,7 +202,7 @@ class OllamaForm:
             "prompt_eval_duration": int(used.prompt_s * _NS),
             "eval_count": used.completion_tokens,
             "eval_duration": int(used.decode_s * _NS),
-            "metier": outcome(end.answer),
+            "metier": outcome(end),
         }
 
 

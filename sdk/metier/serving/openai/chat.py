@@ -60,6 +60,7 @@ class ChatBody(Body):
     max_completion_tokens: int | None = Field(None, ge=1)
     n: int | None = None
     tool_choice: str | dict[str, object] | None = None
+    store: bool | None = None
     response_format: ResponseFormat | None = None
 
     def question(self, model: Served) -> Question:
@@ -78,6 +79,7 @@ class ChatBody(Body):
             stop=stops(self.stop),
             max_tokens=self.max_completion_tokens or self.max_tokens,
             schema=checked_schema(model, wanted, param="response_format"),
+            keep=self.store is not False,
         )
 
     def _refuse_what_cannot_be_kept(self) -> None:
@@ -163,7 +165,7 @@ class ChatForm:
         }
         return self._envelope("chat.completion", [choice]) | {
             "usage": usage(end.answer),
-            "metier": outcome(end.answer),
+            "metier": outcome(end),
         }
 
     def error(self, failure: Failure) -> Wire:
@@ -173,7 +175,7 @@ class ChatForm:
     def _last(self, end: End) -> list[Wire]:
         found = citations(end.answer)
         cited = [self._chunk({"annotations": found})] if found else []
-        last = self._chunk({}, end.reason) | {"metier": outcome(end.answer)}
+        last = self._chunk({}, end.reason) | {"metier": outcome(end)}
         cost = self._envelope("chat.completion.chunk", []) | {"usage": usage(end.answer)}
         done = [self._with_event(finished(end.answer))] if self.open_webui else []
         return [*cited, *done, last, *([cost] if self.with_usage else [])]
@@ -234,9 +236,11 @@ def titled(source: Source) -> str:
     return f"{source.name}, {source.place}" if source.place else source.name
 
 
-def outcome(answer: Answer) -> Wire:
+def outcome(end: End) -> Wire:
     """What the protocol has no field for: who answered, what is missing, what the program adds."""
+    answer = end.answer
     return {
+        **({"run": end.run_id} if end.run_id else {}),
         "experts": list(dict.fromkeys(part.expert for part in answer.parts)),
         "missing": [
             {"expert": each.expert, "task": each.task, "code": each.code} for each in answer.missing

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from metier.answer import Answer
+from metier.events import Event as Happened
 from metier.serving.failures import Failure, openai_error
 from metier.serving.forms import SSE, Framing, Wire
 from metier.serving.names import Served
 from metier.serving.openai.chat import outcome, titled
 from metier.serving.openai.response_items import Answering, Event, Item, Reasoning
-from metier.serving.openai.responses import ResponsesBody
+from metier.serving.openai.responses import PREFIX, ResponsesBody
 from metier.serving.pieces import End, Piece, Thought, Words
 
 _NAMED = replace(SSE, named=True)
@@ -25,10 +27,14 @@ class ResponseForm:
     Args:
         name: its id.
         created: seconds since the epoch.
+        kept: whether a later response can go on from it.
     """
 
-    def __init__(self, *, name: str, created: int, model: Served, body: ResponsesBody) -> None:
+    def __init__(
+        self, *, name: str, created: int, model: Served, body: ResponsesBody, kept: bool = False
+    ) -> None:
         self._id = name
+        self._kept = kept
         self._created = created
         self._model = model
         self._body = body
@@ -37,6 +43,13 @@ class ResponseForm:
         self._open: Item | None = None
         self._late: list[str] = []
         self._begun = False
+
+    async def named(self, events: AsyncGenerator[Happened, None]) -> AsyncGenerator[Happened, None]:
+        """The events of a run, whose id becomes a part of the response's."""
+        async with aclosing(events):
+            async for event in events:
+                self._id = f"{PREFIX}{event.run_id}"
+                yield event
 
     @property
     def framing(self) -> Framing:
@@ -114,7 +127,7 @@ class ResponseForm:
 
     def _finished(self, end: End) -> Event:
         status = "completed" if end.reason == "stop" else "incomplete"
-        return self._response(status, answer=end.answer)
+        return self._response(status, end=end)
 
     def _numbered(self, events: Sequence[Event]) -> list[Event]:
         """The events with their place in the output and in the stream."""
@@ -126,10 +139,10 @@ class ResponseForm:
         return {**fields, "type": kind, "sequence_number": self._sequence - 1}
 
     def _response(
-        self, status: str, *, answer: Answer | None = None, error: Event | None = None
+        self, status: str, *, end: End | None = None, error: Event | None = None
     ) -> Event:
         incomplete = {"reason": "max_output_tokens"} if status == "incomplete" else None
-        known = {} if answer is None else {"usage": _usage(answer), "metier": outcome(answer)}
+        known = {} if end is None else {"usage": _usage(end.answer), "metier": outcome(end)}
         return {
             **_UNUSED,
             "id": self._id,
@@ -144,6 +157,8 @@ class ResponseForm:
             "metadata": self._body.metadata or {},
             "model": self._model.name,
             "output": list(self._output),
+            "store": self._kept,
+            "previous_response_id": self._body.previous_response_id,
             "usage": None,
             **known,
         }
@@ -156,12 +171,10 @@ _UNUSED: Event = {
     "max_tool_calls": None,
     "parallel_tool_calls": False,
     "presence_penalty": 0.0,
-    "previous_response_id": None,
     "prompt_cache_key": None,
     "reasoning": None,
     "safety_identifier": None,
     "service_tier": "default",
-    "store": False,
     "temperature": 0.0,
     "text": {"format": {"type": "text"}},
     "tool_choice": "none",

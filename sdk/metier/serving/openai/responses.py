@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Literal
 
+from anyio import to_thread
 from pydantic import Field
 
+from metier.errors import UnknownRun
+from metier.runs.run import Run
+from metier.runs.store import RunStore
 from metier.serving.failures import refused
 from metier.serving.formatted import checked_schema
 from metier.serving.names import Served
@@ -13,6 +19,10 @@ from metier.serving.openai.chat import ResponseFormat
 from metier.serving.openai.parts import ContentPart, Turn, read_turns
 from metier.serving.questions import Question
 from metier.serving.reading import Body
+
+# Before the id of the run.
+PREFIX = "resp_"
+_RESPONSE = re.compile(rf"{PREFIX}[0-9a-f]{{32}}")
 
 
 class Item(Body):
@@ -40,6 +50,7 @@ class ResponsesBody(Body):
     max_output_tokens: int | None = Field(None, ge=1)
     tool_choice: str | dict[str, object] | None = None
     previous_response_id: str | None = None
+    store: bool | None = None
     text: TextSettings | None = None
     metadata: dict[str, str] | None = None
 
@@ -58,6 +69,7 @@ class ResponsesBody(Body):
             documents=documents,
             max_tokens=self.max_output_tokens,
             schema=checked_schema(model, wanted, param="text.format"),
+            keep=self.store is not False,
         )
 
     def _turns(self) -> list[Turn]:
@@ -67,16 +79,48 @@ class ResponsesBody(Body):
         return [*before, *(turn for item in self.input if (turn := _turn(item)) is not None)]
 
     def _refuse_what_cannot_be_kept(self) -> None:
-        if self.previous_response_id is not None:
-            raise refused(
-                "responses are not kept: send the conversation again in 'input'",
-                param="previous_response_id",
-            )
         if self.tool_choice not in (None, "auto", "none"):
             raise refused(
                 "the experts call no tools of the client: leave 'tool_choice' out, or 'auto'",
                 param="tool_choice",
             )
+
+
+async def continued(question: Question, previous: str, store: RunStore | None) -> Question:
+    """A question after an earlier response, with what was said until then.
+
+    Earlier instructions do not hold any longer, as in OpenAI's API.
+
+    Args:
+        previous: the id of the earlier response.
+
+    Raises:
+        Refused: that response is not kept.
+    """
+    run = None if store is None else await to_thread.run_sync(_kept, store, previous)
+    if run is None or run.plan is None:
+        raise refused(
+            f"the response {previous[:80]!r} is not kept: send the conversation again in 'input'",
+            code="previous_response_not_found",
+            param="previous_response_id",
+        )
+    instructions = [turn for turn in question.messages if turn.role == "system"]
+    said = [turn for turn in (*run.messages, *question.messages) if turn.role != "system"]
+    return replace(
+        question,
+        messages=(*instructions, *said),
+        documents=(*run.plan.documents, *question.documents),
+    )
+
+
+def _kept(store: RunStore, response: str) -> Run | None:
+    # A store also takes the beginning of an id.
+    if not _RESPONSE.fullmatch(response):
+        return None
+    try:
+        return store.load(response.removeprefix(PREFIX))
+    except UnknownRun:
+        return None
 
 
 def _turn(item: Item) -> Turn | None:

@@ -14,7 +14,8 @@ from metier.serving.open_webui import is_open_webui, task_events, task_of
 from metier.serving.openai import models
 from metier.serving.openai.chat import ChatBody, ChatForm
 from metier.serving.openai.response_events import ResponseForm
-from metier.serving.openai.responses import ResponsesBody
+from metier.serving.openai.responses import PREFIX, ResponsesBody, continued
+from metier.serving.questions import events_of
 from metier.serving.replying import LiveReply
 from metier.serving.service import Service, json_response
 
@@ -49,13 +50,18 @@ def openai_routes(service: Service) -> list[BaseRoute]:
     async def responses(request: Request) -> LiveReply:
         body = await service.read(request, ResponsesBody)
         question = body.question(service.model(body.model))
+        if body.previous_response_id is not None:
+            store = service.council.runs
+            question = await continued(question, body.previous_response_id, store)
         form = ResponseForm(
-            name=f"resp_{secrets.token_hex(12)}",
+            name=f"{PREFIX}{secrets.token_hex(12)}",
             created=int(time.time()),
             model=question.model,
             body=body,
+            kept=question.keep and service.council.runs is not None,
         )
-        return service.reply(question, form, stream=bool(body.stream))
+        events = form.named(events_of(service.council, question))
+        return service.reply(question, form, stream=bool(body.stream), events=events)
 
     async def embed(request: Request) -> Response:
         body = await service.read(request, EmbeddingsBody)
