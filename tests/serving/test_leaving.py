@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 
 import anyio
 import httpx
@@ -61,6 +62,14 @@ async def test_a_client_that_goes_away_in_a_silent_step_frees_the_model_within_a
             with anyio.fail_after(1):
                 while len(server.closed_early) < round_:
                     await anyio.lowlevel.checkpoint()
+
+
+async def test_what_is_sent_does_not_wait_for_the_acknowledgement_of_what_was_sent_before() -> None:
+    config = uvicorn.Config(http_app(council(ScriptedModels())), host="127.0.0.1", port=0)
+    with listening(config) as bound, create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        with accepted:
+            assert accepted.getsockopt(IPPROTO_TCP, TCP_NODELAY)
 
 
 async def test_a_silent_stream_gets_comments() -> None:

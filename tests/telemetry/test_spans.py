@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from metier import Council, Settings
 from metier.errors import MetierError, ModelServerUnreachable
 from metier.experts.expert import Context, Expert, Task
-from metier.experts.tools import skill
+from metier.experts.tools import tool
 from metier.telemetry import OpenTelemetry
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply, Stall
@@ -207,9 +207,9 @@ class Weighing(Expert):
 
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         await context.search(task.text)
-        yield str(await self.skills["weigh"].run(grams=2.0))
+        yield str(await self.tools["weigh"].run(grams=2.0))
 
-    @skill
+    @tool
     def weigh(self, grams: float) -> float:
         """Weigh it."""
         return grams

@@ -95,11 +95,15 @@ class _Server(uvicorn.Server):
 def listening(config: uvicorn.Config) -> socket.socket:
     """A socket of the address; uvicorn's own way ends the process where it cannot be had."""
     try:
-        return socket.create_server(
+        bound = socket.create_server(
             (config.host, config.port),
             family=socket.AF_INET6 if ":" in config.host else socket.AF_INET,
             backlog=config.backlog,
         )
+        # Its connections inherit it. Without it a small reply waits 40 ms until the client's system
+        # acknowledges the headers; asyncio sets it only for sockets that name their protocol.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return bound
     except OSError as exc:
         raise InvalidSettings(
             f"{config.host}:{config.port} cannot be listened on: {exc.strerror or exc}",
