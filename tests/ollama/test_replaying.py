@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from world import SMALL
 
-from metier import Card, Council, Expert, Settings, read_card
+from metier import Council, Expert, Settings, read_card
 from metier.events import fold
 from metier.experts.registry import builtin_domains
 from metier.runs.store import RunStore
@@ -33,8 +33,8 @@ QUESTIONS = (
 def experts() -> Iterator[Expert]:
     """The shipped domains as declarative experts on one small model."""
     for folder in sorted(builtin_domains().iterdir()):
-        fields = {"models": (SMALL,), "max_tokens": 24}
-        yield Expert(Card(**dict(read_card(folder)) | fields))
+        card = read_card(folder)
+        yield Expert(card.model_copy(update={"models": (SMALL,), "max_tokens": 24}))
 
 
 async def test_ten_runs_of_a_real_model_give_the_same_answers_without_it(

@@ -84,7 +84,12 @@ def open_council(settings: Settings, *, runs: RunStore | None = None) -> Council
     from metier.council import Council
 
     ensure_server(settings)
-    return Council.from_installed(settings, runs=runs, telemetry=_telemetry())
+    if runs is None:
+        council = Council.from_installed(settings)
+    else:
+        council = Council.from_installed(settings, runs=runs)
+    council.telemetry += _telemetry()
+    return council
 
 
 def _telemetry() -> Sequence[Backend]:
