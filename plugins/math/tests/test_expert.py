@@ -223,3 +223,32 @@ async def test_what_the_question_itself_states_is_computed_after_any_result(
     task = needing("It depends on the person.")
     text = await Math(CARD, calculator=calculator).answer(task, script)
     assert text.endswith("**Result: 20 mg**")
+
+
+@pytest.mark.anyio
+async def test_a_formula_that_the_question_names_is_shown_to_the_model(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 80 / 1.75^2"))
+    await Math(CARD, calculator=calculator).answer(Task(text="BMI of 80 kg at 1.75 m?"), script)
+    assert script.asked[-1].content.endswith("\n\nUse: BMI = weight in kg / (height in m)^2.")
+
+
+@pytest.mark.anyio
+async def test_a_formula_that_the_earlier_step_names_is_shown_to_the_model(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 200 * (1/2)^(10/4)", unit="mg"))
+    task = Task(
+        text=HALF_LIFE,
+        inputs=(Result(step_id="1", expert="medical", task="Its half-life?", text="4 hours"),),
+    )
+    await Math(CARD, calculator=calculator).answer(task, script)
+    assert "Use: amount left = amount * (1/2)^(time / half_life)." in script.asked[-1].content
+
+
+@pytest.mark.anyio
+async def test_without_a_formula_the_question_ends_the_prompt(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "answer: 15/100 * 80"))
+    await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
+    assert script.asked[-1].content == "15% of 80?"
