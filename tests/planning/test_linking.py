@@ -29,6 +29,9 @@ def needs(*tasks: str) -> list[list[int]]:
         ("Prove that 2 is even.", []),
         ("The trouble is that Rome fell. Why?", []),
         ("Who wrote Hamlet?", []),
+        ("should I worry?", [0]),
+        ("so do we need to be concerned?", [0]),
+        ("Should I worry about measles?", []),
         ("say when paracetamol must not be given", []),
     ],
 )
@@ -47,8 +50,10 @@ STORY = (
     [
         ("Ist das gesund?", [0]),
         ("Das Wetter in Rom?", []),
+        ("Muss ich mir Sorgen machen?", [0]),
         ("Est-ce que cela est dangereux ?", [0]),
         ("Qui a peint la Joconde ?", []),
+        ("Dois-je m'inquiéter ?", [0]),
         ("¿Es normal ese valor?", [0]),
         ("¿Quién pintó el Guernica?", []),
         ("È normale questo valore?", [0]),
