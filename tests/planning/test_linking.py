@@ -32,6 +32,7 @@ def needs(*tasks: str) -> list[list[int]]:
         ("should I worry?", [0]),
         ("how many 200 mg pills is that", [0]),
         ("What is that in pounds?", [0]),
+        ("What weight is that at 1.80 m?", [0]),
         ("What share of 206 is that in percent?", [0]),
         ("so do we need to be concerned?", [0]),
         ("Should I worry about measles?", []),

@@ -53,7 +53,7 @@ _NOT_POINTING = re.compile(
     r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
     r"given|something|anything|someone) that\b"
     # "The trouble is that …", but not "how many pills is that?" or "what is that in feet?".
-    r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|per|before|after)\b)"
+    r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
     # What these announce comes after them.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
