@@ -56,6 +56,21 @@ def share_of(right: Sequence[bool] | npt.NDArray[np.bool_]) -> Metric:
     }
 
 
+def ratio_of(
+    above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], *, seed: int = 0
+) -> Metric:
+    """The ratio of two paired means with a bootstrap interval (2,000 resamples of the pairs).
+
+    Where nothing stands below, half of one row counts, so that there is a ratio.
+    """
+    n = len(above)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=2000)
+    ratios = (counts @ above) / np.maximum(counts @ below, 0.5)
+    value = float(above.sum() / max(below.sum(), 0.5))
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return {"value": round(value, 3), "n": n, "ci95": [round(low, 3), round(high, 3)]}
+
+
 def exactly(value: float, *, n: int = 1) -> Metric:
     """A figure that does not vary, such as a count."""
     return {"value": value, "n": n, "ci95": [value, value]}

@@ -17,6 +17,7 @@ DEFAULT = Path("../shared/data")
 MISSING = 2
 
 _SOURCES = {
+    "chains": "requests that were written for it; ours are in benchmarks/own",
     "followups": "questions that were written for it; ours are in benchmarks/own",
     "gsm8k": "github.com/openai/grade-school-math, grade_school_math/data/test.jsonl",
     "humaneval": "github.com/openai/human-eval, data/HumanEval.jsonl.gz",

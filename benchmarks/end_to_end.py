@@ -30,7 +30,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from benchmarks.compound import Compound, all_right, compounds
-from benchmarks.contract import Metric, exactly, mean_of, report, say, share_of
+from benchmarks.contract import Metric, exactly, mean_of, ratio_of, report, say, share_of
 from benchmarks.data import arguments, require
 from benchmarks.gold import FILES, Item, general, items
 from benchmarks.keeping import Keeping, key_of, revision
@@ -96,10 +96,17 @@ class Asked:
         file: with the texts of the answers.
         any_revision: answers of another state of the code count, too.
         timed: nothing else runs, so that seconds mean something.
+        published: the file of what came of each question; None if nothing is published.
     """
 
     def __init__(
-        self, ways: BothWays, file: Path, *, any_revision: bool, timed: bool = True
+        self,
+        ways: BothWays,
+        file: Path,
+        *,
+        any_revision: bool,
+        timed: bool = True,
+        published: Path | None = PUBLISHED,
     ) -> None:
         self._ways = ways
         self._timed = timed
@@ -108,7 +115,7 @@ class Asked:
             same = kept.arm != "council" or any_revision or kept.revision == revision()
             return (kept.arm, kept.key) if same and kept.model == ways.model.name else None
 
-        self._kept = Keeping(Result, file, PUBLISHED, place=place)
+        self._kept = Keeping(Result, file, published, place=place)
 
     @property
     def ways(self) -> BothWays:
@@ -233,7 +240,7 @@ def _compound_metrics(replies: dict[Arm, list[Result]]) -> dict[str, Metric]:
     }
     return {
         **metrics,
-        "compound.ratio": _ratio(after, before),
+        "compound.ratio": ratio_of(after, before),
         "compound.p": exactly(round(p, 6), n=len(after)),
         "compound.calls": mean_of([float(r.calls) for r in replies["council"]]),
         **_times("compound", replies["council"], replies[better]),
@@ -274,21 +281,8 @@ def _times(name: str, council: Sequence[Result], single: Sequence[Result]) -> di
     return {
         f"{name}.single_seconds": mean_of(before.tolist()),
         f"{name}.council_seconds": mean_of(after.tolist()),
-        f"{name}.time_ratio": _ratio(after, before),
+        f"{name}.time_ratio": ratio_of(after, before),
     }
-
-
-def _ratio(above: np.ndarray, below: np.ndarray, *, seed: int = 0) -> Metric:
-    """The ratio of two paired means with a bootstrap interval (2,000 resamples of the pairs).
-
-    Where nothing stands below, half of one row counts, so that there is a ratio.
-    """
-    n = len(above)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=2000)
-    ratios = (counts @ above) / np.maximum(counts @ below, 0.5)
-    value = float(above.sum() / max(below.sum(), 0.5))
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return {"value": round(value, 3), "n": n, "ci95": [round(low, 3), round(high, 3)]}
 
 
 def _progress(name: str, number: int, of: int, **arms: Sequence[Result]) -> None:

@@ -21,7 +21,7 @@ class Keeping(Generic[Item]):
     Args:
         kind: what the items are.
         file: the items as they came; each is written to it at once.
-        published: what earlier runs published.
+        published: what earlier runs published; None if nothing is.
         place: what an item is found by; None where it does not count.
     """
 
@@ -29,7 +29,7 @@ class Keeping(Generic[Item]):
         self,
         kind: type[Item],
         file: Path,
-        published: Path,
+        published: Path | None,
         *,
         place: Callable[[Item], Hashable | None],
     ) -> None:
@@ -38,7 +38,7 @@ class Keeping(Generic[Item]):
         self._place = place
         self._items: dict[Hashable, Item] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
-        for each in (published, file):
+        for each in filter(None, (published, file)):
             for line in each.read_text().splitlines() if each.exists() else ():
                 self._remember(kind.model_validate_json(line))
 
@@ -55,6 +55,8 @@ class Keeping(Generic[Item]):
 
     def publish(self, shown: Callable[[Item], Item | None]) -> None:
         """Write the items as they are shown; one that is shown as None is left out."""
+        if self._published is None:
+            return
         items = [shown(item) for item in self._items.values()]
         lines = sorted(item.model_dump_json(exclude_defaults=True) for item in items if item)
         self._published.write_text("".join(f"{line}\n" for line in lines))

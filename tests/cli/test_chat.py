@@ -14,6 +14,7 @@ from metier.cli.main import cli
 from metier.errors import ModelServerFailed
 from metier.experts.card import Capability
 from metier.models.server import ChatRequest
+from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
 
@@ -40,13 +41,14 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """A council of two experts."""
     seen = Seen()
 
-    def installed(settings: Settings, **_: object) -> Council:
+    def installed(settings: Settings, *, runs: RunStore | None = None, **_: object) -> Council:
         models = ScriptedModels({"m": seen.reply, "n": seen.reply})
         return Council.of(
             [Expert(_card("sums", "compute a sum")), Expert(_card("plants", "water a fern"))],
             settings=settings,
             server=models,
             embedder=FixedEmbedder(),
+            runs=runs,
         )
 
     monkeypatch.setattr(Council, "from_installed", installed)
@@ -239,3 +241,38 @@ def test_what_is_no_text_is_refused() -> None:
 def test_nothing_that_is_piped_is_kept_for_the_arrow_keys(seen: Seen, tmp_path: Path) -> None:
     chat("compute a sum")
     assert not (tmp_path / "state" / "chat-history.jsonl").exists()
+
+
+def test_continuing_goes_on_with_the_last_conversation(seen: Seen) -> None:
+    chat("compute a sum", "compute another sum")
+    done = chat("and a third", options=["-c"])
+    assert [text for _, text in seen.last] == [
+        "compute a sum",
+        "reply to compute a sum",
+        "compute another sum",
+        "reply to compute another sum",
+        "and a third",
+    ]
+    assert "going on after 'compute another sum'" in done.stderr
+
+
+def test_a_turn_of_the_last_conversation_can_be_undone(seen: Seen) -> None:
+    chat("compute a sum", "compute another sum")
+    chat("/undo", "and a third", options=["--continue"])
+    assert [text for _, text in seen.last] == [
+        "compute a sum",
+        "reply to compute a sum",
+        "and a third",
+    ]
+
+
+def test_a_question_of_ask_is_gone_on_with(seen: Seen) -> None:
+    CliRunner().invoke(cli, ["ask", "compute a sum"], prog_name="metier")
+    chat("and another", options=["-c"])
+    assert [text for _, text in seen.last][:2] == ["compute a sum", "reply to compute a sum"]
+
+
+def test_there_must_be_something_to_go_on_with(seen: Seen) -> None:
+    done = chat("and a third", options=["-c"])
+    assert "there is no answer to go on from" in done.stderr
+    assert done.exit_code == 2

@@ -8,7 +8,7 @@ import pytest
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.answer import Answer
 from metier.knowledge.passages import cite_quotes
-from metier.plan import Plan, Step
+from metier.plan import Document, Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
 CARD = Card(id="medical", description="medicine", models=("small",))
@@ -75,3 +75,39 @@ def test_an_answer_of_ones_own_searches_and_cites(settings: Settings) -> None:
     with ScriptedModels({}) as models:
         answer = asked(models, Own(CARD), settings)
     assert answer.sources[0].quote.startswith("Warfarin must not be given")
+
+
+LETTER = Document(name="letter.txt", text="Dear all,\nthe rent is due on the third of May.\nBye")
+
+
+def asked_with_a_letter(models: ScriptedModels, settings: Settings, question: str) -> Answer:
+    expert = Expert(Card(id="general", description="all else", models=("small",)))
+    step = Step(id="1", task=question, expert="general")
+    made = Plan(question=question, steps=(step,), documents=(LETTER,))
+    with Council.of([expert], settings=settings, server=models, embedder=FixedEmbedder()) as one:
+        return one.run_sync(made)
+
+
+def test_a_question_about_a_given_document_is_answered_with_a_verified_quote(
+    settings: Settings,
+) -> None:
+    with ScriptedModels({"small": ['On "the third of May": "the rent is due on the third"']}) as m:
+        answer = asked_with_a_letter(m, settings, "When is the rent due?")
+    assert answer.sources[0].name == "letter.txt"
+    assert answer.sources[0].place == "line 2"
+    assert answer.parts[0].checked is True
+    assert "in double quotes" in m.requests[0].messages[-1].content
+
+
+def test_a_quote_that_a_given_document_lacks_is_marked(settings: Settings) -> None:
+    with ScriptedModels({"small": ['"The rent is due on the first of June."']}) as models:
+        answer = asked_with_a_letter(models, settings, "When is the rent due?")
+    assert "[not found in the documents]" in answer.text
+    assert answer.parts[0].checked is False
+
+
+def test_to_rewrite_a_document_no_quotes_are_asked_for(settings: Settings) -> None:
+    with ScriptedModels({"small": ["Rent by 3 May."]}) as models:
+        answer = asked_with_a_letter(models, settings, "Shorten this letter.")
+    assert answer.text == "Rent by 3 May."
+    assert "quotes" not in models.requests[0].messages[-1].content

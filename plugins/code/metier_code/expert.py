@@ -15,6 +15,7 @@ from metier.plan import Message
 from metier.sandbox import Sandboxes, checked
 from metier_code.examples import asserts, concerns, defines, examples
 from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
+from metier_code.reproducing import program_in, with_outcome
 from metier_code.trying import Attempt, Origin
 
 # A small model writes the same mistake again when it is shown what failed, and another program when
@@ -53,8 +54,17 @@ class Code(Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """One model call, two more at most where it fails, and one for tests where they are wished.
 
-        Code that no sandbox can run is returned unrun, and the answer says so.
+        Code that no sandbox can run is returned unrun, and the answer says so. The program of a
+        question about an error is run first, so that the model explains what really happens.
         """
+        program = await in_thread(program_in, task)
+        if not program:
+            return await self._answer(task, context)
+        task, seen = await with_outcome(task, program, self._sandboxes)
+        text = await self._answer(task, context)
+        return f"{text}\n\n{seen}" if seen else text
+
+    async def _answer(self, task: Task, context: Context) -> str:
         reply = await context.complete(messages_for(self.card, task))
         if len(reply) > MAX_CHARS:
             return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."

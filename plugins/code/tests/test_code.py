@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from metier import Answer, Card, Council, Settings
+from metier.models.server import ChatRequest
 from metier.plan import Plan, Step
 from metier.sandbox import Sandboxes
 from metier.testing import FixedEmbedder, ScriptedModels
@@ -20,7 +22,7 @@ FUNCTION = "def double(x):\n    return 2 * x"
 
 
 def ask(
-    *replies: str,
+    *replies: str | Callable[[ChatRequest], str],
     folder: Path,
     task: str = "Write it.",
     sandboxes: Sandboxes | None = None,
@@ -236,3 +238,42 @@ def test_the_tools_give_code_without_the_words() -> None:
     code = Code(CARD)
     assert code.extract(f"Here:\n```python\n{FUNCTION}\n```") == FUNCTION
     assert code.parses(FUNCTION)
+
+
+CRASHES = """Why does this crash?
+
+```python
+prices = {"tea": 2}
+total = prices["tea"] + prices["cake"]
+```
+
+KeyError: 'cake'"""
+
+
+def test_the_code_of_a_question_about_an_error_is_run(tmp_path: Path) -> None:
+    answer = ask("There is no price of cake.", folder=tmp_path, task=CRASHES)
+    assert answer.text == (
+        "There is no price of cake.\n\nThe question's code, run: KeyError: 'cake' (line 2)."
+    )
+
+
+def test_the_model_is_shown_what_running_the_code_gives(tmp_path: Path) -> None:
+    prompts: list[str] = []
+
+    def reply(request: ChatRequest) -> str:
+        prompts.append(request.messages[-1].content)
+        return "There is no price of cake."
+
+    ask(reply, folder=tmp_path, task=CRASHES)
+    assert "what running this code gives" in prompts[0]
+    assert "KeyError: 'cake' (line 2).\n</document>" in prompts[0]
+
+
+def test_code_without_an_error_is_not_run_for_a_question(tmp_path: Path) -> None:
+    task = f"Explain this.\n\n{block('total = 1 / 0')}"
+    assert ask("It divides.", folder=tmp_path, task=task).text == "It divides."
+
+
+def test_code_that_no_sandbox_can_run_is_only_explained(tmp_path: Path) -> None:
+    answer = ask("Hm.", folder=tmp_path, task=CRASHES, sandboxes=Sandboxes([]))
+    assert answer.text == "Hm."

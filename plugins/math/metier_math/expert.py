@@ -10,7 +10,8 @@ from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.threads import in_thread
 from metier_math.calculator import Calculator
-from metier_math.explaining import explain, explain_solution, unchecked
+from metier_math.explaining import explain, explain_solution, not_computed, unchecked
+from metier_math.given import invented
 from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking
 from metier_math.program import Program
 from metier_math.tools import Tools
@@ -52,6 +53,9 @@ class Math(Tools, Expert):
         except InvalidOutput:
             return await self._in_words(task, context, "the model wrote no calculation")
         program = program.as_meant().with_unit(asked_unit(task.text))
+        if made_up := await in_thread(invented, program, task):
+            context.mark_checked(False)
+            return not_computed(made_up)
         if not program.leads_somewhere:
             return await self._in_words(task, context, "the steps lead to no answer")
         try:
@@ -71,9 +75,16 @@ class Math(Tools, Expert):
             found = await solution(task, self.card, context, self._calculator, samples=samples)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
+        if made_up := await in_thread(invented, found.worked.program, task):
+            context.mark_checked(False)
+            return not_computed(made_up)
         if found.written > 1 or found.doubts:
             context.mark_checked(found.agreeing > 1 and not found.doubts)
-        return explain_solution(found, unit=asked_unit(task.text))
+        unit = asked_unit(task.text)
+        context.give(
+            found.worked.program.steps[-1].name, f"{found.results[-1].text} {unit}".strip()
+        )
+        return explain_solution(found, unit=unit)
 
     async def _with_plain_numbers(
         self, program: Program, task: Task, context: Context, reason: InvalidInput
@@ -86,6 +97,7 @@ class Math(Tools, Expert):
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
         context.mark_checked(False)
+        context.give(plain.steps[-1].name, results[-1].text)
         return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
 
     async def aclose(self) -> None:

@@ -46,6 +46,14 @@ def _reservations(solution: Solution) -> list[str]:
     return ["", f"Not certain: {'; '.join(said)}."] if said else []
 
 
+def not_computed(made_up: Sequence[str]) -> str:
+    """Why there is no result: a value that an earlier result should state is made up."""
+    return (
+        "Not computed: the earlier result does not state the value that is needed. The model "
+        f"took {', '.join(made_up)}, which neither the question nor that result says."
+    )
+
+
 def unchecked(text: str, reason: str) -> str:
     """A model's own answer, and why it was not computed."""
     return f"{text.rstrip()}\n\nThis result was not checked by computation: {reason}."

@@ -13,6 +13,7 @@ from dataclasses import replace
 from metier.experts.card import Card
 from metier.experts.expert import Task, messages_for
 from metier.plan import Message
+from metier_math.formulas import formulas_for
 from metier_math.program import MAX_STEPS, Assignment, Program
 
 MAX_TOKENS = 400
@@ -87,7 +88,8 @@ def asking(card: Card, task: Task) -> tuple[Message, ...]:
         for role, text in (("user", question), ("assistant", program))
     ]
     instructed = card.model_copy(update={"prompt": _INSTRUCTION})
-    return messages_for(instructed, replace(task, messages=(*shown, *task.messages)))
+    asked = replace(task, messages=(*shown, *task.messages))
+    return messages_for(instructed, asked, extra=formulas_for(task))
 
 
 def asked_unit(text: str) -> str:

@@ -21,6 +21,7 @@ from metier.models.server import Sampling
 from metier.plan import Message
 from metier_math.calculator import Calculator
 from metier_math.doubts import doubts, numbers_used
+from metier_math.formulas import formulas_for
 from metier_math.program import Computed
 from metier_math.reading import Worked, worked
 
@@ -111,7 +112,7 @@ async def solution(
 def asking(card: Card, task: Task) -> tuple[Message, ...]:
     """What the model is asked: a program instead of a sum in its head."""
     plain = card.model_copy(update={"prompt": ""})
-    return messages_for(plain, task, extra=_ORDER)
+    return messages_for(plain, task, extra=f"{formulas_for(task)} {_ORDER}".strip())
 
 
 def _sampling(given: Sampling, number: int) -> Sampling:

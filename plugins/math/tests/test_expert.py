@@ -8,7 +8,7 @@ import pytest
 from scripted_context import CARD, Script, written
 
 from metier.errors import InvalidOutput, ModelServerUnreachable
-from metier.experts.expert import Task
+from metier.experts.expert import Result, Task
 from metier.plan import Message
 from metier_math import Math
 from metier_math.calculator import Calculator
@@ -182,3 +182,73 @@ async def test_closing_the_expert_ends_its_process() -> None:
 def test_importing_the_expert_imports_no_algebra() -> None:
     code = "import sys, metier_math; sys.exit('sympy' in sys.modules or 'pint' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+HALF_LIFE = "How much of 200 mg is left after 10 hours?"
+
+
+def needing(text: str, **values: str) -> Task:
+    """A task that needs what an earlier step said."""
+    earlier = Result(step_id="1", expert="medical", task="Half-life?", text=text, values=values)
+    return Task(text=HALF_LIFE, question=HALF_LIFE, inputs=(earlier,))
+
+
+@pytest.mark.anyio
+async def test_a_value_of_an_earlier_step_is_computed_with(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "answer: 200 * (1/2)^(10/4)", unit="mg"))
+    task = needing("About four hours, or 4 h.")
+    text = await Math(CARD, calculator=calculator).answer(task, script)
+    assert "Not computed" not in text
+    assert script.checked is True
+
+
+@pytest.mark.anyio
+async def test_a_value_that_the_earlier_step_does_not_state_is_not_made_up(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 200 * (1/2)^(10/4)", unit="mg"))
+    task = needing("It depends on the person.")
+    text = await Math(CARD, calculator=calculator).answer(task, script)
+    assert text.startswith("Not computed: the earlier result does not state the value")
+    assert "took 4, which" in text
+    assert script.checked is False
+    assert script.given == {}
+
+
+@pytest.mark.anyio
+async def test_what_the_question_itself_states_is_computed_after_any_result(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 200 / 10", unit="mg"))
+    task = needing("It depends on the person.")
+    text = await Math(CARD, calculator=calculator).answer(task, script)
+    assert text.endswith("**Result: 20 mg**")
+
+
+@pytest.mark.anyio
+async def test_a_formula_that_the_question_names_is_shown_to_the_model(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 80 / 1.75^2"))
+    await Math(CARD, calculator=calculator).answer(Task(text="BMI of 80 kg at 1.75 m?"), script)
+    assert script.asked[-1].content.endswith("\n\nUse: BMI = weight in kg / (height in m)^2.")
+
+
+@pytest.mark.anyio
+async def test_a_formula_that_the_earlier_step_names_is_shown_to_the_model(
+    calculator: Calculator,
+) -> None:
+    script = Script(written("evaluate", "answer: 200 * (1/2)^(10/4)", unit="mg"))
+    task = Task(
+        text=HALF_LIFE,
+        inputs=(Result(step_id="1", expert="medical", task="Its half-life?", text="4 hours"),),
+    )
+    await Math(CARD, calculator=calculator).answer(task, script)
+    assert "Use: amount left = amount * (1/2)^(time / half_life)." in script.asked[-1].content
+
+
+@pytest.mark.anyio
+async def test_without_a_formula_the_question_ends_the_prompt(calculator: Calculator) -> None:
+    script = Script(written("evaluate", "answer: 15/100 * 80"))
+    await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
+    assert script.asked[-1].content == "15% of 80?"

@@ -15,6 +15,7 @@ from metier.engine.composing import Composer, Composing
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
+from metier.engine.values import stated_value
 from metier.engine.window import Window
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
 from metier.events import (
@@ -281,14 +282,16 @@ class Engine:
     async def _step(self, run: _Run, step: Step) -> None:
         plan = run.plan
         inputs = tuple(
-            Result(
-                step_id=need,
-                expert=run.done[need].expert,
-                task=run.done[need].task,
-                text=run.done[need].text,
-                values=run.done[need].values,
-            )
-            for need in step.needs
+            [
+                Result(
+                    step_id=need,
+                    expert=run.done[need].expert,
+                    task=run.done[need].task,
+                    text=run.done[need].text,
+                    values=run.done[need].values or await in_thread(_stated, run.done[need]),
+                )
+                for need in step.needs
+            ]
         )
         task = Task(
             text=step.task,
@@ -326,6 +329,10 @@ class Engine:
             if step.id not in run.done and step.id not in run.errors:
                 run.fail(step, DeadlineExceeded(f"not done within {limits.timeout_s:g} s"))
         run.tell_settled()
+
+
+def _stated(result: StepDone) -> dict[str, str]:
+    return stated_value(result.text, result.task)
 
 
 def _dropped(plan: Plan) -> tuple[list[str], int]:

@@ -42,6 +42,22 @@ class Passage:
         return Document(name=f"{self.chunk.name}, {self.chunk.place}", text=self.chunk.text)
 
 
+def passages_of(documents: Sequence[Document]) -> list[Passage]:
+    """Each document as a passage, to look up quotes in."""
+    return [
+        Passage(
+            chunk=Chunk(name=each.name, text=each.text, start=0, lines=_lines(each.text)),
+            score=1.0,
+            similarity=1.0,
+        )
+        for each in documents
+    ]
+
+
+def _lines(text: str) -> tuple[int, int]:
+    return 1, 1 + text.count("\n")
+
+
 class Citing(Protocol):
     """Who takes sources: an expert's `Context`."""
 

@@ -29,6 +29,15 @@ _POINTS_BACK_ELSEWHERE = re.compile(
 )
 # A question of one sentence about what is left of something says nothing of how much it loses.
 _LEFT = re.compile(r"\b(?:is|are|will be|remains?) (?:still )?left\b", re.IGNORECASE)
+# These ask about what came before and name nothing, so they stand for it only as a whole task.
+_NAMES_NOTHING = re.compile(
+    r"\W*(?:(?:and|but|so|et|und|y) )?(?:"
+    r"(?:should|must|do|need) (?:i|we|he|she|they) (?:have to |need to )?"
+    r"(?:worry|be (?:worried|concerned|alarmed))"
+    r"|muss (?:ich|man) mir sorgen machen|dois-je m['’]inquiéter|debo preocuparme"
+    r")\W*",
+    re.IGNORECASE,
+)
 _THEN = re.compile(
     r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b",
     re.IGNORECASE,
@@ -42,7 +51,9 @@ _COMES_AFTER = re.compile(
 # `that` as a conjunction or relative pronoun points nowhere.
 _NOT_POINTING = re.compile(
     r"\b(?:function|script|program|code|class|query|one|so|such|say|show|explain|prove|means?|"
-    r"given|something|anything|someone|(?<=\w )is) that\b"
+    r"given|something|anything|someone) that\b"
+    # "The trouble is that …", but not "how many pills is that?" or "what is that in feet?".
+    r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
     # What these announce comes after them.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
@@ -206,7 +217,7 @@ def _numbers(task: str) -> set[int]:
 def _points_back(task: str) -> bool:
     prose, beginning = _own_words(task), _beginning(task)
     plain = _NOT_POINTING.sub("", prose)
-    if _COMES_AFTER.search(plain):
+    if _COMES_AFTER.search(plain) or _NAMES_NOTHING.fullmatch(task):
         return True
     if beginning != task:
         # "And then there is this one" only announces a story.

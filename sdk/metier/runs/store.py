@@ -82,8 +82,8 @@ class RunStore:
         with self._reading() as connection:
             return finding.chain(connection, self._row(connection, name))
 
-    def last_conversation(self) -> tuple[Message, ...]:
-        """What was said up to the newest answer.
+    def last_answered(self) -> RunSummary:
+        """The newest run that has an answer.
 
         Raises:
             UnknownRun: no question was answered yet.
@@ -91,7 +91,15 @@ class RunStore:
         answered = (run for run in self.newest(limit=_LOOKED_AT) if run.status == "answered")
         if (last := next(answered, None)) is None:
             raise UnknownRun("there is no answer to go on from")
-        return self.load(last.id).messages
+        return last
+
+    def last_conversation(self) -> tuple[Message, ...]:
+        """What was said up to the newest answer.
+
+        Raises:
+            UnknownRun: no question was answered yet.
+        """
+        return self.load(self.last_answered().id).messages
 
     def load(self, name: str) -> Run:
         """All that is kept of a run.

@@ -15,9 +15,14 @@ from metier.cli.combining import combining_options
 from metier.cli.session import FAILED, PARTIAL, errors_for_people, load_settings, run_async
 
 if TYPE_CHECKING:
+    from metier.cli.chat.conversation import Conversation
     from metier.cli.chat.session import ChatSession
     from metier.cli.render import Form
     from metier.plan import Combining
+    from metier.settings import Settings
+
+# As much of the last question as is shown when a conversation goes on.
+_SHOWN_CHARS = 60
 
 
 @click.command(epilog="Example: metier chat -e medical -f leaflet.txt")
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="A text that the questions are about. Repeatable.",
 )
+@click.option("-c", "--continue", "go_on", is_flag=True, help="Go on with the last conversation.")
 def chat(
     experts: tuple[str, ...],
     files: tuple[Path, ...],
@@ -45,6 +51,7 @@ def chat(
     jsonl: bool,
     no_log: bool,
     no_stream: bool,
+    go_on: bool,
     verbose: bool,
 ) -> None:
     """Have a conversation: each question is understood with what was said before.
@@ -59,11 +66,15 @@ def chat(
 
         form = form_of(as_json=as_json, jsonl=jsonl)
         documents = [document_from(file) for file in files]
+        settings = load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster)
+        talk = Conversation(
+            experts=experts, how=how, documents={each.name: each for each in documents}
+        )
+        if go_on:
+            _go_on(talk, settings)
         session = ChatSession(
-            load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster),
-            Conversation(
-                experts=experts, how=how, documents={each.name: each for each in documents}
-            ),
+            settings,
+            talk,
             form=form,
             verbose=verbose,
             stream=not no_stream,
@@ -71,6 +82,18 @@ def chat(
             on_terminal=_on_terminal(),
         )
         sys.exit(run_async(partial(_talk, session, form), closing=session))
+
+
+def _go_on(talk: Conversation, settings: Settings) -> None:
+    """Take up the last conversation that was kept, and say which one it is."""
+    from metier.cli.chat.resuming import last_conversation
+    from metier.cli.terminal import cleaned
+
+    talk.before, talk.turns = last_conversation(settings)
+    talk.last = talk.turns[-1].question
+    asked = " ".join(cleaned(talk.last).split())
+    shown = asked if len(asked) <= _SHOWN_CHARS else f"{asked[:_SHOWN_CHARS]}…"
+    click.echo(f"going on after {shown!r}", err=True)
 
 
 def _on_terminal() -> bool:

@@ -31,18 +31,21 @@ class Conversation:
     Attributes:
         experts: the only experts that may be chosen; all of them if empty.
         documents: texts that every question is about, by name.
+        before: what was said before the turns, if the conversation began elsewhere.
         last: the last question that was asked, answered or not.
     """
 
     experts: tuple[str, ...] = ()
     how: Combining = field(default_factory=Combining)
     documents: dict[str, Document] = field(default_factory=dict)
+    before: tuple[Message, ...] = ()
     turns: list[Turn] = field(default_factory=list)
     last: str = ""
 
     def with_question(self, question: str) -> tuple[Message, ...]:
         """The conversation as messages, with a new question at its end."""
-        return (*messages_of(self.turns), Message(role="user", content=question))
+        said = (*self.before, *messages_of(self.turns))
+        return (*said, Message(role="user", content=question))
 
     def without_last(self) -> None:
         """Drop the turn of the last question, if it was answered."""

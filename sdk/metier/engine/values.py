@@ -1,0 +1,35 @@
+"""The value that an earlier step states, for the steps that need it."""
+
+from __future__ import annotations
+
+import re
+
+from metier.grading.markup import plain, without_code
+from metier.grading.quantities import masked, quantities_in
+
+NAME = "answer"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+# What an answer is about stands at its beginning.
+_MOST_CHARS = 4_000
+
+
+def stated_value(text: str, task: str) -> dict[str, str]:
+    """The one value of the first sentence that states any, as it is written there, by name.
+
+    What the task itself states does not count. Empty if no sentence states a value, or if the
+    first that does states several, such as the ends of a range.
+
+    >>> stated_value("The half-life is about 5 hours. Of 200 mg little is left.", "How long?")
+    {'answer': '5 hours'}
+    """
+    known = {stated.quantity for stated in quantities_in(masked(plain(task)), None)}
+    for sentence in _SENTENCE_END.split(plain(without_code(text))[:_MOST_CHARS]):
+        line = masked(sentence)
+        found = {
+            stated.quantity: sentence[stated.start : stated.end]
+            for stated in quantities_in(line, None)
+            if stated.quantity not in known
+        }
+        if found:
+            return {NAME: found.popitem()[1].strip()} if len(found) == 1 else {}
+    return {}
