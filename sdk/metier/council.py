@@ -17,6 +17,8 @@ from metier.models.control import without_surrogates
 from metier.models.embedder import Embedder
 from metier.models.opening import embedder_of, memory_for_models, server_of
 from metier.models.server import ModelServer
+from metier.models.shared import SharedServer
+from metier.models.turns import one_question
 from metier.plan import Combining, Document, Message, Plan
 from metier.planning.assembly import PlannerAssembly
 from metier.runs.current import recorded_as
@@ -75,6 +77,7 @@ class Council:
         self._one_loop = OneLoop()
         self.server = server or server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
+        self._shared = self.server if isinstance(self.server, SharedServer) else None
         self.runs = runs
         self._keeping = self._kept_in(runs) if runs is not None else None
         self._chooser = ModelChooser(
@@ -261,9 +264,10 @@ class Council:
                 before = self._beforehand(limits)
                 planned = self._planned(plan, documents, experts, strategy, before)
                 plan = await _within(limits, planned)
-            return await self._engine.run(
-                plan, emit, limits=limits, before=before, since=since, results=results
-            )
+            with one_question():
+                return await self._engine.run(
+                    plan, emit, limits=limits, before=before, since=since, results=results
+                )
 
         if self._keeping is None:
             return answer
@@ -285,6 +289,7 @@ class Council:
         return await replay(run, council_of, now=now, settings=self.settings)
 
     ask_sync = twin(ask)
+    warm_sync = twin(warm)
     plan_sync = twin(plan)
     run_sync = twin(run)
     stream_sync = streaming_twin(stream)
@@ -343,6 +348,52 @@ class Council:
         """
         general = self.registry.cards.get(GENERAL)
         return (await self._chooser.model_for(card, general)).name
+
+    async def warm(self) -> None:
+        """Load the experts' models, and have the server read the experts' prompts, which it keeps.
+
+        Later questions then wait only for what is new in them. A server with one slot keeps one
+        prompt, so nothing is read beforehand.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        from metier.experts.constant_prompts import constant_prompts
+        from metier.models.resident import most_useful
+
+        with self._one_loop.use():
+            found = await constant_prompts(self.registry, self._chooser)
+            for model, prompts in found.items():
+                if self._shared is None or self._shared.keeps < 2:
+                    await self.server.load(model)
+                else:
+                    await self._shared.keep(most_useful(prompts, self._shared.keeps))
+
+    async def keep_warm(self) -> None:
+        """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        await self.warm()
+        if self._shared is not None:
+            await self._shared.keep_again()
+
+    async def slots_wanted(self) -> int:
+        """The slots that a server needs to keep the prompts of all experts, as memory allows.
+
+        Raises:
+            ModelServerError: the server cannot be asked.
+        """
+        from metier.experts.constant_prompts import slots_wanted
+
+        return await slots_wanted(
+            self.registry,
+            self._chooser,
+            self.server,
+            num_ctx=self.settings.num_ctx,
+            memory_bytes=memory_for_models(self.settings),
+        )
 
     @cached_property
     def planning(self) -> PlannerAssembly:

@@ -9,16 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from metier.errors import ModelServerUnreachable
 from metier.settings import Settings
-from metier.settings.files import private_folder
+from metier.settings.files import private_folder, replace_file
+from metier.settings.reading import read_text
 
 _START_TIMEOUT_S = 30.0
 _LOOK_EVERY_S = 0.05
+_RECORD_BYTES = 100
 # What the server reads: its settings, where its files are, which GPU and driver to use, and how to
 # reach the registry of models. No other variable, which may hold a secret, is passed on.
 _PASSED = frozenset(
@@ -79,14 +82,19 @@ def is_listening(host: str, *, timeout_s: float = 1.0) -> bool:
 
 
 def start(
-    settings: Settings, *, environment: Mapping[str, str] | None = None, stays: bool = True
+    settings: Settings,
+    *,
+    environment: Mapping[str, str] | None = None,
+    stays: bool = True,
+    slots: int = 1,
 ) -> Started:
     """Start the local server and wait until it listens.
 
-    It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
-    says otherwise.
+    It has as many slots as the setting `parallel` says, or more, unless OLLAMA_NUM_PARALLEL says
+    otherwise.
 
     Args:
+        slots: the number of prompts that it keeps.
         environment: the variables to choose from instead of this process's; the server gets only
             those that it reads.
         stays: whether it goes on after this process; if not, it ends with it, however that ends.
@@ -101,7 +109,7 @@ def start(
     log = _log_file(settings)
     variables = _passed(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
-    variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
+    variables.setdefault("OLLAMA_NUM_PARALLEL", str(max(slots, settings.parallel)))
     attached = () if stays else (sys.executable, "-I", "-S", _ATTACHED)
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
@@ -119,7 +127,29 @@ def start(
             started.stop()
             raise ModelServerUnreachable(settings.host, reason=_last_line(log))
         time.sleep(_LOOK_EVERY_S)
+    _remember(settings, variables["OLLAMA_NUM_PARALLEL"], process.pid)
     return started
+
+
+def slots_of(settings: Settings) -> int:
+    """The slots of the server: those that it was started with here, else the setting `parallel`."""
+    try:
+        text = read_text(_record_of(settings), max_bytes=_RECORD_BYTES)
+        pid, slots = map(int, text.split())
+        os.kill(pid, 0)
+    except (OSError, ValueError, OverflowError):
+        return settings.parallel
+    return max(slots, settings.parallel)
+
+
+def _remember(settings: Settings, slots: str, pid: int) -> None:
+    """Keep the slots of a server for the commands that find it running."""
+    with suppress(OSError):
+        replace_file(_record_of(settings), f"{pid} {slots}\n".encode())
+
+
+def _record_of(settings: Settings) -> Path:
+    return settings.state_dir / f"ollama-{urlsplit(settings.host).port}.slots"
 
 
 def _passed(environment: Mapping[str, str]) -> dict[str, str]:
