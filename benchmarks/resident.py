@@ -162,7 +162,7 @@ async def size_mb() -> float:
 async def wanted() -> int:
     """The slots that metier starts a server with."""
     async with Council.from_installed(Settings.load()) as council:
-        return await council.slots_wanted()
+        return await council.warming.slots_wanted()
 
 
 async def asked(runs: int, limit: int) -> tuple[list[Asked], list[Asked], float, float]:
@@ -261,7 +261,9 @@ def first_token_ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) ->
     return [one.calls[0].first_s / calls[0].first_s for one, calls in pairs]
 
 
-def measured(runs: int, limit: int, sample_runs: int) -> tuple[dict[str, Metric], dict[str, Metric]]:
+def measured(
+    runs: int, limit: int, sample_runs: int
+) -> tuple[dict[str, Metric], dict[str, Metric]]:
     metrics: dict[str, Metric] = {}
     side: dict[str, Metric] = {}
     with serving((EMBED, BIG)):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from metier.engine.recorder import Emit
     from metier.events import Event, StepDone
     from metier.experts.expert import Expert
+    from metier.experts.warming import Warming
     from metier.knowledge.shelf import Shelf
     from metier.models.server import Sampling
     from metier.planning.asking import Asker
@@ -288,6 +289,20 @@ class Council:
         council_of = partial(Council, self.registry, strategies=self._given_strategies)
         return await replay(run, council_of, now=now, settings=self.settings)
 
+    async def warm(self, models: Collection[str] = ()) -> None:
+        """Load the experts' models, and have the server read the experts' prompts, which it keeps.
+
+        Later questions then wait only for what is new in them.
+
+        Args:
+            models: only these; all that experts run on if not given.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        with self._one_loop.use():
+            await self.warming.warm(models)
+
     ask_sync = twin(ask)
     warm_sync = twin(warm)
     plan_sync = twin(plan)
@@ -320,6 +335,15 @@ class Council:
         )
 
     @cached_property
+    def warming(self) -> Warming:
+        """The prompts that the server is to keep."""
+        from metier.experts.warming import Warming
+
+        return Warming(
+            self.registry, self._chooser, self._shared or self.server, settings=self.settings
+        )
+
+    @cached_property
     def strategies(self) -> Strategies:
         """The strategies that a plan may name."""
         from metier.strategies import Strategies
@@ -348,52 +372,6 @@ class Council:
         """
         general = self.registry.cards.get(GENERAL)
         return (await self._chooser.model_for(card, general)).name
-
-    async def warm(self) -> None:
-        """Load the experts' models, and have the server read the experts' prompts, which it keeps.
-
-        Later questions then wait only for what is new in them. A server with one slot keeps one
-        prompt, so nothing is read beforehand.
-
-        Raises:
-            ModelServerError, ModelMissing: a model cannot be loaded.
-        """
-        from metier.experts.constant_prompts import constant_prompts
-        from metier.models.resident import most_useful
-
-        with self._one_loop.use():
-            found = await constant_prompts(self.registry, self._chooser)
-            for model, prompts in found.items():
-                if self._shared is None or self._shared.keeps < 2:
-                    await self.server.load(model)
-                else:
-                    await self._shared.keep(most_useful(prompts, self._shared.keeps))
-
-    async def keep_warm(self) -> None:
-        """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.
-
-        Raises:
-            ModelServerError, ModelMissing: a model cannot be loaded.
-        """
-        await self.warm()
-        if self._shared is not None:
-            await self._shared.keep_again()
-
-    async def slots_wanted(self) -> int:
-        """The slots that a server needs to keep the prompts of all experts, as memory allows.
-
-        Raises:
-            ModelServerError: the server cannot be asked.
-        """
-        from metier.experts.constant_prompts import slots_wanted
-
-        return await slots_wanted(
-            self.registry,
-            self._chooser,
-            self.server,
-            num_ctx=self.settings.num_ctx,
-            memory_bytes=memory_for_models(self.settings),
-        )
 
     @cached_property
     def planning(self) -> PlannerAssembly:

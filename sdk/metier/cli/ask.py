@@ -22,6 +22,7 @@ from metier.cli.session import (
     open_council,
     run_async,
     run_store,
+    warm_later,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from metier.plan import Combining, Document, Plan
     from metier.settings import Settings
 
+# A model that was in memory already takes less.
+_LOADED_S = 0.5
 
 expert_option = click.option(
     "-e",
@@ -123,7 +126,10 @@ def ask(
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
         events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
-        sys.exit(run_async(partial(answered, events, screen), closing=council))
+        code = run_async(partial(answered, events, screen), closing=council)
+        if screen.answer is not None and screen.answer.usage.load_s > _LOADED_S:
+            warm_later(settings)
+        sys.exit(code)
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -131,15 +132,39 @@ def start(
     return started
 
 
+def restart(settings: Settings, *, slots: int) -> Started | None:
+    """End the server that was started here, and start it again with more slots.
+
+    Returns:
+        None if the server was not started here.
+
+    Raises:
+        ModelServerUnreachable: it cannot be started.
+    """
+    if (record := _record(settings)) is None:
+        return None
+    os.kill(record[0], signal.SIGTERM)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while is_listening(settings.host) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return start(settings, slots=slots)
+
+
 def slots_of(settings: Settings) -> int:
     """The slots of the server: those that it was started with here, else the setting `parallel`."""
+    record = _record(settings)
+    return settings.parallel if record is None else max(record[1], settings.parallel)
+
+
+def _record(settings: Settings) -> tuple[int, int] | None:
+    """Process and slots of the server that was started here; None if it has ended."""
     try:
         text = read_text(_record_of(settings), max_bytes=_RECORD_BYTES)
         pid, slots = map(int, text.split())
         os.kill(pid, 0)
     except (OSError, ValueError, OverflowError):
-        return settings.parallel
-    return max(slots, settings.parallel)
+        return None
+    return pid, slots
 
 
 def _remember(settings: Settings, slots: str, pid: int) -> None:

@@ -18,6 +18,7 @@ from functools import cached_property
 import anyio
 
 from metier.answer import Usage
+from metier.errors import MetierError
 from metier.models.server import ChatRequest, Chunk, ModelDetails, Sampling
 from metier.plan import Message
 
@@ -29,8 +30,9 @@ _OVERHEAD = 1.2
 _SHARE = 0.5
 # A prompt of which more than this share was read again was not kept.
 _READ_AGAIN = 0.5
-# What follows the constant part: without it a template may close the turn in another way.
-_ANYTHING = Message(role="user", content="Hello")
+# A reading is of a whole prompt if it takes so many times as long as one of a few new words.
+_MUCH_LONGER = 3
+_BRIEF_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,26 +102,49 @@ class ResidentPrompts:
             ModelServerError, ModelMissing: the server cannot be asked.
         """
         read: dict[ResidentPrompt, Usage] = {}
+        failed: list[MetierError] = []
 
         async def one(prompt: ResidentPrompt) -> None:
-            read[prompt] = await self._read(prompt)
+            try:
+                read[prompt] = await self._read(prompt)
+            except MetierError as exc:
+                failed.append(exc)
 
         async with anyio.create_task_group() as group:
             for prompt in sorted(prompts, key=self.is_resident, reverse=True):
                 group.start_soon(one, prompt)
+        if failed:
+            raise failed[0]
         # They are read in one batch, so that each took as long as all of them.
         tokens = sum(usage.prompt_tokens for usage in read.values())
         token_s = max((usage.prompt_s for usage in read.values()), default=0.0) / max(1, tokens)
-        for prompt, usage in read.items():
-            before = self._kept.get(prompt.hash)
+        for prompt in prompts:
+            usage, before = read[prompt], self._kept.get(prompt.hash)
             known_s = before.token_s if before else 0.0
             self._kept[prompt.hash] = _Kept(prompt, usage.prompt_tokens, max(token_s, known_s))
         self._lost = anyio.Event()
 
-    async def _read(self, prompt: ResidentPrompt) -> Usage:
+    async def are_kept(self, first: ResidentPrompt, second: ResidentPrompt) -> bool:
+        """Measure whether the server still has a prompt after another one was asked with.
+
+        Raises:
+            ModelServerError, ModelMissing: the server cannot be asked.
+        """
+        await self.fill([first, second])
+        await self._read(first)
+        known = await self._read(first, "Good morning")
+        await self._read(second)
+        after = await self._read(first, "Good evening")
+        return after.prompt_s <= _MUCH_LONGER * known.prompt_s + _BRIEF_S
+
+    async def _read(self, prompt: ResidentPrompt, text: str = "Hello") -> Usage:
+        """Have a prompt read with a message after it.
+
+        Without one, a template may close the turn in another way.
+        """
         request = ChatRequest(
             model=prompt.model,
-            messages=(*prompt.messages, _ANYTHING),
+            messages=(*prompt.messages, Message(role="user", content=text)),
             sampling=Sampling(max_tokens=1),
         )
         async with aclosing(self._chat(request)) as pieces:

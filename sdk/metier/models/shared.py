@@ -1,4 +1,4 @@
-"""A model server that many questions share: calls take turns, and the prompts it keeps are known."""
+"""A model server that many questions share: calls take turns, and its prompts are known."""
 
 from __future__ import annotations
 
@@ -96,16 +96,14 @@ class SharedServer:
             async for chunk in chunks:
                 yield chunk
 
-    async def keep(self, prompts: Sequence[ResidentPrompt]) -> None:
+    async def keep(self, model: str, prompts: Sequence[ResidentPrompt]) -> None:
         """Load a model and have its prompts read together, in one turn.
 
         Raises:
             ModelServerBusy, ModelServerError, ModelMissing: the server cannot be asked.
         """
-        if not prompts:
-            return
-        async with self.turns.turn(prompts[0].model):
-            await self._inner.load(prompts[0].model)
+        async with self.turns.turn(model):
+            await self._inner.load(model)
             await self.prompts.fill(prompts)
 
     async def keep_again(self) -> None:
@@ -114,7 +112,7 @@ class SharedServer:
             lost = await self.prompts.lost()
             await self._idle()
             for model in dict.fromkeys(prompt.model for prompt in lost):
-                await self.keep([prompt for prompt in lost if prompt.model == model])
+                await self.keep(model, [prompt for prompt in lost if prompt.model == model])
             await anyio.sleep(_PAUSE_S)
 
     async def _idle(self) -> None:
