@@ -86,3 +86,17 @@ async def test_a_constant_prompt_is_what_a_question_begins_with() -> None:
     await council.run(plan("ann"))
     (constant,) = council.registry.expert("ann").constant_messages
     assert models.requests[0].messages[: len(constant)] == tuple(constant)
+
+
+async def test_the_one_model_of_all_experts_is_loaded_unless_it_is_in_memory() -> None:
+    models = ScriptedModels({"model-ann": []})
+    council = Council.of([expert("ann")], server=SharedServer(models), embedder=FixedEmbedder())
+    await council.warming.load()
+    await council.warming.load()
+    assert models.loads == ["model-ann"]
+
+
+async def test_no_model_is_loaded_beforehand_if_experts_run_on_several() -> None:
+    models = ScriptedModels({"model-ann": [], "model-ben": []})
+    await council_on(models).warming.load()
+    assert models.loads == []

@@ -17,6 +17,7 @@ from metier.cli.inputs import question_from, text_of
 from metier.cli.session import (
     FAILED,
     PARTIAL,
+    beside,
     errors_for_people,
     load_settings,
     open_council,
@@ -126,7 +127,8 @@ def ask(
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
         events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
-        code = run_async(partial(answered, events, screen), closing=council)
+        main = partial(beside, council.warming.load, partial(answered, events, screen))
+        code = run_async(main, closing=council)
         if screen.answer is not None and screen.answer.usage.load_s > _LOADED_S:
             warm_later(settings)
         sys.exit(code)

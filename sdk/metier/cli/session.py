@@ -117,20 +117,24 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
     return RunStore.of(settings)
 
 
-async def keeping_warm(council: Council, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine, and have the server read the experts' prompts meanwhile."""
+async def beside(
+    other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
+) -> T:
+    """Run a command's coroutine, and another one beside it that ends with it.
+
+    An error of metier in the other one is left out: a question itself says what is wrong.
+    """
     import anyio
 
     from metier.errors import MetierError
 
-    async def keep() -> None:
-        # The questions themselves say what is wrong with the server.
+    async def quietly() -> None:
         with suppress(MetierError):
-            await council.warming.keep_warm()
+            await other()
 
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(keep)
+            group.start_soon(quietly)
             try:
                 return await main()
             finally:

@@ -44,6 +44,21 @@ class Warming:
         self._shared = server if isinstance(server, SharedServer) and server.keeps > 1 else None
         self._settings = settings
 
+    async def load(self) -> None:
+        """Load the model that all experts run on, while a question is planned.
+
+        Does nothing if there are several, or it is in memory.
+
+        Raises:
+            ModelServerError, ModelMissing: it cannot be loaded.
+        """
+        names = {model.name for model in (await self._models()).values()}
+        if len(names) == 1:
+            (name,) = names
+            loaded = {full_name(model.name) for model in await self._server.resident()}
+            if full_name(name) not in loaded:
+                await self._server.load(name)
+
     async def warm(self, models: Collection[str] = ()) -> None:
         """Load models, and have the prompts of those that experts run on read.
 

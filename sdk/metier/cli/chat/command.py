@@ -15,8 +15,8 @@ from metier.cli.combining import combining_options
 from metier.cli.session import (
     FAILED,
     PARTIAL,
+    beside,
     errors_for_people,
-    keeping_warm,
     load_settings,
     run_async,
 )
@@ -79,7 +79,7 @@ def chat(
         )
         talk = partial(_talk, session, form)
         if session.on_terminal:  # the person reads and types meanwhile
-            talk = partial(keeping_warm, session.council, talk)
+            talk = partial(beside, session.council.warming.keep_warm, talk)
         sys.exit(run_async(talk, closing=session))
 
 
