@@ -17,16 +17,19 @@ through the plain `ollama` package, one after the other, on a server with one sl
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
 import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say, share_of
+from benchmarks.plotting import stacked_seconds
 from benchmarks.server import BIG, EMBED, serving
 from metier.council import Council
 from metier.engine.engine import Limits
@@ -72,6 +75,8 @@ class Call:
     text: str = ""
     first_s: float = 0.0
     total_s: float = 0.0
+    read_s: float = 0.0
+    write_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,6 +102,7 @@ class Timed(OllamaServer):
             async for chunk in chunks:
                 call.first_s = call.first_s or time.perf_counter() - started
                 call.text += chunk.text
+                call.read_s, call.write_s = chunk.usage.prompt_s, chunk.usage.decode_s
                 yield chunk
         call.total_s = time.perf_counter() - started
 
@@ -148,6 +154,8 @@ async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) ->
     async for part in stream:
         call.first_s = call.first_s or time.perf_counter() - started
         call.text += part.message.content or ""
+        call.read_s = (part.prompt_eval_duration or 0) / 1e9
+        call.write_s = (part.eval_duration or 0) / 1e9
     call.total_s = time.perf_counter() - started
     return call
 
@@ -251,6 +259,23 @@ async def _side_by_side(settings: Settings, text: str, max_tokens: int) -> None:
             group.start_soon(raw, client, request, settings.num_ctx)
 
 
+def phases(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> dict[str, dict[str, float]]:
+    """Where the seconds of a question go, before and after; medians."""
+    rest = [one.total_s - sum(call.total_s for call in one.calls) for one in warm]
+    before = {"read": [sum(c.read_s for c in each) for each in raws]}
+    before["write"] = [sum(c.write_s for c in each) for each in raws]
+    after = {"read": [sum(c.read_s for c in one.calls) for one in warm]}
+    after["write"] = [sum(c.write_s for c in one.calls) for one in warm]
+    both = {"one slot": before, "resident prompts": after}
+    return {
+        name: {
+            "plan, check": statistics.median(rest),
+            **{phase: statistics.median(values) for phase, values in of.items()},
+        }
+        for name, of in both.items()
+    }
+
+
 def ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> list[float]:
     pairs = zip(warm, raws, strict=True)
     return [one.total_s / sum(call.total_s for call in calls) for one, calls in pairs]
@@ -262,8 +287,8 @@ def first_token_ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) ->
 
 
 def measured(
-    runs: int, limit: int, sample_runs: int
-) -> tuple[dict[str, Metric], dict[str, Metric]]:
+    runs: int, limit: int, sample_runs: int, plot: Path | None
+) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
     metrics: dict[str, Metric] = {}
     side: dict[str, Metric] = {}
     with serving((EMBED, BIG)):
@@ -278,6 +303,10 @@ def measured(
             for name, tokens in (("samples_ratio_550", 60), ("samples_ratio_550_120", 120)):
                 chosen, together = anyio.run(sampled, sample_runs, tokens)
                 metrics[name], side[name] = median_of(chosen), median_of(together)
+    where = phases(flagship, raw_flagship)
+    say(f"seconds of the flagship question: {where}")
+    if plot is not None:
+        stacked_seconds(where, plot)
     both = zip([*turns, *flagship], [*raw_turns, *raw_flagship], strict=True)
     pairs = [pair for one, calls in both for pair in zip(one.calls, calls, strict=True)]
     metrics |= {
@@ -305,9 +334,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10, help="runs of the flagship question")
     parser.add_argument("--turns", type=int, default=len(TURNS), help="questions in turn")
     parser.add_argument("--samples", type=int, default=5, help="runs of each kind of samples")
+    parser.add_argument("--plot", type=Path, help="file for a picture of where the time goes")
     options = parser.parse_args()
     started = time.perf_counter()
-    metrics, baselines = measured(options.limit, options.turns, options.samples)
+    metrics, baselines = measured(options.limit, options.turns, options.samples, options.plot)
     report(
         "resident",
         metrics,
