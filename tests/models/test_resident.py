@@ -17,7 +17,9 @@ from metier.models.resident import (
     slots_for,
 )
 from metier.models.server import ChatRequest, Chunk, ModelDetails
+from metier.models.shared import SharedServer
 from metier.plan import Message
+from metier.testing import ScriptedModels, Stall
 
 pytestmark = pytest.mark.anyio
 MEBIBYTE = 1 << 20
@@ -123,6 +125,23 @@ async def test_a_long_question_is_no_sign_that_its_prompt_was_lost() -> None:
 async def test_whether_a_server_keeps_prompts_is_measured(slots: int, *, kept: bool) -> None:
     prompts = ResidentPrompts(Slots(slots).chat)
     assert await prompts.are_kept(*PROMPTS[:2]) is kept
+
+
+async def test_reading_beforehand_makes_way_for_a_question() -> None:
+    models = ScriptedModels({"m": [Stall(), Stall(), "Because."]})
+    shared = SharedServer(models, keeps=2)
+    request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
+    read: list[bool] = []
+
+    async def keep() -> None:
+        read.append(await shared.keep("m", PROMPTS[:2]))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(keep)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            assert "".join([chunk.text async for chunk in shared.chat(request)]) == "Because."
+    assert read == [False]
 
 
 def test_a_prompt_has_the_same_hash_everywhere_and_another_for_another_model() -> None:

@@ -79,7 +79,7 @@ class Warming:
                 if full_name(model.name) == full_name(name)
             ]
             prompts = await self._prompts(name, experts)
-            await self._shared.keep(name, most_useful(prompts, self._shared.keeps))
+            await self._shared.keep_when_idle(name, most_useful(prompts, self._shared.keeps))
 
     async def keep_warm(self) -> None:
         """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.

@@ -96,15 +96,31 @@ class SharedServer:
             async for chunk in chunks:
                 yield chunk
 
-    async def keep(self, model: str, prompts: Sequence[ResidentPrompt]) -> None:
+    async def keep(self, model: str, prompts: Sequence[ResidentPrompt]) -> bool:
         """Load a model and have its prompts read together, in one turn.
+
+        The reading makes way for a call that comes meanwhile.
+
+        Returns:
+            Whether all of them were read.
 
         Raises:
             ModelServerBusy, ModelServerError, ModelMissing: the server cannot be asked.
         """
         async with self.turns.turn(model):
             await self._inner.load(model)
-            await self.prompts.fill(prompts)
+            with anyio.CancelScope() as scope, self.turns.making_way(scope.cancel):
+                await self.prompts.fill(prompts)
+        return not scope.cancelled_caught
+
+    async def keep_when_idle(self, model: str, prompts: Sequence[ResidentPrompt]) -> None:
+        """As `keep`, again and again until all of them were read.
+
+        Raises:
+            ModelServerBusy, ModelServerError, ModelMissing: the server cannot be asked.
+        """
+        while not await self.keep(model, prompts):
+            await self._idle()
 
     async def keep_again(self) -> None:
         """Read prompts again that were lost, when the server is idle, until cancelled."""
@@ -112,7 +128,8 @@ class SharedServer:
             lost = await self.prompts.lost()
             await self._idle()
             for model in dict.fromkeys(prompt.model for prompt in lost):
-                await self.keep(model, [prompt for prompt in lost if prompt.model == model])
+                mine = [prompt for prompt in lost if prompt.model == model]
+                await self.keep_when_idle(model, mine)
             await anyio.sleep(_PAUSE_S)
 
     async def _idle(self) -> None:

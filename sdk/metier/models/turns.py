@@ -73,6 +73,16 @@ class Turns:
         self._running: Counter[object] = Counter()
         self._waiting: list[_Call] = []
         self._model: str | None = None
+        self._make_way: Callable[[], None] | None = None
+
+    @contextmanager
+    def making_way(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` when a call has to wait while the block runs."""
+        self._make_way = stop
+        try:
+            yield
+        finally:
+            self._make_way = None
 
     @property
     def is_idle(self) -> bool:
@@ -105,6 +115,8 @@ class Turns:
         call = _Call(model=model, question=question, since=self._clock())
         self._waiting.append(call)
         self._start_next()
+        if self._make_way is not None and not call.started.is_set():
+            self._make_way()
         try:
             with anyio.move_on_after(self._max_wait_s):
                 await call.started.wait()
