@@ -148,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.asked.append(body["messages"][-1]["content"])
                 self.server.chats.append(body)
                 self._chat(body)
+            case "/api/generate":  # a model is loaded
+                self._send([{"model": body["model"], "response": "", "done": True}])
             case _:
                 found = self._capabilities(body["model"])
                 self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])
