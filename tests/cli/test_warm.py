@@ -41,7 +41,9 @@ server = Server(
     info=info,
     machine=Machine(slots=int(slots)),
 )
-server.after_chat = lambda: told("read", server.chats[-1]["messages"][0]["content"][:11])
+server.after_chat = lambda: told(
+    "read", *(chat["messages"][0]["content"][:11] for chat in list(server.chats))
+)
 told("slots", slots, os.getpid())
 server.serve_forever()
 """
@@ -79,8 +81,8 @@ def warmed() -> None:
 def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path) -> None:
     warmed()
     assert [slots for slots, _ in lines(said, "slots")] == ["1", "5"]
-    read = sorted(text for (text,) in lines(said, "read"))
-    assert read == ["Hello", "Write the c", "You are a c", "You are a h", "You give me"]
+    read = max(lines(said, "read"), key=len)  # each line holds all before it
+    assert sorted(read) == ["Hello", "Write the c", "You are a c", "You are a h", "You give me"]
 
 
 def test_a_command_that_finds_the_server_knows_its_slots(said: Path) -> None:
