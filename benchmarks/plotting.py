@@ -1,4 +1,4 @@
-"""Accuracy over calls, one panel a set: what a strategy gains, and what it costs, at a glance."""
+"""Pictures of results: accuracy over calls, one panel a set, and where seconds go."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ def accuracy_over_calls(metrics: Mapping[str, Metric], sets: Sequence[str], file
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    with mpl.rc_context(SAME):
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+def stacked_seconds(seconds: Mapping[str, Mapping[str, float]], file: Path) -> None:
+    """Draw where the seconds of something go: a bar for each way, a colour for each phase."""
+    figure = Figure(figsize=(8, 0.7 * len(seconds) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    ways = list(seconds)
+    starts = dict.fromkeys(ways, 0.0)
+    for phase, colour in zip(next(iter(seconds.values())), cycle(COLOURS), strict=False):
+        lengths = [seconds[way][phase] for way in ways]
+        axes.barh(ways, lengths, left=list(starts.values()), color=colour, label=phase, height=0.6)
+        starts = {way: starts[way] + seconds[way][phase] for way in ways}
+    axes.invert_yaxis()
+    axes.set(xlabel="seconds")
+    figure.legend(loc="outside upper center", ncols=len(COLOURS), frameon=False)
     with mpl.rc_context(SAME):
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,22 @@ _GET_MODELS = Path(__file__).parents[1] / "scripts" / "get-models"
 
 
 @contextmanager
-def serving(models: Sequence[str], *, slots: int = 1) -> Iterator[str]:
+def serving(
+    models: Sequence[str],
+    *,
+    slots: int = 1,
+    keeps: int = 1,
+    log: Path | None = None,
+    most_loaded: int | None = None,
+) -> Iterator[str]:
     """A server with these models, whose address is in the environment while it is used.
 
     Args:
         slots: how many requests it is to run side by side, where it is started here; one at
             OLLAMA_HOST is believed to.
+        keeps: slots for prompts, if these are more.
+        log: gets the log of a server that was started here.
+        most_loaded: models that it holds at once.
     """
     kept = Settings.load(file=Path(os.devnull)).cache_dir
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,7 +50,8 @@ def serving(models: Sequence[str], *, slots: int = 1) -> Iterator[str]:
         before = dict(os.environ)
         started = None
         if "OLLAMA_HOST" not in os.environ:
-            started = _start(kept, Path(scratch), slots)
+            loaded = {} if most_loaded is None else {"OLLAMA_MAX_LOADED_MODELS": str(most_loaded)}
+            started = _start(kept, Path(scratch), slots, keeps=keeps, variables=loaded)
         os.environ.update(own)
         host = Settings.load().host
         try:
@@ -51,16 +62,21 @@ def serving(models: Sequence[str], *, slots: int = 1) -> Iterator[str]:
             os.environ.update(before)
             if started is not None:
                 started.stop()
+                if log is not None:
+                    log.write_bytes(started.log.read_bytes())
 
 
-def _start(kept: Path, scratch: Path, slots: int) -> local.Started:
+def _start(
+    kept: Path, scratch: Path, slots: int, *, keeps: int, variables: Mapping[str, str]
+) -> local.Started:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = Settings(
         host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch, parallel=slots
     )
-    models = {"OLLAMA_MODELS": str(kept / "test-models")}
-    started = local.start(settings, environment=os.environ | models, stays=False)
+    own = {"OLLAMA_MODELS": str(kept / "test-models"), **variables}
+    environment = os.environ | own
+    started = local.start(settings, environment=environment, stays=False, slots=keeps)
     os.environ["OLLAMA_HOST"] = settings.host
     return started

@@ -151,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.chats.append(body)
                 self.server.traces.append(self.headers.get("traceparent", ""))
                 self._chat(body)
+            case "/api/generate":  # a model is loaded
+                self._send([{"model": body["model"], "response": "", "done": True}])
             case _:
                 found = self._capabilities(body["model"])
                 self._send([{"capabilities": found, "details": {}, "model_info": self.server.info}])

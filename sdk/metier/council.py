@@ -17,6 +17,8 @@ from metier.models.control import without_surrogates
 from metier.models.embedder import Embedder
 from metier.models.opening import embedder_of, memory_for_models, server_of
 from metier.models.server import ModelServer
+from metier.models.shared import SharedServer
+from metier.models.turns import one_question
 from metier.plan import Combining, Document, Message, Plan
 from metier.planning.assembly import PlannerAssembly
 from metier.runs.current import recorded_as
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from metier.engine.recorder import Emit
     from metier.events import Event, StepDone
     from metier.experts.expert import Expert
+    from metier.experts.warming import Warming
     from metier.knowledge.shelf import Shelf
     from metier.models.server import Sampling
     from metier.planning.asking import Asker
@@ -79,6 +82,7 @@ class Council:
         self._one_loop = OneLoop()
         self.server = server or server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
+        self._shared = self.server if isinstance(self.server, SharedServer) else None
         self.runs = runs
         self._keeping = self._kept_in(runs) if runs is not None else None
         self._chooser = ModelChooser(
@@ -282,9 +286,10 @@ class Council:
                 before = self._beforehand(limits)
                 planned = self._planned(plan, documents, experts, strategy, before)
                 plan = await _within(limits, planned)
-            return await self._engine.run(
-                plan, emit, limits=limits, before=before, since=since, results=results
-            )
+            with one_question():
+                return await self._engine.run(
+                    plan, emit, limits=limits, before=before, since=since, results=results
+                )
 
         keeping = self._keeping if keep else None
         if keeping is None and not self.telemetry:
@@ -311,7 +316,22 @@ class Council:
         council_of = partial(Council, self.registry, strategies=self._given_strategies)
         return await replay(run, council_of, now=now, settings=self.settings)
 
+    async def warm(self, models: Collection[str] = ()) -> None:
+        """Load the experts' models, and have the server read the experts' prompts, which it keeps.
+
+        Later questions then wait only for what is new in them.
+
+        Args:
+            models: only these; all that experts run on if not given.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        with self._one_loop.use():
+            await self.warming.warm(models)
+
     ask_sync = twin(ask)
+    warm_sync = twin(warm)
     plan_sync = twin(plan)
     run_sync = twin(run)
     stream_sync = streaming_twin(stream)
@@ -339,6 +359,15 @@ class Council:
             strategies=self.strategies,
             num_ctx=self.settings.num_ctx,
             compose=self.settings.compose,
+        )
+
+    @cached_property
+    def warming(self) -> Warming:
+        """The prompts that the server is to keep."""
+        from metier.experts.warming import Warming
+
+        return Warming(
+            self.registry, self._chooser, self._shared or self.server, settings=self.settings
         )
 
     @cached_property

@@ -153,3 +153,41 @@ def test_a_server_that_does_not_start_says_why(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin:/bin")
     with pytest.raises(ModelServerUnreachable, match="no such model folder"):
         local.start(Settings.load(), stays=False)
+
+
+STUBBORN = """#!/usr/bin/env python3
+import os, socket, time
+host, port = os.environ["OLLAMA_HOST"].removeprefix("http://").split(":")
+with socket.create_server((host, int(port))):
+    print(os.environ["OLLAMA_NUM_PARALLEL"], file=open(os.environ["OLLAMA_SAID"], "a"), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_server_is_started_again_with_more_slots_and_they_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ollama"
+    program.write_text(STUBBORN)
+    program.chmod(0o755)
+    python = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, (tmp_path, python, "/usr/bin:/bin"))))
+    monkeypatch.setenv("OLLAMA_SAID", str(tmp_path / "said"))
+    settings = Settings.load()
+    started = local.start(settings)
+    again = local.restart(settings, slots=3)
+    assert again is not None
+    try:
+        assert local.slots_of(settings) == 3
+        assert (tmp_path / "said").read_text().split() == ["1", "3"]
+    finally:
+        started.stop()
+        again.stop()
+
+
+def test_the_slots_of_a_server_that_has_ended_are_those_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, parallel=2)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / "ollama-11434.slots").write_text(f"{gone.pid} 5")
+    assert local.slots_of(settings) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput, InvalidO
 from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.threads import in_thread
+from metier.plan import Message
 from metier_math.calculator import Calculator
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
 from metier_math.given import invented
-from metier_math.instruction import MAX_TOKENS, SCHEMA, asked_unit, asking
+from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asked_unit, asking
 from metier_math.program import Program
 from metier_math.tools import Tools
 from metier_math.word_problems import SAMPLES, is_word_problem, solution
@@ -37,6 +39,11 @@ class Math(Tools, Expert):
         super().__init__(card)
         self._calculator = calculator or Calculator()
         self._samples = samples
+
+    @property
+    def constant_messages(self) -> Sequence[Sequence[Message]]:
+        """The instruction to write a program, with its examples."""
+        return [BEGINNING]
 
     async def answer(self, task: Task, context: Context) -> str:
         """Answer with what the model's program computes: a word problem's is written several times.

@@ -80,15 +80,19 @@ _EXAMPLES = (
 )
 
 
+_SHOWN = tuple(
+    Message(role=role, content=text)
+    for question, program in _EXAMPLES
+    for role, text in (("user", question), ("assistant", program))
+)
+# What every such conversation begins with.
+BEGINNING = (Message(role="system", content=_INSTRUCTION), *_SHOWN)
+
+
 def asking(card: Card, task: Task) -> tuple[Message, ...]:
     """The conversation in which the model writes a `Program` for a task."""
-    shown = [
-        Message(role=role, content=text)
-        for question, program in _EXAMPLES
-        for role, text in (("user", question), ("assistant", program))
-    ]
     instructed = card.model_copy(update={"prompt": _INSTRUCTION})
-    asked = replace(task, messages=(*shown, *task.messages))
+    asked = replace(task, messages=(*_SHOWN, *task.messages))
     return messages_for(instructed, asked, extra=formulas_for(task))
 
 

@@ -17,11 +17,13 @@ from metier.cli.inputs import question_from, text_of
 from metier.cli.session import (
     FAILED,
     PARTIAL,
+    beside,
     errors_for_people,
     load_settings,
     open_council,
     run_async,
     run_store,
+    warm_later,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from metier.plan import Combining, Document, Plan
     from metier.settings import Settings
 
+# A model that was in memory already takes less.
+_LOADED_S = 0.5
 
 expert_option = click.option(
     "-e",
@@ -123,7 +127,11 @@ def ask(
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
         events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
-        sys.exit(run_async(partial(answered, events, screen), closing=council))
+        main = partial(beside, council.warming.load, partial(answered, events, screen))
+        code = run_async(main, closing=council)
+        if screen.answer is not None and screen.answer.usage.load_s > _LOADED_S:
+            warm_later(settings)
+        sys.exit(code)
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')

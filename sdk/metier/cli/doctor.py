@@ -70,6 +70,7 @@ def examined(settings: Settings) -> list[Check]:
         *servers,
         *_labels(council),
         *(_models(council) if reachable else ()),
+        *(_prompts(council) if reachable else ()),
         _embedder(council, reachable=reachable),
         _index(council),
         *_calibration(council),
@@ -150,6 +151,33 @@ def _model(found: Suggestion, wanted: Sequence[str]) -> Check:
     stand_in = "" if found.runs_on in wanted else ", which its card does not name"
     detail = f"{found.runs_on}{stand_in}; {found.better} would be better and fits"
     return Check(name=name, ok=True, detail=detail, fix=f"metier models pull {found.better}")
+
+
+def _prompts(council: Council) -> Iterator[Check]:
+    """Whether the server keeps the experts' prompts, measured with the model that is in memory."""
+    from metier.errors import MetierError
+
+    settings = council.settings
+    if settings.hosts or settings.cluster or not settings.resident_prompts:
+        return
+
+    async def measured() -> tuple[bool | None, int]:
+        return await council.warming.are_kept(), await council.warming.slots_wanted()
+
+    try:
+        kept, slots = run_async(measured, closing=council.server)
+    except MetierError as exc:
+        yield Check(name="prompts", ok=True, detail=f"not measured: {exc.message}")
+        return
+    if kept is None:
+        detail = "not measured: no model of the experts is in memory"
+        yield Check(name="prompts", ok=True, detail=detail, fix="metier models warm")
+    elif kept:
+        yield Check(name="prompts", ok=True, detail="the server keeps the experts' prompts")
+    elif slots > 1:
+        detail = "the server reads an expert's prompt anew after another expert's"
+        fix = f"OLLAMA_NUM_PARALLEL={slots} ollama serve"
+        yield Check(name="prompts", ok=True, detail=detail, fix=fix)
 
 
 def _embedder(council: Council, *, reachable: bool) -> Check:

@@ -124,21 +124,29 @@ def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
 
 
 @models.command(epilog="Example: metier models warm qwen2.5-coder:1.5b")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1)
 @on_host
 def warm(names: tuple[str, ...], *, where: str | None) -> None:
     """Bring models into memory, so that the next question does not wait for it.
 
-    With several hosts, each model on the one that is best for it.
+    Without names, those that the experts run on. A server that metier started also reads the
+    experts' prompts, and keeps them. With several hosts, each model on the one that is best for it.
     """
     with errors_for_people():
-        pool = _pool(load_settings(), where)
-        servers = [host.server for host in pool.hosts] if where else [pool]
+        settings = load_settings()
+        if where is None:
+            council = open_council(settings)
+            click.echo(f"loading {', '.join(names) or 'the models of the experts'} …", err=True)
+            run_async(partial(council.warm, names), closing=council)
+            return
+        if not names:
+            raise click.UsageError("name the models that the host is to load")
+        pool = _pool(settings, where)
 
         async def load() -> None:
-            for name, server in product(names, servers):
+            for name, host in product(names, pool.hosts):
                 click.echo(f"loading {name} …", err=True)
-                await server.load(name)
+                await host.server.load(name)
 
         run_async(load, closing=pool)
 

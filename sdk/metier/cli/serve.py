@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.session import errors_for_people, load_settings, open_council, run_async, run_store
+from metier.cli.session import (
+    beside,
+    errors_for_people,
+    load_settings,
+    open_council,
+    run_async,
+    run_store,
+)
 
 if TYPE_CHECKING:
     from metier.serving import Access
@@ -81,7 +88,7 @@ def serve(
             limits=ServingLimits(requests=requests),
             say=partial(click.echo, err=True),
         )
-        run_async(serving, closing=council)
+        run_async(partial(beside, council.warming.keep_warm, serving), closing=council)
 
 
 def _access(settings: Settings, *, host: str, key: str | None, origins: tuple[str, ...]) -> Access:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
@@ -83,7 +84,8 @@ def open_council(settings: Settings, *, runs: RunStore | None = None) -> Council
     """
     from metier.council import Council
 
-    ensure_server(settings)
+    if ensure_server(settings) and settings.resident_prompts:
+        _give_slots(settings)
     if runs is None:
         council = Council.from_installed(settings)
     else:
@@ -101,6 +103,24 @@ def _telemetry() -> Sequence[Backend]:
     return (OpenTelemetry(),)
 
 
+def _give_slots(settings: Settings) -> None:
+    """Start a server that was just started again, if it has fewer slots than the prompts need.
+
+    How many there are depends on the models, of which only a running server tells.
+    """
+    from metier.council import Council
+    from metier.errors import MetierError
+    from metier.models import local
+
+    council = Council.from_installed(settings)
+    try:
+        slots = run_async(council.warming.slots_wanted, closing=council)
+    except MetierError:
+        return  # the command itself says what is wrong with the server
+    if slots > local.slots_of(settings):
+        local.restart(settings, slots=slots)
+
+
 def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
     """Where a command keeps its questions; None if they are not to be kept."""
     if not (log and settings.keep_runs):
@@ -110,18 +130,63 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
     return RunStore.of(settings)
 
 
-def ensure_server(settings: Settings) -> None:
+async def beside(
+    other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
+) -> T:
+    """Run a command's coroutine, and another one beside it that ends with it.
+
+    An error of metier in the other one is left out: a question itself says what is wrong.
+    """
+    import anyio
+
+    from metier.errors import MetierError
+
+    async def quietly() -> None:
+        with suppress(MetierError):
+            await other()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(quietly)
+            try:
+                return await main()
+            finally:
+                group.cancel_scope.cancel()
+    except ExceptionGroup as several:  # a group wraps even a single error
+        raise several.exceptions[0] from None
+    raise AssertionError("main has returned or raised")
+
+
+def warm_later(settings: Settings) -> None:
+    """Have the prompts read after this command, if it was metier that started the server."""
+    from metier.models import local
+
+    if settings.resident_prompts and local.slots_of(settings) > settings.parallel:
+        subprocess.Popen(  # this very program
+            [sys.executable, "-m", "metier", "models", "warm"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def ensure_server(settings: Settings) -> bool:
     """Start the local server where nothing listens and the program is there; never a remote one.
 
     Where it cannot be started, the command goes on and says itself that nothing answers.
+
+    Returns:
+        Whether one was started.
     """
     from metier.models import local
 
+    any_started = False
     for host in settings.servers if settings.autostart and not settings.cluster else ():
         if not local.is_local(host.address) or local.is_listening(host.address):
             continue
         if local.ollama_program(settings) is None:
-            return
+            break
         parallel = host.parallel or settings.parallel
         own = settings.model_copy(update={"host": host.address, "parallel": parallel})
         started = local.start(own)
@@ -129,6 +194,8 @@ def ensure_server(settings: Settings) -> None:
             f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",
             err=True,
         )
+        any_started = True
+    return any_started
 
 
 class Closable(Protocol):

@@ -116,7 +116,8 @@ class StepContext:
         self, messages: Sequence[Message], samplings: Sequence[Sampling]
     ) -> AsyncIterator[Sequence[str]]:
         """Several replies to the same messages, in rounds of those that are written at once."""
-        room = self._caller.slots((await self._choose()).name)
+        prompt_chars = sum(len(message.content) for message in messages)
+        room = self._caller.at_once((await self._choose()).name, prompt_chars=prompt_chars)
         waiting = list(samplings)
         while waiting:
             size = max(1, min(room, self._caller.calls_left))

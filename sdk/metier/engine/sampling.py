@@ -139,8 +139,16 @@ class StepSampler:
         return self._world.voting()
 
     def slots(self, voter: Voter) -> int:
-        """As the server has."""
-        return self._caller.slots(voter.model)
+        """As the server has; one if the prompt is so long that reading it anew costs more."""
+        task = self._task
+        texts = (
+            self.card(voter).prompt,
+            task.text,
+            *(message.content for message in task.messages),
+            *(document.text for document in task.documents),
+            *(result.text for result in task.inputs),
+        )
+        return self._caller.at_once(voter.model, prompt_chars=sum(map(len, texts)))
 
     def run_together(self, voters: Sequence[Voter]) -> bool:
         """As the server can."""

@@ -209,6 +209,15 @@ class Expert:
         """Its tools by name."""
         return tools_of(self)
 
+    @property
+    def constant_messages(self) -> Sequence[Sequence[Message]]:
+        """The messages with which its conversations begin, whatever the task.
+
+        A server reads them once and keeps them. Override it if `answer` begins otherwise than
+        with the card's prompt.
+        """
+        return [(Message(role="system", content=self.card.prompt),)] if self.card.prompt else []
+
     def answer(self, task: Task, context: Context) -> Answering:
         """Answer a task.
 

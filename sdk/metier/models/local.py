@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from metier.errors import ModelServerUnreachable
 from metier.settings import Settings
-from metier.settings.files import private_folder
+from metier.settings.files import private_folder, replace_file
+from metier.settings.reading import read_text
 
 _START_TIMEOUT_S = 30.0
 _LOOK_EVERY_S = 0.05
+_RECORD_BYTES = 100
 # What the server reads: its settings, where its files are, which GPU and driver to use, and how to
 # reach the registry of models. No other variable, which may hold a secret, is passed on.
 _PASSED = frozenset(
@@ -79,14 +83,19 @@ def is_listening(host: str, *, timeout_s: float = 1.0) -> bool:
 
 
 def start(
-    settings: Settings, *, environment: Mapping[str, str] | None = None, stays: bool = True
+    settings: Settings,
+    *,
+    environment: Mapping[str, str] | None = None,
+    stays: bool = True,
+    slots: int = 1,
 ) -> Started:
     """Start the local server and wait until it listens.
 
-    It runs as many requests at once as the setting `parallel` says, unless OLLAMA_NUM_PARALLEL
-    says otherwise.
+    It has as many slots as the setting `parallel` says, or more, unless OLLAMA_NUM_PARALLEL says
+    otherwise.
 
     Args:
+        slots: the number of prompts that it keeps.
         environment: the variables to choose from instead of this process's; the server gets only
             those that it reads.
         stays: whether it goes on after this process; if not, it ends with it, however that ends.
@@ -101,7 +110,7 @@ def start(
     log = _log_file(settings)
     variables = _passed(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
-    variables.setdefault("OLLAMA_NUM_PARALLEL", str(settings.parallel))
+    variables.setdefault("OLLAMA_NUM_PARALLEL", str(max(slots, settings.parallel)))
     attached = () if stays else (sys.executable, "-I", "-S", _ATTACHED)
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
@@ -119,7 +128,53 @@ def start(
             started.stop()
             raise ModelServerUnreachable(settings.host, reason=_last_line(log))
         time.sleep(_LOOK_EVERY_S)
+    _remember(settings, variables["OLLAMA_NUM_PARALLEL"], process.pid)
     return started
+
+
+def restart(settings: Settings, *, slots: int) -> Started | None:
+    """End the server that was started here, and start it again with more slots.
+
+    Returns:
+        None if the server was not started here.
+
+    Raises:
+        ModelServerUnreachable: it cannot be started.
+    """
+    if (record := _record(settings)) is None:
+        return None
+    os.kill(record[0], signal.SIGTERM)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while is_listening(settings.host) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return start(settings, slots=slots)
+
+
+def slots_of(settings: Settings) -> int:
+    """The slots of the server: those that it was started with here, else the setting `parallel`."""
+    record = _record(settings)
+    return settings.parallel if record is None else max(record[1], settings.parallel)
+
+
+def _record(settings: Settings) -> tuple[int, int] | None:
+    """Process and slots of the server that was started here; None if it has ended."""
+    try:
+        text = read_text(_record_of(settings), max_bytes=_RECORD_BYTES)
+        pid, slots = map(int, text.split())
+        os.kill(pid, 0)
+    except (OSError, ValueError, OverflowError):
+        return None
+    return pid, slots
+
+
+def _remember(settings: Settings, slots: str, pid: int) -> None:
+    """Keep the slots of a server for the commands that find it running."""
+    with suppress(OSError):
+        replace_file(_record_of(settings), f"{pid} {slots}\n".encode())
+
+
+def _record_of(settings: Settings) -> Path:
+    return settings.state_dir / f"ollama-{urlsplit(settings.host).port}.slots"
 
 
 def _passed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -23,9 +23,12 @@ def server_of(settings: Settings) -> ModelServer:
         return RayServer(settings.cluster, num_ctx=settings.num_ctx)
     if settings.hosts:
         return pool_of(settings)
+    from metier.models import local
     from metier.models.ollama import OllamaServer
+    from metier.models.shared import SharedServer
 
-    return OllamaServer.from_settings(settings)
+    inner = OllamaServer.from_settings(settings)
+    return SharedServer.of(inner, settings, keeps=local.slots_of(settings))
 
 
 def pool_of(settings: Settings) -> HostPool:
@@ -38,12 +41,13 @@ def pool_of(settings: Settings) -> HostPool:
 def _host(one: HostSettings, settings: Settings) -> Host:
     from metier.models.hosts import Host, Patience
     from metier.models.ollama import OllamaServer
+    from metier.models.shared import SharedServer
 
     parallel = one.parallel or settings.parallel
     own = settings.model_copy(update={"host": one.address, "parallel": parallel})
     return Host(
         # The pool itself tries again, at once on another host.
-        server=OllamaServer.from_settings(own, pauses_s=()),
+        server=SharedServer.of(OllamaServer.from_settings(own, pauses_s=()), own),
         name=one.name,
         labels=frozenset(one.labels),
         slots=parallel,

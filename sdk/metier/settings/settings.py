@@ -74,6 +74,20 @@ class Settings(BaseModel):
         ge=1,
         description="requests that the server runs at once; one that metier starts is told so",
     )
+    resident_prompts: bool = Field(
+        True,
+        description="start a server with a slot for each expert's prompt, as far as memory allows, "
+        "and have it read them beforehand",
+    )
+    max_waiting: int = Field(
+        64, ge=1, description="model calls that wait for the server; more are refused as busy"
+    )
+    max_wait_s: float = Field(
+        300,
+        gt=0,
+        description="the longest that a model call waits for its turn, in seconds; after half of "
+        "it, calls to a model that is not loaded go first",
+    )
     timeout_s: float = Field(900, gt=0, description="deadline of a whole question, in seconds")
     connect_timeout_s: float = Field(5, gt=0, description="deadline for a connection")
     first_token_timeout_s: float = Field(300, gt=0, description="deadline for the first token")

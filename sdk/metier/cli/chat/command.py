@@ -12,7 +12,14 @@ import click
 
 from metier.cli.ask import expert_option, form_of, running_options
 from metier.cli.combining import combining_options
-from metier.cli.session import FAILED, PARTIAL, errors_for_people, load_settings, run_async
+from metier.cli.session import (
+    FAILED,
+    PARTIAL,
+    beside,
+    errors_for_people,
+    load_settings,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from metier.cli.chat.conversation import Conversation
@@ -81,7 +88,10 @@ def chat(
             log=not no_log,
             on_terminal=_on_terminal(),
         )
-        sys.exit(run_async(partial(_talk, session, form), closing=session))
+        talk = partial(_talk, session, form)
+        if session.on_terminal:  # the person reads and types meanwhile
+            talk = partial(beside, session.council.warming.keep_warm, talk)
+        sys.exit(run_async(talk, closing=session))
 
 
 def _go_on(talk: Conversation, settings: Settings) -> None:

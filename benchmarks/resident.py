@@ -1,0 +1,351 @@
+"""What it brings to keep the experts' prompts in the server's slots, over one that has one slot.
+
+The council of the experts that come with metier is asked on a server that has as many slots as
+metier starts it with, all prompts read beforehand; then the calls that it made are made again
+through the plain `ollama` package, one after the other, on a server with one slot. Keys:
+
+- `first_token_ratio`: seconds to a call's first token, questions to four experts in turn.
+- `compound_ratio`: the question of the README as a whole, over the sum of its raw calls.
+- `single.ratio`: those questions as a whole, planned and checked, over the sum of their raw calls.
+- `samples_ratio_550`: four samples of 60 tokens of a prompt of 550 tokens that was not read
+  before, over one; `samples_ratio_550_120` of 120 tokens. In `side by side`: all at once.
+- `memory_mb_per_prompt`: what one more slot takes; `slots`: how many there are.
+- `identical`: the percentage of calls whose text is the one of the server with one slot.
+- `fill_s`: seconds until all prompts are read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import ollama
+
+from benchmarks.contract import Metric, exactly, median_of, report, say, share_of
+from benchmarks.plotting import stacked_seconds
+from benchmarks.server import BIG, EMBED, serving
+from metier.council import Council
+from metier.engine.engine import Limits
+from metier.experts.card import Card, read_card
+from metier.experts.expert import Context, Expert, Task
+from metier.experts.registry import builtin_domains
+from metier.models.ollama import OllamaServer
+from metier.models.server import ChatRequest, Chunk, Sampling
+from metier.models.shared import SharedServer
+from metier.plan import Message
+from metier.settings import Settings
+
+FLAGSHIP = (
+    "A patient weighs 70 kg and needs 15 mg/kg of paracetamol. What is one dose in mg? Then write "
+    "a Python function that gives the dose for any weight, and say when paracetamol must not be "
+    "given."
+)
+# One question to each expert in turn, and then the next to each.
+TURNS = (
+    ("general", "Why does ice float on water? Answer in one sentence."),
+    ("math", "Solve 4x - 9 = 15."),
+    ("code", "Write a Python function that reverses a string."),
+    ("medical", "Which painkiller is safe in pregnancy?"),
+    ("general", "What is the capital of Mongolia? Answer in one sentence."),
+    ("math", "What is 12.5% of 840?"),
+    ("code", "JavaScript function that returns the last element of an array"),
+    ("medical", "Is alcohol allowed with metronidazole?"),
+    ("general", "How do magnets work? Answer in one sentence."),
+    ("math", "What is the derivative of x^3 + 2x?"),
+    ("code", "bash one-liner to delete all .tmp files older than 7 days"),
+    ("medical", "When must metformin not be given?"),
+)
+SAMPLES, PROMPT_TOKENS = 4, 550
+# About as many tokens as words; every run begins with other words, so that nothing is kept of it.
+_WORDS = "The next box holds apples and pears and one letter for the man at the door."
+
+
+@dataclass(slots=True)
+class Call:
+    """A call with its reply and its times."""
+
+    request: ChatRequest
+    text: str = ""
+    first_s: float = 0.0
+    total_s: float = 0.0
+    read_s: float = 0.0
+    write_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question, as a whole and by its calls."""
+
+    total_s: float
+    calls: list[Call] = field(default_factory=list)
+
+
+class Timed(OllamaServer):
+    """Remembers what it was asked, so that it can be asked again raw."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.host, num_ctx=settings.num_ctx, parallel=settings.parallel)
+        self.calls: list[Call] = []
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        call = Call(request)
+        self.calls.append(call)
+        started = time.perf_counter()
+        async with aclosing(super().chat(request)) as chunks:
+            async for chunk in chunks:
+                call.first_s = call.first_s or time.perf_counter() - started
+                call.text += chunk.text
+                call.read_s, call.write_s = chunk.usage.prompt_s, chunk.usage.decode_s
+                yield chunk
+        call.total_s = time.perf_counter() - started
+
+
+class Sampled(Expert):
+    """Several replies to one prompt, in whatever way the context finds quickest."""
+
+    def __init__(self, card: Card, samples: int, max_tokens: int) -> None:
+        super().__init__(card)
+        self.samples = samples
+        self._max_tokens = max_tokens
+
+    async def answer(self, task: Task, context: Context) -> str:
+        samplings = [sampling(number, self._max_tokens) for number in range(self.samples)]
+        messages = (Message(role="user", content=task.text),)
+        texts = [text async for found in context.replies(messages, samplings) for text in found]
+        return "\n".join(texts)
+
+
+def sampling(number: int, max_tokens: int) -> Sampling:
+    return Sampling(temperature=0.7, seed=number, max_tokens=max_tokens)
+
+
+def long_prompt() -> str:
+    words = f"Note {time.time_ns()}. {_WORDS * (PROMPT_TOKENS // 16)}"
+    return f"{words}\n\nWrite a Python class for a bank account with ten methods."
+
+
+async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) -> Call:
+    """The same call through the plain package."""
+    given = request.sampling
+    options: dict[str, Any] = {
+        "num_ctx": num_ctx,
+        "temperature": given.temperature,
+        "seed": given.seed,
+        "num_predict": given.max_tokens,
+        "stop": list(given.stop),
+    }
+    call = Call(request)
+    started = time.perf_counter()
+    stream = await client.chat(
+        request.model,
+        messages=[message.model_dump() for message in request.messages],
+        stream=True,
+        format=dict(given.schema) if given.schema else None,
+        options=options,
+        keep_alive="10m",
+    )
+    async for part in stream:
+        call.first_s = call.first_s or time.perf_counter() - started
+        call.text += part.message.content or ""
+        call.read_s = (part.prompt_eval_duration or 0) / 1e9
+        call.write_s = (part.eval_duration or 0) / 1e9
+    call.total_s = time.perf_counter() - started
+    return call
+
+
+async def size_mb() -> float:
+    """What the server says that the model takes in memory."""
+    async with aclosing(OllamaServer(Settings.load().host)) as server:
+        found = [model for model in await server.resident() if model.name == BIG]
+    return found[0].size_bytes / 1e6
+
+
+async def wanted() -> int:
+    """The slots that metier starts a server with."""
+    async with Council.from_installed(Settings.load()) as council:
+        return await council.warming.slots_wanted()
+
+
+async def asked(runs: int, limit: int) -> tuple[list[Asked], list[Asked], float, float]:
+    """The questions in turn, the flagship; the seconds of the reading before; the memory."""
+    settings = Settings.load(model=BIG)
+    server = Timed(settings)
+    shared = SharedServer.of(server, settings, keeps=_keeps(settings))
+    installed = Council.from_installed(settings)
+    async with Council(installed.registry, settings=settings, server=shared) as council:
+        await council.server.load(BIG)
+        started = time.perf_counter()
+        await council.warm()
+        fill_s = time.perf_counter() - started
+        say(f"{len(server.calls)} prompts read in {fill_s:.1f} s, {shared.keeps} slots")
+        await council.plan("Why?")
+        turns = [await _asked(council, server, text, only) for only, text in TURNS[:limit]]
+        flagship = [await _asked(council, server, FLAGSHIP, None) for _ in range(runs)]
+    return turns, flagship, fill_s, await size_mb()
+
+
+def _keeps(settings: Settings) -> int:
+    from metier.models import local
+
+    return local.slots_of(settings)
+
+
+async def _asked(council: Council, server: Timed, question: str, only: str | None) -> Asked:
+    server.calls.clear()
+    started = time.perf_counter()
+    experts = None if only is None else (only,)
+    await council.ask(question, experts=experts, limits=Limits(timeout_s=300))
+    found = Asked(time.perf_counter() - started, list(server.calls))
+    firsts = ", ".join(f"{call.first_s:.2f}" for call in found.calls)
+    say(f"{only or 'flagship'}: {found.total_s:.2f} s, first tokens {firsts}")
+    return found
+
+
+async def again(each: Sequence[Asked]) -> list[list[Call]]:
+    """The same calls raw, one after the other."""
+    settings = Settings.load()
+    client = ollama.AsyncClient(host=settings.host)
+    found: list[list[Call]] = []
+    for one in each:
+        calls = [await raw(client, call.request, settings.num_ctx) for call in one.calls]
+        firsts = ", ".join(f"{call.first_s:.2f}" for call in calls)
+        say(f"raw: {sum(call.total_s for call in calls):.2f} s, first tokens {firsts}")
+        found.append(calls)
+    return found
+
+
+async def sampled(runs: int, max_tokens: int) -> tuple[list[float], list[float]]:
+    """Four samples over one: as metier takes them, and side by side."""
+    settings = Settings.load(parallel=SAMPLES)
+    card = read_card(builtin_domains() / "general").model_copy(update={"models": (BIG,)})
+    expert = Sampled(card, 1, max_tokens)
+    chosen, together = [], []
+    async with Council.of([expert], settings=settings) as council:
+        await council.server.load(BIG)
+        plan = await council.plan("Why?")
+        for _ in range(runs):
+            seconds = []
+            for count in (1, SAMPLES):
+                expert.samples = count
+                step = plan.steps[0].model_copy(update={"task": long_prompt()})
+                started = time.perf_counter()
+                await council.run(plan.model_copy(update={"steps": (step,)}))
+                seconds.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            await _side_by_side(settings, long_prompt(), max_tokens)
+            seconds.append(time.perf_counter() - started)
+            say(f"{max_tokens} tokens, 1, 4, 4 at once: {seconds}")
+            chosen.append(seconds[1] / seconds[0])
+            together.append(seconds[2] / seconds[0])
+    return chosen, together
+
+
+async def _side_by_side(settings: Settings, text: str, max_tokens: int) -> None:
+    client = ollama.AsyncClient(host=settings.host)
+    async with anyio.create_task_group() as group:
+        for number in range(SAMPLES):
+            request = ChatRequest(
+                model=BIG,
+                messages=(Message(role="user", content=text),),
+                sampling=sampling(number, max_tokens),
+            )
+            group.start_soon(raw, client, request, settings.num_ctx)
+
+
+def phases(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> dict[str, dict[str, float]]:
+    """Where the seconds of a question go, before and after; medians."""
+    rest = [one.total_s - sum(call.total_s for call in one.calls) for one in warm]
+    before = {"read": [sum(c.read_s for c in each) for each in raws]}
+    before["write"] = [sum(c.write_s for c in each) for each in raws]
+    after = {"read": [sum(c.read_s for c in one.calls) for one in warm]}
+    after["write"] = [sum(c.write_s for c in one.calls) for one in warm]
+    both = {"one slot": before, "resident prompts": after}
+    return {
+        name: {
+            "plan, check": statistics.median(rest),
+            **{phase: statistics.median(values) for phase, values in of.items()},
+        }
+        for name, of in both.items()
+    }
+
+
+def ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> list[float]:
+    pairs = zip(warm, raws, strict=True)
+    return [one.total_s / sum(call.total_s for call in calls) for one, calls in pairs]
+
+
+def first_token_ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> list[float]:
+    pairs = zip(warm, raws, strict=True)
+    return [one.calls[0].first_s / calls[0].first_s for one, calls in pairs]
+
+
+def measured(
+    runs: int, limit: int, sample_runs: int, plot: Path | None
+) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
+    metrics: dict[str, Metric] = {}
+    side: dict[str, Metric] = {}
+    with serving((EMBED, BIG)):
+        slots = anyio.run(wanted)
+    with serving((EMBED, BIG), keeps=slots):
+        turns, flagship, fill_s, full_mb = anyio.run(asked, runs, limit)
+    with serving((EMBED, BIG)):
+        raw_turns, raw_flagship = anyio.run(again, turns), anyio.run(again, flagship)
+        one_mb = anyio.run(size_mb)
+    if sample_runs:
+        with serving((EMBED, BIG), slots=SAMPLES):
+            for name, tokens in (("samples_ratio_550", 60), ("samples_ratio_550_120", 120)):
+                chosen, together = anyio.run(sampled, sample_runs, tokens)
+                metrics[name], side[name] = median_of(chosen), median_of(together)
+    where = phases(flagship, raw_flagship)
+    say(f"seconds of the flagship question: {where}")
+    if plot is not None:
+        stacked_seconds(where, plot)
+    both = zip([*turns, *flagship], [*raw_turns, *raw_flagship], strict=True)
+    pairs = [pair for one, calls in both for pair in zip(one.calls, calls, strict=True)]
+    metrics |= {
+        "first_token_ratio": median_of(first_token_ratios(turns, raw_turns)),
+        "compound_ratio": median_of(ratios(flagship, raw_flagship)),
+        "single.ratio": median_of(ratios(turns, raw_turns)),
+        "memory_mb_per_prompt": exactly(round((full_mb - one_mb) / max(1, slots - 1), 1)),
+        "slots": exactly(slots),
+        "identical": share_of([warm.text == cold.text for warm, cold in pairs]),
+        "fill_s": exactly(round(fill_s, 1)),
+        "first_token_s": median_of([one.calls[0].first_s for one in turns]),
+        "compound_s": median_of([one.total_s for one in flagship]),
+    }
+    raws = {
+        "first_token_s": median_of([calls[0].first_s for calls in raw_turns]),
+        "compound_s": median_of([sum(c.total_s for c in calls) for calls in raw_flagship]),
+    }
+    return metrics, {"ollama package, one slot": raws, "side by side": side}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--limit", type=int, default=10, help="runs of the flagship question")
+    parser.add_argument("--turns", type=int, default=len(TURNS), help="questions in turn")
+    parser.add_argument("--samples", type=int, default=5, help="runs of each kind of samples")
+    parser.add_argument("--plot", type=Path, help="file for a picture of where the time goes")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    metrics, baselines = measured(options.limit, options.turns, options.samples, options.plot)
+    report(
+        "resident",
+        metrics,
+        baselines=baselines,
+        embedder=f"ollama/{EMBED}",
+        started=started,
+    )
+
+
+if __name__ == "__main__":
+    main()

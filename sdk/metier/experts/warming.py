@@ -1,0 +1,158 @@
+"""Warming: models are loaded and the experts' prompts read before a question needs them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from metier.errors import MetierError, PluginBroken
+from metier.experts.card import GENERAL
+from metier.experts.model_choice import ModelChooser
+from metier.experts.registry import Registry
+from metier.experts.threads import in_thread
+from metier.models.opening import memory_for_models
+from metier.models.resident import (
+    ResidentPrompt,
+    ResidentPrompts,
+    most_useful,
+    slot_bytes,
+    slots_for,
+)
+from metier.models.server import InstalledModel, ModelServer, full_name
+from metier.models.shared import SharedServer
+from metier.settings import Settings
+
+
+class Warming:
+    """Has a server keep the beginnings of the experts' prompts, which never change.
+
+    A server with one slot keeps one prompt, so nothing is read beforehand there; and only a
+    `SharedServer` knows what is in its slots.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        chooser: ModelChooser,
+        server: ModelServer,
+        *,
+        settings: Settings,
+    ) -> None:
+        self._registry = registry
+        self._chooser = chooser
+        self._server = server
+        self._shared = server if isinstance(server, SharedServer) and server.keeps > 1 else None
+        self._settings = settings
+
+    async def load(self) -> None:
+        """Load the model that all experts run on, while a question is planned.
+
+        Does nothing if there are several, or it is in memory.
+
+        Raises:
+            ModelServerError, ModelMissing: it cannot be loaded.
+        """
+        names = {model.name for model in (await self._models()).values()}
+        if len(names) == 1:
+            (name,) = names
+            loaded = {full_name(model.name) for model in await self._server.resident()}
+            if full_name(name) not in loaded:
+                await self._server.load(name)
+
+    async def warm(self, models: Collection[str] = ()) -> None:
+        """Load models, and have the prompts of those that experts run on read.
+
+        Args:
+            models: their names; all that experts run on if not given.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        by_expert = await self._models()
+        for name in dict.fromkeys(models or [model.name for model in by_expert.values()]):
+            if self._shared is None or not self._settings.resident_prompts:
+                await self._server.load(name)
+                continue
+            experts = [
+                expert
+                for expert, model in by_expert.items()
+                if full_name(model.name) == full_name(name)
+            ]
+            prompts = await self._prompts(name, experts)
+            await self._shared.keep_when_idle(name, most_useful(prompts, self._shared.keeps))
+
+    async def keep_warm(self) -> None:
+        """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.
+
+        Does nothing on a server that keeps only one prompt.
+
+        Raises:
+            ModelServerError, ModelMissing: a model cannot be loaded.
+        """
+        if self._shared is not None and self._settings.resident_prompts:
+            await self.warm()
+            await self._shared.keep_again()
+
+    async def are_kept(self) -> bool | None:
+        """Measure whether the server keeps the prompts of two experts.
+
+        None if that cannot be measured: it has no model in memory that two experts run on.
+
+        Raises:
+            ModelServerError: the server cannot be asked.
+        """
+        loaded = {full_name(model.name) for model in await self._server.resident()}
+        by_expert = await self._models()
+        for name in dict.fromkeys(model.name for model in by_expert.values()):
+            experts = [expert for expert, model in by_expert.items() if model.name == name]
+            longest = most_useful(await self._prompts(name, experts), 2)
+            if full_name(name) in loaded and len(longest) == 2:
+                return await ResidentPrompts(self._server.chat).are_kept(*longest)
+        return None
+
+    async def slots_wanted(self) -> int:
+        """The slots that the prompts of all experts need, as far as memory allows.
+
+        One for each expert of a model, and one for conversations that begin otherwise. No plugin
+        is imported.
+
+        Raises:
+            ModelServerError: the server cannot be asked.
+        """
+        models = list((await self._models()).values())
+        counts = Counter(model.name for model in models)
+        wanted = [1]
+        for model in {model.name: model for model in models}.values():
+            details = await self._server.show(model.name)
+            fitting = slots_for(
+                counts[model.name] + 1,
+                slot_bytes=slot_bytes(details, self._settings.num_ctx),
+                model_bytes=model.size_bytes,
+                memory_bytes=memory_for_models(self._settings),
+            )
+            wanted.append(fitting)
+        return max(wanted)
+
+    async def _prompts(self, model: str, experts: Iterable[str]) -> list[ResidentPrompt]:
+        """The beginnings of the prompts of these experts; their plugins are imported."""
+        prompts = [ResidentPrompt(model=model, messages=())]
+        for name in experts:
+            try:
+                expert = await in_thread(self._registry.expert, name)
+            except PluginBroken:
+                continue  # the registry lists it as broken
+            prompts += [
+                ResidentPrompt(model=model, messages=tuple(messages))
+                for messages in expert.constant_messages
+            ]
+        return prompts
+
+    async def _models(self) -> dict[str, InstalledModel]:
+        """The model of each expert that has one."""
+        found: dict[str, InstalledModel] = {}
+        for name, card in self._registry.cards.items():
+            try:
+                found[name] = await self._chooser.model_for(card, self._registry.cards.get(GENERAL))
+            except MetierError:
+                continue
+        return found

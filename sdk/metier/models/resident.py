@@ -1,0 +1,218 @@
+"""Resident prompts: the beginnings of prompts that never change, each kept in a slot of the server.
+
+On a CPU, reading a prompt is most of the wait. A server reads only what follows the longest common
+prefix with one of its slots, and never takes a slot that is in use. So prompts that are read at the
+same time land in a slot each, and later each question finds its own, in any order. Read one after
+the other, they all land in the same slot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cached_property
+
+import anyio
+
+from metier.answer import Usage
+from metier.errors import MetierError
+from metier.models.server import ChatRequest, Chunk, ModelDetails, Sampling
+from metier.plan import Message
+
+# Keys and values are 16-bit numbers.
+_BYTES = 2
+# Beside its weights a model takes about this share of them.
+_OVERHEAD = 1.2
+# Of the memory that the weights leave, the share that prompts may take.
+_SHARE = 0.5
+# A prompt of which more than this share was read again was not kept.
+_READ_AGAIN = 0.5
+# A reading is of a whole prompt if it takes so many times as long as one of a few new words.
+_MUCH_LONGER = 3
+_BRIEF_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidentPrompt:
+    """The messages with which each of an expert's conversations begins.
+
+    No message at all is the beginning of a conversation without a system prompt: it has a slot so
+    that such conversations do not take one from a prompt.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the model and the messages, the same in every process."""
+        content = [self.model, [message.model_dump() for message in self.messages]]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def begins(self, request: ChatRequest) -> bool:
+        """Whether a request begins with it, byte for byte."""
+        return (
+            request.model == self.model
+            and request.messages[: len(self.messages)] == self.messages
+            and not request.tools
+        )
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A prompt that the server has read.
+
+    Attributes:
+        tokens: its length.
+        token_s: how long the server takes to read a token.
+    """
+
+    prompt: ResidentPrompt
+    tokens: int
+    token_s: float
+    is_resident: bool = True
+
+
+class ResidentPrompts:
+    """The prompts that a server keeps, by their hash.
+
+    Args:
+        chat: asks the server.
+    """
+
+    def __init__(self, chat: Callable[[ChatRequest], AsyncGenerator[Chunk, None]]) -> None:
+        self._chat = chat
+        self._kept: dict[str, _Kept] = {}
+        self._lost = anyio.Event()
+
+    def is_resident(self, prompt: ResidentPrompt) -> bool:
+        """Whether the server has read a prompt, and nothing speaks against its being there."""
+        kept = self._kept.get(prompt.hash)
+        return kept is not None and kept.is_resident
+
+    async def fill(self, prompts: Sequence[ResidentPrompt]) -> None:
+        """Have the server read the prompts of one model, all at the same time.
+
+        Those that are resident go first: each is in use then, so that no other takes its slot.
+
+        Raises:
+            ModelServerError, ModelMissing: the server cannot be asked.
+        """
+        read: dict[ResidentPrompt, Usage] = {}
+        failed: list[MetierError] = []
+
+        async def one(prompt: ResidentPrompt) -> None:
+            try:
+                read[prompt] = await self._read(prompt)
+            except MetierError as exc:
+                failed.append(exc)
+
+        async with anyio.create_task_group() as group:
+            for prompt in sorted(prompts, key=self.is_resident, reverse=True):
+                group.start_soon(one, prompt)
+        if failed:
+            raise failed[0]
+        # They are read in one batch, so that each took as long as all of them.
+        tokens = sum(usage.prompt_tokens for usage in read.values())
+        token_s = max((usage.prompt_s for usage in read.values()), default=0.0) / max(1, tokens)
+        for prompt in prompts:
+            usage, before = read[prompt], self._kept.get(prompt.hash)
+            known_s = before.token_s if before else 0.0
+            self._kept[prompt.hash] = _Kept(prompt, usage.prompt_tokens, max(token_s, known_s))
+        self._lost = anyio.Event()
+
+    async def are_kept(self, first: ResidentPrompt, second: ResidentPrompt) -> bool:
+        """Measure whether the server still has a prompt after another one was asked with.
+
+        Raises:
+            ModelServerError, ModelMissing: the server cannot be asked.
+        """
+        await self.fill([first, second])
+        await self._read(first)
+        known = await self._read(first, "Good morning")
+        await self._read(second)
+        after = await self._read(first, "Good evening")
+        return after.prompt_s <= _MUCH_LONGER * known.prompt_s + _BRIEF_S
+
+    async def _read(self, prompt: ResidentPrompt, text: str = "Hello") -> Usage:
+        """Have a prompt read with a message after it.
+
+        Without one, a template may close the turn in another way.
+        """
+        request = ChatRequest(
+            model=prompt.model,
+            messages=(*prompt.messages, Message(role="user", content=text)),
+            sampling=Sampling(max_tokens=1),
+        )
+        async with aclosing(self._chat(request)) as pieces:
+            return [piece async for piece in pieces][-1].usage
+
+    def note(self, request: ChatRequest, usage: Usage) -> None:
+        """Learn from a reply whether the prompt that it began with was still there."""
+        found = [kept for kept in self._kept.values() if kept.prompt.begins(request)]
+        if not found:
+            return
+        kept = max(found, key=lambda each: len(each.prompt.messages))
+        new_tokens = max(0, usage.prompt_tokens - kept.tokens)
+        most_s = (new_tokens + _READ_AGAIN * kept.tokens) * kept.token_s
+        if kept.prompt.messages and usage.prompt_s > most_s:
+            kept.is_resident = False
+            self._lost.set()
+        # What followed it has replaced what was in its slot, and the prompt itself stays.
+        elif kept.prompt.messages:
+            kept.is_resident = True
+
+    async def lost(self) -> list[ResidentPrompt]:
+        """Wait until a prompt is no longer there; all prompts of its model, to be filled again."""
+        await self._lost.wait()
+        models = {kept.prompt.model for kept in self._kept.values() if not kept.is_resident}
+        return [kept.prompt for kept in self._kept.values() if kept.prompt.model in models]
+
+
+def slot_bytes(details: ModelDetails, num_ctx: int) -> int | None:
+    """The memory of one slot of a model; None if its metadata does not say.
+
+    Args:
+        num_ctx: the context window of a slot, in tokens.
+    """
+    info = details.info
+    arch = info.get("general.architecture")
+    blocks = _number(info.get(f"{arch}.block_count"))
+    heads = _number(info.get(f"{arch}.attention.head_count"))
+    kv_heads = info.get(f"{arch}.attention.head_count_kv", heads)
+    width = _number(info.get(f"{arch}.embedding_length"))
+    if not (blocks and heads and width and kv_heads):
+        return None
+    # Some models have another number of heads in each block.
+    all_heads = sum(kv_heads) if isinstance(kv_heads, list) else blocks * _number(kv_heads)
+    key = _number(info.get(f"{arch}.attention.key_length")) or width // heads
+    value = _number(info.get(f"{arch}.attention.value_length")) or width // heads
+    return num_ctx * all_heads * (key + value) * _BYTES
+
+
+def slots_for(
+    wanted: int, *, slot_bytes: int | None, model_bytes: int, memory_bytes: int | None
+) -> int:
+    """How many prompts of a model fit into memory, at least one.
+
+    Args:
+        memory_bytes: for this model; None if it is not known, which leaves room for one only.
+    """
+    if not slot_bytes or memory_bytes is None:
+        return 1
+    room = (memory_bytes - model_bytes * _OVERHEAD) * _SHARE
+    return max(1, min(wanted, int(room // slot_bytes)))
+
+
+def most_useful(prompts: Iterable[ResidentPrompt], slots: int) -> list[ResidentPrompt]:
+    """As many prompts as there are slots, the longest if they are too many."""
+    once = dict.fromkeys(prompts)
+    by_length = sorted(once, key=lambda each: -sum(len(m.content) for m in each.messages))
+    return by_length[:slots]
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,171 @@
+"""Turns: the calls of many questions share one server, and wait for it in one queue.
+
+Loading a model costs seconds, so calls to the model that ran last go first. A call to another model
+is not kept waiting for longer than half of the longest wait: then that model's calls have their
+turn. Calls to two models never run at the same time, which on a CPU makes both many times slower.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import anyio
+
+from metier.errors import ModelServerBusy
+
+_question: ContextVar[object | None] = ContextVar("metier_question", default=None)
+# The share of the longest wait after which another model's calls are served first.
+_PATIENCE = 0.5
+
+
+@contextmanager
+def one_question() -> Iterator[None]:
+    """All calls in this block belong to one question, unless they already belong to one."""
+    token = _question.set(_question.get() or object())
+    try:
+        yield
+    finally:
+        _question.reset(token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Call:
+    """A call that waits."""
+
+    model: str
+    question: object
+    since: float
+    started: anyio.Event = field(default_factory=anyio.Event)
+
+
+class Turns:
+    """The queue of one server.
+
+    A question that has a turn never waits for itself: its further calls start at once. Otherwise
+    its calls start in the order in which they were made.
+
+    Args:
+        address: of the server, for errors.
+        slots: calls that run at once.
+        max_waiting: calls that wait; one more is refused.
+        max_wait_s: the longest that a call waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        slots: int = 1,
+        max_waiting: int = 64,
+        max_wait_s: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._address = address
+        self._slots = slots
+        self._max_waiting = max_waiting
+        self._max_wait_s = max_wait_s
+        self._clock = clock
+        self._running: Counter[object] = Counter()
+        self._waiting: list[_Call] = []
+        self._model: str | None = None
+        self._make_way: Callable[[], None] | None = None
+
+    @contextmanager
+    def making_way(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` when a call has to wait while the block runs."""
+        self._make_way = stop
+        try:
+            yield
+        finally:
+            self._make_way = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call runs and none waits."""
+        return not self._waiting and not self._running.total()
+
+    @asynccontextmanager
+    async def turn(self, model: str) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it while the block runs.
+
+        Raises:
+            ModelServerBusy: too many calls wait already, or this one has waited too long.
+        """
+        question = _question.get() or object()
+        if self._running[question]:
+            self._start(model, question)
+        else:
+            await self._wait(model, question)
+        try:
+            yield
+        finally:
+            self._end(question)
+
+    async def _wait(self, model: str, question: object) -> None:
+        if len(self._waiting) >= self._max_waiting:
+            raise ModelServerBusy(
+                f"{len(self._waiting)} calls already wait for {self._address}",
+                hint="Ask again later, or raise the setting max_waiting",
+            )
+        call = _Call(model=model, question=question, since=self._clock())
+        self._waiting.append(call)
+        self._start_next()
+        if self._make_way is not None and not call.started.is_set():
+            self._make_way()
+        try:
+            with anyio.move_on_after(self._max_wait_s):
+                await call.started.wait()
+        except BaseException:
+            self._withdraw(call)
+            raise
+        if not call.started.is_set():
+            self._withdraw(call)
+            raise ModelServerBusy(
+                f"{self._address} had no time for this call within {self._max_wait_s:g} s",
+                hint="Ask again later, or raise the setting max_wait_s",
+            )
+
+    def _withdraw(self, call: _Call) -> None:
+        """Take back a call, whether it still waits or has just been started."""
+        if call.started.is_set():
+            self._end(call.question)
+        else:
+            self._waiting.remove(call)
+            self._start_next()
+
+    def _start(self, model: str, question: object) -> None:
+        self._running[question] += 1
+        self._model = model
+
+    def _end(self, question: object) -> None:
+        self._running[question] -= 1
+        if not self._running[question]:
+            del self._running[question]
+        self._start_next()
+
+    def _start_next(self) -> None:
+        while (call := self._next()) is not None:
+            self._waiting.remove(call)
+            self._start(call.model, call.question)
+            call.started.set()
+
+    def _next(self) -> _Call | None:
+        """The call that starts now, if one may."""
+        running = self._running.total()
+        if not self._waiting or running >= self._slots:
+            return None
+        first = {call.question: call for call in reversed(self._waiting)}
+        ready = sorted(first.values(), key=lambda call: call.since)
+        same = next((call for call in ready if call.model == self._model), None)
+        other = next((call for call in ready if call.model != self._model), None)
+        if other is None or (same is not None and not self._is_overdue(other)):
+            return same
+        return None if running else other
+
+    def _is_overdue(self, call: _Call) -> bool:
+        return self._clock() - call.since >= self._max_wait_s * _PATIENCE

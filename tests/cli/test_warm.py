@@ -1,0 +1,101 @@
+"""A server that metier starts has slots for the experts' prompts, and reads them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PROGRAM = f"""#!{sys.executable}
+import os, sys
+sys.path.insert(0, {str(TESTS)!r})
+from fake_ollama import FakeOllama, Machine
+from metier.testing import FixedEmbedder
+
+class Server(FakeOllama):
+    def server_bind(self):
+        self.server_address = ("127.0.0.1", int(os.environ["OLLAMA_HOST"].rpartition(":")[2]))
+        super().server_bind()
+
+def told(*texts):
+    print(*texts, sep="|", file=open(os.environ["OLLAMA_SAID"], "a"), flush=True)
+
+info = {{
+    "general.architecture": "qwen2",
+    "qwen2.block_count": 28,
+    "qwen2.attention.head_count": 12,
+    "qwen2.attention.head_count_kv": 2,
+    "qwen2.embedding_length": 1536,
+}}
+slots = os.environ["OLLAMA_NUM_PARALLEL"]
+server = Server(
+    FixedEmbedder(),
+    ["qwen2.5-coder:1.5b"],
+    "Yes.",
+    info=info,
+    machine=Machine(slots=int(slots)),
+)
+server.after_chat = lambda: told(
+    "read", *(chat["messages"][0]["content"][:11] for chat in list(server.chats))
+)
+told("slots", slots, os.getpid())
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What the servers that were started have said; they end with the test."""
+    program = tmp_path / "bin" / "ollama"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("METIER_AUTOSTART", "true")
+    monkeypatch.setenv("OLLAMA_SAID", str(tmp_path / "said"))
+    yield tmp_path / "said"
+    for line in lines(tmp_path / "said", "slots"):
+        try:
+            os.kill(int(line[1]), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def lines(said: Path, kind: str) -> list[list[str]]:
+    told = [line.split("|") for line in said.read_text().splitlines()]
+    return [rest for first, *rest in told if first == kind]
+
+
+def warmed() -> None:
+    command = [sys.executable, "-m", "metier", "models", "warm"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path) -> None:
+    warmed()
+    assert [slots for slots, _ in lines(said, "slots")] == ["1", "5"]
+    read = max(lines(said, "read"), key=len)  # each line holds all before it
+    assert sorted(read) == ["Hello", "Write the c", "You are a c", "You are a h", "You give me"]
+
+
+def test_a_command_that_finds_the_server_knows_its_slots(said: Path) -> None:
+    warmed()
+    warmed()
+    assert len(lines(said, "slots")) == 2
+    assert len(lines(said, "read")) == 10
+
+
+def test_without_resident_prompts_the_server_gets_one_slot(
+    said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METIER_RESIDENT_PROMPTS", "false")
+    warmed()
+    assert [slots for slots, _ in lines(said, "slots")] == ["1"]
+    assert lines(said, "read") == []

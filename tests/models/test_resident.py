@@ -1,0 +1,172 @@
+"""Prompts that a server keeps in its slots."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from metier.answer import Usage
+from metier.models.resident import (
+    ResidentPrompt,
+    ResidentPrompts,
+    most_useful,
+    slot_bytes,
+    slots_for,
+)
+from metier.models.server import ChatRequest, Chunk, ModelDetails
+from metier.models.shared import SharedServer
+from metier.plan import Message
+from metier.testing import ScriptedModels, Stall
+
+pytestmark = pytest.mark.anyio
+MEBIBYTE = 1 << 20
+# What Ollama tells of qwen2.5-coder:1.5b.
+QWEN = ModelDetails(
+    name="qwen",
+    capabilities=frozenset({"completion"}),
+    info={
+        "general.architecture": "qwen2",
+        "qwen2.block_count": 28,
+        "qwen2.attention.head_count": 12,
+        "qwen2.attention.head_count_kv": 2,
+        "qwen2.embedding_length": 1536,
+    },
+)
+
+
+class Slots:
+    """Chooses slots as Ollama does: the free one with the longest common prefix, else the first."""
+
+    def __init__(self, count: int) -> None:
+        self._held: list[str] = [""] * count
+        self._used = [False] * count
+        self._batch = 0
+        self._room = anyio.Semaphore(count)
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Read what is new in all prompts that came together, a character a second."""
+        prompt = "".join(f"<{message.role}>{message.content}" for message in request.messages)
+        async with self._room:
+            free = [n for n, used in enumerate(self._used) if not used]
+            slot = max(free, key=lambda n: common(self._held[n], prompt))
+            new = len(prompt) - common(self._held[slot], prompt)
+            self._batch = self._batch + new if any(self._used) else new
+            self._used[slot], self._held[slot] = True, prompt
+            await anyio.wait_all_tasks_blocked()  # all that were sent together have a slot now
+            usage = Usage(calls=1, prompt_tokens=len(prompt), prompt_s=self._batch)
+            await anyio.wait_all_tasks_blocked()
+            self._used[slot] = False
+            yield Chunk(done=True, usage=usage)
+
+
+def common(held: str, prompt: str) -> int:
+    pairs = enumerate(zip(held, prompt, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(held), len(prompt)))
+
+
+def prompt_of(text: str) -> ResidentPrompt:
+    return ResidentPrompt(model="m", messages=(Message(role="system", content=text),))
+
+
+PROMPTS = [prompt_of(f"{name} knows what {name} is for. " * 5) for name in ("Ann", "Ben", "Cy")]
+
+
+async def asked(slots: Slots, prompt: ResidentPrompt, question: str) -> tuple[ChatRequest, Usage]:
+    user = Message(role="user", content=question)
+    request = ChatRequest(model=prompt.model, messages=(*prompt.messages, user))
+    return request, [chunk async for chunk in slots.chat(request)][-1].usage
+
+
+async def test_prompts_that_were_read_together_are_found_again_in_any_order() -> None:
+    slots = Slots(3)
+    await ResidentPrompts(slots.chat).fill(PROMPTS)
+    for number in (2, 0, 1, 1, 0, 2):
+        _, usage = await asked(slots, PROMPTS[number], "Why?")
+        assert usage.prompt_s <= len("<user>Why?")
+
+
+async def test_a_prompt_that_was_read_again_is_lost_and_known_by_its_hash() -> None:
+    slots = Slots(3)
+    prompts = ResidentPrompts(slots.chat)
+    await prompts.fill(PROMPTS)
+    await asked(slots, prompt_of("Ann knows another thing. "), "Why?")
+    for prompt in PROMPTS:
+        prompts.note(*await asked(slots, prompt, "Why?"))
+    with anyio.fail_after(5):
+        assert await prompts.lost() == PROMPTS
+    assert not all(map(prompts.is_resident, PROMPTS))
+
+
+async def test_a_prompt_that_is_filled_again_takes_no_slot_from_the_others() -> None:
+    slots = Slots(3)
+    prompts = ResidentPrompts(slots.chat)
+    await prompts.fill(PROMPTS)
+    await asked(slots, prompt_of("Ann knows another thing. "), "Why?")
+    prompts.note(*await asked(slots, PROMPTS[0], "Why?"))
+    await prompts.fill(await prompts.lost())
+    assert all(map(prompts.is_resident, PROMPTS))
+    for prompt in PROMPTS:
+        _, usage = await asked(slots, prompt, "And then?")
+        assert usage.prompt_s <= len("<user>And then?")
+
+
+async def test_a_long_question_is_no_sign_that_its_prompt_was_lost() -> None:
+    slots = Slots(3)
+    prompts = ResidentPrompts(slots.chat)
+    await prompts.fill(PROMPTS)
+    prompts.note(*await asked(slots, PROMPTS[0], "Why? " * 200))
+    assert prompts.is_resident(PROMPTS[0])
+
+
+@pytest.mark.parametrize(("slots", "kept"), [(1, False), (3, True)])
+async def test_whether_a_server_keeps_prompts_is_measured(slots: int, *, kept: bool) -> None:
+    prompts = ResidentPrompts(Slots(slots).chat)
+    assert await prompts.are_kept(*PROMPTS[:2]) is kept
+
+
+async def test_reading_beforehand_makes_way_for_a_question() -> None:
+    models = ScriptedModels({"m": [Stall(), Stall(), "Because."]})
+    shared = SharedServer(models, keeps=2)
+    request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
+    read: list[bool] = []
+
+    async def keep() -> None:
+        read.append(await shared.keep("m", PROMPTS[:2]))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(keep)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            assert "".join([chunk.text async for chunk in shared.chat(request)]) == "Because."
+    assert read == [False]
+
+
+def test_a_prompt_has_the_same_hash_everywhere_and_another_for_another_model() -> None:
+    prompt = prompt_of("Be brief.")
+    assert prompt.hash == prompt_of("Be brief.").hash
+    assert prompt.hash != ResidentPrompt(model="other", messages=prompt.messages).hash
+
+
+def test_the_memory_of_a_slot_follows_from_the_metadata_of_the_model() -> None:
+    assert slot_bytes(QWEN, 4096) == 112 * MEBIBYTE
+
+
+def test_the_memory_of_a_slot_is_not_guessed() -> None:
+    unknown = ModelDetails(name="m", capabilities=frozenset())
+    assert slot_bytes(unknown, 4096) is None
+    assert slots_for(5, slot_bytes=None, model_bytes=1, memory_bytes=1 << 40) == 1
+
+
+def test_there_are_no_more_slots_than_memory_holds() -> None:
+    sizes = {"slot_bytes": 100 * MEBIBYTE, "model_bytes": 1000 * MEBIBYTE}
+    assert slots_for(5, **sizes, memory_bytes=8000 * MEBIBYTE) == 5
+    assert slots_for(5, **sizes, memory_bytes=1850 * MEBIBYTE) == 3
+    assert slots_for(5, **sizes, memory_bytes=900 * MEBIBYTE) == 1
+
+
+def test_the_longest_prompts_are_kept_if_there_are_too_few_slots() -> None:
+    long, short = prompt_of("x" * 100), prompt_of("x")
+    assert most_useful([short, long, long], 1) == [long]
