@@ -28,6 +28,8 @@ _BYTES = 2
 _OVERHEAD = 1.2
 # Of the memory that the weights leave, the share that prompts may take.
 _SHARE = 0.5
+# A short prompt is read soon; while its answer goes on, no longer one can take its slot.
+_HELD_TOKENS = 16
 # A prompt of which more than this share was read again was not kept.
 _READ_AGAIN = 0.5
 # A reading is of a whole prompt if it takes so many times as long as one of a few new words.
@@ -145,7 +147,7 @@ class ResidentPrompts:
         request = ChatRequest(
             model=prompt.model,
             messages=(*prompt.messages, Message(role="user", content=text)),
-            sampling=Sampling(max_tokens=1),
+            sampling=Sampling(max_tokens=_HELD_TOKENS),
         )
         async with aclosing(self._chat(request)) as pieces:
             return [piece async for piece in pieces][-1].usage
