@@ -1,0 +1,39 @@
+"""Every call that leaves the process meets every fault. `make faults` tries and counts them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from _pytest.mark import ParameterSet
+from faults import ollama
+from faults.matrix import FAULTS, LIMIT_S, Attempt, Row
+
+pytestmark = pytest.mark.anyio
+
+ROWS = (*ollama.ROWS,)
+
+
+def attempts() -> Iterator[ParameterSet]:
+    """All of them; `make test` tries each fault once in each kind of call."""
+    seen: set[tuple[str, str]] = set()
+    for row in ROWS:
+        for fault, (expected, attempt) in row.attempts.items():
+            marks = [pytest.mark.matrix] if (row.kind, fault) in seen else []
+            seen.add((row.kind, fault))
+            name = f"{row.kind}: {row.call}: {fault}: {expected}"
+            yield pytest.param(attempt, id=name, marks=marks)
+
+
+@pytest.mark.parametrize("attempt", [*attempts()])
+async def test_a_call_that_meets_a_fault_ends_as_expected(attempt: Attempt, tmp_path: Path) -> None:
+    with anyio.fail_after(LIMIT_S):
+        await attempt(tmp_path)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}: {row.call}")
+def test_every_fault_of_a_call_is_tried_or_has_a_reason(row: Row) -> None:
+    assert {*row.attempts} | {*row.reasons} == {*FAULTS}
+    assert not {*row.attempts} & {*row.reasons}
