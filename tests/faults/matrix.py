@@ -20,7 +20,7 @@ FAULTS = (
 )
 # What no attempt may outlast, whatever fails.
 LIMIT_S = 60.0
-Attempt = Callable[[Path], Awaitable[None]]
+Attempt = Callable[[Path], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,11 @@ class Row:
 def jumping_clock() -> Iterator[None]:
     """The clock of the wall is set to another day whenever somebody looks."""
     real, looks = time.time, iter(range(1_000_000))
-    with mock.patch("time.time", lambda: real() + 86_400 * (-1) ** next(looks)):
+
+    def jumped() -> float:
+        return real() + 86_400 * (-1) ** next(looks)
+
+    with mock.patch("time.time", jumped):
         yield
 
 
