@@ -35,7 +35,7 @@ from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder
 
 LONGEST_S = 0.3
-Done = Callable[[int], None]
+Done = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

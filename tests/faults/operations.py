@@ -24,7 +24,7 @@ from metier.errors import MergeFailed
 from metier.knowledge.store import KnowledgeBase
 from metier.plan import Step
 from metier.planning.index import CapabilityIndex
-from metier.runs.run import Rating
+from metier.runs.run import Rating, Verdict
 from metier.runs.store import RunStore
 from metier.settings import write_setting
 from metier.testing import FixedEmbedder
@@ -124,7 +124,7 @@ def _asked(folder: Path) -> State:
         return [run.question for run in store.newest() if run.status == "answered"]
 
 
-def _rate(verdict: str, folder: Path) -> None:
+def _rate(verdict: Verdict, folder: Path) -> None:
     with closing(RunStore.of(settings_in(folder))) as store:
         (run,) = store.newest()
         store.rate(run.id, Rating(verdict=verdict))

@@ -63,26 +63,30 @@ async def wrongly() -> object:
     return {"answer": [4]}
 
 
-class Odd(Expert):
-    """Answers as it is told."""
+class _Told(Expert):
+    """Knows how to misbehave."""
 
     def __init__(self, misbehave: Misbehave) -> None:
         super().__init__(card("math"))
-        self._misbehave = misbehave
+        self.misbehave = misbehave
+
+
+class Odd(_Told):
+    """Answers as it is told."""
 
     async def answer(self, task: Task, context: Context) -> str:
-        return await self._misbehave()
+        return await self.misbehave()
 
 
-class Streaming(Odd):
+class Streaming(_Told):
     """Says two words first."""
 
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         yield "It is "
-        yield await self._misbehave()
+        yield await self.misbehave()
 
 
-def with_expert(kind: type[Odd], misbehave: Misbehave, folder: Path) -> Council:
+def with_expert(kind: type[_Told], misbehave: Misbehave, folder: Path) -> Council:
     return council(folder, Expert(card("general")), kind(misbehave))
 
 

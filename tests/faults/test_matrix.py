@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import anyio
@@ -12,12 +12,16 @@ from faults import children, clients, files, ollama, plugins
 from faults.matrix import FAULTS, LIMIT_S, Attempt, Row
 
 ROWS = (*ollama.ROWS, *files.ROWS, *children.ROWS, *plugins.ROWS, *clients.ROWS)
+# They are synchronous: a disk has no event loop.
+ON_DISK = ("files", "SQLite")
 
 
-def attempts() -> Iterator[ParameterSet]:
-    """All of them; `make test` tries each fault once in each kind of call."""
+def attempts(kinds: Collection[str], *, inside: bool) -> Iterator[ParameterSet]:
+    """Those of these kinds of calls, or of all others; `make test` tries each fault once a kind."""
     seen: set[tuple[str, str]] = set()
     for row in ROWS:
+        if (row.kind in kinds) is not inside:
+            continue
         for fault, (expected, attempt) in row.attempts.items():
             marks = [pytest.mark.matrix] if (row.kind, fault) in seen else []
             seen.add((row.kind, fault))
@@ -25,16 +29,20 @@ def attempts() -> Iterator[ParameterSet]:
             yield pytest.param(attempt, id=name, marks=marks)
 
 
-@pytest.mark.parametrize("attempt", [*attempts()])
-def test_a_call_that_meets_a_fault_ends_as_expected(attempt: Attempt, tmp_path: Path) -> None:
-    made = attempt(tmp_path)
-    if made is not None:
-        anyio.run(in_time, made)
-
-
-async def in_time(made: Awaitable[None]) -> None:
+@pytest.mark.anyio
+@pytest.mark.parametrize("attempt", [*attempts(ON_DISK, inside=False)])
+async def test_a_call_that_meets_a_fault_ends_as_expected(attempt: Attempt, tmp_path: Path) -> None:
     with anyio.fail_after(LIMIT_S):
+        made = attempt(tmp_path)
+        assert made is not None
         await made
+
+
+@pytest.mark.parametrize("attempt", [*attempts(ON_DISK, inside=True)])
+def test_a_change_on_disk_that_meets_a_fault_ends_as_expected(
+    attempt: Attempt, tmp_path: Path
+) -> None:
+    attempt(tmp_path)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}: {row.call}")
