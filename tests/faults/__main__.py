@@ -20,7 +20,9 @@ class Counted:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take an outcome in."""
-        if "meets_a_fault_ends_as_expected[" in report.nodeid and (report.when == "call" or report.failed):
+        if "meets_a_fault_ends_as_expected[" in report.nodeid and (
+            report.when == "call" or report.failed
+        ):
             kind = report.nodeid.partition("[")[2].partition(":")[0]
             self.tried[kind] += 1
             self.passed[kind] += report.passed

@@ -81,10 +81,20 @@ def _learnt(folder: Path) -> State:
     return None if loaded is None else (loaded.unit, loaded.mean.size)
 
 
-def _add(name: str, folder: Path) -> None:
+def _source(name: str, folder: Path) -> Path:
     source = folder.parent / f"{folder.name} {name}.md"
-    source.write_text(f"# {name}\n\nA text about {name}.\n")
-    anyio.run(KnowledgeBase.open(folder, FixedEmbedder()).add, source)
+    if not source.exists():
+        source.write_text(f"# {name}\n\nA text about {name}.\n")
+    return source
+
+
+def _add(name: str, folder: Path) -> None:
+    anyio.run(KnowledgeBase.open(folder, FixedEmbedder()).add, _source(name, folder))
+
+
+def _add_the_first(folder: Path) -> None:
+    _source("two", folder)
+    _add("one", folder)
 
 
 def _added(folder: Path) -> State:
@@ -92,11 +102,17 @@ def _added(folder: Path) -> State:
     return [(Path(entry.name).stem.split()[-1], entry.chunks) for entry in base.entries.values()]
 
 
+def _parents(folder: Path) -> list[str]:
+    beside = folder.parent / f"{folder.name} parents"
+    if not beside.exists():
+        beside.mkdir()
+        return [model(beside / f"{n}.gguf", n) for n in range(2)]
+    return [str(beside / f"{n}.gguf") for n in range(2)]
+
+
 def merged(folder: Path, name: str = "child.gguf") -> None:
     """Merge two small models, which lie beside the folder."""
-    beside = folder.parent / f"{folder.name} parents"
-    beside.mkdir(exist_ok=True)
-    pair = [model(beside / f"{n}.gguf", n) for n in range(2)]
+    pair = _parents(folder)
     done = CliRunner().invoke(cli, ["merge", *pair, "-o", str(folder / name)])
     if done.exit_code != 0:
         raise MergeFailed(done.stderr)
@@ -173,7 +189,7 @@ FILES = (
     ),
     Operation(
         name="add a document",
-        prepare=partial(_add, "one"),
+        prepare=_add_the_first,
         change=partial(_add, "two"),
         read=_added,
         old=[("one", 1)],
@@ -181,7 +197,7 @@ FILES = (
     ),
     Operation(
         name="merge models",
-        prepare=lambda folder: folder.mkdir(exist_ok=True),
+        prepare=_parents,
         change=merged,
         read=_merged,
         old=None,
