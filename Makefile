@@ -16,11 +16,12 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all check bench env dev clean format site
+.PHONY: help ask test test-all faults check bench env dev clean format site
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
+	@echo 'make faults      every call that leaves the process meets every fault; counted'
 	@echo 'make check       format, lint, types, layers, patterns, pins'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
@@ -63,6 +64,9 @@ test-all: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@scripts/get-chromium
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: $(VENV)/.dev
+	@PYTHONPATH=tests:. $(BIN)/python -m faults
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet .

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -112,6 +114,49 @@ def streams(lines: Sequence[object], *, then: str = "end") -> Behaviour:
             writer.close()
 
     return behave
+
+
+def trickles(body: bytes, *, pause_s: float) -> Behaviour:
+    """A whole reply in pieces, with a pause before each."""
+
+    async def behave(_reader: Reader, writer: Writer) -> None:
+        writer.write(_head(len(body)))
+        third = 1 + len(body) // 3
+        for start in range(0, len(body), third):
+            await asyncio.sleep(pause_s)
+            writer.write(body[start : start + third])
+            await writer.drain()
+        writer.close()
+
+    return behave
+
+
+def cuts(body: bytes) -> Behaviour:
+    """A connection that is closed one byte before the end of the reply."""
+
+    async def behave(_reader: Reader, writer: Writer) -> None:
+        writer.write(_head(len(body)) + body[:-1])
+        await writer.drain()
+        writer.close()
+
+    return behave
+
+
+def aborts(body: bytes) -> Behaviour:
+    """A connection that is reset in the middle of the reply, as by a process that is killed."""
+
+    async def behave(_reader: Reader, writer: Writer) -> None:
+        writer.write(_head(len(body)) + body[: len(body) // 2])
+        await writer.drain()
+        connected: socket.socket = writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    return behave
+
+
+def _head(size_bytes: int) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {size_bytes}\r\n\r\n".encode()
 
 
 class Flood:

@@ -47,7 +47,7 @@ def test_nobody_else_may_read_what_commands_keep(tmp_path: Path) -> None:
     kept = [path for name in ("config", "cache", "state") for path in tree(tmp_path / name)]
     open_to_others = [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert open_to_others == []
-    assert {"config.toml", "rows.json", "outcomes.npz", "knowledge.json", "runs.db"} <= {
+    assert {"config.toml", "rows.json", "outcomes.json", "knowledge.json", "runs.db"} <= {
         p.name for p in kept
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -112,3 +113,27 @@ def test_a_program_ends_although_a_thread_of_a_plugin_does_not() -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "end\n"
+
+
+def test_a_thread_that_was_left_behind_ends_if_its_loop_stops_before_it_does() -> None:
+    gate, inside = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def wait() -> None:
+        threads.append(threading.current_thread())
+        inside.set()
+        gate.wait(60)
+
+    async def leave() -> None:
+        with anyio.move_on_after(0.01):
+            await in_thread(wait)
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(leave())
+        assert inside.wait(20)
+        gate.set()  # the loop is not closed yet, and will never run again
+        threads[0].join(20)
+    finally:
+        loop.close()
+    assert not threads[0].is_alive()

@@ -103,10 +103,23 @@ def test_what_is_damaged_is_as_if_it_were_not_there(data: st.DataObject) -> None
 
 def test_arrays_of_an_earlier_save_are_not_mixed_with_this_one(tmp_path: Path) -> None:
     store(tmp_path).save(LENGTHS)
-    arrays = (tmp_path / "lengths.npz").read_bytes()
+    (file,) = tmp_path.glob("lengths.*.npz")
+    arrays = file.read_bytes()
     store(tmp_path).save(Lengths(unit="words", mean=np.array([9.0])))
-    (tmp_path / "lengths.npz").write_bytes(arrays)
+    (file,) = tmp_path.glob("lengths.*.npz")
+    file.write_bytes(arrays)
     assert store(tmp_path).load(Lengths) is None
+
+
+def test_arrays_under_the_name_that_they_had_before_are_read(tmp_path: Path) -> None:
+    store(tmp_path).save(LENGTHS)
+    (file,) = tmp_path.glob("lengths.*.npz")
+    file.rename(tmp_path / "lengths.npz")
+    loaded = store(tmp_path).load(Lengths)
+    assert loaded is not None
+    assert loaded.mean.tolist() == [3.5, 4.0]
+    store(tmp_path).save(LENGTHS)
+    assert [each.name for each in tmp_path.glob("*.npz")] == [file.name]
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:

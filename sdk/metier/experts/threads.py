@@ -38,20 +38,19 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     So a deadline is kept although Python cannot end a thread.
     """
     # Here: the registry needs `started` alone, and listing experts must be fast.
-    import anyio
-    import anyio.from_thread
-    from anyio.lowlevel import current_token
+    import asyncio
 
-    token = current_token()
-    ended = anyio.Event()
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
 
     def run() -> T:
         try:
             return function(*args, **kwargs)
         finally:
-            # The loop may be gone when one that was left behind ends at last.
+            # The loop may be gone when one that was left behind ends at last. It is not waited for:
+            # a loop that is closed just now would never answer, and the thread never end.
             with suppress(RuntimeError):
-                anyio.from_thread.run_sync(ended.set, token=token)
+                loop.call_soon_threadsafe(ended.set)
 
     outcome = started(run)
     await ended.wait()

@@ -39,8 +39,8 @@ def pages_of(data: bytes) -> list[str]:
         done = subprocess.run(  # noqa: S603  # our own script
             command, input=data, capture_output=True, timeout=WALL_S, check=True
         )
-        outcome = json.loads(done.stdout)
-    except (subprocess.SubprocessError, ValueError) as exc:
+        outcome = dict(json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as exc:
         late = isinstance(exc, subprocess.TimeoutExpired) or _ended_by(exc, "SIGXCPU")
         reason = f"reading it takes more than {CPU_S} s" if late else "it breaks the reader of PDFs"
         raise Unreadable(reason) from exc

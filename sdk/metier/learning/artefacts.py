@@ -1,8 +1,9 @@
 """Everything that is learnt or fitted is kept here: one folder, one format, one check.
 
 An artefact `NAME` is `NAME.json`, which can be read and compared, and, if it has arrays,
-`NAME.npz` beside it. The JSON names the format's version, the embedder whose vectors it was learnt
-from, and a hash of the cards if it holds for these alone. What does not match is not used.
+`NAME.HASH.npz` beside it, named by the hash in the JSON: whatever interrupts saving, the JSON that
+is there has its arrays. The JSON names the format's version, the embedder whose vectors it was
+learnt from, and a hash of the cards if it holds for these alone. What does not match is not used.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from metier.errors import IndexUnavailable
 from metier.settings import files
 
 FORMAT = 1
+_HASH_CHARS = 16
 _UNUSABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
     *(ValueError, TypeError, KeyError, IndexError, AttributeError),
@@ -155,10 +157,11 @@ class ArtefactStore:
             with files.locked(self.folder / ".lock"):
                 files.remove_leftovers(self.folder)
                 if arrays:
-                    files.replace_file(file.with_suffix(".npz"), arrays)
-                else:
-                    file.with_suffix(".npz").unlink(missing_ok=True)
+                    files.replace_file(self._arrays_file(header), arrays)
                 files.replace_file(file, f"{header.model_dump_json(indent=2)}\n".encode())
+                for archive in self._archives(artefact.name):
+                    if not arrays or archive != self._arrays_file(header):
+                        archive.unlink(missing_ok=True)
         except OSError as exc:
             raise IndexUnavailable(
                 f"{file} cannot be written: {exc.strerror}",
@@ -186,8 +189,8 @@ class ArtefactStore:
         """Remove an artefact; whether it was there."""
         if name not in {each.stem for each in self.folder.glob("*.json")}:
             return False
-        for suffix in (".json", ".npz"):
-            (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+        for file in (self.file(name), *self._archives(name)):
+            file.unlink(missing_ok=True)
         return True
 
     def status(self, *, of: str) -> list[Kept]:
@@ -199,8 +202,7 @@ class ArtefactStore:
         return [self._kept(file, of=of) for file in sorted(self.folder.glob("*.json"))]
 
     def _kept(self, file: Path, *, of: str) -> Kept:
-        arrays = file.with_suffix(".npz")
-        size = sum(each.stat().st_size for each in (file, arrays) if each.exists())
+        size = sum(each.stat().st_size for each in (file, *self._archives(file.stem)))
         try:
             header = self._header(file.stem)
             self._arrays(header)
@@ -217,12 +219,22 @@ class ArtefactStore:
             name=file.stem, teaches=header.teaches, file=file, size_bytes=size, problem=problem
         )
 
+    def _arrays_file(self, header: _Header) -> Path:
+        return self.folder / f"{header.artefact}.{header.sha256[:_HASH_CHARS]}.npz"
+
+    def _archives(self, name: str) -> list[Path]:
+        """The files with arrays of an artefact: one, unless saving broke off."""
+        hashed = self.folder.glob(f"{name}.{'?' * _HASH_CHARS}.npz")
+        return [*hashed, *self.folder.glob(f"{name}.npz")]
+
     def _header(self, name: str) -> _Header:
         return _Header.model_validate(json.loads(self.file(name).read_bytes()))
 
     def _arrays(self, header: _Header) -> dict[str, npt.NDArray[Any]]:
         # From memory, since NumPy leaves a damaged file open.
-        file = self.folder / f"{header.artefact}.npz"
+        file = self._arrays_file(header)
+        if not file.exists():
+            file = self.folder / f"{header.artefact}.npz"  # as it was called before version 0.2
         archive = file.read_bytes() if file.exists() else b""
         if _digest(header, archive) != header.sha256:
             raise ValueError("the files are not what was saved")

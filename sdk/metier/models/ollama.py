@@ -7,7 +7,7 @@ that it is done. Each is met here or in `ollama_transport`, once, for everybody.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from metier.errors import ModelServerFailed, StreamInterrupted
+from metier.errors import DeadlineExceeded, ModelServerFailed, StreamInterrupted
 from metier.models.ollama_client import MOST_REPLY_BYTES, errors_of
 from metier.models.ollama_transport import Deadlines, Transport, Wait
 from metier.models.ollama_values import (
@@ -53,6 +53,7 @@ from metier.models.tool_calls import CallReader, prompted
 from metier.settings import Settings
 
 P = TypeVar("P", bound=Part)
+T = TypeVar("T")
 
 # Ollama cuts a prompt that is too long, and shifts a context that fills up, without a word,
 # unless these are sent.
@@ -277,7 +278,11 @@ class OllamaServer:
         parameters: Mapping[str, Any] | None = None,
         license_name: str = "",
     ) -> None:
-        """Make a model of weight files (their relative names and where they lie)."""
+        """Make a model of weight files (their relative names and where they lie).
+
+        Raises:
+            DeadlineExceeded: an upload, or making the model of the files, takes too long.
+        """
         with errors_of(self._host, model=model):
             digests = {name: await self._uploaded(path) for name, path in files.items()}
             body = {
@@ -288,13 +293,20 @@ class OllamaServer:
                 "license": license_name or None,
                 "stream": False,
             }
-            await self._transport.client.reply("POST", "/api/create", Step, body)
+            made = self._transport.client.reply("POST", "/api/create", Step, body)
+            await self._in_time(made, self._deadlines.call_s)
 
     async def _uploaded(self, path: Path) -> str:
         digest = f"sha256:{await anyio.to_thread.run_sync(_sha256, path)}"
-        if not await self._transport.client.has_blob(digest):
-            await self._transport.client.upload(digest, path)
+        client = self._transport.client
+        if not await self._in_time(client.has_blob(digest), self._deadlines.reply_s):
+            await self._in_time(client.upload(digest, path), self._deadlines.call_s)
         return digest
+
+    async def _in_time(self, made: Awaitable[T], limit_s: float) -> T:
+        with anyio.move_on_after(limit_s):
+            return await made
+        raise DeadlineExceeded(f"{self._host} did not answer within {limit_s:.0f} s")
 
     async def version(self) -> str:
         """The server's version."""

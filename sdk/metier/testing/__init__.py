@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from metier.testing.conformance import ExpertConformance, Nonconforming
     from metier.testing.embedder import FixedEmbedder
+    from metier.testing.file_faults import FileFault, faulty_files, full_disk, moments
+    from metier.testing.model_faults import Fault, FaultyModels, sprinkled
     from metier.testing.models import ScriptedModels, Stall, UnexpectedCall, UnusedReplies
     from metier.testing.sampler import ScriptedSampler
     from metier.testing.snapshots import PlanChanged, check_plan, outline
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ExpertConformance": "conformance",
+    "Fault": "model_faults",
+    "FaultyModels": "model_faults",
+    "FileFault": "file_faults",
     "FixedEmbedder": "embedder",
     "Nonconforming": "conformance",
     "PlanChanged": "snapshots",
@@ -29,11 +34,18 @@ _HOMES = {
     "UnexpectedCall": "models",
     "UnusedReplies": "models",
     "check_plan": "snapshots",
+    "faulty_files": "file_faults",
+    "full_disk": "file_faults",
+    "moments": "file_faults",
     "outline": "snapshots",
+    "sprinkled": "model_faults",
 }
 
 __all__ = [
     "ExpertConformance",
+    "Fault",
+    "FaultyModels",
+    "FileFault",
     "FixedEmbedder",
     "Nonconforming",
     "PlanChanged",
@@ -44,7 +56,11 @@ __all__ = [
     "UnexpectedCall",
     "UnusedReplies",
     "check_plan",
+    "faulty_files",
+    "full_disk",
+    "moments",
     "outline",
+    "sprinkled",
 ]
 
 

@@ -1,0 +1,165 @@
+"""Files and SQLite: a change of what is kept is broken off at every moment there is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from faults.matrix import Attempt, Row, jumping_clock
+from faults.operations import DATABASE, FILES, Operation
+
+from metier.errors import MetierError
+from metier.testing import FileFault, full_disk, moments
+
+TESTS = Path(__file__).parent.parent
+Check = Callable[[Operation, Path], None]
+REASONS = {
+    "refused": "nothing is connected to",
+    "mute": "only a lock is waited for: tests/settings/test_locks.py",
+    "slow": "a disk has no deadline",
+    "4xx": "a file has no status",
+    "5xx": "a file has no status",
+}
+NO_READER = "Ollama reads it; models to merge: tests/merging/test_hostile_files.py"
+
+
+def check_moments(*faults: FileFault) -> Check:
+    """Each change of a file fails once; old or new is there then, and the next time it succeeds."""
+
+    def check(operation: Operation, folder: Path) -> None:
+        for fault in faults:
+            for number, moment in enumerate(moments(folder, fault)):
+                mine = prepared(operation, folder / f"{fault} {number}")
+                with moment:
+                    operation.change(mine)
+                check_state(operation, mine)
+            assert number > 0, "nothing was there to fail"
+
+    return check
+
+
+def check_full(operation: Operation, folder: Path) -> None:
+    """No file can grow beyond so many bytes, whoever writes."""
+    check_moments(FileFault.FULL)(operation, folder)
+    for at_bytes in (0, 100, 1000, 4096, 10_000, 30_000, 100_000):
+        mine = prepared(operation, folder / str(at_bytes))
+        with full_disk(at_bytes=at_bytes), suppress(MetierError):
+            operation.change(mine)
+        check_state(operation, mine)
+
+
+def check_in_children(how: str) -> Check:
+    """Processes of their own are killed, or have no memory, at every moment."""
+
+    def check(operation: Operation, folder: Path) -> None:
+        prepared(operation, folder / "old")
+        command = [sys.executable, "-m", "faults.dying", operation.name, how, str(folder)]
+        path = os.pathsep.join((str(TESTS), str(TESTS.parent)))
+        own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        folders = done.stdout.splitlines()
+        assert len(folders) > 1
+        for mine in folders:
+            check_state(operation, Path(mine))
+
+    return check
+
+
+def check_damage(damage: Callable[[bytes], bytes]) -> Check:
+    """Each of its files is damaged; then it is not used, or named in an error of metier."""
+
+    def check(operation: Operation, folder: Path) -> None:
+        kept = prepared(operation, folder / "old")
+        for number, file in enumerate(files_of(kept)):
+            mine = folder / str(number)
+            shutil.copytree(kept, mine)
+            damaged = mine / file.relative_to(kept)
+            damaged.write_bytes(damage(damaged.read_bytes()))
+            with suppress(MetierError):
+                assert operation.read(mine) in (operation.old, None, [])
+            with suppress(MetierError):
+                operation.change(mine)
+                assert operation.read(mine) == operation.new
+
+    return check
+
+
+def check_clock(operation: Operation, folder: Path) -> None:
+    mine = prepared(operation, folder / "kept")
+    with jumping_clock():
+        operation.change(mine)
+    assert operation.read(mine) == operation.new
+
+
+def prepared(operation: Operation, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    operation.prepare(folder)
+    assert operation.read(folder) == operation.old
+    return folder
+
+
+def check_state(operation: Operation, folder: Path) -> None:
+    state = operation.read(folder)
+    assert state in operation.states
+    if state == operation.old:
+        operation.change(folder)
+        assert operation.read(folder) == operation.new
+    scratch = [file.name for file in folder.rglob("*.tmp")]
+    assert state != operation.old or scratch == []
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    # A lock has no content, and the log of SQLite is gone when a store is closed.
+    return (each for each in folder.rglob("*") if each.is_file() and each.stat().st_size)
+
+
+def half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def garbage(data: bytes) -> bytes:
+    return bytes(itertools.islice(itertools.cycle(b"\xff\x00{]\x1b"), len(data)))
+
+
+def wrong(data: bytes) -> bytes:
+    """JSON of another shape; what is not JSON becomes some."""
+    return json.dumps([[1, 2], {"a": None}]).encode()
+
+
+def attempts(operation: Operation) -> Iterator[tuple[str, tuple[str, Attempt]]]:
+    def tried(expected: str, check: Check) -> tuple[str, Attempt]:
+        return expected, partial(check, operation)
+
+    kept = "the old state or the new one, and the next change succeeds"
+    yield "disk full", tried(kept, check_full)
+    yield "read-only", tried(kept, check_moments(FileFault.READ_ONLY))
+    yield "permission", tried(kept, check_moments(FileFault.DENIED, FileFault.BROKEN))
+    yield "interrupted", tried(kept, check_moments(FileFault.INTERRUPTED))
+    yield "killed", tried(kept, check_in_children("killed"))
+    yield "out of memory", tried(kept, check_in_children("out of memory"))
+    yield "clock jumps", tried("the new state", check_clock)
+    if operation.name != "merge models":
+        named = "not used, or named in an error"
+        yield "cut", tried(named, check_damage(half))
+        yield "garbage", tried(named, check_damage(garbage))
+        yield "wrong JSON", tried(named, check_damage(wrong))
+
+
+def rows(kind: str, operations: tuple[Operation, ...]) -> Iterator[Row]:
+    for each in operations:
+        tried = dict(attempts(each))
+        unread = dict.fromkeys(("cut", "garbage", "wrong JSON"), NO_READER)
+        reasons = REASONS | {name: why for name, why in unread.items() if name not in tried}
+        yield Row(kind=kind, call=each.name, attempts=tried, reasons=reasons)
+
+
+ROWS = [*rows("files", FILES), *rows("SQLite", DATABASE)]
