@@ -60,6 +60,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("METIER_AUTOSTART", "true")
     monkeypatch.setenv("OLLAMA_SAID", str(tmp_path / "said"))
     yield tmp_path / "said"
+    (tmp_path / "said").touch()
     for line in lines(tmp_path / "said", "slots"):
         try:
             os.kill(int(line[1]), signal.SIGKILL)
@@ -99,3 +100,18 @@ def test_without_resident_prompts_the_server_gets_one_slot(
     warmed()
     assert [slots for slots, _ in lines(said, "slots")] == ["1"]
     assert lines(said, "read") == []
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize(
+    ("embedder", "starts"), [("sentence-transformers", False), ("ollama", True)]
+)
+def test_what_only_embeds_starts_a_server_if_its_embedder_needs_one(
+    embedder: str, *, starts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METIER_EMBEDDER", embedder)
+    monkeypatch.setenv("METIER_EMBED_MODEL", "no-such-model")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    command = [sys.executable, "-m", "metier", "plan", "What is 2 + 2?"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ("started Ollama" in done.stderr) == starts

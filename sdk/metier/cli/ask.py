@@ -149,7 +149,7 @@ def plan(
     """Show who would do what, without asking a model."""
     with errors_for_people(as_json=as_json):
         text, documents = question_from(question, files)
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         make = _planning(council, text, documents, experts, how)
         show_plan_of(run_async(make, closing=council), as_json=as_json)
 

@@ -22,7 +22,7 @@ def index() -> None:
 def build() -> None:
     """Build the index anew."""
     with errors_for_people():
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         built = run_async(partial(council.planning.index, fresh=True), closing=council)
         click.echo(f"{len(built)} vectors in {council.planning.folder}", err=True)
 

@@ -57,7 +57,7 @@ def add(domain: str, paths: tuple[Path, ...], *, sync: bool, as_json: bool) -> N
         from metier.cli.knowledge_adding import Added, cancelled_by_signals
         from metier.cli.text import as_json as dumped
 
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         shelf = _shelf(council)
         _check(domain, council, shelf)
 
@@ -161,7 +161,7 @@ def search(domain: str, query: tuple[str, ...], count: int, *, as_json: bool) ->
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
 
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         shelf = _shelf(council)
         _check(domain, council, shelf)
         base = shelf.base(domain)

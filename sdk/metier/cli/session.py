@@ -76,15 +76,21 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings che
     return Settings.load(**given)
 
 
-def open_council(settings: Settings, *, runs: RunStore | None = None) -> Council:
-    """A council on a running server; the local one is started where it is not running.
+def open_council(
+    settings: Settings, *, runs: RunStore | None = None, only_embeds: bool = False
+) -> Council:
+    """A council on a running server; the local one is started if it is not running.
 
     Args:
         runs: where its questions are kept; nowhere if not given.
+        only_embeds: no model is asked, so an embedder without a server needs none.
     """
     from metier.council import Council
 
-    if ensure_server(settings) and settings.resident_prompts:
+    if only_embeds and not settings.ask_to_split:
+        if settings.embedder == "ollama":
+            ensure_server(settings)
+    elif ensure_server(settings) and settings.resident_prompts:
         _give_slots(settings)
     if runs is None:
         council = Council.from_installed(settings)
