@@ -257,5 +257,5 @@ def play(seed: int) -> tuple[Schedule, Seen]:
 
 def told(events: list[Event]) -> list[str]:
     """What happened, without what differs between runs of one seed."""
-    apart = {"run_id", "at", "usage", "answer"}
+    apart = {"run_id", "at", "usage", "answer", "first_token_s"}
     return [json.dumps(event.model_dump(mode="json", exclude=apart)) for event in events]
