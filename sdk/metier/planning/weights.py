@@ -21,7 +21,7 @@ _WEIGHTS: Mapping[str, tuple[float, float]] = {
     "told": (0.14, 0.04),
     "segment": (0.07, -0.06),
     "short": (-0.93, -1.53),
-    "alone": (-1.45, -1.27),
+    "alone": (-1.25, -1.27),
     "unasked": (-2.61, -2.93),
     "nobody": (-2.03, -1.95),
     "nobody_like_filler": (3.81, 5.19),
