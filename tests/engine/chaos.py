@@ -62,12 +62,13 @@ class VirtualClock(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self._others = _plugin_threads()
 
     def select(self, timeout: float | None = None) -> Any:
         """What is ready, as of any selector."""
         waited = 0
         while not (found := super().select(0)):
-            if not _at_work() and (timeout is not None or waited > _HUNG_MS):
+            if _plugin_threads() <= self._others and (timeout is not None or waited > _HUNG_MS):
                 break
             super().select(0.001)
             waited += 1
@@ -77,8 +78,8 @@ class VirtualClock(selectors.DefaultSelector):
         return found
 
 
-def _at_work() -> bool:
-    return any(each.name == "metier plugin" for each in threading.enumerate())
+def _plugin_threads() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "metier plugin"}
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -1,7 +1,7 @@
 """A disk that fails: every change of a file can be the one that does not succeed.
 
 Like SQLite's own tests, a test repeats an operation and lets its first change of a file fail, then
-its second, and so on until none is left to fail:
+its second, and so on until none is left to fail::
 
     for moment in moments(folder, FileFault.FULL):
         with moment:
