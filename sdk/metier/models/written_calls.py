@@ -21,7 +21,7 @@ _ARGUMENTS = ("arguments", "parameters", "args", "input", "kwargs")
 # What may stand between a call and its neighbours: fences, tags, list signs, a word for them.
 _FRAME = re.compile(
     r"(?:[\s,;:\[\]`]|</?(?:tool_call|tools?|function_call|functions?|xml|json)>"
-    r"|\b(?:json|tool_call|function_call|xml)\b)*",
+    r"|\b(?:json|tool_call|function_call|xml)\b)*+",
     re.IGNORECASE,
 )
 _DECODER = json.JSONDecoder()
