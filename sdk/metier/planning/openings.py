@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 
 from metier.planning.cutting import SEPARATOR, words_of
 
@@ -21,23 +22,27 @@ class Openings:
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._first: Counter[str] = Counter()
         self._last: Counter[str] = Counter()
-        self._after: Counter[str] = Counter()
-        self._before: Counter[str] = Counter()
         self._all: Counter[str] = Counter()
-        for text in texts:
+        self._texts = tuple(texts)
+        for text in self._texts:
             if words := words_of(text):
                 self._first[words[0]] += 1
                 self._last[words[-1]] += 1
                 self._all.update(words)
-                self._read_inside(text)
 
-    def _read_inside(self, text: str) -> None:
-        for match in SEPARATOR.finditer(text):
-            before = words_of(text[max(0, match.start() - _LONGEST_WORD) : match.start()])
-            after = words_of(text[match.end() : match.end() + _LONGEST_WORD])
-            if before and after:
-                self._before[before[-1]] += 1
-                self._after[after[0]] += 1
+    @cached_property
+    def _inside(self) -> tuple[Counter[str], Counter[str]]:
+        """The words after and before each separator; only a question of several pieces asks."""
+        later: Counter[str] = Counter()
+        earlier: Counter[str] = Counter()
+        for text in self._texts:
+            for match in SEPARATOR.finditer(text):
+                before = words_of(text[max(0, match.start() - _LONGEST_WORD) : match.start()])
+                after = words_of(text[match.end() : match.end() + _LONGEST_WORD])
+                if before and after:
+                    earlier[before[-1]] += 1
+                    later[after[0]] += 1
+        return later, earlier
 
     def begins(self, text: str, *, bare: bool = False) -> float:
         """How likely a request begins with the first word of a text: 0 to 1.
@@ -48,7 +53,9 @@ class Openings:
         words = words_of(text)
         if not words:
             return 0.0
-        return _share(self._first[words[0]], self._others(words[0], self._first, self._after, bare))
+        first = words[0]
+        others = self._all[first] - self._first[first] if bare else self._inside[0][first]
+        return _share(self._first[first], others)
 
     def ends(self, text: str, *, bare: bool = False) -> float:
         """How likely a request ends with the last word of a text: 0 to 1.
@@ -59,18 +66,13 @@ class Openings:
         words = words_of(text)
         if not words:
             return 0.0
-        return _share(
-            self._last[words[-1]], self._others(words[-1], self._last, self._before, bare)
-        )
+        last = words[-1]
+        others = self._all[last] - self._last[last] if bare else self._inside[1][last]
+        return _share(self._last[last], others)
 
     def may_begin(self, word: str) -> bool:
         """Whether a request may begin with a word although nothing stands before it."""
         return self._first[word] >= 2 and self.begins(word, bare=True) >= 0.35
-
-    def _others(
-        self, word: str, right: Counter[str], at_separators: Counter[str], bare: bool
-    ) -> int:
-        return self._all[word] - right[word] if bare else at_separators[word]
 
 
 def _share(right: int, wrong: int) -> float:
