@@ -161,6 +161,9 @@ TAKES_ANY = Capability(name="use", description="anything", inputs=("text", "code
     [
         ("Explain the function.", (0,)),
         ("Is the number prime?", (1,)),
+        ("Advertise a jacket with the new price.", (1,)),
+        ("Remind my husband, with the daily amount.", (1,)),
+        ("Explain the new price of bread.", ()),
         ("Explain the number of planets.", ()),
         ("Explain the function for a spring.", ()),
         ("Say good night.", ()),

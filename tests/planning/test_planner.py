@@ -58,6 +58,14 @@ async def test_a_question_of_two_experts_is_two_steps(tmp_path: Path) -> None:
     assert [(step.expert, step.needs) for step in plan.steps] == [("math", ()), ("code", ("1",))]
 
 
+async def test_one_thing_asked_of_two_fields_is_a_step_for_each(tmp_path: Path) -> None:
+    plan = await council(tmp_path).plan("write in a python script and in the equation to solve")
+    assert [(step.expert, step.task) for step in plan.steps] == [
+        ("code", "write in a python script"),
+        ("math", "write in the equation to solve"),
+    ]
+
+
 async def test_neighbours_with_one_expert_are_one_step(tmp_path: Path) -> None:
     plan = await council(tmp_path).plan("What is 2 plus 2? Solve the equation for x.")
     assert [step.task for step in plan.steps] == ["What is 2 plus 2? Solve the equation for x."]

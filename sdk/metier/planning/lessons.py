@@ -15,6 +15,7 @@ from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.planning.cutting import Piece, cut
+from metier.planning.figures import Figures
 from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
 from metier.planning.joining import Joined, joined
@@ -55,12 +56,13 @@ class Lessons:
     weights: Array = field(default_factory=lambda: PRIOR)
     scale: float = _SCALE
     openings: Openings = field(default_factory=Openings)
+    figures: Figures = field(default_factory=Figures)
     learnt_from: int = 0
 
     name: ClassVar[str] = "splitting"
     teaches: ClassVar[str] = "where a request of several needs is cut, and for whom"
     # Another one if the order of the features changes, too.
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def packed(self) -> Packed:
         """What to save; the openings come from the cards again."""
@@ -84,8 +86,17 @@ class Lessons:
         )
 
     def with_openings(self, cards: Mapping[str, Card]) -> Self:
-        """The same, with the words by which the cards' examples begin."""
-        return replace(self, openings=Openings(_examples(cards)))
+        """The same, with what the cards' examples tell of words and numbers."""
+        return replace(self, openings=Openings(_examples(cards)), figures=_figures(cards))
+
+
+def _figures(cards: Mapping[str, Card]) -> Figures:
+    return Figures(
+        {
+            name: [text for entry in card.capabilities for text in entry.examples]
+            for name, card in cards.items()
+        }
+    )
 
 
 def _examples(cards: Mapping[str, Card]) -> list[str]:
@@ -112,7 +123,7 @@ async def lessons_of(
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
-    base = Lessons(fillers=fillers, openings=Openings(every))
+    base = Lessons(fillers=fillers, openings=Openings(every), figures=_figures(cards))
     if not every:
         return replace(base, weights=BY_DESCRIPTION, scale=_SCALE_BY_DESCRIPTION)
     if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
@@ -127,6 +138,7 @@ async def lessons_of(
     lessons = Lessons(
         fillers=fillers,
         openings=Openings(_examples(kept)),
+        figures=_figures(kept),
     )
     made = joined(held, _JOINED, seed=seed)
     return await _taught(base, lessons, selector, made, embedder)
@@ -164,6 +176,7 @@ async def _taught(
             scale=scale,
             fillers=lessons.fillers,
             openings=lessons.openings,
+            figures=lessons.figures,
             also=[name for _, _, name in right if name is not None],
         )
         segments = [

@@ -82,13 +82,14 @@ _EMPTY_NOUNS = frozenset(
 # `the function` after a step that returns code; but `the value of x` is a new one.
 _NOUNS: dict[Kind, str] = {
     "code": "function|code|script|program|snippet|implementation",
-    "number": "number|value|figure",
-    "quantity": "amount|quantity|dose",
+    "number": "number|value|figure|amount|total|sum|price|cost|percentage|average|mean",
+    "quantity": "amount|quantity|dose|price",
     "table": "table",
 }
 _RETURNED = {
     kind: re.compile(
-        rf"\b(?:the|that|this|your) (?:{nouns})\b(?!\s+(?:of|that|which|for|from|in|on|with|to)\b)",
+        rf"\b(?:the|that|this|your) (?:(?:new|daily|final|exact|whole) )?(?:{nouns})\b"
+        r"(?!\s+(?:of|that|which|for|from|in|on|with|to)\b)",
         re.IGNORECASE,
     )
     for kind, nouns in _NOUNS.items()

@@ -9,6 +9,7 @@ import numpy as np
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
 from metier.planning.cutting import Piece, Sign, longer, telling_words
+from metier.planning.figures import Figures, has_number
 from metier.planning.openings import Openings
 from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
@@ -66,6 +67,7 @@ def observed(
     scale: float,
     fillers: Vectors,
     openings: Openings,
+    figures: Figures,
     only: Collection[str] | None = None,
     also: Collection[str] = (),
 ) -> tuple[tuple[str, ...], Observed]:
@@ -102,6 +104,8 @@ def observed(
         asking=_asking(pieces, openings),
         before=_before(pieces, vectors[1:], openings),
         telling=np.array([len(telling_words(piece.text)) for piece in pieces], dtype=np.float64),
+        figures=figures.log_odds(found),
+        numbered=np.array([has_number(piece.text) for piece in pieces]),
         general=found.index(GENERAL) if GENERAL in found else -1,
     )
     return found, seen

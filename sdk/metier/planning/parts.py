@@ -41,15 +41,18 @@ class Asked:
         pieces: where it may be cut; a single one if it may not be.
         looked_at: how many texts the splitter looks at.
         phrases: finer pieces, for two needs in one clause; empty if it joins nothing.
+        aspects: the question as it is asked of each of two fields, and the fields; empty if it
+            names no two.
         together: the question after earlier ones, in a conversation.
-        vectors: of the question, of what the splitter looks at, of the phrases and of
-            the question after earlier ones.
+        vectors: of the question, of what the splitter looks at, of the phrases, of the aspects
+            and of the question after earlier ones.
     """
 
     question: str
     pieces: tuple[Piece, ...]
     looked_at: int
     phrases: tuple[str, ...]
+    aspects: tuple[str, ...]
     together: tuple[str, ...]
     vectors: Vectors
 
@@ -78,6 +81,12 @@ class Asked:
         """Shape (phrases, dimension)."""
         start = 1 + self.looked_at
         return self.vectors[start : start + len(self.phrases)]
+
+    @property
+    def aspect_vectors(self) -> Vectors:
+        """Shape (aspects, dimension)."""
+        start = 1 + self.looked_at + len(self.phrases)
+        return self.vectors[start : start + len(self.aspects)]
 
     @property
     def together_vectors(self) -> Vectors:

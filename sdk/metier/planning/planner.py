@@ -17,6 +17,7 @@ from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
+from metier.planning.aspects import aspects
 from metier.planning.chaining import Needs, chained
 from metier.planning.cutting import Piece
 from metier.planning.following import follow_ups, followed
@@ -152,12 +153,13 @@ class Planner:
 
     async def _embedded(self, question: str, messages: Sequence[Message]) -> Asked:
         read = await in_thread(self._read, question, messages)
-        texts = [question, *read.looked_at, *read.phrases, *read.together]
+        texts = [question, *read.looked_at, *read.phrases, *read.aspects, *read.together]
         return Asked(
             question=question,
             pieces=read.pieces,
             looked_at=len(read.looked_at),
             phrases=read.phrases,
+            aspects=read.aspects,
             together=read.together,
             vectors=await embedded(self._embedder, texts, dimension=self._selector.dimension),
         )
@@ -169,10 +171,14 @@ class Planner:
             looked_at=self._splitter.texts(question, pieces),
             # Around a program phrases say little: "give it with its imports" is about the program.
             phrases=() if brings_code(question) else phrases(question),
+            aspects=aspects(question),
             together=follow_ups(question, messages),
         )
 
     async def _parts(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+        fields = self._fields(asked, experts)
+        if len(experts_of(fields)) > 1:
+            return fields
         split = Split(spans=(), several=0.0)
         if len(asked.pieces) > 1:
             vectors = asked.vectors[: 1 + asked.looked_at]
@@ -193,6 +199,17 @@ class Planner:
         if not whole.choice.fits and parts:
             return [Part(text=asked.question, choice=parts[0].choice, vector=whole.vector)]
         return [whole]
+
+    def _fields(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
+        """A part for each of two fields that are named; none if it fits nobody in one of them."""
+        half = len(asked.aspects) // 2
+        # The name of the field tells more than the words that both have in common.
+        vectors = unit(asked.aspect_vectors[:half] + asked.aspect_vectors[half:])
+        parts = [
+            self._part(text, vectors[n : n + 1], experts)
+            for n, text in enumerate(asked.aspects[:half])
+        ]
+        return parts if all(part.choice.fits for part in parts) else []
 
     def _whole(self, asked: Asked, experts: Collection[str] | None) -> Part:
         """The question as one part, understood with what was asked before it."""
@@ -293,4 +310,5 @@ class _Read:
     pieces: tuple[Piece, ...]
     looked_at: list[str]
     phrases: tuple[str, ...]
+    aspects: tuple[str, ...]
     together: tuple[str, ...]

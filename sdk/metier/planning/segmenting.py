@@ -56,6 +56,8 @@ FEATURES = (
     "general_unasked",
     "general_refers",
     "general_lead",
+    "figures",
+    "unfit",
 )
 BEFORE = FEATURES.index("joint"), FEATURES.index("shared") + 1
 _N = {name: n for n, name in enumerate(FEATURES)}
@@ -78,6 +80,9 @@ class Observed:
             others tell what the request is about. Shape (pieces,).
         signs: what stands before each piece, shape (pieces,).
         before: what `BEFORE` names at the place before each piece, shape (pieces, 7).
+        figures: how much likelier each expert is for a text without a number, and for one with,
+            as logarithms, shape (2, experts).
+        numbered: whether a piece has a number, shape (pieces,).
         telling: how many words and numbers of each piece say what it is about, shape (pieces,).
         general: the number of the general expert; -1 if it is not among them.
     """
@@ -91,6 +96,8 @@ class Observed:
     signs: npt.NDArray[np.int64]
     before: Array
     telling: Array
+    figures: Array
+    numbered: npt.NDArray[np.bool_]
     general: int = -1
 
 
@@ -135,9 +142,15 @@ def features(seen: Observed) -> Array:
         mine[:, :experts, _N["told"]] = told[ends + 1] - told[i]
         asks = np.maximum.accumulate(seen.asking[i:])
         mine[:, :experts, _N["unasked"]] = (1 - asks)[:, None]
+        numbered = np.maximum.accumulate(seen.numbered[i:]).astype(np.int64)
+        mine[:, :experts, _N["figures"]] = seen.figures[numbered]
         mine[:, :experts, _N["segment"]] = 1.0
         thin = (1 / (1 + telling[ends + 1] - telling[i]))[:, None]
         mine[:, :experts, _N["thin"]] = thin
+        unfit = (1 - seen.fits[i, i:])[:, None]
+        mine[:, :experts, _N["unfit"]] = unfit
+        if seen.general >= 0:
+            mine[:, seen.general, _N["unfit"]] = 0.0
         mine[:, :experts, _N["short"]] = (1 / (1 + size))[:, None]
         if seen.general >= 0 and count > 1:
             mine[:, seen.general, _GENERAL] = _of_general(seen, i, size, asks)

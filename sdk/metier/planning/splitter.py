@@ -103,6 +103,7 @@ class LearntSplitter:
             scale=lessons.scale,
             fillers=lessons.fillers,
             openings=lessons.openings,
+            figures=lessons.figures,
             only=only,
         )
         segments, several = best(features(seen), lessons.weights)
