@@ -192,7 +192,7 @@ def _command_lines(command: click.Command, words: str) -> Iterator[str]:
 
 def breaking(released: Sequence[str], now: Sequence[str]) -> list[str]:
     """What somebody's code, card or plan would not survive."""
-    gone = [f"gone: {line}" for line in released if line not in set(now)]
+    gone = [f"gone: {line}" for line in released if line not in set(now) and not rebased(line, now)]
     added = [line for line in now if line not in set(released)]
     owed = [
         f"newly required: {line}"
@@ -203,6 +203,18 @@ def breaking(released: Sequence[str], now: Sequence[str]) -> list[str]:
         and released
     ]
     return [*gone, *owed]
+
+
+def rebased(line: str, now: Sequence[str]) -> bool:
+    """Whether a line is a class that is still there, with one more base."""
+    name, bases = split_bases(line)
+    return any(name == other and bases < more for other, more in map(split_bases, now))
+
+
+def split_bases(line: str) -> tuple[str, set[str]]:
+    name, _, bases = line.partition("(")
+    is_class = name.startswith("class ")
+    return name, set(bases.rstrip(")").split(", ")) - {""} if is_class else set()
 
 
 def released() -> list[str]:

@@ -35,11 +35,23 @@ def test_what_is_released_is_what_is_there(api: dict[str, Any]) -> None:
         (["f()"], ["f()", "f(x)"], []),
         (["f()", "g()"], ["f()"], ["gone: g()"]),
         (["f()"], ["f(x: int)"], ["gone: f()"]),
+        (["class A()"], ["class A(B)"], []),
+        (["class A(B)"], ["class A(C)"], ["gone: class A(B)"]),
         (["a"], ["a", "schema card Expert.age {} required"], ["newly required: "]),
         (["a"], ["a", "schema card Expert.age {}"], []),
         (["a"], ["a", "schema events Token.age {} required"], []),
     ],
-    ids=["first", "added", "removed", "changed", "owed by a card", "optional", "told by an event"],
+    ids=[
+        "first",
+        "added",
+        "removed",
+        "changed",
+        "one more base",
+        "another base",
+        "owed by a card",
+        "optional",
+        "told by an event",
+    ],
 )
 def test_what_breaks_somebody_is_found(
     api: dict[str, Any], before: list[str], after: list[str], found: list[str]

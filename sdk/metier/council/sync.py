@@ -6,9 +6,9 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -20,16 +20,39 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class HasPortal(Protocol):
-    """Something with an event loop of its own for its sync methods."""
+class HasTwins:
+    """A class with sync twins, which run in an event loop of its own.
 
-    @property
+    It is closed with `await aclose()`, `close()`, or by a `with` or `async with`.
+    """
+
+    @cached_property
     def portal(self) -> Portal:
-        """The loop."""
-        ...
+        """Its own event loop, for the sync methods."""
+        return Portal()
+
+    async def aclose(self) -> None:
+        """Let go what it holds."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End what the sync methods started."""
+        self.portal.close(self.aclose)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-S = TypeVar("S", bound=HasPortal)
+S = TypeVar("S", bound=HasTwins)
 
 
 class Twin(Generic[S, P, T]):
