@@ -24,9 +24,9 @@ import numpy as np
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, median_of, report, say, share_of
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.chains import PlanPredictor
-from metier.learning.past import CapabilityKey, PastPlan, PastStep
 from metier.models.embedder import Vectors
+from metier.planning.learning.chains import PlanPredictor
+from metier.planning.learning.past import CapabilityKey, PastPlan, PastStep
 
 PLANS = "ultratool/plans.jsonl.gz"
 TOOLS = "ultratool/tools.jsonl"

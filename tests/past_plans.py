@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from metier.learning.past import PastPlan, PastStep
 from metier.models.embedder import Vectors, unit
+from metier.planning.learning.past import PastPlan, PastStep
 
 KEYS = tuple(("expert", f"skill_{n}") for n in range(6))
 DIMENSION = 16

@@ -29,7 +29,7 @@ from learning.test_artefacts import store as artefacts
 from serving.running_server import served
 
 from metier import Plan
-from metier.knowledge.store import KnowledgeBase
+from metier.experts.knowledge.store import KnowledgeBase
 from metier.plan import Step
 from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from metier.experts.card import Capability, Card
-from metier.learning.calibration import Calibration
 from metier.planning import selecting
 from metier.planning.head import KernelHead
 from metier.planning.index import synchronised
+from metier.planning.learning.calibration import Calibration
 from metier.planning.selecting import Selector
 from metier.planning.signals import NOWHERE, CapabilityRows
 from metier.planning.words import HashedWords

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from metier.answer import Source
 from metier.experts.card import Card
-from metier.knowledge.passages import Passage
+from metier.experts.knowledge.passages import Passage
 from metier.models.server import Sampling
 from metier.plan import Message
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metier.council import Council
     from metier.evaluating.newcomer import NewcomerReport
     from metier.evaluating.questions import OutcomeQuestion
-    from metier.learning.past import PastPlan
+    from metier.planning.learning.past import PastPlan
 
 
 @click.group(epilog="Example: metier evaluate routing")

@@ -17,9 +17,9 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.cli.knowledge_adding import Added
     from metier.council import Council
-    from metier.knowledge.changes import Change, Progress
-    from metier.knowledge.passages import Passage
-    from metier.knowledge.shelf import Shelf
+    from metier.experts.knowledge.changes import Change, Progress
+    from metier.experts.knowledge.passages import Passage
+    from metier.experts.knowledge.shelf import Shelf
 
 # Reasons that are listed one by one; a folder may hold thousands of pictures.
 _LISTED = 10

@@ -21,8 +21,8 @@ from metier.settings import Settings
 if TYPE_CHECKING:
     from metier import Answer, Card, Expert, Limits
     from metier.events import Event, StepDone
+    from metier.experts.knowledge.shelf import Shelf
     from metier.experts.warming import Warming
-    from metier.knowledge.shelf import Shelf
     from metier.planning.assembly import PlannerAssembly
     from metier.runs.replaying import Replay
     from metier.runs.run import Run

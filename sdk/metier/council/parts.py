@@ -20,14 +20,15 @@ from metier.settings import Settings
 if TYPE_CHECKING:
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
+    from metier.experts.knowledge.shelf import Shelf
     from metier.experts.warming import Warming
-    from metier.knowledge.shelf import Shelf
     from metier.models.server import Sampling
     from metier.plan import Message
     from metier.planning.asking import Asker
     from metier.runs.keeping import Keeping
     from metier.runs.store import RunStore
     from metier.strategies import Strategies
+    from metier.strategies.ballots.voting import VoteAggregator
     from metier.telemetry import Backend
 
 
@@ -84,7 +85,7 @@ class Parts:
             seed=self.settings.seed,
             find_passages=self.knowledge.search,
             embedder=self.embedder,
-            voting=self.planning.votes,
+            voting=self._votes,
             strategies=self.strategies,
             runs_on=self.settings.runs_on,
         )
@@ -97,6 +98,15 @@ class Parts:
             num_ctx=self.settings.num_ctx,
             compose=self.settings.compose,
         )
+
+    def _votes(self) -> VoteAggregator | None:
+        """How the votes of several models add up, if that was learnt."""
+        artefacts = self.planning.artefacts
+        if not artefacts.has("votes"):
+            return None
+        from metier.strategies.ballots.voting import VoteAggregator
+
+        return artefacts.load(VoteAggregator)
 
     @cached_property
     def planning(self) -> PlannerAssembly:
@@ -118,7 +128,7 @@ class Parts:
     @cached_property
     def knowledge(self) -> Shelf:
         """The documents that the user added, by domain."""
-        from metier.knowledge.shelf import Shelf
+        from metier.experts.knowledge.shelf import Shelf
 
         return Shelf(self.settings.state_dir / "knowledge", self.embedder)
 

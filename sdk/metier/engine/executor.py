@@ -13,13 +13,13 @@ from metier.engine.sampling import FindPassages, StepSampler, World
 from metier.errors import ExpertFailed
 from metier.events import Notice, StepDone, StepStarted, Token
 from metier.experts.expert import Task
+from metier.experts.knowledge.passages import Passage
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
-from metier.knowledge.passages import Passage
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder
 from metier.plan import Step
 from metier.strategies import Strategies
+from metier.strategies.ballots.voting import VoteAggregator
 
 _HALF = 0.5
 

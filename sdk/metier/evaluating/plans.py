@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
-from metier.learning.chains import PlanPredictor
-from metier.learning.past import CapabilityKey, PastPlan
 from metier.models.embedder import Vectors, unit
 from metier.models.vector_checks import embedded
+from metier.planning.learning.chains import PlanPredictor
+from metier.planning.learning.past import CapabilityKey, PastPlan
 from metier.planning.planner import Planner
 from metier.planning.signals import CapabilityRows
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from metier.answer import Source
 from metier.errors import InvalidCard, InvalidOutput
 from metier.experts.card import Card, read_card
+from metier.experts.knowledge.passages import QUOTE, Passage, cite_quotes, passages_of
 from metier.experts.prompts import delimited, messages_for
 from metier.experts.task import Result, Task
 from metier.experts.threads import in_thread
@@ -26,7 +27,6 @@ from metier.experts.tool_choice import (
     states,
 )
 from metier.experts.tools import Tool, tools_of
-from metier.knowledge.passages import QUOTE, Passage, cite_quotes, passages_of
 from metier.models.server import Sampling
 from metier.plan import Message
 

@@ -7,14 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from metier.experts.card import GENERAL, Card
-from metier.learning.past import CapabilityKey
 from metier.plan import Candidate
+from metier.planning.learning.past import CapabilityKey
 from metier.planning.parts import Asked, Part, shared_among
 from metier.planning.selecting import Choice, Selector
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import Chain, PlanPredictor
+    from metier.planning.learning.chains import Chain, PlanPredictor
 
 # Of the nearest past request. From here on a chain has a node F1 of 80 to 88, below 0.65 less than
 # 60: 1,000 plans of UltraTool, each predicted from the others. With 100 plans it is much the same.

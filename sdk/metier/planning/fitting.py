@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from metier.learning.artefacts import Packed
 from metier.planning.head import KernelHead
+from metier.planning.learning.artefacts import Packed
 from metier.planning.words import HashedWords, WordScores
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.errors import InvalidInput
-from metier.learning.artefacts import Packed
-from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.models.embedder import Vectors
+from metier.planning.learning.artefacts import Packed
+from metier.planning.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.planning.splitting.clauses import MAX_CHARS, Kind, clauses, masked, pieces
 from metier.planning.splitting.wording import pattern
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
-from metier.learning.artefacts import ArtefactStore
 from metier.models.embedder import Vectors, unit
 from metier.planning.fitting import Fitted
 from metier.planning.head import KernelHead
 from metier.planning.index import CapabilityIndex, RowKind
+from metier.planning.learning.artefacts import ArtefactStore
 from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
 from metier.planning.words import HashedWords, WordScores, shared, telling
 
