@@ -123,15 +123,16 @@ def test_without_resident_prompts_the_server_gets_one_slot(
 
 
 @pytest.mark.usefixtures("said")
+@pytest.mark.parametrize("words", ["plan What?", "evaluate routing", "learn status"])
 @pytest.mark.parametrize(
     ("embedder", "starts"), [("sentence-transformers", False), ("ollama", True)]
 )
 def test_what_only_embeds_starts_a_server_if_its_embedder_needs_one(
-    embedder: str, *, starts: bool, monkeypatch: pytest.MonkeyPatch
+    embedder: str, words: str, *, starts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("METIER_EMBEDDER", embedder)
     monkeypatch.setenv("METIER_EMBED_MODEL", "no-such-model")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    command = [sys.executable, "-m", "metier", "plan", "What is 2 + 2?"]
+    command = [sys.executable, "-m", "metier", *words.split()]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ("started Ollama" in done.stderr) == starts

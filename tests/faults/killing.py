@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks import ggufs
 from faults.operations import merged
 from kept_runs import council, settings_in
-from learning.test_artefacts import Lengths
-from learning.test_artefacts import store as artefacts
+from planning.learning.test_artefacts import Lengths
+from planning.learning.test_artefacts import store as artefacts
 from serving.running_server import served
 
 from metier import Plan

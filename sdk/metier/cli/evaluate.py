@@ -141,7 +141,7 @@ def run_evaluated(
 ) -> None:
     """Show what was found, and keep it where that is wished and is worth it; else exit with 1."""
     with errors_for_people(as_json=as_json):
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         found = run_async(partial(evaluated, council), closing=council)
         refusal = found.report.refusal
         if not as_json:
@@ -180,7 +180,7 @@ def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
 
     settings = load_settings()
     if is_id(expert):
-        return open_council(settings), (expert,)
+        return open_council(settings, only_embeds=True), (expert,)
     return council_beside(settings, Path(expert))
 
 
