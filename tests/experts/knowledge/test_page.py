@@ -10,7 +10,7 @@ import pytest
 from metier import Card, Council, Expert, Settings
 from metier.testing import FixedEmbedder, ScriptedModels
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "knowledge.md"
+PAGE = Path(__file__).parents[3] / "docs" / "knowledge.md"
 
 
 def test_the_program_of_the_page_prints_what_the_page_says(
