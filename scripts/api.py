@@ -54,8 +54,8 @@ MODULES = (
     "metier.models.server",
     "metier.plan",
     "metier.sandbox",
-    "metier.strategies.choices.weighing:Weighed",
-    "metier.strategies.choices.weighing:weighed",
+    "metier.strategies.choices.choice_probabilities:ChoiceProbabilities",
+    "metier.strategies.choices.choice_probabilities:choice_probabilities",
     "metier.testing",
     "metier.testing.fixtures",
 )

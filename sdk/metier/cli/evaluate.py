@@ -175,13 +175,13 @@ def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: boo
 
 def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
     """The council, and the experts that a name or a path means."""
-    from metier.cli.beside import council_beside
+    from metier.cli.extra_expert import council_with
     from metier.experts.card import is_id
 
     settings = load_settings()
     if is_id(expert):
         return open_council(settings, only_embeds=True), (expert,)
-    return council_beside(settings, Path(expert))
+    return council_with(settings, Path(expert))
 
 
 async def _newcomers(

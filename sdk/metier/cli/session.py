@@ -140,7 +140,7 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
     return RunStore.of(settings)
 
 
-async def beside(
+async def alongside(
     other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
     """Run a command's coroutine, and another one beside it that ends with it.

@@ -43,7 +43,7 @@ async def streamed(parts: Parts, inquiry: Inquiry, *, strict: bool) -> AsyncGene
     Args:
         strict: raise the error after the last event if nothing could be answered.
     """
-    from metier.engine.pump import pumped
+    from metier.engine.streaming import event_stream
 
     answer = answering(parts, inquiry)
 
@@ -53,7 +53,7 @@ async def streamed(parts: Parts, inquiry: Inquiry, *, strict: bool) -> AsyncGene
             outcome.raise_if_nothing()
 
     with parts.one_loop.use():
-        async with aclosing(pumped(run)) as events:
+        async with aclosing(event_stream(run)) as events:
             async for event in events:
                 yield event
 
@@ -101,7 +101,7 @@ async def _planned(parts: Parts, inquiry: Inquiry, before: Beforehand | None) ->
     with recorded_as(None):  # the vectors of the index belong to no question
         planner = await parts.planning.planner()
     if before is not None:
-        from metier.planning.asking import asker
+        from metier.planning.ask_to_split import asker
 
         planner = planner.with_asker(asker(before.reply))
     plan = await planner.plan(

@@ -21,7 +21,7 @@ from metier.settings import Settings
 if TYPE_CHECKING:
     from metier import Answer, Card, Expert, Limits
     from metier.events import Event, StepDone
-    from metier.experts.knowledge.shelf import Shelf
+    from metier.experts.knowledge.bases import KnowledgeBases
     from metier.experts.warming import Warming
     from metier.planning.assembly import PlannerAssembly
     from metier.runs.replaying import Replay
@@ -223,7 +223,7 @@ class Council(HasTwins):
         return self._parts.strategies
 
     @property
-    def knowledge(self) -> Shelf:
+    def knowledge(self) -> KnowledgeBases:
         """The documents that the user added, by domain."""
         return self._parts.knowledge
 

@@ -20,11 +20,11 @@ from metier.settings import Settings
 if TYPE_CHECKING:
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
-    from metier.experts.knowledge.shelf import Shelf
+    from metier.experts.knowledge.bases import KnowledgeBases
     from metier.experts.warming import Warming
     from metier.models.server import Sampling
     from metier.plan import Message
-    from metier.planning.asking import Asker
+    from metier.planning.ask_to_split import Asker
     from metier.runs.keeping import Keeping
     from metier.runs.store import RunStore
     from metier.strategies import Strategies
@@ -126,11 +126,11 @@ class Parts:
         return self.given_strategies or Strategies()
 
     @cached_property
-    def knowledge(self) -> Shelf:
+    def knowledge(self) -> KnowledgeBases:
         """The documents that the user added, by domain."""
-        from metier.experts.knowledge.shelf import Shelf
+        from metier.experts.knowledge.bases import KnowledgeBases
 
-        return Shelf(self.settings.state_dir / "knowledge", self.embedder)
+        return KnowledgeBases(self.settings.state_dir / "knowledge", self.embedder)
 
     @cached_property
     def warming(self) -> Warming:
@@ -172,7 +172,7 @@ class Parts:
         general = self._asked_to_split
         if general is None:
             return None
-        from metier.planning.asking import asker
+        from metier.planning.ask_to_split import asker
 
         async def reply(messages: Sequence[Message], sampling: Sampling) -> str:
             return await self._calls(general, self.limits).reply(messages, sampling)

@@ -60,7 +60,7 @@ class LocalExecutor:
     """Runs steps in this process.
 
     Args:
-        find_passages: searches a domain's documents, as `Shelf.search` does.
+        find_passages: searches a domain's documents, as `KnowledgeBases.search` does.
         embedder: compares free texts where several answer; without one they count as alike.
         voting: what past votes taught, as it stands when a step begins.
         strategies: the strategies that a step may name; the installed ones if not given.

@@ -25,7 +25,7 @@ from metier.planning.splitter import LearntSplitter
 
 # Loaded only if something was learnt: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.planning.asking import Asker
+    from metier.planning.ask_to_split import Asker
     from metier.planning.learning.chains import PlanPredictor
     from metier.planning.learning.outcomes import ModelRouter
     from metier.planning.learning.ratings import RatedExamples

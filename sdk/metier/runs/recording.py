@@ -33,7 +33,7 @@ from metier.runs import exchanges
 from metier.runs.conversation import conversation_hash, goes_on
 from metier.runs.current import current
 from metier.runs.exchanges import Failure
-from metier.runs.run import Kind, Status, Versions
+from metier.runs.run import ExchangeKind, Status, Versions
 
 if TYPE_CHECKING:
     from metier.runs.store import RunStore
@@ -81,7 +81,7 @@ class Recording:
         return both
 
     def exchange(
-        self, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+        self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
     ) -> None:
         """Write down a request and its reply."""
         self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
@@ -208,7 +208,10 @@ class RecordingServer(ForwardingServer):
 
 
 async def _followed(
-    kind: Kind, inner: AsyncGenerator[Chunk, None], request: bytes, texts: Sequence[bytes] = ()
+    kind: ExchangeKind,
+    inner: AsyncGenerator[Chunk, None],
+    request: bytes,
+    texts: Sequence[bytes] = (),
 ) -> AsyncGenerator[Chunk, None]:
     pieces: list[Chunk] = []
     failure = None

@@ -20,8 +20,8 @@ from pdfs import pdf
 
 from metier.errors import IndexUnavailable, InvalidInput, Locked
 from metier.experts.knowledge import saving
+from metier.experts.knowledge.bases import KnowledgeBases
 from metier.experts.knowledge.changes import Progress
-from metier.experts.knowledge.shelf import Shelf
 from metier.experts.knowledge.store import KnowledgeBase
 from metier.models.embedder import MAX_CHARS, Role, Vectors
 from metier.testing import FixedEmbedder
@@ -384,7 +384,7 @@ async def test_adding_says_that_it_waits_for_another_process(guides: Path) -> No
 
 
 async def test_removing_and_erasing_say_that_they_wait_for_another_process(guides: Path) -> None:
-    shelf = Shelf(guides.parent / "shelf", FixedEmbedder())
+    shelf = KnowledgeBases(guides.parent / "shelf", FixedEmbedder())
     base = shelf.base("medical")
     await base.add(guides)
     held = ExitStack()
@@ -461,7 +461,7 @@ async def test_what_a_killed_process_added_is_whole_or_not_there(tmp_path: Path)
 
 
 async def test_what_is_kept_is_for_its_owner_only(guides: Path) -> None:
-    shelf = Shelf(guides.parent / "state" / "knowledge", FixedEmbedder())
+    shelf = KnowledgeBases(guides.parent / "state" / "knowledge", FixedEmbedder())
     (shelf.folder / "medical").mkdir(parents=True, mode=0o755)
     await shelf.base("medical").add(guides)
     found = {path.name: path.stat().st_mode & 0o777 for path in shelf.folder.rglob("*")}
@@ -493,12 +493,12 @@ async def test_what_was_being_written_for_a_domain_without_documents_is_removed_
     (tmp_path / "medical").mkdir()
     for name in SCRATCH:
         (tmp_path / "medical" / name).write_text("private")
-    Shelf(tmp_path, FixedEmbedder())
+    KnowledgeBases(tmp_path, FixedEmbedder())
     assert texts_in(tmp_path / "medical") == ""
 
 
 async def test_erasing_leaves_no_text_of_the_documents(guides: Path) -> None:
-    shelf = Shelf(guides.parent / "shelf", FixedEmbedder())
+    shelf = KnowledgeBases(guides.parent / "shelf", FixedEmbedder())
     base = shelf.base("medical")
     await base.add(guides)
     for name in SCRATCH:
@@ -524,12 +524,12 @@ async def test_two_additions_at_once_follow_each_other(guides: Path) -> None:
 
 
 async def test_a_shelf_keeps_domains_apart_and_sees_what_others_added(guides: Path) -> None:
-    shelf = Shelf(guides.parent / "shelf", FixedEmbedder())
+    shelf = KnowledgeBases(guides.parent / "shelf", FixedEmbedder())
     assert await shelf.search("medical", "warfarin") == []
     await shelf.base("medical").add(guides)
     assert (await shelf.search("medical", "warfarin"))[0].chunk.name == "guides/warfarin.md"
     assert await shelf.search("math", "warfarin") == []
-    other = Shelf(guides.parent / "shelf", FixedEmbedder())
+    other = KnowledgeBases(guides.parent / "shelf", FixedEmbedder())
     other.base("medical").remove("guides/warfarin.md")
     left = {each.chunk.name for each in await shelf.search("medical", "warfarin")}
     assert left == {"guides/fever.pdf", "guides/insulin.md"}

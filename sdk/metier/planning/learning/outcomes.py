@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from metier.models.embedder import Vectors
 from metier.planning.learning.artefacts import Packed
-from metier.planning.learning.likeness import Likeness
+from metier.planning.learning.similarity import Similarity
 
 Array = npt.NDArray[np.float64]
 
@@ -47,12 +47,12 @@ class ModelRouter:
 
     name: ClassVar[str] = "outcomes"
     teaches: ClassVar[str] = "which model gets which question right"
-    # Another one if `surfaces` or `bags` change, too.
+    # Another one if `text_features` or `bags` change, too.
     version: ClassVar[int] = 1
 
     models: tuple[str, ...]
     fitted_on: int
-    _likeness: Likeness
+    _similarity: Similarity
     _weights: Array
     _intercept: Array
     _profiles: Array
@@ -84,17 +84,17 @@ class ModelRouter:
         seen = np.flatnonzero(~np.isnan(outcomes).all(axis=1))
         outcomes = outcomes[seen]
         kept = [texts[n] for n in seen.tolist()]
-        likeness, kernel = Likeness.of(kept, vectors[seen], seed=seed)
+        similarity, kernel = Similarity.of(kept, vectors[seen], seed=seed)
         if len(kept) < _AT_LEAST:
             learnt = _means(outcomes, kernel.shape[1])
         else:
-            whitening = likeness.whitening()
+            whitening = similarity.whitening()
             learnt = _learnt(kernel @ whitening, outcomes)
             learnt = replace(learnt, weights=whitening @ learnt.weights)
         return cls(
             models=tuple(models),
             fitted_on=len(kept),
-            _likeness=likeness,
+            _similarity=similarity,
             _weights=learnt.weights,
             _intercept=learnt.intercept,
             _profiles=learnt.left_out,
@@ -107,7 +107,7 @@ class ModelRouter:
         Raises:
             ValueError: vectors of another number or dimension than those learnt from.
         """
-        first = self._likeness.to_landmarks(texts, vectors) @ self._weights + self._intercept
+        first = self._similarity.to_landmarks(texts, vectors) @ self._weights + self._intercept
         predicted = (first + self._second_look(first)) / 2
         # Moved as a whole, so that the models keep their distances.
         predicted -= np.maximum(predicted.max(axis=1, keepdims=True) - 1, 0)
@@ -135,7 +135,7 @@ class ModelRouter:
             "outcomes": self._outcomes,
         }
         data = {"models": self.models, "fitted_on": self.fitted_on}
-        return Packed(data=data, arrays=arrays | self._likeness.arrays())
+        return Packed(data=data, arrays=arrays | self._similarity.arrays())
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
@@ -148,7 +148,7 @@ class ModelRouter:
         model = cls(
             models=tuple(map(str, packed.data["models"])),
             fitted_on=int(packed.data["fitted_on"]),
-            _likeness=Likeness.from_arrays(arrays),
+            _similarity=Similarity.from_arrays(arrays),
             _weights=arrays["weights"],
             _intercept=arrays["intercept"],
             _profiles=arrays["profiles"],
@@ -161,7 +161,7 @@ class ModelRouter:
     def _consistent(self) -> bool:
         columns = len(self.models)
         return (
-            self._weights.shape == (self._likeness.landmarks, columns)
+            self._weights.shape == (self._similarity.landmarks, columns)
             and self._intercept.shape == (columns,)
             and self._profiles.shape == self._outcomes.shape == (self.fitted_on, columns)
         )

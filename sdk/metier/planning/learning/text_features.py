@@ -56,7 +56,7 @@ _COUNTED = tuple(
 )
 
 
-def surfaces(texts: Sequence[str]) -> Array:
+def text_features(texts: Sequence[str]) -> Array:
     """Counts of each text, large ones as logarithms: shape (len(texts), number of counts)."""
     found = [_surface(text[:_MAX_CHARS]) for text in texts]
     return np.array(found, np.float32).reshape(len(texts), len(_surface("")))

@@ -12,7 +12,7 @@ from metier.models.embedder import Embedder
 from metier.telemetry.tracing import work
 
 
-class Shelf:
+class KnowledgeBases:
     """The documents of all domains, below one folder.
 
     Args:

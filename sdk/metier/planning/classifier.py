@@ -19,7 +19,7 @@ _RIDGE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KernelHead:
+class CapabilityClassifier:
     """Kernel ridge regression to capabilities, over meaning and words together.
 
     The kernel is `exp(cosine - 1)` of the vectors plus a share of the cosine of the words. It is

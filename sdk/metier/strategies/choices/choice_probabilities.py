@@ -27,7 +27,7 @@ _LETTER = "Answer with the letter of the right option only."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class ChoiceProbabilities:
     """The choices of a question with their probabilities, which sum to 1."""
 
     choices: Choices
@@ -49,9 +49,9 @@ class Weighed:
         return self.choices.shown(self.likeliest)
 
 
-async def weighed(
+async def choice_probabilities(
     choices: Choices, task: Task, card: Card, probe: Probe, *, orders: int | None = None
-) -> Weighed:
+) -> ChoiceProbabilities:
     """Ask a model for one token in each order of the options, and take the geometric mean.
 
     The orders are the cyclic permutations (Zheng et al. 2024, "Large Language Models Are Not
@@ -85,7 +85,9 @@ async def weighed(
         for option in zip(*found, strict=True)
     ]
     whole = sum(shares)
-    return Weighed(choices=choices, probabilities=tuple(share / whole for share in shares))
+    return ChoiceProbabilities(
+        choices=choices, probabilities=tuple(share / whole for share in shares)
+    )
 
 
 def _asking(choices: Choices, task: Task, card: Card) -> tuple[Message, ...]:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import InvalidInput, StreamInterrupted
+from metier.merging.acceptance import Exercise, GateReport, passed_gate
 from metier.merging.divergence import Divergence, divergence
-from metier.merging.gate import Exercise, GateReport, passed_gate
 from metier.testing import ScriptedModels
 
 QUESTIONS = ("one", "two", "three", "four")

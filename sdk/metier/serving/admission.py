@@ -15,7 +15,7 @@ _MAX_AGE_S = "600"
 _SHAPES = (("/v1", openai_error), ("/metier/", page_error))
 
 
-class Gate:
+class Admission:
     """Lets in who may call, and tells browsers so."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:

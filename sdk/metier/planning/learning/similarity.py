@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.models.embedder import Vectors, unit
-from metier.planning.learning.surface import bags, surfaces
+from metier.planning.learning.text_features import bags, text_features
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -21,12 +21,12 @@ _JITTER = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+class Similarity:
     """A kernel between texts and the landmarks among those that it was made of.
 
     It is the weighted mean of radial kernels over the vectors (of two widths), over the
-    standardised counts of `surfaces` (of two widths) and over both together, and of the cosine of
-    the words. Of more than 1,500 texts, 1,500 drawn at random stand for all (Nyström's method;
+    standardised counts of `text_features` (of two widths) and over both together, and of the cosine
+    of the words. Of more than 1,500 texts, 1,500 drawn at random stand for all (Nyström's method;
     Williams & Seeger, NIPS 2000).
     """
 
@@ -40,7 +40,7 @@ class Likeness:
     @classmethod
     def of(cls, texts: Sequence[str], vectors: Vectors, *, seed: int) -> tuple[Self, Array]:
         """The kernel of these texts, and their likeness to the landmarks as `to_landmarks`."""
-        counts, words = surfaces(texts), bags(texts)
+        counts, words = text_features(texts), bags(texts)
         centre, spread = counts.mean(axis=0), counts.std(axis=0)
         scale = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
         rarity = np.log((len(texts) + 1) / ((words > 0).sum(axis=0) + 1)).astype(np.float32)
@@ -62,7 +62,7 @@ class Likeness:
         return len(self._vectors)
 
     def to_landmarks(self, texts: Sequence[str], vectors: Vectors) -> Array:
-        """Likeness of each text to each landmark, 0 to 1.
+        """Similarity of each text to each landmark, 0 to 1.
 
         Raises:
             ValueError: vectors of another number or dimension.
@@ -72,7 +72,7 @@ class Likeness:
                 f"vectors {vectors.shape} of {len(texts)} texts, learnt from "
                 f"{self._vectors.shape[1]} dimensions"
             )
-        looks = _standardised(surfaces(texts), self._centre, self._scale)
+        looks = _standardised(text_features(texts), self._centre, self._scale)
         return self._kernel(vectors, looks, unit(bags(texts) * self._rarity))
 
     def whitening(self) -> Array:

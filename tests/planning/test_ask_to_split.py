@@ -16,7 +16,7 @@ from metier.errors import DeadlineExceeded
 from metier.events import fold
 from metier.experts.card import Capability
 from metier.models.server import Sampling
-from metier.planning.asking import asker, grouped
+from metier.planning.ask_to_split import asker, grouped
 from metier.planning.cutting import Piece, cut
 from metier.planning.openings import Openings
 from metier.planning.splitter import Split

@@ -10,7 +10,7 @@ import pytest
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.errors import InvalidInput, ModelMissing
 from metier.evaluating.answers import AnswersReport
-from metier.evaluating.asking import BothWays
+from metier.evaluating.both_ways import BothWays
 from metier.evaluating.questions import AnswerQuestion
 from metier.experts.card import Capability
 from metier.grading import CodeGold, ContainsGold, NumberGold

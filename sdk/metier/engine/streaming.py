@@ -10,7 +10,7 @@ from metier.engine.recorder import Emit
 from metier.events import Event
 
 
-async def pumped(run: Callable[[Emit], Awaitable[object]]) -> AsyncGenerator[Event, None]:
+async def event_stream(run: Callable[[Emit], Awaitable[object]]) -> AsyncGenerator[Event, None]:
     """The events that `run` emits, as they come.
 
     The run is a task of its own, because an async generator must not yield inside a task group or

@@ -7,7 +7,7 @@ import pytest
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.grading import Choices
 from metier.plan import Document, Plan, Step
-from metier.strategies.choices.weighing import Weighed, weighed
+from metier.strategies.choices.choice_probabilities import ChoiceProbabilities, choice_probabilities
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -20,10 +20,12 @@ class Chooser(Expert):
 
     choices = METALS
     orders: int | None = None
-    found: Weighed | None = None
+    found: ChoiceProbabilities | None = None
 
     async def answer(self, task: Task, context: Context) -> str:
-        self.found = await weighed(self.choices, task, self.card, context.probe, orders=self.orders)
+        self.found = await choice_probabilities(
+            self.choices, task, self.card, context.probe, orders=self.orders
+        )
         context.rate(self.found.confidence, abstain=self.found.confidence < 0.5)
         return self.found.text
 
@@ -34,7 +36,7 @@ async def asked(
     *,
     orders: int | None = None,
     max_calls: int = 12,
-) -> tuple[Weighed, Plan]:
+) -> tuple[ChoiceProbabilities, Plan]:
     expert = Chooser(Card(id="chooser", description="choices", models=("small",)))
     expert.choices, expert.orders = choices, orders
     settings = Settings(max_calls=max_calls)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metier.settings import Settings
 
 
-def council_beside(settings: Settings, path: Path) -> tuple[Council, tuple[str, ...]]:
+def council_with(settings: Settings, path: Path) -> tuple[Council, tuple[str, ...]]:
     """The council of what is installed and of what is at a path, and the latter's ids.
 
     Its index and what is learnt about it lie in a folder of their own, so that trying changes
