@@ -71,6 +71,11 @@ def show_error(exc: MetierError, *, as_json: bool = False, indent: int | None = 
     click.echo(str(exc), err=True)
 
 
+def show_skipped(name: str, origin: str, error: MetierError) -> None:
+    """Print on stderr what was skipped and why."""
+    styled(f"skipped {name} ({origin}): {error}", fg="yellow", err=True)
+
+
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings check each
     """The settings in force, with the command's own options over them."""
     from metier.settings import Settings

@@ -79,10 +79,6 @@ class ModelChooser:
         self._stand_ins.setdefault(best.name, False)
         return best
 
-    def stands_in(self, model: str) -> bool:
-        """Whether a model was chosen although no card names it."""
-        return model in self._stand_ins
-
     def news_of(self, model: str) -> str | None:
         """What to tell of a model that stands in for those of the cards, the first time only."""
         if self._stand_ins.get(model, True):
