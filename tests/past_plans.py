@@ -42,8 +42,3 @@ def vectors(texts: Sequence[str]) -> Vectors:
 def requests_of(plans: Sequence[PastPlan]) -> Vectors:
     """The vectors of the requests."""
     return vectors([plan.request for plan in plans])
-
-
-def tasks_of(plans: Sequence[PastPlan]) -> Vectors:
-    """The vectors of the tasks."""
-    return vectors([step.task for plan in plans for step in plan.steps if step.task])

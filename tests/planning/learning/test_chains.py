@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from past_plans import KEYS, past_plans, requests_of, tasks_of, vectors
+from past_plans import KEYS, past_plans, requests_of, vectors
 
 from metier.planning.learning.chains import PlanPredictor
-from metier.planning.learning.decoding import best_chain, viterbi
+from metier.planning.learning.decoding import best_chain
 from metier.planning.learning.past import PastPlan, PastStep
 
 A, B, C = KEYS[:3]
@@ -27,7 +27,6 @@ def learnt(
     return PlanPredictor.fit(
         plans,
         requests_of(plans),
-        tasks_of(plans),
         keys=KEYS,
         descriptions=DESCRIPTIONS,
         declared=declared,
@@ -73,7 +72,6 @@ def test_the_order_of_past_plans_does_not_matter(plans: list[PastPlan], random: 
     one, other = learnt(plans), learnt(shuffled)
     assert one.chains == other.chains
     np.testing.assert_array_equal(one.posterior(NEW), other.posterior(NEW))
-    assert one.assign(DESCRIPTIONS[:3], NEW) == other.assign(DESCRIPTIONS[:3], NEW)
 
 
 @given(past_plans())
@@ -81,7 +79,6 @@ def test_what_was_learnt_survives_saving(plans: list[PastPlan]) -> None:
     model = learnt(plans, declared=[(A, B)])
     again = PlanPredictor.unpacked(model.packed())
     assert again.predict(NEW) == model.predict(NEW)
-    assert again.assign(DESCRIPTIONS, SEEN) == model.assign(DESCRIPTIONS, SEEN)
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -92,16 +89,9 @@ def test_a_request_asked_before_gets_its_plan(number: int) -> None:
     assert chain.support == pytest.approx(1, abs=1e-5)
 
 
-def test_tasks_done_before_get_their_capabilities() -> None:
-    model = learnt(PLANS)
-    tasks = vectors([step.task for step in PLANS[1].steps])
-    assert model.assign(tasks, requests_of(PLANS)[1]) == PLANS[1].chain
-
-
 def test_a_capability_without_past_plans_is_found_by_its_description() -> None:
     model, new = learnt(PLANS), KEYS.index(KEYS[5])
     assert model.predict(DESCRIPTIONS[new]).capabilities == (KEYS[new],)
-    assert model.assign(DESCRIPTIONS[[new]], DESCRIPTIONS[new]) == (KEYS[new],)
 
 
 def test_without_past_plans_declared_pairs_are_chains() -> None:
@@ -114,36 +104,23 @@ def test_without_past_plans_declared_pairs_are_chains() -> None:
 
 def test_without_anything_the_nearest_description_is_taken() -> None:
     assert learnt([]).predict(DESCRIPTIONS[2]).capabilities == (C,)
-    assert learnt([]).assign(DESCRIPTIONS[:3], NEW) == (A, B, C)
-
-
-def test_a_request_of_no_task_is_assigned_nothing() -> None:
-    assert learnt(PLANS).assign(DESCRIPTIONS[:0], NEW) == ()
 
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="one vector for each"):
-        PlanPredictor.fit(
-            PLANS, requests_of(PLANS[:1]), tasks_of(PLANS), keys=KEYS, descriptions=DESCRIPTIONS
-        )
+        PlanPredictor.fit(PLANS, requests_of(PLANS[:1]), keys=KEYS, descriptions=DESCRIPTIONS)
 
 
 def test_a_model_of_nothing_is_refused() -> None:
     none = DESCRIPTIONS[:0]
     with pytest.raises(ValueError, match="no capability"):
-        PlanPredictor.fit([], none, none, keys=(), descriptions=none)
+        PlanPredictor.fit([], none, keys=(), descriptions=none)
 
 
 def test_a_past_plan_of_capabilities_that_are_gone_teaches_nothing() -> None:
     model = learnt([plan("find", ("gone", "gone"))])
     assert model.chains == ()
     assert model.predict(DESCRIPTIONS[2]).capabilities == (C,)
-
-
-def test_a_path_goes_where_fits_and_transitions_are_highest_together() -> None:
-    fits = np.log([[0.9, 0.1], [0.5, 0.5]])
-    assert viterbi(fits, np.log([[0.1, 0.9], [0.9, 0.1]])) == [0, 1]
-    assert viterbi(fits, np.log([[0.9, 0.1], [0.9, 0.1]])) == [0, 0]
 
 
 def test_a_chain_may_be_one_that_was_never_seen() -> None:

@@ -10,20 +10,14 @@ import numpy as np
 
 from metier.models.embedder import Vectors
 from metier.planning.learning.artefacts import Packed
-from metier.planning.learning.decoding import best_chain, viterbi
+from metier.planning.learning.decoding import best_chain
 from metier.planning.learning.graph import Array, CapabilityGraph
-from metier.planning.learning.kernel_ridge import KernelRidge, Labels
+from metier.planning.learning.kernel_ridge import KernelRidge
 from metier.planning.learning.past import CapabilityKey, PastPlan
 
 # Above 1 the likelier chains count for more than the regression says.
 _SHARPNESS = 1.5
-_TASK_SHARE = 0.5
-# Without past plans the task itself says more than the request, and a similarity is no logarithm.
-_UNLEARNT_TASK_SHARE = 0.8
-_UNLEARNT_SCALE = 4.0
 _UNLEARNT_CHAIN_SCALE = 7.0
-_TRANSITION_WEIGHT = 0.15
-_FLOOR = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +46,12 @@ class PlanPredictor:
     are a distribution over the chains of past plans. The answer is the chain, seen or not, with
     the highest expected F1 under it: structured prediction by regression and decoding
     (Ciliberto, Rosasco and Rudi 2016, "A consistent regularization approach for structured
-    prediction", section 3). Where the tasks are known, each is compared with past tasks together
-    with the request, and the most probable path through the capability graph is taken (Viterbi).
+    prediction", section 3).
 
     Attributes:
         descriptions: unit vectors of the capabilities' texts, shape (len(graph.keys), dimension).
         chains: distinct chains, as numbers in `graph.keys`.
         by_request: scores of `chains` for a request; None without past plans.
-        by_task: scores of the capabilities for a task with its request; None without past tasks.
     """
 
     name: ClassVar[str] = "chains"
@@ -70,14 +62,12 @@ class PlanPredictor:
     descriptions: Vectors
     chains: tuple[tuple[int, ...], ...]
     by_request: KernelRidge | None
-    by_task: KernelRidge | None
 
     @classmethod
     def fit(
         cls,
         plans: Sequence[PastPlan],
         requests: Vectors,
-        tasks: Vectors,
         *,
         keys: Sequence[CapabilityKey],
         descriptions: Vectors,
@@ -89,7 +79,6 @@ class PlanPredictor:
 
         Args:
             requests: the plans' requests as unit vectors, shape (len(plans), dimension).
-            tasks: one unit vector for each step of all plans that has a task, in their order.
             keys: the capabilities there are.
             descriptions: their texts as unit vectors, shape (len(keys), dimension).
             declared: (earlier, later) where cards say that a result is of use.
@@ -99,21 +88,16 @@ class PlanPredictor:
         """
         if not keys:
             raise ValueError("there is no capability")
-        told = [(p, step) for p, plan in enumerate(plans) for step in plan.steps if step.task]
-        if (len(requests), len(tasks), len(descriptions)) != (len(plans), len(told), len(keys)):
-            raise ValueError("one vector for each plan, each task and each capability is needed")
+        if (len(requests), len(descriptions)) != (len(plans), len(keys)):
+            raise ValueError("one vector for each plan and each capability is needed")
         number = {key: n for n, key in enumerate(keys)}
         used = [tuple(number[key] for key in plan.chain if key in number) for plan in plans]
-        kept = [n for n, (_, step) in enumerate(told) if step.key in number]
-        rows = _joined(tasks[kept], requests[[told[n][0] for n in kept]], _TASK_SHARE)
-        labels = np.array([number[told[n][1].key] for n in kept], dtype=np.int64)
         chains, by_request = _learnt_chains(used, requests, descriptions)
         return cls(
             graph=CapabilityGraph.learn(keys, plans, declared=declared),
             descriptions=descriptions,
             chains=chains,
             by_request=by_request,
-            by_task=_learnt_tasks(rows, labels, descriptions) if kept else None,
         )
 
     def posterior(self, request: Vectors) -> Array:
@@ -156,30 +140,11 @@ class PlanPredictor:
         pairs = zip(self.known_chains, posterior.tolist(), strict=True)
         return min(1.0, sum(probability for chain, probability in pairs if capability in chain))
 
-    def assign(self, tasks: Vectors, request: Vectors) -> tuple[CapabilityKey, ...]:
-        """The capability for each task.
-
-        Args:
-            tasks: unit vectors of the tasks of one request, in order, shape (n, dimension).
-            request: the whole request's unit vector, shape (dimension,).
-        """
-        share = _TASK_SHARE if self.by_task else _UNLEARNT_TASK_SHARE
-        requests = np.tile(request, (len(tasks), 1))
-        if self.by_task:
-            scores = self.by_task.scores(_joined(tasks, requests, share))
-            fits = np.log(np.maximum(scores, _FLOOR))
-        else:
-            alike = share * tasks + (1 - share) * requests
-            fits = _UNLEARNT_SCALE * (alike @ self.descriptions.T)
-        path = viterbi(fits, _TRANSITION_WEIGHT * np.log(self.graph.transitions))
-        return tuple(self.graph.keys[n] for n in path)
-
     def packed(self) -> Packed:
         """What to save."""
         arrays = {"descriptions": self.descriptions}
-        for name, ridge in (("request", self.by_request), ("task", self.by_task)):
-            if ridge is not None:
-                arrays |= {f"{name}_centres": ridge.centres, f"{name}_weights": ridge.weights}
+        if (ridge := self.by_request) is not None:
+            arrays |= {"request_centres": ridge.centres, "request_weights": ridge.weights}
         chains = [list(chain) for chain in self.chains]
         return Packed(data={"chains": chains, "graph": self.graph.as_json()}, arrays=arrays)
 
@@ -194,8 +159,7 @@ class PlanPredictor:
             graph=CapabilityGraph.from_json(packed.data["graph"]),
             descriptions=packed.arrays["descriptions"],
             chains=tuple(tuple(map(int, chain)) for chain in packed.data["chains"]),
-            by_request=_ridge(packed.arrays, "request"),
-            by_task=_ridge(packed.arrays, "task"),
+            by_request=_ridge(packed.arrays),
         )
 
 
@@ -219,24 +183,7 @@ def _learnt_chains(
     return tuple(chains), ridge
 
 
-def _learnt_tasks(rows: Vectors, labels: Labels, descriptions: Vectors) -> KernelRidge:
-    """Scores of capabilities for a task; a description is one more example of its capability."""
-    own = np.arange(len(descriptions), dtype=np.int64)
-    return KernelRidge.fit(
-        np.concatenate([rows, _joined(descriptions, descriptions, _TASK_SHARE)]),
-        np.concatenate([labels, own]),
-        classes=len(own),
-        always=len(own),
-    )
-
-
-def _joined(tasks: Vectors, requests: Vectors, share: float) -> Vectors:
-    """Unit vectors whose product is the weighted mean of both cosines, shape (n, 2 dimension)."""
-    parts = [np.sqrt(share) * tasks, np.sqrt(1 - share) * requests]
-    return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _ridge(arrays: Mapping[str, Vectors], name: str) -> KernelRidge | None:
-    if f"{name}_centres" not in arrays:
+def _ridge(arrays: Mapping[str, Vectors]) -> KernelRidge | None:
+    if "request_centres" not in arrays:
         return None
-    return KernelRidge(centres=arrays[f"{name}_centres"], weights=arrays[f"{name}_weights"])
+    return KernelRidge(centres=arrays["request_centres"], weights=arrays["request_weights"])

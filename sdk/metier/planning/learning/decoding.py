@@ -1,4 +1,4 @@
-"""The best path: through tasks with known scores, and under a distribution over chains."""
+"""The best chain under a distribution over chains."""
 
 from __future__ import annotations
 
@@ -13,26 +13,6 @@ Array = npt.NDArray[np.float64]
 _CANDIDATES = 10
 _BEAM = 12
 _UNLIKELY = 1e-3
-
-
-def viterbi(fits: Array, transitions: Array) -> list[int]:
-    """The states with the highest sum of fits and transitions (Viterbi 1967).
-
-    Args:
-        fits: log-score of each state for each task, shape (tasks, states).
-        transitions: log-score of going from a to b, shape (states, states).
-    """
-    if not len(fits):
-        return []
-    best, back = fits[0], []
-    for fit in fits[1:]:
-        through = best[:, None] + transitions
-        back.append(through.argmax(axis=0))
-        best = through.max(axis=0) + fit
-    path = [int(best.argmax())]
-    for origin in reversed(back):
-        path.append(int(origin[path[-1]]))
-    return path[::-1]
 
 
 def best_chain(chains: Sequence[tuple[int, ...]], posterior: Array) -> tuple[int, ...]:

@@ -83,15 +83,6 @@ class CapabilityGraph:
         seen = self.followed.sum(axis=1, keepdims=True)
         return (self.followed + _PRIOR * prior) / (seen + _PRIOR)
 
-    def transition(self, earlier: CapabilityKey, later: CapabilityKey) -> float:
-        """The natural logarithm of the probability that `later` comes right after `earlier`.
-
-        Raises:
-            KeyError: one of them is not in the graph.
-        """
-        a, b = self._number[earlier], self._number[later]
-        return float(np.log(self.transitions[a, b]))
-
     def link_probability(
         self, earlier: CapabilityKey, later: CapabilityKey, *, beside: bool
     ) -> float | None:
