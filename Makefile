@@ -22,7 +22,7 @@ help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
 	@echo 'make faults      every call that leaves the process meets every fault; counted'
-	@echo 'make check       format, lint, types, layers, patterns, pins'
+	@echo 'make check       format, lint, types, layers, shape, docs, patterns, pins'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
 	@echo 'make format      put the code in its form'
@@ -73,6 +73,7 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/pyrefly check --summary=none
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/check-shape.py
 	@$(BIN)/python scripts/check-docs.py
 	@$(BIN)/python scripts/check-patterns.py
 	@$(BIN)/python scripts/api.py --check

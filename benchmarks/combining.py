@@ -44,13 +44,13 @@ from metier.errors import ExpertFailed, MetierError
 from metier.experts.card import Card
 from metier.experts.expert import Task
 from metier.grading import is_right
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import ChatRequest, Chunk, Sampling
 from metier.plan import OptionValue, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.settings import Settings
 from metier.strategies import Sampled, SampleOptions, Strategies, Voter
+from metier.strategies.ballots.voting import VoteAggregator
 from metier.strategies.strategy import Prompt
 from metier_math.calculator import Calculator
 from metier_math.doubts import doubts

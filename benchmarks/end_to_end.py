@@ -37,7 +37,7 @@ from benchmarks.keeping import Keeping, key_of, revision
 from benchmarks.server import BIG, EMBED, serving
 from metier.council import Council
 from metier.evaluating.answers import Reply
-from metier.evaluating.asking import BothWays
+from metier.evaluating.both_ways import BothWays
 from metier.evaluating.estimate import mcnemar
 from metier.evaluating.questions import AnswerQuestion
 from metier.experts.card import GENERAL

@@ -27,8 +27,8 @@ import numpy.typing as npt
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.data import Row, arguments, folds, require, rows
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.knowledge.searching import WordIndex
-from metier.knowledge.store import KnowledgeBase
+from metier.experts.knowledge.searching import WordIndex
+from metier.experts.knowledge.store import KnowledgeBase
 
 FILE = "pubmedqa/pqal.jsonl.gz"
 DEEP = 50

@@ -31,10 +31,10 @@ from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.data import arguments, require, rows
 from benchmarks.tools import EXAMPLES, FILES, LIST, Rows, Tools, expert_id, load
 from benchmarks.vectors import kept_vectors
-from metier.learning.calibration import Calibration
 from metier.models.embedder import unit
 from metier.planning.calibrating import fitted
 from metier.planning.index import CapabilityIndex
+from metier.planning.learning.calibration import Calibration
 from metier.planning.lessons import lessons_of
 from metier.planning.planner import Planner
 from metier.planning.selecting import Selector

@@ -30,8 +30,8 @@ import numpy.typing as npt
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import ModelRouter
 from metier.models.embedder import Vectors, unit
+from metier.planning.learning.outcomes import ModelRouter
 
 TRAIN = "llmrouter/train.jsonl.gz"
 TEST = "llmrouter/test.jsonl.gz"

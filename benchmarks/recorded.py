@@ -10,8 +10,8 @@ by one baseline only, which is named so.
 - `best_single`: the model that was most often right on the rows learnt from.
 - `vote`: the letter that most chose; of equals, that of the model that was right most often.
 - `weighted`: as the strategy `weighted` counts where past votes have taught it: the likeliest
-  answer of `metier.learning.voting`, fitted on the rows learnt from, whose skills are predicted by
-  three folds among them.
+  answer of `metier.strategies.ballots.voting`, fitted on the rows learnt from, whose skills are
+  predicted by three folds among them.
 - `gate`: the five with the highest predicted skill vote by their share of a softmax; the others
   where none of these gave a letter.
 - `X_gain`: X less `best_single`, paired, in points.
@@ -44,10 +44,10 @@ from benchmarks import data, strong_weak
 from benchmarks.contract import Metric, mean_of, report, say
 from benchmarks.pool import MMLU_PRO, SEVEN, Questions
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import ModelRouter
-from metier.learning.voting import VoteAggregator
+from metier.planning.learning.outcomes import ModelRouter
 from metier.strategies.ballots.counting import gate as shares_of
 from metier.strategies.ballots.counting import log_odds
+from metier.strategies.ballots.voting import VoteAggregator
 
 LETTERS = "ABCDEFGHIJ"
 

@@ -29,8 +29,8 @@ import numpy.typing as npt
 from benchmarks import data
 from benchmarks.contract import Metric, exactly, report, say
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.outcomes import ModelRouter
 from metier.models.embedder import Vectors
+from metier.planning.learning.outcomes import ModelRouter
 
 MMLU = "routellm/mmlu.jsonl.gz"
 GSM8K = "routellm/gsm8k.jsonl"

@@ -23,10 +23,11 @@ import numpy as np
 
 from benchmarks import data
 from benchmarks.contract import Metric, mean_of, median_of, report, say, share_of
+from benchmarks.step_tools import StepTools
 from benchmarks.vectors import KeptVectors, kept_vectors
-from metier.learning.chains import PlanPredictor
-from metier.learning.past import CapabilityKey, PastPlan, PastStep
 from metier.models.embedder import Vectors
+from metier.planning.learning.chains import PlanPredictor
+from metier.planning.learning.past import CapabilityKey, PastPlan, PastStep
 
 PLANS = "ultratool/plans.jsonl.gz"
 TOOLS = "ultratool/tools.jsonl"
@@ -117,33 +118,33 @@ def past_plan(row: data.Row, steps: Sequence[str], tools: Tools) -> PastPlan:
     return PastPlan(request=row["request"], steps=tuple(found))
 
 
-def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> PlanPredictor:
+def fit(plans: Plans, tools: Tools, descriptions: Vectors) -> StepTools:
     """What the plans teach; a plan whose steps name no tool teaches nothing."""
     past: list[PastPlan] = []
     requests: list[Vectors] = []
     tasks: list[Vectors] = []
+    asked: list[Vectors] = []
     for n, row in enumerate(plans.rows):
         named = [tools.named(step) is not None for step in row["steps"]]
         if any(named):
             past.append(past_plan(row, plans.steps[n], tools))
             requests.append(plans.requests[n])
             tasks.append(plans.tasks[n][named])
-    return PlanPredictor.fit(
-        past,
-        np.array(requests, np.float32),
-        np.concatenate(tasks),
-        keys=keys(tools.names),
-        descriptions=descriptions,
+            asked += [plans.requests[n]] * sum(named)
+    model = PlanPredictor.fit(
+        past, np.array(requests, np.float32), keys=keys(tools.names), descriptions=descriptions
     )
+    known = [step.key for plan in past for step in plan.steps]
+    return StepTools.fit(model, np.concatenate(tasks), np.array(asked, np.float32), known)
 
 
-def untrained(tools: Tools, descriptions: Vectors) -> PlanPredictor:
+def untrained(tools: Tools, descriptions: Vectors) -> StepTools:
     """What the tools' texts and declared edges say."""
-    none = descriptions[:0]
     edges = [(key(source), key(target)) for source, target in tools.edges]
-    return PlanPredictor.fit(
-        [], none, none, keys=keys(tools.names), descriptions=descriptions, declared=edges
+    model = PlanPredictor.fit(
+        [], descriptions[:0], keys=keys(tools.names), descriptions=descriptions, declared=edges
     )
+    return StepTools(model=model)
 
 
 def key(name: str) -> CapabilityKey:
@@ -176,15 +177,18 @@ class Prediction:
         return cls(nodes=names, links=links)
 
 
-def planned(model: PlanPredictor, plans: Plans) -> list[Prediction]:
+def planned(learnt: StepTools, plans: Plans) -> list[Prediction]:
     """From the request alone."""
+    model = learnt.model
     return [Prediction.linked(model, model.predict(r).capabilities) for r in plans.requests]
 
 
-def assigned(model: PlanPredictor, plans: Plans) -> list[Prediction]:
+def assigned(learnt: StepTools, plans: Plans) -> list[Prediction]:
     """From the steps' texts."""
     pairs = zip(plans.tasks, plans.requests, strict=True)
-    return [Prediction.linked(model, model.assign(tasks, request)) for tasks, request in pairs]
+    return [
+        Prediction.linked(learnt.model, learnt.assign(tasks, request)) for tasks, request in pairs
+    ]
 
 
 def scored(
@@ -263,14 +267,14 @@ def measured(
     past: Plans, plans: Plans, tools: Tools, descriptions: Vectors, *, seed: int
 ) -> dict[str, Metric]:
     """All keys."""
-    model = fit(past, tools, descriptions)
-    say(f"learnt from {len(past.rows)} plans; {len(model.chains)} distinct chains")
+    learnt = fit(past, tools, descriptions)
+    say(f"learnt from {len(past.rows)} plans; {len(learnt.model.chains)} distinct chains")
     bare = untrained(tools, descriptions)
-    found, by_step = planned(model, plans), assigned(model, plans)
+    found, by_step = planned(learnt, plans), assigned(learnt, plans)
     near = (plans.requests @ past.requests.T).max(axis=1) >= _NEAR
     far = np.flatnonzero(~near).tolist()
     far_rows = [plans.rows[n] for n in far]
-    times = [milliseconds(partial(model.predict, request)) for request in plans.requests]
+    times = [milliseconds(partial(learnt.model.predict, request)) for request in plans.requests]
     metrics = {
         **scored(found, plans.rows, seed=seed),
         **scored(by_step, plans.rows, seed=seed, prefix="steps."),

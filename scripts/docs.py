@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -162,16 +163,19 @@ def limits(field: FieldInfo) -> Iterator[str]:
 
 
 def errors_page() -> str:
-    tree = textwrap.dedent((errors.__doc__ or "").split("::\n")[1]).strip("\n")
+    tree = error_tree()
     hints = hints_in(ROOT / "sdk" / "metier")
     sections = "".join(error_section(kind, hints.get(kind.__name__, [])) for kind in error_types())
     return HEADER.format(source="metier.errors") + ERRORS.format(tree=tree) + sections
 
 
+def error_tree() -> str:
+    return textwrap.dedent((errors.__doc__ or "").split("::\n")[1]).strip("\n")
+
+
 def error_types() -> list[type[errors.MetierError]]:
-    """The errors in the order in which they are written."""
-    found = [value for value in vars(errors).values() if isinstance(value, type)]
-    return [kind for kind in found if issubclass(kind, errors.MetierError)]
+    """The errors in the order of their tree."""
+    return [getattr(errors, name) for name in re.findall(r"^\W*(\w+)", error_tree(), re.MULTILINE)]
 
 
 def error_section(kind: type[errors.MetierError], hints: list[str]) -> str:
@@ -192,7 +196,7 @@ def error_section(kind: type[errors.MetierError], hints: list[str]) -> str:
 def hints_in(folder: Path) -> dict[str, list[str]]:
     """The hints of each error, as its class or the places that raise it write them."""
     found: dict[str, list[str]] = {}
-    for file in sorted(folder.rglob("*.py"), key=lambda path: (path.name != "errors.py", path)):
+    for file in sorted(folder.rglob("*.py"), key=lambda path: (path.parent.name != "errors", path)):
         for name, hint in hints_of(ast.parse(file.read_text(encoding="utf-8"))):
             known = found.setdefault(name, [])
             if hint and hint not in known:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from metier.learning.past import PastPlan, PastStep
 from metier.models.embedder import Vectors, unit
+from metier.planning.learning.past import PastPlan, PastStep
 
 KEYS = tuple(("expert", f"skill_{n}") for n in range(6))
 DIMENSION = 16
@@ -42,8 +42,3 @@ def vectors(texts: Sequence[str]) -> Vectors:
 def requests_of(plans: Sequence[PastPlan]) -> Vectors:
     """The vectors of the requests."""
     return vectors([plan.request for plan in plans])
-
-
-def tasks_of(plans: Sequence[PastPlan]) -> Vectors:
-    """The vectors of the tasks."""
-    return vectors([step.task for plan in plans for step in plan.steps if step.task])

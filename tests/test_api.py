@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,23 @@ def test_what_is_released_is_what_is_there(api: dict[str, Any]) -> None:
         (["f()"], ["f()", "f(x)"], []),
         (["f()", "g()"], ["f()"], ["gone: g()"]),
         (["f()"], ["f(x: int)"], ["gone: f()"]),
+        (["class A()"], ["class A(B)"], []),
+        (["class A(B)"], ["class A(C)"], ["gone: class A(B)"]),
         (["a"], ["a", "schema card Expert.age {} required"], ["newly required: "]),
         (["a"], ["a", "schema card Expert.age {}"], []),
         (["a"], ["a", "schema events Token.age {} required"], []),
     ],
-    ids=["first", "added", "removed", "changed", "owed by a card", "optional", "told by an event"],
+    ids=[
+        "first",
+        "added",
+        "removed",
+        "changed",
+        "one more base",
+        "another base",
+        "owed by a card",
+        "optional",
+        "told by an event",
+    ],
 )
 def test_what_breaks_somebody_is_found(
     api: dict[str, Any], before: list[str], after: list[str], found: list[str]
@@ -53,6 +67,25 @@ def test_the_policy_names_the_public_modules_and_no_others(api: dict[str, Any]) 
     table = POLICY.read_text(encoding="utf-8").partition("## What may change in every")[0]
     named = set(re.findall(r"`(metier[a-z_.]*)`", table.partition("| module |")[2]))
     assert named == {place.partition(":")[0] for place in api["MODULES"]}
+
+
+@pytest.mark.parametrize("plugin", [path.name for path in sorted(ROOT.glob("plugins/*"))])
+def test_the_plugins_import_promised_names_only(api: dict[str, Any], plugin: str) -> None:
+    promised = api["promised"]()
+    files = sorted((ROOT / "plugins" / plugin).rglob("*.py"))
+    imported = {(file.name, name) for file in files for name in imports_of(file)}
+    assert imported
+    assert {(file, name) for file, name in imported if name not in promised} == set()
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """The names that a file imports from metier, as `module.name`; a whole module as it is."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("metier."):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            yield from (name for name in names if f"{name}.".startswith("metier."))
 
 
 def test_the_policy_names_the_version_of_cards() -> None:

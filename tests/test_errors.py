@@ -14,9 +14,7 @@ from metier import errors
 from metier.errors import MetierError, nearest
 
 CLASSES = [
-    kind
-    for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, MetierError) and kind.__module__ == errors.__name__
+    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MetierError)
 ]
 
 # Those that write their own message; the others are given one.

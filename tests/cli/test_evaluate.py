@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from metier import Card, Council, Expert, Settings
 from metier.cli.main import cli
 from metier.experts.card import Capability
-from metier.learning.calibration import Calibration
+from metier.planning.learning.calibration import Calibration
 from metier.testing import FixedEmbedder, ScriptedModels
 
 EXAMPLES = {

@@ -28,7 +28,7 @@ def told(*texts):
 
 info = {{
     "general.architecture": "qwen2",
-    "qwen2.block_count": 28,
+    "qwen2.block_count": int(os.environ.get("OLLAMA_BLOCKS", 28)),
     "qwen2.attention.head_count": 12,
     "qwen2.attention.head_count_kv": 2,
     "qwen2.embedding_length": 1536,
@@ -81,7 +81,7 @@ def warmed() -> None:
 
 def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path) -> None:
     warmed()
-    assert [slots for slots, _ in lines(said, "slots")] == ["1", "5"]
+    assert [slots for slots, _ in lines(said, "slots")] == ["5"]  # the four experts, and one more
     read = max(lines(said, "read"), key=len)  # each line holds all before it
     assert sorted(read) == ["Hello", "Write the c", "You are a c", "You are a h", "You give me"]
 
@@ -89,8 +89,28 @@ def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path
 def test_a_command_that_finds_the_server_knows_its_slots(said: Path) -> None:
     warmed()
     warmed()
-    assert len(lines(said, "slots")) == 2
+    assert len(lines(said, "slots")) == 1
     assert len(lines(said, "read")) == 10
+
+
+def test_a_server_whose_slots_do_not_fit_in_memory_is_started_again_once(
+    said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_BLOCKS", str(10**6))
+    warmed()
+    assert [slots for slots, _ in lines(said, "slots")] == ["5", "1"]
+    for _, process in lines(said, "slots")[1:]:
+        os.kill(int(process), signal.SIGKILL)
+    warmed()
+    assert [slots for slots, _ in lines(said, "slots")] == ["5", "1", "1"]
+
+
+def test_a_server_has_as_many_slots_as_the_environment_says(
+    said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_NUM_PARALLEL", "2")
+    warmed()
+    assert [slots for slots, _ in lines(said, "slots")] == ["2"]
 
 
 def test_without_resident_prompts_the_server_gets_one_slot(
@@ -103,15 +123,16 @@ def test_without_resident_prompts_the_server_gets_one_slot(
 
 
 @pytest.mark.usefixtures("said")
+@pytest.mark.parametrize("words", ["plan What?", "evaluate routing", "learn status"])
 @pytest.mark.parametrize(
     ("embedder", "starts"), [("sentence-transformers", False), ("ollama", True)]
 )
 def test_what_only_embeds_starts_a_server_if_its_embedder_needs_one(
-    embedder: str, *, starts: bool, monkeypatch: pytest.MonkeyPatch
+    embedder: str, words: str, *, starts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("METIER_EMBEDDER", embedder)
     monkeypatch.setenv("METIER_EMBED_MODEL", "no-such-model")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    command = [sys.executable, "-m", "metier", "plan", "What is 2 + 2?"]
+    command = [sys.executable, "-m", "metier", *words.split()]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ("started Ollama" in done.stderr) == starts

@@ -11,7 +11,7 @@ from metier import Card, Council, Expert, Settings
 from metier.errors import InvalidInput
 from metier.evaluating.plans import PastPlans, PlansReport, f1
 from metier.experts.card import Capability
-from metier.learning.past import PastPlan, PastStep
+from metier.planning.learning.past import PastPlan, PastStep
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio

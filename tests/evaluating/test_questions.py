@@ -20,8 +20,8 @@ from metier.evaluating.questions import (
 )
 from metier.experts.card import Capability
 from metier.experts.registry import Registry
-from metier.learning.past import PastPlan, PastStep
 from metier.plan import Candidate, Plan, Step
+from metier.planning.learning.past import PastPlan, PastStep
 
 EXPERTS = ("math", "code", "general")
 SUMS = Capability(name="sum", description="sums")

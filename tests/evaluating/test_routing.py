@@ -15,7 +15,7 @@ from metier.evaluating.placing import Chosen, Judge
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import RoutingReport, evaluated_routing
 from metier.experts.card import GENERAL, Capability
-from metier.learning.calibration import Calibration
+from metier.planning.learning.calibration import Calibration
 from metier.planning.selecting import Selector
 from metier.testing import FixedEmbedder, ScriptedModels
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sites import CODE, Site, domain
+from sites import CODE, ENDLESS, Site, domain
 
 from metier.errors import InvalidCard, InvalidInput, PluginBroken
 from metier.experts.projects import project_at
@@ -151,7 +151,7 @@ def test_a_card_of_another_id_is_named_with_the_cure(project: Site) -> None:
 
 
 def test_an_import_that_never_ends_is_broken_after_its_deadline_and_stays_so(project: Site) -> None:
-    kettle(project, code="import time\nwhile True:\n    time.sleep(0.01)")
+    kettle(project, code=ENDLESS)
     registry = installed(load_timeout_s=0.2)
     registry.add_at(project.folder)
     for _ in range(2):

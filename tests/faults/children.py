@@ -15,7 +15,7 @@ from faults.matrix import Attempt, Row, jumping_clock
 from ports import free_port
 
 from metier.errors import ModelServerUnreachable
-from metier.knowledge import pdf
+from metier.experts.knowledge import pdf
 from metier.models import local
 from metier.sandbox import Limits, Outcome
 from metier.sandbox.sandlock import SandlockSandbox

@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks import ggufs
 from faults.operations import merged
 from kept_runs import council, settings_in
-from learning.test_artefacts import Lengths
-from learning.test_artefacts import store as artefacts
+from planning.learning.test_artefacts import Lengths
+from planning.learning.test_artefacts import store as artefacts
 from serving.running_server import served
 
 from metier import Plan
-from metier.knowledge.store import KnowledgeBase
+from metier.experts.knowledge.store import KnowledgeBase
 from metier.plan import Step
 from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder

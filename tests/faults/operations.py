@@ -13,15 +13,15 @@ import numpy as np
 from benchmarks import ggufs
 from click.testing import CliRunner
 from kept_runs import council, settings_in
-from learning.test_artefacts import LENGTHS, Lengths
-from learning.test_artefacts import store as artefacts
+from planning.learning.test_artefacts import LENGTHS, Lengths
+from planning.learning.test_artefacts import store as artefacts
 from planning.test_index_saved import CODE, EMBEDDER, MATH, saved
 from small_models import model
 
 from metier import Plan, Settings
 from metier.cli.main import cli
 from metier.errors import MergeFailed
-from metier.knowledge.store import KnowledgeBase
+from metier.experts.knowledge.store import KnowledgeBase
 from metier.plan import Step
 from metier.planning.index import CapabilityIndex
 from metier.runs.run import Rating, Verdict

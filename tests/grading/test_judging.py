@@ -6,11 +6,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from metier.grading import (
+    AnswerKind,
     Code,
     CodeGold,
     ContainsGold,
     Gold,
-    Kind,
     Label,
     LabelGold,
     Number,
@@ -24,7 +24,7 @@ from metier.sandbox import Sandboxes
 from metier.sandbox.monty import MontySandbox
 
 GOLD: TypeAdapter[Gold] = TypeAdapter(Gold)
-KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
+KIND: TypeAdapter[AnswerKind] = TypeAdapter(AnswerKind)
 DOUBLE = CodeGold(tests=("assert double(2) == 4", "assert double(-1) == -2"), entry_point="double")
 GOOD = "Here:\n```python\ndef double(n):\n    return 2 * n\n```\nIt doubles."
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from metier import Card, Council, Expert, Settings
 from metier.cli.index import index_state
 from metier.errors import InvalidEmbedding
 from metier.experts.card import Capability
-from metier.knowledge.store import KnowledgeBase
+from metier.experts.knowledge.store import KnowledgeBase
 from metier.models.embedder import Role, Vectors
 from metier.models.nearest import NearestVectors
 from metier.models.ollama_embedder import OllamaEmbedder

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from world import SMALL
 
 from metier.cli.main import cli
+from metier.merging.acceptance import Exercise
 from metier.merging.divergence import divergence, next_tokens
-from metier.merging.gate import Exercise
 from metier.merging.making import Maker, Wanted
 from metier.merging.recipe import Recipe, Source
 from metier.merging.report import MergeReport, folder

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metier.learning.calibration import FITS, RIGHT, PlattScaling
 from metier.planning.calibrating import (
     Placed,
     best_threshold,
@@ -18,6 +17,7 @@ from metier.planning.calibrating import (
     probabilities,
     threshold_curve,
 )
+from metier.planning.learning.calibration import FITS, RIGHT, PlattScaling
 
 
 def placed(*, seed: int = 0, count: int = 200, gap: float = 0.3) -> Placed:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metier.planning.classifier import CapabilityClassifier
 from metier.planning.fitting import Fitted
-from metier.planning.head import KernelHead
 from metier.planning.words import HashedWords, WordScores
 
 WORDS = st.lists(st.sampled_from("dose drug sum angle loop bug".split()), max_size=8)
@@ -19,7 +19,7 @@ def fitted() -> Fitted:
     texts = ["a dose of a drug", "the sum of an angle", "a loop with a bug"]
     hashed = HashedWords.of(texts)
     vectors = np.eye(3, 8, dtype=np.float32)
-    head = KernelHead.fit(vectors, hashed.vectors(texts), np.arange(3), count=3)
+    head = CapabilityClassifier.fit(vectors, hashed.vectors(texts), np.arange(3), count=3)
     return Fitted(words=WordScores.of([text.split() for text in texts]), head=head, hashed=hashed)
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from past_plans import KEYS, past_plans
 
 from metier.experts.card import Capability
-from metier.learning.graph import CapabilityGraph
-from metier.learning.past import PastPlan, PastStep
+from metier.planning.learning.graph import CapabilityGraph
+from metier.planning.learning.past import PastPlan, PastStep
 from metier.planning.linking import links
 
 

@@ -7,8 +7,8 @@ import pytest
 from hostile import processor_time, repeated
 
 from metier.errors import InvalidInput
-from metier.learning.artefacts import Packed
 from metier.models.embedder import Vectors, unit
+from metier.planning.learning.artefacts import Packed
 from metier.planning.needs import IntentClassifier, asks_several
 
 VERBS = ("draw", "print", "translate", "send", "describe", "sort", "read", "count")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from metier.experts.card import Capability, Card
-from metier.learning.calibration import Calibration
 from metier.planning import selecting
-from metier.planning.head import KernelHead
+from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
+from metier.planning.learning.calibration import Calibration
 from metier.planning.selecting import Selector
 from metier.planning.signals import NOWHERE, CapabilityRows
 from metier.planning.words import HashedWords
@@ -173,14 +173,14 @@ async def test_counterexamples_are_kept_apart_from_examples() -> None:
     assert near.best[0, 0] < 0.5
 
 
-def head(seed: int = 0) -> tuple[KernelHead, np.ndarray, np.ndarray, np.ndarray]:
+def head(seed: int = 0) -> tuple[CapabilityClassifier, np.ndarray, np.ndarray, np.ndarray]:
     dice = np.random.default_rng(seed)
     owners = np.repeat(np.arange(3), 15)
     centres = np.eye(3, 8)
     vectors = centres[owners] + dice.normal(0, 0.2, (45, 8))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     words = HashedWords.of([f"word{n}" for n in owners]).vectors([f"word{n}" for n in owners])
-    return KernelHead.fit(vectors, words, owners, count=3), vectors, words, owners
+    return CapabilityClassifier.fit(vectors, words, owners, count=3), vectors, words, owners
 
 
 def test_the_head_learns_who_a_text_belongs_to() -> None:
@@ -192,6 +192,6 @@ def test_the_head_learns_who_a_text_belongs_to() -> None:
 def test_leaving_a_row_out_is_as_learning_without_it() -> None:
     trained, vectors, words, owners = head()
     without = np.arange(45) != 7
-    other = KernelHead.fit(vectors[without], words[without], owners[without], count=3)
+    other = CapabilityClassifier.fit(vectors[without], words[without], owners[without], count=3)
     asked = other.scores(vectors[7:8] @ vectors[without].T, words[7:8])
     assert np.allclose(trained.held_out(np.array([7])), asked)

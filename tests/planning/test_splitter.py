@@ -7,8 +7,8 @@ import pytest
 
 from metier import Card
 from metier.experts.card import Capability
-from metier.learning.calibration import Calibration
 from metier.planning.index import CapabilityIndex, synchronised
+from metier.planning.learning.calibration import Calibration
 from metier.planning.lessons import PRIOR, Lessons, lessons_of
 from metier.planning.segmenting import FEATURES, Segment, best, learnt
 from metier.planning.selecting import Selector

@@ -19,10 +19,10 @@ from metier.errors import (
     ModelMissing,
     StreamInterrupted,
 )
-from metier.learning.voting import VoteAggregator
 from metier.plan import Member, OptionValue, Step
 from metier.strategies import Sampled, Strategies, Voter
 from metier.strategies.auto import near_in_skill
+from metier.strategies.ballots.voting import VoteAggregator
 from metier.strategies.cascade import cascade, routed
 from metier.strategies.strategy import Prompt
 from metier.testing.sampler import (

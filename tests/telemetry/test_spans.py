@@ -24,9 +24,9 @@ from metier.errors import MetierError, ModelServerUnreachable
 from metier.experts.expert import Context, Expert, Task
 from metier.experts.tools import tool
 from metier.telemetry import OpenTelemetry
+from metier.telemetry.tracing import trace_headers
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply, Stall
-from metier.tracing import trace_headers
 
 pytestmark = pytest.mark.anyio
 

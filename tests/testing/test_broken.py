@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from click.testing import CliRunner, Result
-from sites import Site, domain
+from sites import ENDLESS, WAITS, Site, domain
 
 from metier import Council, Limits, Settings
 from metier.cli.main import cli
@@ -21,8 +22,7 @@ from metier.testing import FixedEmbedder, ScriptedModels
 
 CARD = domain("NAME")
 CODE = "from metier import Expert, tool\n\n\nclass Plugin(Expert):\n    "
-# For ever, and without taking the processor from the tests that follow.
-WAITS = "while True:\n    time.sleep(0.05)"
+WAITS_INSIDE = indent(WAITS, " " * 8).lstrip()
 IDENTITY = "def answer(self, task, context):\n        "
 
 
@@ -75,7 +75,7 @@ CODES = {
     "no_python": Broken(code="x = (", says="SyntaxError"),
     "raises": Broken(code="raise RuntimeError('no oven')", says="RuntimeError: no oven"),
     "exits": Broken(code="import sys\nsys.exit('bye')", says="SystemExit: bye"),
-    "endless": Broken(code=f"import time\n{WAITS}", says="did not end within"),
+    "endless": Broken(code=ENDLESS, says="did not end within"),
     "no_class": Broken(code="x = 1", says="has no attribute 'Plugin'"),
     "no_expert": Broken(
         code="class Plugin:\n    def __init__(self, card):\n        pass",
@@ -95,7 +95,8 @@ HOOKS = {
     ),
     "answer_is_no_text": Broken(code=f"{CODE}{IDENTITY}return 3", says="returned int, not text"),
     "answer_is_endless": Broken(
-        code=f"import time\n{CODE}{IDENTITY}time.sleep(600)", says="not done within"
+        code=f"import time\nfrom pathlib import Path\n{CODE}{IDENTITY}{WAITS_INSIDE}",
+        says="not done within",
     ),
     "stream_raises": Broken(
         code=f"{CODE}async {IDENTITY}yield 'a'\n        yield 1 / 0",

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from metier.grading.choices import choices_in
+from metier.grading import choices_in
 from metier_math.program import Assignment, Computed
 from metier_math.reading import Worked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from metier.experts.tools import tool
+from metier import tool
 from metier_math.calculator import Calculator
 from metier_math.program import Assignment, Computed, Operation, Program
 

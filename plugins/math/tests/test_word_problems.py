@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from scripted_context import CARD, Script
+from scripted_context import CARD, saying
 
 from metier.experts.expert import Task
 from metier.models.server import Sampling
+from metier.testing import ScriptedContext
 from metier_math import Math
 from metier_math.calculator import Calculator
 from metier_math.word_problems import MOST_UNREAD, SAMPLES, TEMPERATURE, is_word_problem
@@ -24,11 +25,7 @@ SHORT = "```python\nanswer = 3 * 12 - 5\n```"
 UNREADABLE = "```python\nfor pen in pens:\n    count(pen)\n```"
 
 
-def script(*replies: str) -> Script:
-    return Script({}, words=list(replies))
-
-
-async def answered(given: Script, calculator: Calculator, *, samples: int = 3) -> str:
+async def answered(given: ScriptedContext, calculator: Calculator, *, samples: int = 3) -> str:
     return await Math(CARD, calculator=calculator, samples=samples).answer(Task(text=STORY), given)
 
 
@@ -48,7 +45,7 @@ async def test_a_story_with_numbers_is_a_word_problem(text: str, expected: bool)
 
 
 async def test_two_programs_that_agree_are_enough(calculator: Calculator) -> None:
-    given = script(RIGHT, SAME, "never asked for")
+    given = saying(RIGHT, SAME, "never asked for")
     text = await answered(given, calculator)
     assert len(given.calls) == 2
     assert text.endswith("**Result: 35**")
@@ -59,8 +56,8 @@ async def test_two_programs_that_agree_are_enough(calculator: Calculator) -> Non
 async def test_of_programs_written_side_by_side_one_result_has_to_lead_by_two(
     calculator: Calculator,
 ) -> None:
-    given = script(RIGHT, WRONG, OTHER, SAME, SAME, RIGHT, WRONG, OTHER)
-    given.room = 4
+    given = saying(RIGHT, WRONG, OTHER, SAME, SAME, RIGHT, WRONG, OTHER)
+    given.at_once = 4
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 8
     assert text.endswith("**Result: 35**")
@@ -79,32 +76,32 @@ async def test_of_programs_written_side_by_side_one_result_has_to_lead_by_two(
 async def test_no_further_round_is_asked_for_once_it_leads(
     first_round: tuple[str, ...], rounds: int, calculator: Calculator
 ) -> None:
-    given = script(*first_round, RIGHT)
-    given.room = 4
+    given = saying(*first_round, RIGHT)
+    given.at_once = 4
     await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 4 * rounds
 
 
 async def test_the_first_is_the_likeliest_and_the_others_are_drawn(calculator: Calculator) -> None:
-    given = script(RIGHT, WRONG, SAME)
+    given = saying(RIGHT, WRONG, SAME)
     await answered(given, calculator)
-    assert given.temperatures == [0.0, TEMPERATURE, TEMPERATURE]
+    assert [call.sampling.temperature for call in given.calls] == [0.0, TEMPERATURE, TEMPERATURE]
 
 
 async def test_most_programs_decide(calculator: Calculator) -> None:
-    given = script(WRONG, RIGHT, SAME)
+    given = saying(WRONG, RIGHT, SAME)
     assert (await answered(given, calculator)).endswith("**Result: 35**")
 
 
 async def test_a_program_in_doubt_has_no_vote_where_another_has(calculator: Calculator) -> None:
-    given = script(SHORT, RIGHT, SHORT)
+    given = saying(SHORT, RIGHT, SHORT)
     text = await answered(given, calculator)
     assert text.endswith("**Result: 35**\n\nNot certain: only one of 3 calculations gives this.")
     assert given.checked is False
 
 
 async def test_a_number_that_no_program_uses_is_idle(calculator: Calculator) -> None:
-    given = script(SHORT)
+    given = saying(SHORT)
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 2
     assert text.endswith("**Result: 31**")
@@ -113,7 +110,7 @@ async def test_a_number_that_no_program_uses_is_idle(calculator: Calculator) -> 
 async def test_four_that_agree_are_enough_whatever_speaks_against_them(
     calculator: Calculator,
 ) -> None:
-    given = script(RIGHT, SHORT)
+    given = saying(RIGHT, SHORT)
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 5
     assert text.endswith("**Result: 35**\n\nNot certain: only one of 5 calculations gives this.")
@@ -122,7 +119,7 @@ async def test_four_that_agree_are_enough_whatever_speaks_against_them(
 
 async def test_an_answer_that_rests_on_a_program_in_doubt_says_why(calculator: Calculator) -> None:
     below = "```python\nleft = 3 * 12 - 5\nbought = left + 4\nanswer = 12 - 36\n```"
-    given = script(below)
+    given = saying(below)
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 4
     assert text.endswith("Not certain: bought is not used; the result is negative.")
@@ -130,7 +127,7 @@ async def test_an_answer_that_rests_on_a_program_in_doubt_says_why(calculator: C
 
 
 async def test_where_none_agree_the_answer_says_so(calculator: Calculator) -> None:
-    given = script(RIGHT, WRONG, OTHER)
+    given = saying(RIGHT, WRONG, OTHER)
     text = await answered(given, calculator)
     assert given.checked is False
     assert "**Result: 35**" in text
@@ -138,7 +135,7 @@ async def test_where_none_agree_the_answer_says_so(calculator: Calculator) -> No
 
 
 async def test_one_of_several_samples_of_a_step_is_one_program(calculator: Calculator) -> None:
-    given = script(RIGHT, SAME)
+    given = saying(RIGHT, SAME)
     given.sampling = Sampling(temperature=0.7)
     text = await answered(given, calculator)
     assert len(given.calls) == 1
@@ -147,13 +144,13 @@ async def test_one_of_several_samples_of_a_step_is_one_program(calculator: Calcu
 
 
 async def test_a_program_that_cannot_be_read_does_not_count(calculator: Calculator) -> None:
-    given = script(UNREADABLE, RIGHT, SAME)
+    given = saying(UNREADABLE, RIGHT, SAME)
     assert (await answered(given, calculator)).endswith("**Result: 35**")
 
 
 async def test_a_later_program_may_still_agree(calculator: Calculator) -> None:
     wrong = [f"```python\nanswer = 3 * 12 + {n}\n```" for n in range(6)]
-    given = script(RIGHT, *wrong, SAME)
+    given = saying(RIGHT, *wrong, SAME)
     assert (await answered(given, calculator, samples=SAMPLES)).endswith("**Result: 35**")
     assert len(given.calls) == SAMPLES
 
@@ -161,7 +158,7 @@ async def test_a_later_program_may_still_agree(calculator: Calculator) -> None:
 async def test_programs_that_cannot_be_read_are_not_written_forever(
     calculator: Calculator,
 ) -> None:
-    given = script(UNREADABLE)
+    given = saying(UNREADABLE)
     await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == MOST_UNREAD + 1
 
@@ -169,7 +166,7 @@ async def test_programs_that_cannot_be_read_are_not_written_forever(
 async def test_where_none_can_be_read_the_model_answers_in_its_words(
     calculator: Calculator,
 ) -> None:
-    given = script(UNREADABLE)
+    given = saying(UNREADABLE)
     text = await answered(given, calculator)
     assert len(given.calls) == 4
     assert text.endswith("not checked by computation: a calculation in lines has no For.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metier.experts.card import Card
 from metier.experts.expert import Context, Task
 from metier.grading import Choices
-from metier.strategies.choices.weighing import weighed
+from metier.strategies.choices.choice_probabilities import choice_probabilities
 
 # How many times as probable as a guess the likeliest choice has to be for an answer. Two thirds to
 # three quarters of the questions are, and those were right more often, of letters and of words such
@@ -15,7 +15,7 @@ SURE = 1.19
 
 async def chosen(choices: Choices, task: Task, card: Card, context: Context) -> str:
     """The choice that the model finds likeliest, and how sure it is; no answer where it is not."""
-    found = await weighed(choices, task, card, context.probe)
+    found = await choice_probabilities(choices, task, card, context.probe)
     sure = found.confidence >= SURE / len(choices.labels)
     context.rate(found.confidence, abstain=not sure)
     if sure:

@@ -120,7 +120,7 @@ async def _ask(
     from contextlib import aclosing
 
     from metier.evaluating.answer_log import AnswerLog
-    from metier.evaluating.asking import BothWays
+    from metier.evaluating.both_ways import BothWays
 
     questions = choose()
     both = await BothWays.of(council, model=single_model, combining=combining)

@@ -17,7 +17,7 @@ from metier.cli.inputs import question_from, text_of
 from metier.cli.session import (
     FAILED,
     PARTIAL,
-    beside,
+    alongside,
     errors_for_people,
     load_settings,
     open_council,
@@ -127,7 +127,7 @@ def ask(
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
         events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
-        main = partial(beside, council.warming.load, partial(answered, events, screen))
+        main = partial(alongside, council.warming.load, partial(answered, events, screen))
         code = run_async(main, closing=council)
         if screen.answer is not None and screen.answer.usage.load_s > _LOADED_S:
             warm_later(settings)

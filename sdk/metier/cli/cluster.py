@@ -26,7 +26,7 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
     Run it on each node, after `ray start`. ADDRESS is that of the cluster's head.
     """
     with errors_for_people():
-        from metier.cluster.node import answering, start_host
+        from metier.models.hosts.ray_node import answering, start_host
         from metier.models.hosts.ray_server import NodeFacts
         from metier.models.ollama import OllamaServer
         from metier.models.opening import memory_bytes_of

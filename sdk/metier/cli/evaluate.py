@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metier.council import Council
     from metier.evaluating.newcomer import NewcomerReport
     from metier.evaluating.questions import OutcomeQuestion
-    from metier.learning.past import PastPlan
+    from metier.planning.learning.past import PastPlan
 
 
 @click.group(epilog="Example: metier evaluate routing")
@@ -141,7 +141,7 @@ def run_evaluated(
 ) -> None:
     """Show what was found, and keep it where that is wished and is worth it; else exit with 1."""
     with errors_for_people(as_json=as_json):
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         found = run_async(partial(evaluated, council), closing=council)
         refusal = found.report.refusal
         if not as_json:
@@ -175,13 +175,13 @@ def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: boo
 
 def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
     """The council, and the experts that a name or a path means."""
-    from metier.cli.beside import council_beside
+    from metier.cli.extra_expert import council_with
     from metier.experts.card import is_id
 
     settings = load_settings()
     if is_id(expert):
-        return open_council(settings), (expert,)
-    return council_beside(settings, Path(expert))
+        return open_council(settings, only_embeds=True), (expert,)
+    return council_with(settings, Path(expert))
 
 
 async def _newcomers(

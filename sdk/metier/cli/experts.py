@@ -7,8 +7,7 @@ import click
 from metier.cli.experts_check import check
 from metier.cli.experts_new import new
 from metier.cli.experts_try import try_
-from metier.cli.session import errors_for_people, load_settings
-from metier.cli.terminal import styled
+from metier.cli.session import errors_for_people, load_settings, show_skipped
 
 
 @click.group(epilog="Example: metier experts show math")
@@ -51,12 +50,8 @@ def list_(*, as_json: bool) -> None:
             (entry["id"], ", ".join(entry["capabilities"]), entry["description"]) for entry in found
         ]
         click.echo(table(rows, header=("expert", "capabilities", "what it is for")))
-        for skipped in broken:
-            styled(
-                f"skipped {skipped['id']} ({skipped['origin']}): {skipped['reason']}",
-                fg="yellow",
-                err=True,
-            )
+        for skipped in registry.broken:
+            show_skipped(skipped.name, skipped.origin, skipped.error)
 
 
 @experts.command(epilog="Example: metier experts show math")

@@ -47,9 +47,9 @@ def try_(
 
 def _tried(path: Path, question: str, *, verbose: bool, only: bool, dry_run: bool) -> int:
     from metier.cli.ask import answered, screen_for, show_plan_of
-    from metier.cli.beside import council_beside
+    from metier.cli.extra_expert import council_with
 
-    council, ids = council_beside(load_settings(), path)
+    council, ids = council_with(load_settings(), path)
     experts = ids if only else None
     if dry_run:
         made = run_async(partial(council.plan, question, experts=experts), closing=council)

@@ -17,9 +17,9 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.cli.knowledge_adding import Added
     from metier.council import Council
-    from metier.knowledge.changes import Change, Progress
-    from metier.knowledge.passages import Passage
-    from metier.knowledge.shelf import Shelf
+    from metier.experts.knowledge.bases import KnowledgeBases
+    from metier.experts.knowledge.changes import Change, Progress
+    from metier.experts.knowledge.passages import Passage
 
 # Reasons that are listed one by one; a folder may hold thousands of pictures.
 _LISTED = 10
@@ -183,11 +183,11 @@ def search(domain: str, query: tuple[str, ...], count: int, *, as_json: bool) ->
             click.echo("".join(f"   {line}\n" for line in chunk.text.splitlines()))
 
 
-def _shelf(council: Council) -> Shelf:
+def _shelf(council: Council) -> KnowledgeBases:
     return council.knowledge
 
 
-def _check(domain: str, council: Council, shelf: Shelf) -> None:
+def _check(domain: str, council: Council, shelf: KnowledgeBases) -> None:
     """Refuse a domain that is unknown; documents of an expert that is gone are still known."""
     from metier.errors import UnknownExpert
 

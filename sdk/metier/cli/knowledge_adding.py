@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from anyio import CancelScope
 
     from metier.errors import InvalidInput
-    from metier.knowledge.changes import Change, Progress
-    from metier.knowledge.store import KnowledgeBase
+    from metier.experts.knowledge.changes import Change, Progress
+    from metier.experts.knowledge.store import KnowledgeBase
 
 
 class Added:

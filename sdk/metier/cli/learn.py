@@ -36,7 +36,7 @@ def status(*, as_json: bool) -> None:
         from metier.cli.text import table
         from metier.planning.scoring import cards_hash
 
-        council = open_council(load_settings())
+        council = open_council(load_settings(), only_embeds=True)
         index = run_async(council.planning.index, closing=council)
         kept = council.planning.artefacts.status(of=cards_hash(index, council.registry.cards))
         if as_json:
@@ -79,7 +79,7 @@ def ratings(*, apply: bool, as_json: bool) -> None:
         from metier.runs.store import RunStore
 
         settings = load_settings()
-        council = open_council(settings)
+        council = open_council(settings, only_embeds=True)
         with RunStore.of(settings) as store:
             questions, useless = rated_questions(store.rated(), council.registry.cards)
         rated = run_async(partial(RatedRouting.of, council, questions, useless=useless),

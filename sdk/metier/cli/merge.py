@@ -21,7 +21,7 @@ from metier.cli.session import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metier.merging.gate import Exercise
+    from metier.merging.acceptance import Exercise
     from metier.merging.making import Wanted
     from metier.merging.method import Parameter
     from metier.merging.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from metier.cli.text import table
 
 if TYPE_CHECKING:
-    from metier.merging.gate import Accuracy, GateReport
+    from metier.merging.acceptance import Accuracy, GateReport
     from metier.merging.making import Wanted
     from metier.merging.merging import Plan
     from metier.merging.report import MergeReport

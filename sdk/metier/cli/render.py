@@ -22,6 +22,7 @@ from metier.events import (
     Token,
     Voted,
 )
+from metier.telemetry.words import agreement_in_words, confidence_in_words, vote_in_words
 
 if TYPE_CHECKING:
     from metier.answer import Answer, Vote
@@ -185,18 +186,15 @@ def _told(event: CallDone) -> str:
 
 
 def _vote(vote: Vote) -> str:
-    who = f"{vote.expert} on {vote.model}" if vote.model else vote.expert
-    said = f"no answer ({vote.error})" if vote.error else repr(vote.answer or "no answer")
-    sure = "" if vote.confidence is None else f", {vote.confidence:.0%} sure"
-    return f"{who}: {said}{sure}"
+    said = vote_in_words(vote, lambda answer: repr(answer or "no answer"))
+    return f"{said}{confidence_in_words(vote.confidence)}"
 
 
 def _checked(event: StepDone) -> str:
     word = {True: "checked", False: "not checked", None: "done"}[event.checked]
     word = "not sure enough to answer" if event.abstained else word
-    sure = "" if event.confidence is None else f", {event.confidence:.0%} sure"
-    agreed = sum(vote.chosen for vote in event.votes)
-    votes = f", {event.strategy}: {agreed} of {len(event.votes)} agree" if event.votes else ""
+    sure = confidence_in_words(event.confidence)
+    votes = agreement_in_words(event.votes, strategy=event.strategy)
     spans = f", {event.strategy}: {_shares(event)}" if event.spans else ""
     return f"[{event.step_id}] {event.expert}: {word}{sure}{votes}{spans}"
 

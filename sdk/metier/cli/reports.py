@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metier.evaluating.plans import PlansReport
     from metier.evaluating.routing import Misplaced, RoutingReport
     from metier.evaluating.splitting import Mistakes, SplittingReport
-    from metier.learning.calibration import Calibration
+    from metier.planning.learning.calibration import Calibration
 
 _NONE = "·"
 _CROSSFITTED = "each judged by what the others taught"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metier.cli.session import (
-    beside,
+    alongside,
     errors_for_people,
     load_settings,
     open_council,
@@ -88,7 +88,7 @@ def serve(
             limits=ServingLimits(requests=requests),
             say=partial(click.echo, err=True),
         )
-        run_async(partial(beside, council.warming.keep_warm, serving), closing=council)
+        run_async(partial(alongside, council.warming.keep_warm, serving), closing=council)
 
 
 def _access(settings: Settings, *, host: str, key: str | None, origins: tuple[str, ...]) -> Access:

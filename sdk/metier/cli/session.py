@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
@@ -16,6 +17,7 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.council import Council
     from metier.errors import MetierError
+    from metier.experts.registry import Registry
     from metier.runs.store import RunStore
     from metier.settings import Settings
     from metier.telemetry import Backend
@@ -69,6 +71,11 @@ def show_error(exc: MetierError, *, as_json: bool = False, indent: int | None = 
     click.echo(str(exc), err=True)
 
 
+def show_skipped(name: str, origin: str, error: MetierError) -> None:
+    """Print on stderr what was skipped and why."""
+    styled(f"skipped {name} ({origin}): {error}", fg="yellow", err=True)
+
+
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings check each
     """The settings in force, with the command's own options over them."""
     from metier.settings import Settings
@@ -86,18 +93,17 @@ def open_council(
         only_embeds: no model is asked, so an embedder without a server needs none.
     """
     from metier.council import Council
+    from metier.experts.registry import Registry
 
+    registry = Registry.from_installed(settings)
     if only_embeds and not settings.ask_to_split:
         if settings.embedder == "ollama":
             ensure_server(settings)
-    elif ensure_server(settings) and settings.resident_prompts:
-        _give_slots(settings)
-    if runs is None:
-        council = Council.from_installed(settings)
+    elif settings.resident_prompts and not (settings.hosts or settings.cluster):
+        _ensure_slots(settings, registry)
     else:
-        council = Council.from_installed(settings, runs=runs)
-    council.telemetry += _telemetry()
-    return council
+        ensure_server(settings)
+    return Council(registry, settings=settings, runs=runs, telemetry=_telemetry())
 
 
 def _telemetry() -> Sequence[Backend]:
@@ -109,22 +115,25 @@ def _telemetry() -> Sequence[Backend]:
     return (OpenTelemetry(),)
 
 
-def _give_slots(settings: Settings) -> None:
-    """Start a server that was just started again, if it has fewer slots than the prompts need.
+def _ensure_slots(settings: Settings, registry: Registry) -> None:
+    """Start the local server with the slots that the prompts of all experts need.
 
-    How many there are depends on the models, of which only a running server tells.
+    How many fit into memory depends on the models, of which only a running server tells. So it
+    starts with those of the last time, or with one for each expert, and again if they do not fit.
     """
-    from metier.council import Council
     from metier.errors import MetierError
+    from metier.experts.warming import Warming
     from metier.models import local
 
-    council = Council.from_installed(settings)
+    expected = local.last_slots(settings) or len(registry.cards) + 1
+    if not ensure_server(settings, slots=expected):
+        return
     try:
-        slots = run_async(council.warming.slots_wanted, closing=council)
+        slots = run_async(partial(Warming.slots_for_experts, registry, settings))
     except MetierError:
         return  # the command itself says what is wrong with the server
-    if slots > local.slots_of(settings):
-        local.restart(settings, slots=slots)
+    if slots != local.slots_of(settings) and (again := local.restart(settings, slots=slots)):
+        click.echo(f"started it again for {slots} prompts (process {again.process.pid})", err=True)
 
 
 def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
@@ -136,7 +145,7 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
     return RunStore.of(settings)
 
 
-async def beside(
+async def alongside(
     other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
     """Run a command's coroutine, and another one beside it that ends with it.
@@ -177,10 +186,13 @@ def warm_later(settings: Settings) -> None:
         )
 
 
-def ensure_server(settings: Settings) -> bool:
+def ensure_server(settings: Settings, *, slots: int = 1) -> bool:
     """Start the local server where nothing listens and the program is there; never a remote one.
 
     Where it cannot be started, the command goes on and says itself that nothing answers.
+
+    Args:
+        slots: how many prompts a server that is started keeps.
 
     Returns:
         Whether one was started.
@@ -195,7 +207,7 @@ def ensure_server(settings: Settings) -> bool:
             break
         parallel = host.parallel or settings.parallel
         own = settings.model_copy(update={"host": host.address, "parallel": parallel})
-        started = local.start(own)
+        started = local.start(own, slots=slots)
         click.echo(
             f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",
             err=True,

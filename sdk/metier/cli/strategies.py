@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metier.cli.session import errors_for_people
-from metier.cli.terminal import styled
+from metier.cli.session import errors_for_people, show_skipped
 
 if TYPE_CHECKING:
     from metier.strategies import Strategies
@@ -47,12 +46,8 @@ def list_(*, as_json: bool) -> None:
             (each["name"], ", ".join(each["options"]) or "-", each["summary"]) for each in found
         ]
         click.echo(table(rows, header=("strategy", "options", "what it does")))
-        for skipped in broken:
-            styled(
-                f"skipped {skipped['name']} ({skipped['origin']}): {skipped['reason']}",
-                fg="yellow",
-                err=True,
-            )
+        for skipped in there.broken:
+            show_skipped(skipped.name, skipped.origin, skipped.error)
 
 
 @strategies.command(epilog="Example: metier strategies show cascade")

@@ -14,8 +14,8 @@ from metier.answer import Source
 from metier.engine.calling import Caller
 from metier.errors import InvalidOutput, MetierError
 from metier.experts.card import Card
+from metier.experts.knowledge.passages import NEAR, Passage, fitting
 from metier.experts.tools import Tool
-from metier.knowledge.passages import NEAR, Passage, fitting
 from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
 from metier.strategies.choices.label_probabilities import MOST_ALTERNATIVES, label_probabilities

@@ -13,13 +13,13 @@ from metier.engine.sampling import FindPassages, StepSampler, World
 from metier.errors import ExpertFailed
 from metier.events import Notice, StepDone, StepStarted, Token
 from metier.experts.expert import Task
+from metier.experts.knowledge.passages import Passage
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
-from metier.knowledge.passages import Passage
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder
 from metier.plan import Step
 from metier.strategies import Strategies
+from metier.strategies.ballots.voting import VoteAggregator
 
 _HALF = 0.5
 
@@ -60,7 +60,7 @@ class LocalExecutor:
     """Runs steps in this process.
 
     Args:
-        find_passages: searches a domain's documents, as `Shelf.search` does.
+        find_passages: searches a domain's documents, as `KnowledgeBases.search` does.
         embedder: compares free texts where several answer; without one they count as alike.
         voting: what past votes taught, as it stands when a step begins.
         strategies: the strategies that a step may name; the installed ones if not given.

@@ -28,18 +28,18 @@ from metier.errors import ExpertFailed, MetierError, ResourceExhausted
 from metier.events import Notice, Token, Voted
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Expert, Task
+from metier.experts.knowledge.passages import Passage
 from metier.experts.loading import place_of
 from metier.experts.model_choice import ModelChooser, full_name
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
-from metier.knowledge.passages import Passage
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder, Vectors
 from metier.models.server import Chunk, InstalledModel
 from metier.models.vector_checks import embedded
 from metier.plan import Candidate, Member, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter
+from metier.strategies.ballots.voting import VoteAggregator
 from metier.strategies.strategy import Prompt
 
 # A candidate that the planner finds less probable has no say.

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import OutcomeQuestion
-from metier.learning.outcomes import ModelRouter
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Embedder, Vectors
 from metier.models.vector_checks import embedded
+from metier.planning.learning.outcomes import ModelRouter
+from metier.strategies.ballots.voting import VoteAggregator
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
-from metier.learning.chains import PlanPredictor
-from metier.learning.past import CapabilityKey, PastPlan
 from metier.models.embedder import Vectors, unit
 from metier.models.vector_checks import embedded
+from metier.planning.learning.chains import PlanPredictor
+from metier.planning.learning.past import CapabilityKey, PastPlan
 from metier.planning.planner import Planner
 from metier.planning.signals import CapabilityRows
 
@@ -93,7 +93,6 @@ class PastPlans:
 
     Attributes:
         requests: vectors, shape (len(plans), dimension).
-        tasks: for each plan the vectors of its tasks, shape (tasks, dimension).
         keys: the capabilities there are.
         descriptions: their vectors, shape (len(keys), dimension).
         declared: the edges of the cards.
@@ -102,7 +101,6 @@ class PastPlans:
 
     plans: Sequence[PastPlan]
     requests: Vectors
-    tasks: Sequence[Vectors]
     keys: Sequence[CapabilityKey]
     descriptions: Vectors
     declared: Sequence[tuple[CapabilityKey, CapabilityKey]]
@@ -111,7 +109,7 @@ class PastPlans:
 
     @classmethod
     async def of(cls, plans: Sequence[PastPlan], council: Council) -> Self:
-        """Embed requests and tasks, in one batch.
+        """Embed the requests, in one batch.
 
         Raises:
             InvalidInput: there is no capability.
@@ -121,15 +119,10 @@ class PastPlans:
         keys = sorted(index.capabilities)
         if not keys:
             raise InvalidInput("no expert says what it can do", hint="See: metier experts list")
-        told = [[step.task for step in plan.steps if step.task] for plan in plans]
-        requests = [plan.request for plan in plans]
-        texts = [*requests, *(task for each in told for task in each)]
-        vectors = await embedded(council.embedder, texts, dimension=index.dimension)
-        ends = len(plans) + np.cumsum([len(each) for each in told])
+        texts = [plan.request for plan in plans]
         return cls(
             plans=plans,
-            requests=vectors[: len(plans)],
-            tasks=np.split(vectors, [len(plans), *ends[:-1].tolist()])[1:],
+            requests=await embedded(council.embedder, texts, dimension=index.dimension),
             keys=keys,
             descriptions=unit(CapabilityRows(index, keys).stated),
             declared=[edge for card in council.registry.cards.values() for edge in card.edges],
@@ -179,7 +172,6 @@ class PastPlans:
         return PlanPredictor.fit(
             [self.plans[n] for n in rows.tolist()],
             self.requests[rows],
-            np.concatenate([self.tasks[n] for n in rows.tolist()]),
             keys=self.keys,
             descriptions=self.descriptions,
             declared=self.declared,

@@ -14,8 +14,8 @@ from metier.errors import InvalidInput, InvalidPlan, UnreadableInput, nearest
 from metier.experts.card import GENERAL, Card
 from metier.experts.registry import Registry
 from metier.grading import Gold
-from metier.learning.past import PastPlan
 from metier.plan import Document, Plan
+from metier.planning.learning.past import PastPlan
 from metier.settings.reading import read_text
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from metier.evaluating.questions import OutcomeQuestion
-from metier.learning.past import PastPlan
 from metier.plan import Plan, Step
+from metier.planning.learning.past import PastPlan
 from metier.runs.run import Rating, Run
 
 

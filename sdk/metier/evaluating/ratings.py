@@ -13,11 +13,11 @@ from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import RoutingQuestion
 from metier.evaluating.routing import chosen
 from metier.experts.card import GENERAL
-from metier.learning.calibration import Calibration
-from metier.learning.ratings import STRENGTHS, Numbers, RatedExamples, Strength
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded
 from metier.planning.calibrating import Placed
+from metier.planning.learning.calibration import Calibration
+from metier.planning.learning.ratings import STRENGTHS, Numbers, RatedExamples, Strength
 from metier.planning.selecting import Selector
 from metier.runs.run import Rating, Run
 

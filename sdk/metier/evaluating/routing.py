@@ -14,11 +14,11 @@ from metier.evaluating.estimate import Finding, folds
 from metier.evaluating.placing import Chosen, Judge, Placing
 from metier.evaluating.questions import RoutingQuestion
 from metier.experts.card import GENERAL
-from metier.learning.calibration import Calibration
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, probabilities, threshold_curve
+from metier.planning.learning.calibration import Calibration
 from metier.planning.selecting import Selector
 
 if TYPE_CHECKING:

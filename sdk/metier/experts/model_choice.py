@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from metier.errors import ModelMissing
 from metier.experts.card import Card
 from metier.experts.stand_in import best_chat_model, fits
+from metier.models.opening import memory_for_models
 from metier.models.server import InstalledModel, ModelServer, full_name
+from metier.settings import Settings
 
 # What to get if a card names no model.
 STARTER = "qwen2.5-coder:1.5b"
@@ -33,6 +36,12 @@ class ModelChooser:
         self._memory_bytes = memory_bytes
         self._installed: dict[str, InstalledModel] = {}
         self._stand_ins: dict[str, bool] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, server: ModelServer) -> Self:
+        """A chooser with the general model and the memory of the settings."""
+        memory = memory_for_models(settings)
+        return cls(server, general_model=settings.model, memory_bytes=memory)
 
     async def model_for(
         self,
@@ -69,10 +78,6 @@ class ModelChooser:
             raise ModelMissing(wanted[-1] if wanted else STARTER)
         self._stand_ins.setdefault(best.name, False)
         return best
-
-    def stands_in(self, model: str) -> bool:
-        """Whether a model was chosen although no card names it."""
-        return model in self._stand_ins
 
     def news_of(self, model: str) -> str | None:
         """What to tell of a model that stands in for those of the cards, the first time only."""

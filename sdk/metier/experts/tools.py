@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import InvalidOutput
 from metier.experts.threads import in_thread
-from metier.tracing import work
+from metier.telemetry.tracing import work
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from metier.experts.card import GENERAL
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
-from metier.models.opening import memory_for_models
+from metier.models.opening import memory_for_models, server_of
 from metier.models.resident import (
     ResidentPrompt,
     ResidentPrompts,
@@ -43,6 +43,20 @@ class Warming:
         self._server = server
         self._shared = server if isinstance(server, SharedServer) and server.keeps > 1 else None
         self._settings = settings
+
+    @classmethod
+    async def slots_for_experts(cls, registry: Registry, settings: Settings) -> int:
+        """As `slots_wanted`, of the server of the settings.
+
+        Raises:
+            ModelServerError: the server cannot be asked.
+        """
+        server = server_of(settings)
+        chooser = ModelChooser.of(settings, server)
+        try:
+            return await cls(registry, chooser, server, settings=settings).slots_wanted()
+        finally:
+            await server.aclose()
 
     async def load(self) -> None:
         """Load the model that all experts run on, while a question is planned.

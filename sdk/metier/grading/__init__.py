@@ -3,12 +3,12 @@
 from metier.grading.choices import Choices, choices_in
 from metier.grading.judging import Outcome, Verdict, extracted, is_right, same
 from metier.grading.kinds import (
+    AnswerKind,
     Code,
     CodeGold,
     Contains,
     ContainsGold,
     Gold,
-    Kind,
     Label,
     LabelGold,
     Number,
@@ -18,13 +18,13 @@ from metier.grading.kinds import (
 )
 
 __all__ = [
+    "AnswerKind",
     "Choices",
     "Code",
     "CodeGold",
     "Contains",
     "ContainsGold",
     "Gold",
-    "Kind",
     "Label",
     "LabelGold",
     "Number",

@@ -7,12 +7,12 @@ from typing import Literal, assert_never
 from pydantic import BaseModel, ConfigDict
 
 from metier.grading.kinds import (
+    AnswerKind,
     Code,
     CodeGold,
     Contains,
     ContainsGold,
     Gold,
-    Kind,
     Label,
     LabelGold,
     Number,
@@ -52,7 +52,7 @@ class Verdict(BaseModel):
         return self.outcome == "right"
 
 
-def extracted(text: str, kind: Kind | Gold) -> str | None:
+def extracted(text: str, kind: AnswerKind | Gold) -> str | None:
     """The answer that a text gives, in one way to write it; None where it gives none.
 
     Extracting from what was extracted gives the same again.
@@ -73,7 +73,7 @@ def extracted(text: str, kind: Kind | Gold) -> str | None:
             assert_never(kind)
 
 
-def same(a: str, b: str, kind: Kind | Gold) -> bool:
+def same(a: str, b: str, kind: AnswerKind | Gold) -> bool:
     """Whether two texts give the same answer; False where either gives none.
 
     Programs are compared as they are written, less comments and layout. Numbers may differ by

@@ -1,7 +1,7 @@
 """What sorts of answers there are, and what the right one is.
 
-A `Kind` says how an answer is found in a text and when two are the same; a `Gold` is a kind that
-also knows the right answer, so it stands wherever a kind does. Both are JSON both ways:
+An `AnswerKind` says how an answer is found in a text and when two are the same; a `Gold` is a kind
+that also knows the right answer, so it stands wherever a kind does. Both are JSON both ways:
 
     {"kind": "number", "value": 1050, "unit": "mg"}
     {"kind": "label", "value": "B", "labels": ["A", "B", "C"], "options": ["iron", "zinc", "tin"]}
@@ -165,7 +165,7 @@ class ContainsGold(Contains):
     without: tuple[_Words, ...] = ()
 
 
-Kind = Annotated[Number | Label | Code | Text | Contains, Field(discriminator="kind")]
+AnswerKind = Annotated[Number | Label | Code | Text | Contains, Field(discriminator="kind")]
 Gold = Annotated[
     NumberGold | LabelGold | CodeGold | TextGold | ContainsGold, Field(discriminator="kind")
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from metier.evaluating.questions import answer_questions, domain_questions, routing_questions
 from metier.experts.registry import Registry
 from metier.grading import Gold, is_right
-from metier.merging.gate import Exercise
+from metier.merging.acceptance import Exercise
 from metier.sandbox import Sandboxes
 from metier.settings import Settings
 

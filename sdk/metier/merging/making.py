@@ -17,8 +17,8 @@ import anyio.to_thread
 
 from metier.errors import InvalidInput, MergeFailed
 from metier.experts.model_choice import full_name
+from metier.merging.acceptance import Exercise, GateReport, passed_gate
 from metier.merging.encoding import STORED, StoredType
-from metier.merging.gate import Exercise, GateReport, passed_gate
 from metier.merging.licences import texts
 from metier.merging.merging import Plan, merge, planned
 from metier.merging.parents import Parent, found, parts

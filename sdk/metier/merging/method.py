@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 Combine = Callable[[Span], Floats]
 Base = Literal["none", "optional", "required"]
-Kind = Literal["per model", "number", "flag", "choice", "whole"]
+ParameterKind = Literal["per model", "number", "flag", "choice", "whole"]
 
-_TYPES: dict[Kind, Any] = {
+_TYPES: dict[ParameterKind, Any] = {
     "per model": Setting,
     "number": Setting,
     "flag": StrictBool,
@@ -47,7 +47,7 @@ class Parameter(Generic[T]):
     """
 
     name: str
-    kind: Kind
+    kind: ParameterKind
     help: str
     default: float | bool | str | None
     least: float = -math.inf
@@ -93,7 +93,7 @@ class Parameter(Generic[T]):
 
 
 @cache
-def _adapter(kind: Kind) -> TypeAdapter[Any]:
+def _adapter(kind: ParameterKind) -> TypeAdapter[Any]:
     return TypeAdapter(_TYPES[kind])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from metier.errors import MergeFailed
-from metier.merging.gate import GateReport
+from metier.merging.acceptance import GateReport
 from metier.merging.licences import combined
 from metier.merging.merging import Merged, Plan
 from metier.merging.recipe import Recipe

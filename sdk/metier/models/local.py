@@ -133,15 +133,15 @@ def start(
 
 
 def restart(settings: Settings, *, slots: int) -> Started | None:
-    """End the server that was started here, and start it again with more slots.
+    """End the server that was started here, and start it again with other slots.
 
     Returns:
-        None if the server was not started here.
+        None if the server was not started here, or OLLAMA_NUM_PARALLEL says how many it has.
 
     Raises:
         ModelServerUnreachable: it cannot be started.
     """
-    if (record := _record(settings)) is None:
+    if "OLLAMA_NUM_PARALLEL" in os.environ or (record := _record(settings)) is None:
         return None
     os.kill(record[0], signal.SIGTERM)
     deadline = time.monotonic() + _START_TIMEOUT_S
@@ -156,13 +156,28 @@ def slots_of(settings: Settings) -> int:
     return settings.parallel if record is None else max(record[1], settings.parallel)
 
 
+def last_slots(settings: Settings) -> int | None:
+    """The slots of the server that was last started here, also if it has ended."""
+    last = _last_record(settings)
+    return None if last is None else last[1]
+
+
 def _record(settings: Settings) -> tuple[int, int] | None:
     """Process and slots of the server that was started here; None if it has ended."""
+    if (record := _last_record(settings)) is None:
+        return None
+    try:
+        os.kill(record[0], 0)
+    except (OSError, OverflowError):
+        return None
+    return record
+
+
+def _last_record(settings: Settings) -> tuple[int, int] | None:
     try:
         text = read_text(_record_of(settings), max_bytes=_RECORD_BYTES)
         pid, slots = map(int, text.split())
-        os.kill(pid, 0)
-    except (OSError, ValueError, OverflowError):
+    except (OSError, ValueError):
         return None
     return pid, slots
 

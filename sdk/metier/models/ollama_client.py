@@ -32,7 +32,7 @@ from metier.errors import (
     StreamInterrupted,
 )
 from metier.models.control import without_surrogates
-from metier.tracing import trace_headers
+from metier.telemetry.tracing import trace_headers
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -7,16 +7,13 @@ from contextlib import aclosing
 
 import anyio
 
+from metier.models.forwarding import ForwardingServer
 from metier.models.resident import ResidentPrompt, ResidentPrompts
 from metier.models.server import (
     ChatRequest,
     Chunk,
-    InstalledModel,
-    ModelDetails,
     ModelServer,
-    Progress,
     RawRequest,
-    ResidentModel,
 )
 from metier.models.turns import Turns
 from metier.settings import Settings
@@ -27,7 +24,7 @@ _IDLE_S = 2.0
 _PAUSE_S = 60.0
 
 
-class SharedServer:
+class SharedServer(ForwardingServer):
     """Another model server, whose generating calls wait in one queue.
 
     Embedding, listing and loading do not wait.
@@ -49,7 +46,7 @@ class SharedServer:
         max_waiting: int = 64,
         max_wait_s: float = 300.0,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.keeps = max(slots, keeps)
         self.prompts = ResidentPrompts(inner.chat)
         self.turns = Turns(
@@ -66,15 +63,6 @@ class SharedServer:
             max_waiting=settings.max_waiting,
             max_wait_s=settings.max_wait_s,
         )
-
-    @property
-    def address(self) -> str:
-        """That of the server."""
-        return self._inner.address
-
-    def slots(self, model: str) -> int:
-        """As the server has."""
-        return self._inner.slots(model)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The server's reply, once it is this call's turn."""
@@ -138,35 +126,3 @@ class SharedServer:
             idle = self.turns.is_idle
             await anyio.sleep(_IDLE_S)
             idle = idle and self.turns.is_idle
-
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """The server's vectors."""
-        return await self._inner.embed(model, texts)
-
-    async def list(self) -> Sequence[InstalledModel]:
-        """The server's models."""
-        return await self._inner.list()
-
-    async def show(self, model: str) -> ModelDetails:
-        """What the server knows about a model."""
-        return await self._inner.show(model)
-
-    async def resident(self) -> Sequence[ResidentModel]:
-        """The models in the server's memory."""
-        return await self._inner.resident()
-
-    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Get a model from the server's own library."""
-        return self._inner.pull(model)
-
-    async def load(self, model: str) -> None:
-        """Bring a model into memory."""
-        await self._inner.load(model)
-
-    async def version(self) -> str:
-        """The server's version."""
-        return await self._inner.version()
-
-    async def aclose(self) -> None:
-        """Let the server's connections go."""
-        await self._inner.aclose()

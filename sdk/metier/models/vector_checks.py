@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from metier.errors import InvalidEmbedding
 from metier.models.embedder import Embedder, Role, Vectors, normalised
-from metier.tracing import work
+from metier.telemetry.tracing import work
 
 # Rounding to 16 bits moves a length by less than this.
 _ROUNDING = 0.01

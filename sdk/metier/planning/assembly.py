@@ -13,10 +13,10 @@ import anyio
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
 from metier.experts.registry import Registry
-from metier.learning.artefacts import Artefact, ArtefactStore
-from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
+from metier.planning.learning.artefacts import Artefact, ArtefactStore
+from metier.planning.learning.calibration import Calibration
 from metier.planning.lessons import Lessons, lessons_of
 from metier.planning.planner import Planner
 from metier.planning.scoring import cards_hash
@@ -25,11 +25,10 @@ from metier.planning.splitter import LearntSplitter
 
 # Loaded only if something was learnt: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import PlanPredictor
-    from metier.learning.outcomes import ModelRouter
-    from metier.learning.ratings import RatedExamples
-    from metier.learning.voting import VoteAggregator
-    from metier.planning.asking import Asker
+    from metier.planning.ask_to_split import Asker
+    from metier.planning.learning.chains import PlanPredictor
+    from metier.planning.learning.outcomes import ModelRouter
+    from metier.planning.learning.ratings import RatedExamples
     from metier.planning.needs import IntentClassifier
 
 
@@ -109,19 +108,11 @@ class PlannerAssembly:
         self._planner = None
         return self.artefacts.remove(name)
 
-    def votes(self) -> VoteAggregator | None:
-        """How the votes of several models add up, if that was learnt."""
-        if not self.artefacts.has("votes"):
-            return None
-        from metier.learning.voting import VoteAggregator
-
-        return self.artefacts.load(VoteAggregator)
-
     def ratings(self) -> RatedExamples | None:
         """What rated answers taught, if they were learnt from."""
         if not self.artefacts.has("ratings"):
             return None
-        from metier.learning.ratings import RatedExamples
+        from metier.planning.learning.ratings import RatedExamples
 
         return self.artefacts.load(RatedExamples)
 
@@ -158,7 +149,7 @@ class PlannerAssembly:
     def _outcomes(self) -> ModelRouter | None:
         if not self.artefacts.has("outcomes"):
             return None
-        from metier.learning.outcomes import ModelRouter
+        from metier.planning.learning.outcomes import ModelRouter
 
         return self.artefacts.load(ModelRouter)
 
@@ -172,7 +163,7 @@ class PlannerAssembly:
     def _chains(self) -> PlanPredictor | None:
         if not self.artefacts.has("chains"):
             return None
-        from metier.learning.chains import PlanPredictor
+        from metier.planning.learning.chains import PlanPredictor
 
         return self.artefacts.load(PlanPredictor)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.experts.card import GENERAL
-from metier.learning.calibration import PlattScaling
+from metier.planning.learning.calibration import PlattScaling
 
 Array = npt.NDArray[np.float64]
 

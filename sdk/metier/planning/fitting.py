@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from metier.learning.artefacts import Packed
-from metier.planning.head import KernelHead
+from metier.planning.classifier import CapabilityClassifier
+from metier.planning.learning.artefacts import Packed
 from metier.planning.words import HashedWords, WordScores
 
 
@@ -25,7 +25,7 @@ class Fitted:
     version: ClassVar[int] = 1
 
     words: WordScores
-    head: KernelHead | None = None
+    head: CapabilityClassifier | None = None
     hashed: HashedWords | None = None
 
     def packed(self) -> Packed:
@@ -65,7 +65,7 @@ class Fitted:
         )
         if "weights" not in kept:
             return cls(words=words)
-        head = KernelHead(
+        head = CapabilityClassifier(
             weights=kept["weights"],
             word_weights=kept["word_weights"],
             left_out=kept["left_out"],

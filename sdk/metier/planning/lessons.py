@@ -10,8 +10,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from metier.experts.card import Card
-from metier.learning.artefacts import Packed
-from metier.learning.calibration import Calibration
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.planning.cutting import Piece, cut
@@ -19,6 +17,8 @@ from metier.planning.figures import Figures
 from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
 from metier.planning.joining import Joined, joined
+from metier.planning.learning.artefacts import Packed
+from metier.planning.learning.calibration import Calibration
 from metier.planning.observing import log_probabilities, observed, texts_of
 from metier.planning.openings import Openings
 from metier.planning.segmenting import NOBODY, Array, Segment, features, learnt

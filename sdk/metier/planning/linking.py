@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from metier.experts.card import Capability, Kind
-from metier.learning.graph import CapabilityGraph
-from metier.learning.past import CapabilityKey
+from metier.planning.learning.graph import CapabilityGraph
+from metier.planning.learning.past import CapabilityKey
 from metier.planning.splitting.code import FENCED, brings_code
 
 _POINTS_BACK = re.compile(

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.errors import InvalidInput
-from metier.learning.artefacts import Packed
-from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.models.embedder import Vectors
-from metier.planning.splitting.clauses import MAX_CHARS, Kind, clauses, masked, pieces
+from metier.planning.learning.artefacts import Packed
+from metier.planning.learning.hashing import dampened, hashed_counts, with_pairs
+from metier.planning.splitting.clauses import MAX_CHARS, ClauseKind, clauses, masked, pieces
 from metier.planning.splitting.wording import pattern
 
 Array = npt.NDArray[np.float32]
@@ -212,7 +212,9 @@ def _counted(text: str) -> list[int]:
     if len(text) > MAX_CHARS:
         return [1, 0, *(0 for _ in _SIGNS)]  # a document, and no list of requests
     told = masked(text)[0]
-    asked = sum(piece.kind not in (Kind.STATEMENT, Kind.ADDS_NOTHING) for piece in pieces(told))
+    asked = sum(
+        piece.kind not in (ClauseKind.STATEMENT, ClauseKind.ADDS_NOTHING) for piece in pieces(told)
+    )
     return [len(clauses(text)), asked, *(len(sign.findall(told)) for sign in _SIGNS)]
 
 

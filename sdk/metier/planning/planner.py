@@ -13,14 +13,13 @@ import numpy as np
 from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import Capability, Card
 from metier.experts.threads import in_thread
-from metier.learning.graph import CapabilityGraph
 from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.aspects import aspects
-from metier.planning.chaining import Needs, chained
 from metier.planning.cutting import Piece
 from metier.planning.following import follow_ups, followed
+from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
 from metier.planning.pairing import paired
@@ -32,6 +31,7 @@ from metier.planning.parts import (
     experts_of,
     merged,
 )
+from metier.planning.precedents import Needs, chained
 from metier.planning.selecting import Choice, Selector
 from metier.planning.splitter import LearntSplitter, Span, Split, Splitter
 from metier.planning.splitting.code import brings_code
@@ -39,9 +39,9 @@ from metier.planning.splitting.request import request_of
 
 # What few councils have is imported by those: `metier plan` must start fast.
 if TYPE_CHECKING:
-    from metier.learning.chains import PlanPredictor
-    from metier.learning.outcomes import ModelRouter
-    from metier.planning.asking import Asker
+    from metier.planning.ask_to_split import Asker
+    from metier.planning.learning.chains import PlanPredictor
+    from metier.planning.learning.outcomes import ModelRouter
     from metier.planning.needs import IntentClassifier
 
 # Of a longer request the sentences tell its needs, and its phrases only say more about them.

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
-from metier.learning.artefacts import ArtefactStore
 from metier.models.embedder import Vectors, unit
+from metier.planning.classifier import CapabilityClassifier
 from metier.planning.fitting import Fitted
-from metier.planning.head import KernelHead
 from metier.planning.index import CapabilityIndex, RowKind
+from metier.planning.learning.artefacts import ArtefactStore
 from metier.planning.signals import NOWHERE, CapabilityRows, Name, Nearness
 from metier.planning.words import HashedWords, WordScores, shared, telling
 
@@ -80,7 +80,7 @@ class Field:
             return Fitted(words=words)
         texts = [*self._texts, *self._stated]
         hashed = HashedWords.of(texts)
-        head = KernelHead.fit(
+        head = CapabilityClassifier.fit(
             np.concatenate([self.rows.examples, unit(self.rows.stated)]),
             hashed.vectors(texts),
             np.concatenate([self.rows.owners, np.arange(len(self._stated))]),

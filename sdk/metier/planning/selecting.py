@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from metier.experts.card import GENERAL, Card
-from metier.learning.artefacts import ArtefactStore
-from metier.learning.calibration import Calibration
-from metier.learning.ratings import RatedExamples
 from metier.models.embedder import Vectors
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex
+from metier.planning.learning.artefacts import ArtefactStore
+from metier.planning.learning.calibration import Calibration
+from metier.planning.learning.ratings import RatedExamples
 from metier.planning.scoring import LEARN_AT_LEAST, Array, Field
 from metier.planning.signals import NOWHERE
 from metier.planning.splitting.code import brings_code

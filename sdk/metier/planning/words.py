@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from metier.learning.hashing import dampened, hashed_counts, with_pairs
 from metier.models.embedder import normalised, unit
+from metier.planning.learning.hashing import dampened, hashed_counts, with_pairs
 
 Array = npt.NDArray[np.float64]
 

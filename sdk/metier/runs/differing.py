@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metier.plan import Plan, Step
-from metier.runs.run import Kind, Run, Versions
+from metier.runs.run import ExchangeKind, Run, Versions
 
 _SHOWN = 60
 
@@ -43,7 +43,7 @@ def _changed(then: Mapping[str, object], now: Mapping[str, object]) -> Iterable[
             yield name, "has changed"
 
 
-def first_difference(kind: Kind, request: bytes, kept: Sequence[bytes]) -> str:
+def first_difference(kind: ExchangeKind, request: bytes, kept: Sequence[bytes]) -> str:
     """Where a request differs first from the kept one that is most like it."""
     what = {"embed": "the embedder"}.get(kind, "a model")
     if request in kept:

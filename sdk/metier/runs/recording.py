@@ -17,13 +17,13 @@ from metier.answer import Answer
 from metier.errors import MetierError, RunStoreUnavailable
 from metier.events import Answered, Event, StepFailed, Token
 from metier.models.embedder import Embedder, Role, Vectors
+from metier.models.forwarding import ForwardingServer
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
     ModelDetails,
     ModelServer,
-    Progress,
     RawRequest,
     ResidentModel,
     run_together,
@@ -33,7 +33,7 @@ from metier.runs import exchanges
 from metier.runs.conversation import conversation_hash, goes_on
 from metier.runs.current import current
 from metier.runs.exchanges import Failure
-from metier.runs.run import Kind, Status, Versions
+from metier.runs.run import ExchangeKind, Status, Versions
 
 if TYPE_CHECKING:
     from metier.runs.store import RunStore
@@ -81,7 +81,7 @@ class Recording:
         return both
 
     def exchange(
-        self, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+        self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
     ) -> None:
         """Write down a request and its reply."""
         self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
@@ -140,17 +140,15 @@ class Recording:
             logging.getLogger("metier").warning("this run is not kept: %s", exc)
 
 
-class RecordingServer:
-    """A model server whose requests and replies are written down while a run is recorded."""
+class RecordingServer(ForwardingServer):
+    """A model server whose requests and replies are written down while a run is recorded.
+
+    Vectors are written down at the embedder.
+    """
 
     def __init__(self, inner: ModelServer) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._listed: Sequence[InstalledModel] | None = None
-
-    @property
-    def address(self) -> str:
-        """That of the server."""
-        return self._inner.address
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The server's reply; it is written down when it ends, however it ends."""
@@ -165,10 +163,6 @@ class RecordingServer:
         async with aclosing(_followed("generate", self._inner.generate(request), packed)) as pieces:
             async for piece in pieces:
                 yield piece
-
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """The server's; vectors are written down at the embedder."""
-        return await self._inner.embed(model, texts)
 
     async def list(self) -> Sequence[InstalledModel]:
         """The server's models."""
@@ -199,14 +193,6 @@ class RecordingServer:
             recording.exchange("resident", b"", data)
         return found
 
-    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """The server's."""
-        return self._inner.pull(model)
-
-    async def load(self, model: str) -> None:
-        """The server's."""
-        await self._inner.load(model)
-
     def slots(self, model: str) -> int:
         """The server's; once a run is enough to write it down."""
         slots = self._inner.slots(model)
@@ -220,17 +206,12 @@ class RecordingServer:
             self.slots(model)  # written down, since a replay has nothing else to go by
         return run_together(self._inner, models)
 
-    async def version(self) -> str:
-        """The server's."""
-        return await self._inner.version()
-
-    async def aclose(self) -> None:
-        """Let the server's connections go."""
-        await self._inner.aclose()
-
 
 async def _followed(
-    kind: Kind, inner: AsyncGenerator[Chunk, None], request: bytes, texts: Sequence[bytes] = ()
+    kind: ExchangeKind,
+    inner: AsyncGenerator[Chunk, None],
+    request: bytes,
+    texts: Sequence[bytes] = (),
 ) -> AsyncGenerator[Chunk, None]:
     pieces: list[Chunk] = []
     failure = None

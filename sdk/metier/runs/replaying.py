@@ -24,7 +24,7 @@ from metier.plan import Plan
 from metier.runs import exchanges
 from metier.runs.differing import first_difference, versions_differ
 from metier.runs.exchanges import key_of
-from metier.runs.run import Kind, Run, Versions
+from metier.runs.run import ExchangeKind, Run, Versions
 from metier.settings import Settings
 
 
@@ -105,14 +105,14 @@ class Kept:
 
     def __init__(self, run: Run) -> None:
         self._waiting: dict[str, deque[bytes]] = defaultdict(deque)
-        self._requests: dict[Kind, list[bytes]] = defaultdict(list)
+        self._requests: dict[ExchangeKind, list[bytes]] = defaultdict(list)
         self._last: dict[str, bytes] = {}
         self.differences: list[str] = []
         for each in run.exchanges:
             self._waiting[each.key].append(each.reply)
             self._requests[each.kind].append(each.request)
 
-    def reply(self, kind: Kind, request: bytes) -> bytes:
+    def reply(self, kind: ExchangeKind, request: bytes) -> bytes:
         """The next reply to this request.
 
         Raises:
@@ -125,7 +125,7 @@ class Kept:
             raise ReplayDiffers(difference)
         return waiting.popleft()
 
-    def state(self, kind: Kind, request: bytes = b"") -> bytes | None:
+    def state(self, kind: ExchangeKind, request: bytes = b"") -> bytes | None:
         """What the server said of itself; the last time again if it is asked more often."""
         key = key_of(kind, request)
         if waiting := self._waiting[key]:
@@ -155,7 +155,7 @@ class ReplayServer:
         for piece in self._reply("generate", exchanges.packed_raw(request)):
             yield piece
 
-    def _reply(self, kind: Kind, request: bytes) -> Iterator[Chunk]:
+    def _reply(self, kind: ExchangeKind, request: bytes) -> Iterator[Chunk]:
         reply = exchanges.Reply.model_validate_json(self._kept.reply(kind, request))
         yield from reply.pieces
         if reply.failure is not None and reply.failure.code != "closed":

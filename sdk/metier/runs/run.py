@@ -14,7 +14,7 @@ from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
-Kind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots"]
+ExchangeKind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots"]
 
 
 class _Frozen(BaseModel):
@@ -62,7 +62,7 @@ class Exchange(_Frozen):
         key: the same for equal requests.
     """
 
-    kind: Kind
+    kind: ExchangeKind
     key: str
     request: bytes
     reply: bytes

@@ -20,7 +20,7 @@ from metier.runs.database import errors_named, opened
 from metier.runs.deleting import Retention, delete_rows, prune, scrub
 from metier.runs.exchanges import unpacked_chat
 from metier.runs.owners import this_process
-from metier.runs.run import Exchange, Kind, Rating, Run, RunSummary, Status, Versions
+from metier.runs.run import Exchange, ExchangeKind, Rating, Run, RunSummary, Status, Versions
 from metier.runs.statistics import Statistics, statistics_of
 from metier.settings import Settings
 
@@ -246,7 +246,12 @@ class RunStore:
                 rows.follow(connection, run, event)
 
     def add_exchange(
-        self, run: int, kind: Kind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+        self,
+        run: int,
+        kind: ExchangeKind,
+        request: bytes,
+        reply: bytes,
+        texts: Sequence[bytes] = (),
     ) -> None:
         """A request, its reply, and the texts that the request names by their hashes."""
         with self._writing() as connection:

@@ -1,7 +1,7 @@
 """Running code that nobody trusts: `Sandboxes().run(code)`, `checked(sandbox, code, tests)`."""
 
-from metier.sandbox.chain import Sandboxes
 from metier.sandbox.checking import Check, Checks, checked
+from metier.sandbox.fallback import Sandboxes
 from metier.sandbox.sandbox import Failure, Limits, Outcome, Sandbox, Status
 
 __all__ = [

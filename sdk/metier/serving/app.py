@@ -13,8 +13,8 @@ from starlette.types import Lifespan
 from metier.council import Council
 from metier.errors import MetierError
 from metier.serving.access import Access
+from metier.serving.admission import Admission, error_response
 from metier.serving.failures import Failure, failure_of
-from metier.serving.gate import Gate, error_response
 from metier.serving.limits import ServingLimits
 from metier.serving.metrics import metrics_route
 from metier.serving.ollama.routes import ollama_routes
@@ -53,7 +53,7 @@ def http_app(
             *mcp,
         ],
         lifespan=lifespan,
-        middleware=[Middleware(Gate, access=access), Middleware(Traced)],
+        middleware=[Middleware(Admission, access=access), Middleware(Traced)],
         exception_handlers={
             MetierError: _on_error,
             HTTPException: _on_http,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metier.answer import Vote
 from metier.events import (
     Event,
     Notice,
@@ -14,6 +13,7 @@ from metier.events import (
 )
 from metier.plan import Plan, Step
 from metier.serving.failures import public, public_reason
+from metier.telemetry.words import agreement_in_words, confidence_in_words, vote_in_words
 
 _LONGEST_CHARS = 160
 
@@ -26,7 +26,7 @@ def progress_of(event: Event) -> str | None:
         case StepStarted():
             return f"[{event.step_id}] {event.expert} begins"
         case Voted():
-            return f"[{event.step_id}] {_vote(event.vote)}"
+            return f"[{event.step_id}] {vote_in_words(event.vote, _answer)}"
         case StepDone():
             return f"[{event.step_id}] {event.expert}: {_outcome(event)}"
         case StepFailed():
@@ -54,16 +54,11 @@ def _step(step: Step) -> str:
     return f"[{step.id}] {step.expert}{how}: {one_line(step.task)}{needs}"
 
 
-def _vote(vote: Vote) -> str:
-    who = f"{vote.expert} on {vote.model}" if vote.model else vote.expert
-    said = f"no answer ({vote.error})" if vote.error else one_line(vote.answer) or "no answer"
-    return f"{who}: {said}"
+def _answer(text: str) -> str:
+    return one_line(text) or "no answer"
 
 
 def _outcome(event: StepDone) -> str:
     words = {True: "done, checked", False: "done, not checked", None: "done"}[event.checked]
     words = "not sure enough to answer" if event.abstained else words
-    sure = "" if event.confidence is None else f", {event.confidence:.0%} sure"
-    agreed = sum(vote.chosen for vote in event.votes)
-    votes = f", {agreed} of {len(event.votes)} agree" if event.votes else ""
-    return f"{words}{sure}{votes}"
+    return f"{words}{confidence_in_words(event.confidence)}{agreement_in_words(event.votes)}"

@@ -17,7 +17,7 @@ from metier.grading import Choices, choices_in
 from metier.plan import Step
 from metier.strategies.ballots.counting import known_skills, pooled
 from metier.strategies.ballots.polling import lost_vote
-from metier.strategies.choices.weighing import Weighed, weighed
+from metier.strategies.choices.choice_probabilities import ChoiceProbabilities, choice_probabilities
 from metier.strategies.strategy import Sampled, Sampler, Voter
 from metier.strategies.weighted import weighted
 
@@ -30,7 +30,7 @@ class _Opinion:
     """How probable a voter's model finds each choice."""
 
     voter: Voter
-    found: Weighed
+    found: ChoiceProbabilities
     weight: float
 
 
@@ -78,10 +78,12 @@ async def averaged(
     return _joined(choices, opinions, lost)
 
 
-async def _asked(choices: Choices, voter: Voter, sampler: Sampler) -> Weighed:
+async def _asked(choices: Choices, voter: Voter, sampler: Sampler) -> ChoiceProbabilities:
     orders = min(_ORDERS, max(1, sampler.calls_left))
     probe = partial(sampler.probe, voter)
-    return await weighed(choices, sampler.task, sampler.card(voter), probe, orders=orders)
+    return await choice_probabilities(
+        choices, sampler.task, sampler.card(voter), probe, orders=orders
+    )
 
 
 def _joined(choices: Choices, opinions: Sequence[_Opinion], lost: Sequence[Vote]) -> Sampled:

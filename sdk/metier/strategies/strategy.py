@@ -15,11 +15,11 @@ from pydantic import Field
 from metier.answer import StepResult, Vote
 from metier.experts.card import Card
 from metier.experts.expert import Task
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Message
 from metier.sandbox import Sandbox
+from metier.strategies.ballots.voting import VoteAggregator
 
 Prompt = Sequence[Message]
 # How many answers a step may have.

@@ -1,9 +1,9 @@
 """`weighted`: a vote in which who is more often right, or surer, counts for more.
 
 Where past votes have taught how the models' answers add up, each answer weighs as much as it is
-likely to be right (`metier.learning.voting`). Else weights are the log-odds of measured skills
-where outcomes have taught them; else a softmax over confidences, as in CISC (Taubenfeld et al.
-2025, "Confidence Improves Self-Consistency in LLMs").
+likely to be right (`metier.strategies.ballots.voting`). Else weights are the log-odds of measured
+skills where outcomes have taught them; else a softmax over confidences, as in CISC (Taubenfeld et
+al. 2025, "Confidence Improves Self-Consistency in LLMs").
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 from metier.experts.model_choice import full_name
 from metier.grading import Label
-from metier.learning.voting import VoteAggregator
 from metier.plan import Step
 from metier.strategies.ballots.confidence import sure_of
 from metier.strategies.ballots.counting import log_odds, softmax
 from metier.strategies.ballots.electing import Count, counted, elected
 from metier.strategies.ballots.polling import Ballot, Poll
+from metier.strategies.ballots.voting import VoteAggregator
 from metier.strategies.strategy import Sampled, Sampler, Samples
 from metier.strategies.vote import SAMPLES, asks_for
 

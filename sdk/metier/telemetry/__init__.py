@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metier.telemetry.operation import Backend, Operation
-from metier.telemetry.prometheus import Metrics
-
 if TYPE_CHECKING:
+    from metier.telemetry.operation import Backend, Operation
     from metier.telemetry.otel import OpenTelemetry
+    from metier.telemetry.prometheus import Metrics
+
+_HOMES = {
+    "Backend": "operation",
+    "Metrics": "prometheus",
+    "OpenTelemetry": "otel",
+    "Operation": "operation",
+}
 
 __all__ = ["Backend", "Metrics", "OpenTelemetry", "Operation"]
 
 
 def __getattr__(name: str) -> object:
-    # Its import takes 150 ms and needs the extra.
-    if name != "OpenTelemetry":
+    # Every command imports `tracing`; the import of `otel` takes 150 ms and needs the extra.
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from metier.telemetry.otel import OpenTelemetry
+    from importlib import import_module
 
-    return OpenTelemetry
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -24,7 +24,7 @@ from metier.events import (
     Voted,
 )
 from metier.telemetry.operation import Backend, Moment, Operation, OperationName, Value
-from metier.tracing import Work, observer, trace_headers
+from metier.telemetry.tracing import Work, observer, trace_headers
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]

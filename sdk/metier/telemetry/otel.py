@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from metier.telemetry.measures import HISTOGRAMS, measures_of
 from metier.telemetry.operation import Operation
-from metier.tracing import trace_headers
+from metier.telemetry.tracing import trace_headers
 
 _NAME = "metier"
 _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"

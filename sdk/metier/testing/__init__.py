@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metier.testing.conformance import ExpertConformance, Nonconforming
+    from metier.testing.context import ScriptedCall, ScriptedContext
     from metier.testing.embedder import FixedEmbedder
     from metier.testing.file_faults import FileFault, faulty_files, full_disk, moments
     from metier.testing.model_faults import Fault, FaultyModels, sprinkled
@@ -27,6 +28,8 @@ _HOMES = {
     "FixedEmbedder": "embedder",
     "Nonconforming": "conformance",
     "PlanChanged": "snapshots",
+    "ScriptedCall": "context",
+    "ScriptedContext": "context",
     "ScriptedModels": "models",
     "ScriptedSampler": "sampler",
     "Stall": "models",
@@ -49,6 +52,8 @@ __all__ = [
     "FixedEmbedder",
     "Nonconforming",
     "PlanChanged",
+    "ScriptedCall",
+    "ScriptedContext",
     "ScriptedModels",
     "ScriptedSampler",
     "Stall",

@@ -20,6 +20,7 @@ from metier.errors import (
     ModelServerUnreachable,
     StreamInterrupted,
 )
+from metier.models.forwarding import ForwardingServer
 from metier.models.server import (
     ChatRequest,
     Chunk,
@@ -69,7 +70,7 @@ def sprinkled(share: float, *, seed: int, among: Sequence[Fault]) -> Callable[[s
     return choose
 
 
-class FaultyModels:
+class FaultyModels(ForwardingServer):
     """A `ModelServer` in front of another, which lets faults into its calls.
 
     Args:
@@ -84,18 +85,9 @@ class FaultyModels:
     """
 
     def __init__(self, inner: ModelServer, faults: Faults) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._choose = faults if callable(faults) else _in_order(faults)
         self.injected: list[tuple[str, Fault]] = []
-
-    @property
-    def address(self) -> str:
-        """That of the inner server."""
-        return self._inner.address
-
-    def slots(self, model: str) -> int:
-        """As many as the inner server has."""
-        return self._inner.slots(model)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The inner server's reply, unless a fault comes between."""
@@ -147,10 +139,6 @@ class FaultyModels:
         """The inner server's version, or an error."""
         await self._fail("version")
         return await self._inner.version()
-
-    async def aclose(self) -> None:
-        """Close the inner server."""
-        await self._inner.aclose()
 
     def _fault(self, method: str) -> Fault | None:
         if (fault := self._choose(method)) is not None:

@@ -13,12 +13,12 @@ from metier.answer import Vote
 from metier.errors import BudgetExceeded, MetierError, ModelMissing
 from metier.experts.card import Card
 from metier.experts.expert import Task
-from metier.learning.voting import VoteAggregator
 from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter
+from metier.strategies.ballots.voting import VoteAggregator
 from metier.strategies.strategy import Prompt
 
 QUESTION = "How many apples are left?"

@@ -16,10 +16,10 @@ from hosts import WINDOW, ask
 from ray.cluster_utils import Cluster
 
 from metier import Card, Council, Expert, Plan, Settings
-from metier.cluster.node import start_host
 from metier.errors import ClusterUnavailable, ModelMissing, ModelServerUnreachable
 from metier.experts.card import Capability
 from metier.models.hosts import Patience
+from metier.models.hosts.ray_node import start_host
 from metier.models.hosts.ray_server import NodeFacts, RayServer
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest

@@ -21,10 +21,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, PrivateAttr
 
 from metier.bridges.langchain.model import messages_of
+from metier.council.sync import Portal
 from metier.errors import InvalidSettings
 from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling, ToolSpec
 from metier.plan import Message
-from metier.sync import Portal
 
 
 class ModelChatModel(BaseChatModel):

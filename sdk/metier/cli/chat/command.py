@@ -15,7 +15,7 @@ from metier.cli.combining import combining_options
 from metier.cli.session import (
     FAILED,
     PARTIAL,
-    beside,
+    alongside,
     errors_for_people,
     load_settings,
     run_async,
@@ -90,7 +90,7 @@ def chat(
         )
         talk = partial(_talk, session, form)
         if session.on_terminal:  # the person reads and types meanwhile
-            talk = partial(beside, session.council.warming.keep_warm, talk)
+            talk = partial(alongside, session.council.warming.keep_warm, talk)
         sys.exit(run_async(talk, closing=session))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from metier.answer import Part, Usage
 from metier.cli.chat.conversation import Turn
 from metier.cli.text import clipped, plan_tree
+from metier.telemetry.words import agreement_in_words, confidence_in_words
 
 _CHECKED = {True: ", checked", False: ", not checked", None: ""}
 
@@ -24,9 +25,8 @@ def explanation(turn: Turn) -> str:
 
 def _part_lines(part: Part) -> Iterator[str]:
     on = f" on {', '.join(part.models)}" if part.models else ""
-    sure = "" if part.confidence is None else f", {part.confidence:.0%} sure"
-    agreed = sum(vote.chosen for vote in part.votes)
-    votes = f", {part.strategy}: {agreed} of {len(part.votes)} agree" if part.votes else ""
+    sure = confidence_in_words(part.confidence)
+    votes = agreement_in_words(part.votes, strategy=part.strategy)
     yield f"[{part.step_id}] {part.expert}{on}{_CHECKED[part.checked]}{sure}{votes}"
     for source in part.sources:
         quote = f": {clipped(source.quote, 72)!r}" if source.quote else ""

@@ -36,7 +36,7 @@ _ABBREVIATIONS = re.compile(
 )
 
 
-class Kind(Enum):
+class ClauseKind(Enum):
     """What a piece of a sentence does."""
 
     STATEMENT = auto()
@@ -46,7 +46,7 @@ class Kind(Enum):
     ADDS_NOTHING = auto()
 
 
-_REQUESTS = (Kind.QUESTION, Kind.ORDER)
+_REQUESTS = (ClauseKind.QUESTION, ClauseKind.ORDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Piece:
     """
 
     text: str
-    kind: Kind
+    kind: ClauseKind
     cut: bool
     marked: bool
 
@@ -104,7 +104,7 @@ def set_apart(question: str) -> tuple[str, ...]:
 def _asks(text: str) -> bool:
     text, _ = masked(text)
     return bool(words.EXAM.search(text)) or any(
-        piece.kind is not Kind.STATEMENT for piece in pieces(text)
+        piece.kind is not ClauseKind.STATEMENT for piece in pieces(text)
     )
 
 
@@ -224,16 +224,16 @@ def _piece(text: str, *, cut: bool, marked: bool) -> Piece:
     return Piece(text, _kind(text, cut=cut, marked=marked), cut, marked)
 
 
-def _kind(text: str, *, cut: bool, marked: bool) -> Kind:
+def _kind(text: str, *, cut: bool, marked: bool) -> ClauseKind:
     if not marked and (words.ADDS_NOTHING.match(text) or (cut and words.HANDS_OVER.match(text))):
-        return Kind.ADDS_NOTHING
+        return ClauseKind.ADDS_NOTHING
     if text.endswith("?") or words.QUESTION.match(text):
-        return Kind.QUESTION
+        return ClauseKind.QUESTION
     if words.WISHES.match(text):
-        return Kind.WISH
+        return ClauseKind.WISH
     if cut or words.IMPERATIVE.match(text) or words.ASKS.search(text):
-        return Kind.ORDER
-    return Kind.WISH if words.WISHES.search(text) else Kind.STATEMENT
+        return ClauseKind.ORDER
+    return ClauseKind.WISH if words.WISHES.search(text) else ClauseKind.STATEMENT
 
 
 def _grouped(pieces: Sequence[Piece]) -> list[str]:
@@ -243,12 +243,12 @@ def _grouped(pieces: Sequence[Piece]) -> list[str]:
     for piece in pieces:
         if last and groups and not waiting and _says_more(piece, last):
             groups[-1].append(f"and {piece.text}" if piece.cut else piece.text)
-            last = piece if last.kind is Kind.WISH and piece.kind in _REQUESTS else last
+            last = piece if last.kind is ClauseKind.WISH and piece.kind in _REQUESTS else last
             continue
         # `… ? Also, the dose of metformin` asks, although it is no sentence.
         added = last is not None and bool(groups) and not waiting and _added(piece, last)
         waiting.append(piece.text)
-        if added or piece.kind is not Kind.STATEMENT:
+        if added or piece.kind is not ClauseKind.STATEMENT:
             groups.append(waiting)
             waiting = []
             last = piece
@@ -266,12 +266,16 @@ def _says_more(piece: Piece, last: Piece) -> bool:
     if piece.marked:
         return False
     match last.kind:
-        case Kind.WISH if not piece.cut and words.SAME_AGAIN.match(piece.text):
+        case ClauseKind.WISH if not piece.cut and words.SAME_AGAIN.match(piece.text):
             return True
-        case Kind.QUESTION if piece.kind is Kind.WISH:
+        case ClauseKind.QUESTION if piece.kind is ClauseKind.WISH:
             return True
-        case Kind.QUESTION if words.WHETHER.match(last.text) and words.FOR_ME.match(piece.text):
+        case ClauseKind.QUESTION if words.WHETHER.match(last.text) and words.FOR_ME.match(
+            piece.text
+        ):
             return not piece.cut
-        case Kind.ORDER if piece.kind is not Kind.ORDER and words.ANNOUNCES.search(last.text):
+        case ClauseKind.ORDER if piece.kind is not ClauseKind.ORDER and words.ANNOUNCES.search(
+            last.text
+        ):
             return True
-    return piece.kind is Kind.ADDS_NOTHING
+    return piece.kind is ClauseKind.ADDS_NOTHING

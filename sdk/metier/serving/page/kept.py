@@ -20,7 +20,7 @@ from metier.runs.run import Rating, Run, RunSummary, Verdict
 from metier.runs.store import RunStore
 from metier.serving.failures import refused
 from metier.serving.forms import Wire
-from metier.serving.page.asking import wire_of, without_paths
+from metier.serving.page.streaming import wire_of, without_paths
 from metier.serving.reading import Body
 from metier.serving.service import Service, json_response
 

@@ -10,7 +10,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from metier.serving.ollama.routes import running
-from metier.serving.page.asking import (
+from metier.serving.page.files import HEADERS, page_files
+from metier.serving.page.house import house_routes
+from metier.serving.page.kept import Kept
+from metier.serving.page.streaming import (
     AskBody,
     EventForm,
     EventPieces,
@@ -19,9 +22,6 @@ from metier.serving.page.asking import (
     events_of,
     results_that_stand,
 )
-from metier.serving.page.files import HEADERS, page_files
-from metier.serving.page.house import house_routes
-from metier.serving.page.kept import Kept
 from metier.serving.replying import LiveReply
 from metier.serving.service import Service, json_response
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from metier.experts.threads import in_thread
-from metier.grading import Code, Kind, Number, Text, choices_in, extracted, same
+from metier.grading import AnswerKind, Code, Number, Text, choices_in, extracted, same
 from metier.sandbox import Sandbox
 from metier.strategies.ballots.behaviour import behaviours
 
@@ -16,12 +16,12 @@ _NUMBER = re.compile(
     r"|\d\s*[-+*/^×÷%]\s*\d",
     re.IGNORECASE,
 )
-_OUTPUTS: dict[str, Kind] = {"number": Number(), "quantity": Number(), "code": Code()}
+_OUTPUTS: dict[str, AnswerKind] = {"number": Number(), "quantity": Number(), "code": Code()}
 # A free text is shown by its beginning.
 _SHOWN = 60
 
 
-def kind_of(question: str, output: str, texts: Sequence[str]) -> Kind | None:
+def kind_of(question: str, output: str, texts: Sequence[str]) -> AnswerKind | None:
     """How answers to a question are compared; None where they are free texts.
 
     Choices that the question gives come first. Else it is what the capability promises, or what
@@ -44,7 +44,7 @@ def kind_of(question: str, output: str, texts: Sequence[str]) -> Kind | None:
 
 
 async def grouped(
-    texts: Sequence[str], kind: Kind | None, question: str, sandbox: Sandbox
+    texts: Sequence[str], kind: AnswerKind | None, question: str, sandbox: Sandbox
 ) -> list[int | None]:
     """A number for each text, the same for the same answers; None where it gives none.
 
@@ -60,7 +60,7 @@ async def grouped(
     return await in_thread(_grouped, texts, kind)
 
 
-def _grouped(texts: Sequence[str], kind: Kind) -> list[int | None]:
+def _grouped(texts: Sequence[str], kind: AnswerKind) -> list[int | None]:
     groups: list[int | None] = []
     for n, text in enumerate(texts):
         if extracted(text, kind) is None:
@@ -80,7 +80,7 @@ def _by_first(values: Sequence[object | None]) -> list[int | None]:
     return [None if value is None else first[value] for value in values]
 
 
-def shown(text: str, kind: Kind | None) -> str:
+def shown(text: str, kind: AnswerKind | None) -> str:
     """An answer in a few words, for a table of votes."""
     given = text if kind is None or isinstance(kind, Code) else extracted(text, kind)
     line = " ".join((given or "").split())

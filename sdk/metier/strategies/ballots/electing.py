@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.experts.threads import in_thread
-from metier.grading import Kind
+from metier.grading import AnswerKind
 from metier.strategies.ballots.comparing import grouped, kind_of, shown
 from metier.strategies.ballots.counting import tally
 from metier.strategies.ballots.polling import Ballot, Poll, vote_of
@@ -26,7 +26,7 @@ class Count:
     """
 
     ballots: tuple[Ballot, ...]
-    kind: Kind | None
+    kind: AnswerKind | None
     groups: tuple[int | None, ...]
     answers: tuple[str, ...]
 
@@ -50,7 +50,7 @@ async def counted(ballots: Sequence[Ballot], sampler: Sampler) -> Count:
     return Count(ballots=tuple(ballots), kind=kind, groups=tuple(groups), answers=answers)
 
 
-def _shown(texts: Sequence[str], kind: Kind | None) -> tuple[str, ...]:
+def _shown(texts: Sequence[str], kind: AnswerKind | None) -> tuple[str, ...]:
     return tuple(shown(text, kind) for text in texts)
 
 

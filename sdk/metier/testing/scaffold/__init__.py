@@ -23,11 +23,11 @@ _LEFT_OUT = ("__pycache__", ".pytest_cache", ".ruff_cache")
 _CHECK = "      - run: metier experts check .\n"
 _SHARED = (".github/workflows/test.yml", ".gitignore")
 
-Kind = Literal["expert", "card", "strategy"]
+ScaffoldKind = Literal["expert", "card", "strategy"]
 
 
 def create(
-    name: str, *, into: Path = Path(), kind: Kind = "expert", taken: Collection[str] = ()
+    name: str, *, into: Path = Path(), kind: ScaffoldKind = "expert", taken: Collection[str] = ()
 ) -> Path:
     """Make the project's folder, `metier-NAME`, and return it.
 
@@ -59,7 +59,7 @@ def create(
     return folder
 
 
-def _check(name: str, kind: Kind, taken: Collection[str]) -> None:
+def _check(name: str, kind: ScaffoldKind, taken: Collection[str]) -> None:
     what = "a strategy" if kind == "strategy" else "an expert"
     if not is_id(name) or keyword.iskeyword(name):
         raise InvalidInput(
@@ -71,7 +71,7 @@ def _check(name: str, kind: Kind, taken: Collection[str]) -> None:
         raise InvalidInput(f"there is {what} {name!r}", hint=f"See: metier {listing} list")
 
 
-def _files(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
+def _files(name: str, kind: ScaffoldKind) -> Iterator[tuple[str, str]]:
     """The project's files, with the new name in their paths and texts."""
     found = dict(_read(_HERE / "template"))
     match kind:

@@ -1,1 +1,0 @@
-"""Nodes of a Ray cluster: what runs beside the Ollama of each."""

@@ -1,0 +1,102 @@
+"""What a search gives, as an expert uses it: texts for its model, and quotes for its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from metier.answer import Source
+from metier.experts.knowledge.chunks import Chunk
+from metier.experts.knowledge.quotes import check_quotes
+from metier.plan import Document
+
+# About 1,500 tokens: a question, a card's prompt and an answer fit beside them into 4,096.
+MAX_CHARS = 6000
+# The similarity that a passage needs: what is further off is about something else, and a small
+# model would answer from it all the same.
+NEAR = 0.3
+# For a prompt's end (`messages_for(…, extra=QUOTE)`), where documents stand above it.
+QUOTE = (
+    "Answer from the documents above where they answer it. Copy the sentence that you rely on word "
+    "for word, in double quotes. Where they do not answer it, say so."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk that was found.
+
+    Attributes:
+        score: for the order only.
+        similarity: cosine of its vector and the query's, between -1 and 1.
+    """
+
+    chunk: Chunk
+    score: float
+    similarity: float
+
+    @property
+    def document(self) -> Document:
+        """The passage as a text that a question is about: data, never instructions."""
+        return Document(name=f"{self.chunk.name}, {self.chunk.place}", text=self.chunk.text)
+
+
+def passages_of(documents: Sequence[Document]) -> list[Passage]:
+    """Each document as a passage, to look up quotes in."""
+    return [
+        Passage(
+            chunk=Chunk(name=each.name, text=each.text, start=0, lines=_lines(each.text)),
+            score=1.0,
+            similarity=1.0,
+        )
+        for each in documents
+    ]
+
+
+def _lines(text: str) -> tuple[int, int]:
+    return 1, 1 + text.count("\n")
+
+
+class Citing(Protocol):
+    """Who takes sources: an expert's `Context`."""
+
+    def cite(self, source: Source) -> None:
+        """Name a source of the answer."""
+        ...
+
+    def mark_checked(self, passed: bool, /) -> None:
+        """Say whether the program's own check of the answer passed."""
+        ...
+
+
+def fitting(
+    passages: Sequence[Passage], *, max_chars: int = MAX_CHARS, at_least: float = NEAR
+) -> list[Passage]:
+    """The passages that are near enough and together fit into a prompt; the best come first.
+
+    Args:
+        at_least: the similarity that a passage needs.
+    """
+    kept: list[Passage] = []
+    left = max_chars
+    for passage in passages:
+        if passage.similarity >= at_least and len(passage.chunk.text) <= left:
+            kept.append(passage)
+            left -= len(passage.chunk.text)
+    return kept
+
+
+def cite_quotes(text: str, passages: Sequence[Passage], context: Citing) -> str:
+    """A model's text with its quotes checked; the verified ones become sources of the answer.
+
+    What was quoted and could not be found is marked, and so is the answer: its check failed.
+    """
+    checked = check_quotes(text, [passage.chunk for passage in passages])
+    sources = [citation.source for citation in checked.citations]
+    for source in sources:
+        context.cite(source)
+    if sources or checked.unverified:
+        context.mark_checked(not checked.unverified)
+    listed = [f"[{number}] {each.name}, {each.place}" for number, each in enumerate(sources, 1)]
+    return "\n".join([f"{checked.text.rstrip()}\n", *listed]) if listed else checked.text

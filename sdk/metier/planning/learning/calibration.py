@@ -1,0 +1,70 @@
+"""What evaluation taught: a file beside the index, readable and diffable."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metier.planning.learning.artefacts import Packed
+
+
+class PlattScaling(BaseModel):
+    """Logistic regression from similarity to probability (Platt scaling).
+
+    p = 1 / (1 + exp(-(score_weight · score + lead_weight · lead + contrast_weight · contrast +
+    bias))), where `lead` is the score less the best score of another expert, and `contrast` the
+    score's distance from the mean over all capabilities, in standard deviations.
+
+    Attributes:
+        fitted_on: number of observations; 0 for the values that metier comes with.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    score_weight: float = 0.0
+    lead_weight: float = 0.0
+    contrast_weight: float = 0.0
+    bias: float = 0.0
+    fitted_on: int = 0
+
+
+# Fitted on metier's own domains, and on descriptions of tools with questions to them.
+RIGHT = PlattScaling(score_weight=7.5, lead_weight=9.0, bias=-2.5)
+FITS = PlattScaling(score_weight=8.0, contrast_weight=0.6, bias=-4.0)
+
+
+class Calibration(BaseModel):
+    """What one index was found to need.
+
+    Attributes:
+        right: from how near an expert is to the probability that it is the right one.
+        fits: from how near an expert is to the probability that it fits at all, whoever may fit
+            better.
+        threshold: probability of fitting below which nobody is chosen.
+        thresholds: those of experts that need another one.
+    """
+
+    name: ClassVar[str] = "calibration"
+    teaches: ClassVar[str] = "how probable it is that an expert fits, and from when nobody does"
+    version: ClassVar[int] = 1
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    right: PlattScaling = RIGHT
+    fits: PlattScaling = FITS
+    threshold: float = Field(0.5, ge=0, le=1)
+    thresholds: dict[str, float] = Field(default_factory=dict)
+
+    def packed(self) -> Packed:
+        """What to save."""
+        return Packed(data=self.model_dump(mode="json"))
+
+    @classmethod
+    def unpacked(cls, packed: Packed) -> Self:
+        """What was saved.
+
+        Raises:
+            ValueError: it is not whole.
+        """
+        return cls.model_validate(packed.data)

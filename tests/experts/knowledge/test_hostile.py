@@ -1,0 +1,81 @@
+"""Texts that repeat one thing a million times take as long as any other of their size."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pytest
+
+from metier.experts.knowledge.chunks import Chunk, chunked, windows
+from metier.experts.knowledge.quotes import check_quotes, quotes_in, verified
+from metier.experts.knowledge.searching import words_of
+
+SIZE = 1_000_000
+# Of the processor, for a megabyte. It takes 0.1 to 3 s; what is quadratic takes hours.
+LIMIT_S = 20
+
+
+def in_markdown(text: str) -> None:
+    for chunk in chunked(text, name="a", markdown=True):
+        windows(chunk)
+
+
+def in_text(text: str) -> None:
+    for chunk in chunked(text, name="a"):
+        windows(chunk)
+
+
+def as_quote(text: str) -> None:
+    chunk = Chunk(name="a", text=text, start=0)
+    verified(text, [chunk])
+    verified(f"{text[: SIZE // 2]} x b c d", [chunk])
+
+
+def as_answer(text: str) -> None:
+    quotes_in(text)
+    check_quotes(text, [Chunk(name="a", text="a b c e", start=0)])
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """End what takes more of the processor; other processes do not count."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+CASES: dict[Callable[[str], object], tuple[str, ...]] = {
+    in_markdown: ("# a\n", "# ", "#", "-\n", "=", "a\n---\n", "- \n", "```\n", "a|b\n", "a\n\n"),
+    in_text: ("a", "a ", " ", "a\n", "a. ", ".", '!" ', "。", "Dr. "),
+    as_quote: ("a ", ".", "…", "a-\n", "-", "\xad\n", "-\n1", "(", "a\n\n"),
+    as_answer: ('"', "“", "„a", '"a b c d" ', '`a`"b c d e" ', "`", "> a\n", ">\n\n"),
+    words_of: ("a ", "ﷺ"),
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "repeated"), [(read, each) for read, texts in CASES.items() for each in texts]
+)
+def test_a_megabyte_of_repetitions_takes_as_long_as_any_other(
+    read: Callable[[str], object], repeated: str
+) -> None:
+    text = repeated * (SIZE // len(repeated))
+    with limited(LIMIT_S):
+        read(f"{text}x")
+
+
+@pytest.mark.parametrize("text", [f"# a{' ' * SIZE}x", f"a\n{'-' * SIZE}x", f"a\n={' ' * SIZE}x"])
+def test_a_line_that_is_nearly_a_heading_takes_as_long_as_any_other(text: str) -> None:
+    with limited(LIMIT_S):
+        in_markdown(text)

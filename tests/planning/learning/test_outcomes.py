@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from metier.models.embedder import Vectors, unit
+from metier.planning.learning.outcomes import ModelRouter
+
+MODELS = ("mathematician", "poet")
+Array = npt.NDArray[np.float64]
+
+
+def questions(count: int, *, seed: int = 0) -> tuple[list[str], Vectors, Array]:
+    """Half sums, half verses; who knows the subject is right nine times in ten, else three."""
+    draw = np.random.default_rng(seed)
+    topics = draw.integers(0, 2, count)
+    texts = [
+        f"What is {draw.integers(99)} + {draw.integers(99)}?" if topic == 0 else "Write a verse."
+        for topic in topics.tolist()
+    ]
+    vectors = unit(np.eye(8)[topics] + draw.normal(scale=0.3, size=(count, 8)))
+    chances = np.where(topics[:, None] == np.arange(2), 0.9, 0.3)
+    return texts, vectors, (draw.random((count, 2)) < chances).astype(np.float64)
+
+
+def picked(model: ModelRouter, texts: list[str], vectors: Vectors, right: Array) -> float:
+    best = model.predict(texts, vectors).argmax(axis=1)
+    return float(right[np.arange(len(best)), best].mean())
+
+
+@pytest.mark.parametrize("count", [60, 400])
+def test_the_picked_model_is_right_more_often_than_the_best_single_one(count: int) -> None:
+    texts, vectors, right = questions(count)
+    asked = questions(1000, seed=1)
+    model = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    assert picked(model, *asked) > asked[2].mean(axis=0).max() + 0.15
+
+
+def test_predictions_are_calibrated() -> None:
+    texts, vectors, right = questions(600)
+    new_texts, new_vectors, new_right = questions(2000, seed=1)
+    model = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    predicted = model.predict(new_texts, new_vectors)
+    sure = predicted > 0.75
+    assert sure.mean() > 0.3
+    assert abs(predicted[sure].mean() - new_right[sure].mean()) < 0.05
+    assert abs(predicted[~sure].mean() - new_right[~sure].mean()) < 0.05
+
+
+def test_what_a_text_looks_like_is_learnt_where_the_vectors_say_nothing() -> None:
+    texts, vectors, right = questions(400)
+    same = np.tile(vectors[:1], (400, 1))
+    model = ModelRouter.fit(texts, same, right, models=MODELS)
+    sums, verses = model.predict(["What is 3 + 4?", "Write a verse."], same[:2])
+    assert sums[0] > sums[1] + 0.3
+    assert verses[1] > verses[0] + 0.3
+
+
+def test_a_handful_of_labels_gives_the_means() -> None:
+    texts, vectors, _ = questions(5)
+    right = np.array([[1, 0], [1, 0], [1, 1], [0, 0], [1, 0]], float)
+    predicted = ModelRouter.fit(texts, vectors, right, models=MODELS).predict(texts, vectors)
+    assert predicted == pytest.approx(np.tile([0.8, 0.2], (5, 1)))
+
+
+def test_outcomes_by_chance_give_nearly_the_means() -> None:
+    texts, vectors, _ = questions(20)
+    right = np.random.default_rng(3).permutation(np.repeat([[1.0, 0.0], [0.0, 0.0]], 10, axis=0))
+    predicted = ModelRouter.fit(texts, vectors, right, models=MODELS).predict(texts, vectors)
+    assert np.abs(predicted - [0.5, 0.0]).max() < 0.2
+
+
+def test_unknown_outcomes_do_not_count() -> None:
+    texts, vectors, right = questions(400)
+    asked = questions(1000, seed=1)
+    known = np.random.default_rng(2).random(right.shape) < 0.6
+    model = ModelRouter.fit(texts, vectors, np.where(known, right, np.nan), models=MODELS)
+    assert model.fitted_on == int(known.any(axis=1).sum()) < 400
+    assert picked(model, *asked) > asked[2].mean(axis=0).max() + 0.15
+
+
+def test_a_model_that_is_always_right_is_always_picked() -> None:
+    texts, vectors, right = questions(200)
+    right[:, 1] = 1
+    predicted = ModelRouter.fit(texts, vectors, right, models=MODELS).predict(texts, vectors)
+    assert (predicted.argmax(axis=1) == 1).all()
+    assert predicted[:, 1].min() > 0.9
+    assert predicted.max() <= 1
+
+
+def test_shares_are_outcomes_too() -> None:
+    texts, vectors, right = questions(300)
+    whole = ModelRouter.fit(texts, vectors, right, models=MODELS).predict(texts, vectors)
+    halved = ModelRouter.fit(texts, vectors, right / 2, models=MODELS).predict(texts, vectors)
+    assert halved == pytest.approx(whole / 2, abs=0.05)
+
+
+def test_the_same_outcomes_teach_the_same() -> None:
+    texts, vectors, right = questions(1600)
+    first, second = (
+        ModelRouter.fit(texts, vectors, right, models=MODELS, seed=4).predict(texts, vectors)
+        for _ in range(2)
+    )
+    assert np.array_equal(first, second)
+
+
+def test_a_text_is_predicted_alike_alone_and_among_others() -> None:
+    texts, vectors, right = questions(200)
+    model = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    alone = model.predict(texts[:1], vectors[:1])
+    assert alone[0] == pytest.approx(model.predict(texts, vectors)[0], abs=1e-4)
+    assert model.predict([], vectors[:0]).shape == (0, 2)
+
+
+def test_what_was_saved_predicts_the_same() -> None:
+    texts, vectors, right = questions(100)
+    model = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    loaded = ModelRouter.unpacked(model.packed())
+    assert (loaded.models, loaded.fitted_on) == (MODELS, 100)
+    assert np.array_equal(loaded.predict(texts, vectors), model.predict(texts, vectors))
+
+
+def test_arrays_that_do_not_belong_together_are_no_model() -> None:
+    texts, vectors, right = questions(30)
+    packed = ModelRouter.fit(texts, vectors, right, models=MODELS).packed()
+    worse = dict(packed.arrays) | {"weights": packed.arrays["weights"][:5]}
+    with pytest.raises(ValueError, match="belong together"):
+        ModelRouter.unpacked(replace(packed, arrays=worse))
+
+
+def test_shapes_that_do_not_belong_together_are_refused() -> None:
+    texts, vectors, right = questions(20)
+    unknown = right.copy()
+    unknown[:, 1] = np.nan
+    for wrong in (right[:19], right[:, :1], right[0], right + 1, unknown):
+        with pytest.raises(ValueError, match="outcome"):
+            ModelRouter.fit(texts, vectors, wrong, models=MODELS)
+    with pytest.raises(ValueError, match="vectors"):
+        ModelRouter.fit(texts, vectors[:19], right, models=MODELS)
+    model = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    for asked in (vectors[:2, :7], vectors[:1], vectors[0]):
+        with pytest.raises(ValueError, match="vectors"):
+            model.predict(texts[:2], asked)
