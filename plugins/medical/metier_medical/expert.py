@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
@@ -20,6 +21,13 @@ from metier_medical.red_flags import URGENT, red_flags
 _MAX_NOTES = 3
 # How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
 # wherever nothing else speaks for its words.
+# "Is that healthy?" of a value that was computed: a small model says "Yes", and no more.
+_ASKS_YES_OR_NO = re.compile(
+    r"\W*(?:(?:and|but|so) )?(?:is|are|am|was|does|do|should|would|could|can|"
+    r"ist|sind|muss|est|es|è)\b",
+    re.IGNORECASE,
+)
+VALUED = "Name the range or category that the value falls in, in a whole sentence."
 UNCHECKED = "Not checked: this is what the model remembers, and no document or note bears it out."
 
 
@@ -50,7 +58,9 @@ class Medical(Expert):
         if found is not None:
             yield found
         else:
-            async for piece in context.stream(messages_for(self.card, grounded)):
+            valued = any(each.given for each in task.inputs) and _ASKS_YES_OR_NO.match(task.text)
+            extra = VALUED if valued else ""
+            async for piece in context.stream(messages_for(self.card, grounded, extra=extra)):
                 yield piece
             if not grounded.documents:
                 context.warn(UNCHECKED)

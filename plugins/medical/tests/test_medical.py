@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from metier import Card, Council, Settings
+from metier import Card, Council, Settings, Task
+from metier.experts.task import Result
 from metier.plan import Plan, Step
-from metier.testing import FixedEmbedder, ScriptedModels
+from metier.testing import FixedEmbedder, ScriptedContext, ScriptedModels
 from metier_medical import Medical, icd10
-from metier_medical.expert import UNCHECKED
+from metier_medical.expert import UNCHECKED, VALUED
 from metier_medical.notes import all_notes, notes_on
 from metier_medical.red_flags import red_flags
 
@@ -65,6 +66,23 @@ def test_the_program_names_an_urgent_sign_before_the_model_speaks(tmp_path: Path
         text = ask("I have crushing pain in my chest", models, tmp_path)
     assert text.startswith("Urgent: possible heart attack. If this is happening now, call")
     assert text.endswith(f"Rest.\n\n{UNCHECKED}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("And is that healthy?", True),
+        ("Muss ich mir Sorgen machen?", True),
+        ("What are the side effects?", False),
+    ],
+)
+async def test_a_question_about_a_value_asks_for_its_category(asked: str, told: bool) -> None:
+    bmi = Result(step_id="1", expert="math", task="BMI?", text="32.1", values={"bmi": "32.1"})
+    context = ScriptedContext(["Obese."])
+    _ = [piece async for piece in Medical(CARD).answer(Task(text=asked, inputs=(bmi,)), context)]
+    (call,) = context.calls
+    assert (VALUED in call.messages[-1].content) is told
 
 
 def test_the_notes_on_a_medicine_are_given_to_the_model_and_to_the_reader(tmp_path: Path) -> None:
