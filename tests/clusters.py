@@ -28,12 +28,6 @@ from metier.models.ollama import OllamaServer
 
 MODEL = "m:1b"
 PATIENCE = Patience(fresh_s=0.0, look_s=20.0)
-_PORTS = (
-    "metrics_agent_port",
-    "metrics_export_port",
-    "dashboard_agent_listen_port",
-    "runtime_env_agent_port",
-)
 
 
 def add_node(cluster: Cluster, **more: Any) -> Node:
@@ -44,7 +38,10 @@ def add_node(cluster: Cluster, **more: Any) -> Node:
         include_log_monitor=False,
         env_vars={"PYTHONPATH": str(Path(__file__).parent)},  # the experts below
         # Without them a node waits 15 s for its agents to choose, and gives up on a busy machine.
-        **{name: free_port() for name in _PORTS},
+        metrics_agent_port=free_port(),
+        metrics_export_port=free_port(),
+        dashboard_agent_listen_port=free_port(),
+        runtime_env_agent_port=free_port(),
         **more,
     )
 
