@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import aclosing
 from pathlib import Path
 
@@ -143,6 +145,24 @@ async def test_leaving_a_reply_early_cancels_it_on_the_node(world: World) -> Non
             assert (await anext(chunks)).text == "One, "
         with anyio.fail_after(60):
             await ollama.hung_up.wait()
+
+
+def test_a_call_that_comes_when_the_connection_is_given_up_starts_no_cluster() -> None:
+    program = """
+from contextlib import suppress
+from metier.errors import ClusterUnavailable
+from metier.models.hosts.ray_connection import connect
+with suppress(ClusterUnavailable):
+    connect("")
+import ray.exceptions, ray.util
+with suppress(ray.exceptions.RayError):
+    ray.util.list_named_actors()
+print(ray.is_initialized())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "False"
 
 
 async def test_a_cluster_that_is_not_there_is_never_started() -> None:

@@ -23,10 +23,13 @@ NAMESPACE = "metier"
 # An actor with this version of the calls; another is another name, and is not found.
 PREFIX = "host-2:"
 
-# Ray ends a process whose head is gone for a minute, and with it the program that embeds metier.
-# The connection is given up instead, at the next call.
-_RAY_GIVES_UP = "RAY_gcs_rpc_server_reconnect_timeout_s"
-_YEAR_S = 31_536_000
+_ENVIRONMENT = {
+    # Ray ends a process whose head is gone for a minute, and with it the program that embeds
+    # metier. The connection is given up instead, at the next call; this is a year.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "31536000",
+    # A call after that would make Ray start a cluster on this machine.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
 # Connecting takes two seconds and answering a millisecond; a busy machine may take much longer.
 _CONNECTING_S = 20.0
 _ANSWERING_S = 10.0
@@ -43,7 +46,8 @@ def connect(address: str) -> None:
     Raises:
         ClusterUnavailable: Ray is not installed, or there is no cluster at the address.
     """
-    os.environ.setdefault(_RAY_GIVES_UP, str(_YEAR_S))
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as exc:
@@ -65,10 +69,10 @@ async def host_names(address: str, *, timeout_s: float) -> Collection[str]:
         ClusterUnavailable: as `connect` does, or the cluster's head does not answer.
     """
     if await _listens(address, timeout_s=timeout_s):
-        with anyio.move_on_after(_CONNECTING_S):
+        with anyio.move_on_after(_CONNECTING_S), suppress(_Lost):
             await in_thread(partial(connect, address))
-        with anyio.move_on_after(_ANSWERING_S), suppress(_Lost):
-            return await in_thread(partial(_names, address))
+            with anyio.move_on_after(_ANSWERING_S):
+                return await in_thread(_names)
     with anyio.move_on_after(timeout_s):
         await in_thread(_disconnect)
     raise ClusterUnavailable(f"the head of a Ray cluster does not answer at {address!r}")
@@ -84,7 +88,7 @@ async def _listens(address: str, *, timeout_s: float) -> bool:
     return False
 
 
-def _names(address: str) -> Collection[str]:
+def _names() -> Collection[str]:
     import ray.exceptions
     import ray.util
 
