@@ -12,7 +12,6 @@ from typing import Any
 import ray
 import ray.exceptions
 from hosts import WINDOW
-from ports import free_port
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
@@ -37,11 +36,6 @@ def add_node(cluster: Cluster, **more: Any) -> Node:
         object_store_memory=80_000_000,
         include_log_monitor=False,
         env_vars={"PYTHONPATH": str(Path(__file__).parent)},  # the experts below
-        # Without them a node waits 15 s for its agents to choose, and gives up on a busy machine.
-        metrics_agent_port=free_port(),
-        metrics_export_port=free_port(),
-        dashboard_agent_listen_port=free_port(),
-        runtime_env_agent_port=free_port(),
         **more,
     )
 

@@ -33,7 +33,6 @@ for _signal in (signal.SIGINT, signal.SIGTERM):
         signal.signal(_signal, lambda *_: None)
 
 # A busy machine is no reason to fail; what is slow shows in --durations.
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # read when Ray is imported
 hypothesis.settings.register_profile("metier", deadline=None)
 hypothesis.settings.load_profile("metier")
 
