@@ -33,9 +33,9 @@ async def main(address):
             step = Step(id="1", task=question, expert="general")
             try:
                 answer = await council.run(Plan(question=question, steps=(step,)))
-                print(answer.text, flush=True)
+                print("said:", answer.text, flush=True)
             except MetierError as exc:
-                print(exc.code, flush=True)
+                print("said:", exc.code, flush=True)
 
 anyio.run(main, sys.argv[1])
 """
@@ -58,11 +58,13 @@ def program(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]
 
 
 def says(process: subprocess.Popen[str], question: str = "What?") -> str:
+    """What the program says next; Ray prints there, too, that it lost a node."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{question}\n")
     process.stdin.flush()
-    return process.stdout.readline().strip()
+    lines = iter(process.stdout.readline, "")
+    return next(line for line in lines if line.startswith("said:")).removeprefix("said:").strip()
 
 
 @contextmanager
