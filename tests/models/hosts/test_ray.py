@@ -14,7 +14,7 @@ from clusters import MODEL, World
 from fake_ollama import FakeOllama, Machine
 from faulty import faulty, piece, replies, streams
 from hosts import WINDOW, ask
-from metier.tracing import trace_headers
+from metier.telemetry.tracing import trace_headers
 from ports import free_port
 
 from metier import Card, Council, Expert, Plan, Settings
