@@ -14,7 +14,6 @@ from clusters import MODEL, World
 from fake_ollama import FakeOllama, Machine
 from faulty import faulty, piece, replies, streams
 from hosts import WINDOW, ask
-from metier.telemetry.tracing import trace_headers
 from ports import free_port
 
 from metier import Card, Council, Expert, Plan, Settings
@@ -25,6 +24,7 @@ from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest
 from metier.plan import Message, Step
+from metier.telemetry.tracing import trace_headers
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio
