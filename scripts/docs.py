@@ -54,7 +54,8 @@ metier config set num_ctx 8192   # in the file
 """
 SETTINGS_END = """
 `host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0`
-means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `hosts` and `runs_on` are described in
+means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `hosts`, `runs_on`,
+`cluster` and `remote_steps` are described in
 [several machines](hosts.md); with `hosts`, `host` is only where merged models are made.
 `domains` is a list of strings in the file, and folders separated as in `PATH` in the environment
 and in `metier config set`. Switches take `true` or `false`.

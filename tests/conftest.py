@@ -7,15 +7,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from fake_ollama import FakeOllama, fake_ollama
 from ports import free_port
 from world import BIG, EMBED, HALF, KEPT, SMALL
 
 from metier.models import local
 from metier.settings import Settings
+from metier.testing import FixedEmbedder
+
+# Ray is imported when a test asks for a cluster.
+if TYPE_CHECKING:
+    from clusters import World
+    from ray.cluster_utils import Cluster
 
 # In the background of a script, or under nohup, signals are ignored, also by what is started there.
 # A handler that does nothing is no part of what a new program inherits.
@@ -99,3 +108,34 @@ def get_models(*arguments: str, host: str = "") -> None:
     script = Path(__file__).parents[1] / "scripts" / "get-models"
     command = [sys.executable, str(script), "--packages", *arguments]
     subprocess.run(command, env=os.environ | own, check=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Cluster]:
+    """One Ray cluster for all tests: starting it takes seconds."""
+    import ray
+    from clusters import started_cluster
+
+    with started_cluster() as started:
+        yield started
+        ray.shutdown()
+
+
+@pytest.fixture
+def world(ray_cluster: Cluster) -> Iterator[World]:
+    """A cluster without hosts."""
+    from clusters import World
+
+    made = World(ray_cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ollamas() -> Iterator[list[FakeOllama]]:
+    """Two scripted Ollamas that have the same model."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(fake_ollama(FixedEmbedder(), models=["m:1b"], reply="Four."))
+            for _ in range(2)
+        ]

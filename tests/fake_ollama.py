@@ -7,6 +7,7 @@ requests it works on at once. And it can be broken in the ways that real ones ar
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ class Machine:
         slots: requests that are worked on at once.
         load_s: seconds to load a model.
         reply_s: seconds to write a reply.
+        word_s: seconds before each word of a reply, which are then sent one by one.
     """
 
     digests: tuple[tuple[str, str], ...] = ()
@@ -40,6 +42,7 @@ class Machine:
     slots: int = 1
     load_s: float = 0.0
     reply_s: float = 0.0
+    word_s: float = 0.0
 
 
 class FakeOllama(ThreadingHTTPServer):
@@ -173,28 +176,44 @@ class _Handler(BaseHTTPRequestHandler):
                     time.sleep(self.server.machine.reply_s)
                     spoken = self._spoken(body, load_s=load_s)
                     self.server.after_chat()
-                    self._send(spoken)
+                    self._send(spoken, pause_s=self.server.machine.word_s)
 
     def _spoken(self, body: dict[str, Any], *, load_s: float) -> list[dict[str, Any]]:
         text = self.server.reply if "format" not in body else self.server.again
-        message: dict[str, Any] = {"role": "assistant", "content": text}
-        if self.server.calls:
-            message["tool_calls"] = [{"function": call} for call in self.server.calls]
-        begun = {"model": body["model"], "message": message, "done": False}
+        words = re.findall(r"\s*\S+", text) if self.server.machine.word_s else [text]
+        begun = [
+            {"model": body["model"], "message": self._message(word), "done": False}
+            for word in words
+        ]
         nanos = {"load_duration": load_s, "total_duration": load_s + self.server.machine.reply_s}
         counts = {"prompt_eval_count": 1, "eval_count": 1}
         counts |= {name: max(1, int(seconds * 1e9)) for name, seconds in nanos.items()}
         silent = {"role": "assistant", "content": ""}
         done = {"model": body["model"], "message": silent, "done": True, "done_reason": "stop"}
-        return [begun, done | counts]
+        return [*begun, done | counts]
 
-    def _send(self, lines: Sequence[object], *, status: int = 200, cut: bool = False) -> None:
-        data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+    def _message(self, text: str) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if self.server.calls:
+            message["tool_calls"] = [{"function": call} for call in self.server.calls]
+        return message
+
+    def _send(
+        self,
+        lines: Sequence[object],
+        *,
+        status: int = 200,
+        cut: bool = False,
+        pause_s: float = 0.0,
+    ) -> None:
+        data = [f"{json.dumps(line)}\n".encode() for line in lines]
         self.send_response(status)
         self.send_header("content-type", "application/x-ndjson")
-        self.send_header("content-length", str(len(data) + cut))
+        self.send_header("content-length", str(sum(map(len, data)) + cut))
         self.end_headers()
-        self.wfile.write(data)
+        for line in data:
+            time.sleep(pause_s)
+            self.wfile.write(line)
         self.close_connection = self.close_connection or cut
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there

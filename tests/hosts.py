@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+import anyio
 import anyio.lowlevel
 
 from metier import Message
@@ -89,6 +90,30 @@ class Node(ScriptedModels):
             total_s=self.reply.total_s,
         )
         yield Chunk(done=True, done_reason="stop", usage=usage)
+
+
+class Meeting(Node):
+    """A host that answers only when a given number of requests are being answered at once."""
+
+    answering = 0
+    met: anyio.Event
+
+    def __init__(self, name: str, models: Sequence[str], *, together: int, slots: int = 1) -> None:
+        super().__init__(name, models, loaded=models, slots=slots)
+        self.together = together
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        Meeting.answering += 1
+        if Meeting.answering == self.together:
+            Meeting.met.set()
+        await Meeting.met.wait()
+        async for chunk in super().chat(request):
+            yield chunk
+
+
+def meeting(*hosts: Sequence[str], together: int) -> HostPool:
+    Meeting.answering, Meeting.met = 0, anyio.Event()
+    return pool(*(Meeting(f"h{n}", models, together=together) for n, models in enumerate(hosts)))
 
 
 def pool(*nodes: Node) -> HostPool:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import anyio
 import pytest
-from hosts import Node, pool
+from hosts import Node, meeting, pool
 
 from metier import Card, Council, Event, Expert, Plan, Settings
 from metier.experts.card import Capability
 from metier.models.hosts import HostPool
-from metier.models.server import ChatRequest, Chunk
 from metier.plan import Step
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio
-
-
-class Meeting(Node):
-    """A host that answers only when a given number of requests are being answered at once."""
-
-    answering = 0
-    met: anyio.Event
-
-    def __init__(self, name: str, models: Sequence[str], *, together: int, slots: int = 1) -> None:
-        super().__init__(name, models, loaded=models, slots=slots)
-        self.together = together
-
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        Meeting.answering += 1
-        if Meeting.answering == self.together:
-            Meeting.met.set()
-        await Meeting.met.wait()
-        async for chunk in super().chat(request):
-            yield chunk
-
-
-def meeting(*hosts: Sequence[str], together: int) -> HostPool:
-    Meeting.answering, Meeting.met = 0, anyio.Event()
-    return pool(*(Meeting(f"h{n}", models, together=together) for n, models in enumerate(hosts)))
 
 
 def expert(name: str, model: str, **card: object) -> Expert:

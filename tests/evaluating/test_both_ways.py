@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
 
 import anyio
 import pytest
+from hosts import meeting
 
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.errors import InvalidInput, ModelMissing
-from metier.evaluating.answers import AnswersReport
+from metier.evaluating.answer_log import AnswerLog
+from metier.evaluating.answers import AnswersReport, Pair
 from metier.evaluating.both_ways import BothWays
 from metier.evaluating.questions import AnswerQuestion
 from metier.experts.card import Capability
@@ -179,3 +182,21 @@ async def test_figures_are_of_each_domain_and_of_all() -> None:
 async def test_nothing_asked_is_an_empty_report() -> None:
     report = AnswersReport.of([], model="general", planned=5)
     assert (report.domains, report.overall) == ((), None)
+
+
+async def test_several_hosts_answer_several_questions_at_once(tmp_path: Path) -> None:
+    server = meeting(["general"], ["general"], together=2)
+    await server.list()
+    settings = Settings.load(timeout_s=5)
+    general = Expert(Card(id="general", description="all", models=("general",)))
+    asked = Council.of([general], settings=settings, server=server, embedder=FixedEmbedder())
+    questions = [
+        AnswerQuestion(question=text, domain="general", gold=ContainsGold(value=(("Yes",),)))
+        for text in ("tell me a story", "tell me another")
+    ]
+    both = await BothWays.of(asked)
+    pairs: list[Pair] = []
+    log = AnswerLog(tmp_path / "log.jsonl", model="general")
+    await both.ask_all(questions, log=log, take=pairs.append)
+    assert {pair.single.verdict.outcome for pair in pairs} == {"right"}
+    assert len(pairs) == 2

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ports import free_port
-from world import EMBED, HALF, KEPT, SMALL
+from real_hosts import started_hosts
+from world import EMBED, HALF, SMALL
 
 from metier import Card, Council, Expert, Plan, Settings
 from metier.experts.card import Capability
-from metier.models import local
-from metier.models.local import Started
 from metier.plan import Step
 
 pytestmark = pytest.mark.anyio
@@ -26,33 +22,8 @@ def hosts(ollama_host: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
 
     The shared server has fetched their weights; both read them where they are.
     """
-    started: list[Started] = []
-    addresses: list[str] = []
-    try:
-        for models in ((EMBED, SMALL), (HALF,)):
-            home = tmp_path / str(len(started))
-            _link(models, home / "models")
-            host = f"http://127.0.0.1:{free_port()}"
-            settings = Settings(host=host, cache_dir=KEPT, state_dir=home / "state")
-            own = {"HOME": str(home), "OLLAMA_MODELS": str(home / "models"), "OLLAMA_NOPRUNE": "1"}
-            started.append(local.start(settings, environment=os.environ | own, stays=False))
-            addresses.append(host)
-        yield addresses[0], addresses[1]
-    finally:
-        for server in started:
-            server.stop()
-
-
-def _link(models: tuple[str, ...], folder: Path) -> None:
-    """A folder of models that has these alone, without copying their weights."""
-    kept = KEPT / "test-models"
-    folder.mkdir(parents=True)
-    (folder / "blobs").symlink_to(kept / "blobs")
-    for model in models:
-        name, _, tag = model.partition(":")
-        manifest = Path("manifests/registry.ollama.ai/library") / name / (tag or "latest")
-        (folder / manifest).parent.mkdir(parents=True)
-        shutil.copy(kept / manifest, folder / manifest)
+    with started_hosts([(EMBED, SMALL), (HALF,)], tmp_path) as (first, second):
+        yield first, second
 
 
 def expert(name: str, model: str) -> Expert:

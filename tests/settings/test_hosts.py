@@ -37,6 +37,13 @@ def test_what_is_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert read.runs_on == {"medical": "gpu", "code": "gpu"}
 
 
+def test_experts_whose_steps_run_elsewhere_are_read_from_a_list_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    write_setting(file, "remote_steps", "medical, code")
+    assert Settings.load(file=file, environment={}).remote_steps == ("medical", "code")
+    assert loaded(METIER_REMOTE_STEPS="code medical").remote_steps == ("code", "medical")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [

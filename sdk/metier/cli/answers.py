@@ -62,6 +62,7 @@ class _Run:
     metavar="FILE",
     help="Add each answer to this file at once; what stands there is not asked again.",
 )
+@click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer.")
 @combining_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every wrong answer, and why.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
@@ -73,6 +74,7 @@ def answers(
     limit: int | None,
     single_model: str | None,
     log: Path | None,
+    cluster: str | None,
     how: Combining,
     verbose: bool,
     markdown: bool,
@@ -81,13 +83,14 @@ def answers(
     """Say how many answers are right: of one model alone, and of the council.
 
     Each question goes to the general expert's model, in one call, and to the council. Code that
-    is an answer runs in a sandbox. An interrupted run reports on what was answered.
+    is an answer runs in a sandbox. An interrupted run reports on what was answered. Several hosts
+    answer several questions at once.
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
     run = _Run()
     with errors_for_people(as_json=as_json):
-        council = open_council(load_settings())
+        council = open_council(load_settings(cluster=cluster))
         choose = partial(_questions, council, data, domains=domains, limit=limit)
         ask = partial(_ask, council, choose, run, single_model=single_model, log=log, combining=how)
         try:
@@ -117,8 +120,6 @@ async def _ask(
     combining: Combining,
 ) -> None:
     """Ask every question both ways, and keep in `run` what came."""
-    from contextlib import aclosing
-
     from metier.evaluating.answer_log import AnswerLog
     from metier.evaluating.both_ways import BothWays
 
@@ -128,10 +129,12 @@ async def _ask(
     run.model, run.planned = both.model.name, len(questions)
     kept = AnswerLog(log, model=both.model.name, combining=combining)
     with _progress(len(questions)) as tell:
-        async with aclosing(both.pairs(questions, log=kept)) as pairs:
-            async for pair in pairs:
-                run.pairs.append(pair)
-                tell(pair)
+
+        def take(pair: Pair) -> None:
+            run.pairs.append(pair)
+            tell(pair)
+
+        await both.ask_all(questions, log=kept, take=take)
 
 
 @contextmanager

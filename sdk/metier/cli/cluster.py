@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from functools import partial
 
 import click
@@ -23,15 +22,17 @@ def cluster() -> None:
 def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
     """Let this machine's Ollama answer questions of a running Ray cluster, until Ctrl-C.
 
-    Run it on each node, after `ray start`. ADDRESS is that of the cluster's head.
+    Run it on each node, after `ray start`. ADDRESS is that of the cluster's head. It fails when
+    the cluster ends, so that whatever supervises it can start it again.
     """
     with errors_for_people():
-        from metier.models.hosts.ray_node import answering, start_host
-        from metier.models.hosts.ray_server import NodeFacts
+        from metier.council.node import answering, start_host, until_gone
+        from metier.models.hosts.facts import NodeFacts
         from metier.models.ollama import OllamaServer
         from metier.models.opening import memory_bytes_of
 
-        settings = load_settings().model_copy(update={"cluster": None, "hosts": ()})
+        own = {"cluster": None, "hosts": (), "remote_steps": ()}
+        settings = load_settings().model_copy(update=own)
         ensure_server(settings)
         facts = NodeFacts(
             labels=labels,
@@ -39,8 +40,9 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
             memory_bytes=memory_bytes_of(settings.servers[0]),
             num_ctx=settings.num_ctx,
         )
-        actor = start_host(address, name, OllamaServer.from_settings(settings), facts)
+        server = OllamaServer.from_settings(settings)
+        actor = start_host(address, name, server, facts, settings=settings)
         version = run_async(partial(answering, actor))
         text = f"{name} answers in the cluster at {address} (Ollama {version}); Ctrl-C ends it"
         click.echo(text, err=True)
-        threading.Event().wait()
+        run_async(partial(until_gone, address, name))

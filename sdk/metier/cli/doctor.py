@@ -62,7 +62,7 @@ def examined(settings: Settings) -> list[Check]:
 
     council = Council.from_installed(settings)
     if settings.cluster:
-        servers = [_cluster(council)]
+        servers = [_cluster(council), *_nodes(council)]
     else:
         servers = [_server(host, settings) for host in settings.servers]
     reachable = any(server.ok for server in servers)
@@ -114,6 +114,28 @@ def _cluster(council: Council) -> Check:
         return Check(name="cluster", ok=False, detail=exc.message, fix=fix)
     hosts = sorted({host for model in listed for host in model.hosts})
     return Check(name="cluster", ok=True, detail=f"{', '.join(hosts)} at {address}")
+
+
+def _nodes(council: Council) -> Iterator[Check]:
+    """Nodes of the cluster that are not used, or not for the steps of an expert."""
+    from metier.engine.refusals import Refusals
+    from metier.models.hosts.ray_server import RayServer
+
+    server, settings = council.server, council.settings
+    if not isinstance(server, RayServer):
+        return
+    for name, reason in server.left_out.items():
+        yield Check(name=f"host {name}", ok=False, detail=f"not used: {reason}")
+    refusals = Refusals(council.registry, council.embedder, settings)
+    fix = f"install the same there, then: metier cluster start-host {settings.cluster}"
+    for expert in settings.remote_steps:
+        if expert not in council.registry.cards:
+            detail = "remote_steps names it, and no such expert is installed"
+            yield Check(name=f"steps of {expert}", ok=False, detail=detail)
+            continue
+        for host, reason in refusals.of(expert, server).items():
+            detail = f"not run on {host.name}: {reason}"
+            yield Check(name=f"steps of {expert}", ok=False, detail=detail, fix=fix)
 
 
 def _labels(council: Council) -> Iterator[Check]:

@@ -63,6 +63,7 @@ def list_(*, as_json: bool) -> None:
 
         server = _server(load_settings())
         found = run_async(server.list, closing=server)
+        _tell_left_out(server)
         if as_json:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return
@@ -72,6 +73,14 @@ def list_(*, as_json: bool) -> None:
         ]
         header = ("model", "size", "family", "quantization", "hosts")
         click.echo(_hosted(rows, header, several=any(m.hosts for m in found)))
+
+
+def _tell_left_out(server: ModelServer) -> None:
+    """The nodes of a cluster whose models are not listed, and why."""
+    from metier.models.hosts.ray_server import RayServer
+
+    for name, reason in server.left_out.items() if isinstance(server, RayServer) else ():
+        click.echo(f"{name} is not used: {reason}", err=True)
 
 
 @models.command(epilog="Example: metier models ps")

@@ -20,6 +20,7 @@ from metier.settings import Settings
 if TYPE_CHECKING:
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
+    from metier.engine.executor import Executor
     from metier.experts.knowledge.bases import KnowledgeBases
     from metier.experts.warming import Warming
     from metier.models.server import Sampling
@@ -77,9 +78,23 @@ class Parts:
     def engine(self) -> Engine:
         """What runs a plan."""
         from metier.engine.engine import Engine
+
+        return Engine(
+            self.registry,
+            self.server,
+            self.chooser,
+            executor=self.executor,
+            strategies=self.strategies,
+            num_ctx=self.settings.num_ctx,
+            compose=self.settings.compose,
+        )
+
+    @cached_property
+    def executor(self) -> Executor:
+        """What runs the steps: this process, or the cluster's nodes for `remote_steps`."""
         from metier.engine.executor import LocalExecutor
 
-        executor = LocalExecutor(
+        here = LocalExecutor(
             self.registry,
             self.chooser,
             seed=self.settings.seed,
@@ -89,14 +104,21 @@ class Parts:
             strategies=self.strategies,
             runs_on=self.settings.runs_on,
         )
-        return Engine(
+        if not self.settings.remote_steps:
+            return here
+        from metier.engine.ray_executor import RayExecutor
+        from metier.engine.refusals import Refusals
+        from metier.models.hosts.ray_server import RayServer
+
+        if not isinstance(self._own_server, RayServer):
+            return here
+        return RayExecutor(
+            here,
+            self._own_server,
             self.registry,
-            self.server,
             self.chooser,
-            executor=executor,
-            strategies=self.strategies,
-            num_ctx=self.settings.num_ctx,
-            compose=self.settings.compose,
+            refusals=Refusals(self.registry, self.embedder, self.settings),
+            settings=self.settings,
         )
 
     def _votes(self) -> VoteAggregator | None:

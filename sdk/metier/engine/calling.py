@@ -72,6 +72,16 @@ class Caller:
         """How many calls the budget still has for this step."""
         return self._budget.left - self._reserve
 
+    def take_call(self) -> str:
+        """Take one call from the budget; its id.
+
+        Raises:
+            BudgetExceeded: the question has no call left, or only those that others need.
+        """
+        self._budget.spend(keep=self._reserve if self._made else 0)
+        self._made += 1
+        return str(next(self._numbers))
+
     def slots(self, model: str) -> int:
         """How many requests to this model the server runs side by side."""
         return self._server.slots(model)
@@ -167,12 +177,10 @@ class Caller:
         think: bool,
         label: str,
     ) -> AsyncGenerator[Chunk, None]:
-        self._budget.spend(keep=self._reserve if self._made else 0)
-        self._made += 1
+        call_id = self.take_call()
         request = ChatRequest(
             model=model.name, messages=messages, sampling=sampling, think=think, label=label
         )
-        call_id = str(next(self._numbers))
         self._emit(
             CallStarted(
                 step_id=step_id,

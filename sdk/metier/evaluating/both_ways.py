@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -104,22 +104,42 @@ class BothWays:
                 "--domain",
             )
 
-    async def pairs(
-        self, questions: Sequence[AnswerQuestion], *, log: AnswerLog
-    ) -> AsyncGenerator[Pair, None]:
-        """Both answers to each question, as they come; those that the log knows are judged anew.
+    async def ask_all(
+        self, questions: Sequence[AnswerQuestion], *, log: AnswerLog, take: Callable[[Pair], None]
+    ) -> None:
+        """Ask each question both ways; those that the log knows are judged anew.
+
+        As many questions are asked at once as the server runs requests to the model.
+
+        Args:
+            take: gets each pair of answers when both are there.
 
         Raises:
             InvalidInput: the log cannot be written.
         """
-        for question in questions:
-            known = log.known(question.question)
-            if known is not None:
-                yield await self.judged(known, question.gold)
-                continue
-            pair = await self.ask(question)
-            log.add(pair)
-            yield pair
+        waiting = iter(questions)
+        failed: list[MetierError] = []
+
+        async def work() -> None:
+            try:
+                for question in waiting:
+                    take(await self._pair(question, log))
+            except MetierError as exc:
+                failed.append(exc)
+                group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(self.council.server.slots(self.model.name)):
+                group.start_soon(work)
+        if failed:
+            raise failed[0]
+
+    async def _pair(self, question: AnswerQuestion, log: AnswerLog) -> Pair:
+        if (known := log.known(question.question)) is not None:
+            return await self.judged(known, question.gold)
+        pair = await self.ask(question)
+        log.add(pair)
+        return pair
 
     async def ask(self, question: AnswerQuestion) -> Pair:
         """Both answers to one question. An error of metier is part of the answer, never raised."""

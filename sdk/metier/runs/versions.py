@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
+from dataclasses import asdict
 
-from metier.experts.registry import Entry, Registry
+from metier.experts.registry import Registry
+from metier.experts.versions import expert_versions
 from metier.models.embedder import Embedder
 from metier.runs.run import Versions
 from metier.settings import Settings
@@ -17,20 +17,6 @@ _SETTINGS = ("model", "seed", "num_ctx", "max_calls", "timeout_s", "ask_to_split
 def versions_of(registry: Registry, embedder: Embedder, settings: Settings) -> Versions:
     """The versions in force."""
     return Versions(
-        metier=importlib.metadata.version("metier"),
-        embedder=embedder.id,
-        cards={name: _card_hash(entry) for name, entry in registry.entries.items()},
-        code={name: _code(entry) for name, entry in registry.entries.items()},
+        **asdict(expert_versions(registry, embedder)),
         settings=settings.model_dump(mode="json", include=set(_SETTINGS)),
     )
-
-
-def _card_hash(entry: Entry) -> str:
-    return hashlib.sha256(entry.card.model_dump_json().encode()).hexdigest()
-
-
-def _code(entry: Entry) -> str:
-    if entry.code is None:
-        return "" if entry.origin.endswith(".toml") else entry.origin
-    dist = entry.code.dist
-    return f"{dist.name} {dist.version}" if dist else entry.code.value

@@ -96,5 +96,11 @@ def _pairs(value: object) -> object:
     return {name: label for name, _, label in pairs}
 
 
+def _names(value: object) -> object:
+    """Names from text, separated by commas or spaces."""
+    return re.findall(r"[^,\s]+", value) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Hosts = Annotated[tuple[HostSettings, ...], BeforeValidator(_read), AfterValidator(_once_each)]
 Pins = Annotated[Mapping[str, Label], BeforeValidator(_pairs)]

@@ -21,7 +21,7 @@ from pydantic import (
 
 from metier.errors import InvalidSettings, nearest
 from metier.settings.files import locked, private_folder, remove_leftovers, replace_file
-from metier.settings.hosts import Hosts, HostSettings, Pins, normalised_host
+from metier.settings.hosts import Hosts, HostSettings, Names, Pins, normalised_host
 from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text, shown
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
@@ -52,6 +52,9 @@ class Settings(BaseModel):
     )
     runs_on: Pins = Field(
         {}, description="experts that run only on hosts with a label, as `medical=gpu`"
+    )
+    remote_steps: Names = Field(
+        (), description="experts whose own code runs on the nodes of `cluster`, not only models"
     )
     model: str | None = Field(None, description="model of the general expert, over its card's")
     embedder: Literal["ollama", "sentence-transformers"] = Field(

@@ -2,89 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, aclosing
+import subprocess
+import sys
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 import ray
-from fake_ollama import FakeOllama, Machine, fake_ollama
+from clusters import MODEL, World
+from fake_ollama import FakeOllama, Machine
 from faulty import faulty, piece, replies, streams
 from hosts import WINDOW, ask
-from ray.cluster_utils import Cluster
+from ports import free_port
 
 from metier import Card, Council, Expert, Plan, Settings
 from metier.errors import ClusterUnavailable, ModelMissing, ModelServerUnreachable
 from metier.experts.card import Capability
 from metier.models.hosts import Patience
-from metier.models.hosts.ray_node import start_host
-from metier.models.hosts.ray_server import NodeFacts, RayServer
+from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest
 from metier.plan import Message, Step
+from metier.telemetry.tracing import trace_headers
 from metier.testing import FixedEmbedder
 
-pytestmark = [pytest.mark.anyio, pytest.mark.matrix]
-
-MODEL = "m:1b"
-PATIENCE = Patience(fresh_s=0.0, look_s=20.0)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A head and one more node: processes of their own on this machine."""
-    small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_log_monitor": False}
-    head = {"include_dashboard": False, "no_monitor": True, **small}
-    started = Cluster(initialize_head=True, head_node_args=head)
-    started.add_node(**small)
-    try:
-        yield started
-    finally:
-        ray.shutdown()
-        started.shutdown()
-
-
-class World:
-    """Hosts that a test starts on the cluster; they end with the test."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.address: str = cluster.address or ""
-        self.actors: dict[str, Any] = {}
-        self._nodes = [node.node_id for node in cluster.list_all_nodes()]
-
-    def start(self, name: str, host: str, *, num_ctx: int = WINDOW, label: str = "") -> None:
-        facts = NodeFacts(
-            labels=(label,) if label else (), slots=1, memory_bytes=None, num_ctx=num_ctx
-        )
-        node_id = self._nodes[len(self.actors) % len(self._nodes)]
-        server = OllamaServer(host, num_ctx=num_ctx)
-        actor = start_host(self.address, name, server, facts, node_id=node_id)
-        self.actors[name] = actor
-        ray.get(actor.call.remote("facts"), timeout=120)  # its process takes seconds to start
-
-    def server(self) -> RayServer:
-        return RayServer(self.address, num_ctx=WINDOW, patience=PATIENCE)
-
-
-@pytest.fixture
-def world(cluster: Cluster) -> Iterator[World]:
-    made = World(cluster)
-    yield made
-    for actor in made.actors.values():
-        ray.kill(actor)
-
-
-@pytest.fixture
-def ollamas() -> Iterator[list[FakeOllama]]:
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                fake_ollama(FixedEmbedder(), models=[MODEL], reply="Four.", machine=Machine())
-            )
-            for _ in range(2)
-        ]
+pytestmark = pytest.mark.anyio
 
 
 async def test_the_models_of_all_nodes_are_listed(world: World, ollamas: list[FakeOllama]) -> None:
@@ -139,6 +82,38 @@ async def test_an_error_of_a_node_arrives_as_it_was(
         await ask(world.server(), "other")
 
 
+async def test_a_node_whose_ollama_stops_answering_is_given_up_for_another(
+    world: World, ollamas: list[FakeOllama]
+) -> None:
+    world.start("one", ollamas[0].host)
+    world.start("two", ollamas[1].host)
+    ollamas[0].loaded = [MODEL]
+    server = world.server(patience=Patience(fresh_s=0.0, look_s=3.0, check_every_s=0.1))
+    assert await ask(server, MODEL) == "one"
+    ollamas[0].fault = "silent"
+    with anyio.fail_after(60):
+        assert await ask(server, MODEL) == "two"
+
+
+async def test_a_node_without_memory_for_the_model_is_passed_over(
+    world: World, ollamas: list[FakeOllama]
+) -> None:
+    world.start("one", ollamas[0].host)
+    world.start("two", ollamas[1].host)
+    ollamas[0].loaded, ollamas[0].fault = [MODEL], "memory"
+    assert await ask(world.server(), MODEL) == "two"
+
+
+async def test_the_trace_of_a_call_reaches_the_model_server_beside_a_node(
+    world: World, ollamas: list[FakeOllama]
+) -> None:
+    world.start("one", ollamas[0].host)
+    token = trace_headers.set({"traceparent": "00-1"})
+    await ask(world.server(), MODEL)
+    trace_headers.reset(token)
+    assert ollamas[0].traces == ["00-1"]
+
+
 async def test_a_node_that_joins_or_leaves_is_noticed(
     world: World, ollamas: list[FakeOllama]
 ) -> None:
@@ -156,7 +131,7 @@ async def test_a_node_with_another_context_window_is_left_out(
     world: World, ollamas: list[FakeOllama]
 ) -> None:
     world.start("one", ollamas[0].host, num_ctx=8192)
-    with pytest.raises(ModelServerUnreachable, match="no node runs"):
+    with pytest.raises(ModelServerUnreachable, match="one: num_ctx there is 8192, here 4096"):
         await world.server().list()
 
 
@@ -172,7 +147,25 @@ async def test_leaving_a_reply_early_cancels_it_on_the_node(world: World) -> Non
             await ollama.hung_up.wait()
 
 
+def test_a_call_that_comes_when_the_connection_is_given_up_starts_no_cluster() -> None:
+    program = """
+from contextlib import suppress
+from metier.errors import ClusterUnavailable
+from metier.models.hosts.ray_connection import connect
+with suppress(ClusterUnavailable):
+    connect("")
+import ray.exceptions, ray.util
+with suppress(ray.exceptions.RayError):
+    ray.util.list_named_actors()
+print(ray.is_initialized())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "False"
+
+
 async def test_a_cluster_that_is_not_there_is_never_started() -> None:
-    for address in ("", "local"):
+    for address in ("", "local", f"127.0.0.1:{free_port()}"):
         with pytest.raises(ClusterUnavailable):
-            RayServer(address, num_ctx=WINDOW)._names()
+            await RayServer(address, num_ctx=WINDOW).list()

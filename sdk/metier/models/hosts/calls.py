@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import anyio
 
@@ -20,6 +21,8 @@ from metier.errors import (
 from metier.models.hosts.catalogue import name_there
 from metier.models.hosts.host import Host
 from metier.models.server import Chunk, ModelServer
+
+T = TypeVar("T")
 
 
 def _no_stream(_server: ModelServer) -> AsyncGenerator[Chunk, None]:
@@ -50,7 +53,7 @@ async def reply_from(host: Host, call: Call) -> AsyncGenerator[Chunk, None]:
     """The reply of one host, from which it is learnt how fast the host is."""
     with host.working(call.model_there, call.prompt) as learn:
         async with aclosing(call.open(host.server)) as stream:
-            chunk = await _first(host, stream)
+            chunk = await first_of(host, stream)
             while chunk is not None:
                 if chunk.done:
                     learn(chunk.usage)
@@ -58,10 +61,10 @@ async def reply_from(host: Host, call: Call) -> AsyncGenerator[Chunk, None]:
                 chunk = await anext(stream, None)
 
 
-async def _first(host: Host, stream: AsyncGenerator[Chunk, None]) -> Chunk | None:
+async def first_of(host: Host, stream: AsyncGenerator[T, None]) -> T | None:
     """The first piece of a reply; a host that stops answering is not waited for."""
     failed: list[Exception] = []
-    chunk: Chunk | None = None
+    chunk: T | None = None
 
     async def watch() -> None:
         try:

@@ -176,8 +176,7 @@ class Host:
 
     def _succeeded(self, name: str, usage: Usage, *, cold: bool) -> None:
         """Learn from a reply how fast the host is."""
-        self._failures = 0
-        self._cooling_until = -float("inf")
+        self.worked()
         speed = self._seen(name)
         if cold:
             speed.load_s = usage.load_s
@@ -185,6 +184,11 @@ class Host:
         speed.prompt_s = max(usage.prompt_s, (speed.prompt_s or 0.0) * 0.9)
         reply_s = max(0.0, usage.total_s - usage.load_s)
         speed.reply_s = reply_s if speed.reply_s is None else 0.7 * speed.reply_s + 0.3 * reply_s
+
+    def worked(self) -> None:
+        """Forget earlier failures: it has done what it was asked."""
+        self._failures = 0
+        self._cooling_until = -float("inf")
 
     def failed(self, *, model: str = "") -> None:
         """Count a failure: of one model, or of the host."""

@@ -84,6 +84,29 @@ class HostPool:
         able = {model: self._catalogue.hosts_with(model) or self.hosts for model in models}
         return placed(models, able) is not None
 
+    def hosts_with(self, model: str) -> Sequence[Host]:
+        """The hosts that were seen to have exactly this model, in their order."""
+        return self._catalogue.hosts_with(model)
+
+    async def look(self) -> None:
+        """Bring what is known of the hosts up to date."""
+        await self._look()
+
+    async def host_for(
+        self, model: str, *, label: str = "", besides: Mapping[Host, MetierError]
+    ) -> Host:
+        """The host whose first token comes soonest.
+
+        Args:
+            label: of the hosts that may take the call; empty if all may.
+            besides: hosts that cannot, and why.
+
+        Raises:
+            ModelMissing: no host has the model.
+            ModelServerError: no host is left.
+        """
+        return await self._choose(Call(model=model, label=label), dict(besides), iter(()))
+
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece, from the host where it comes soonest."""
         there = replace(request, model=name_there(request.model))

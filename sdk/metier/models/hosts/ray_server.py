@@ -8,23 +8,24 @@ is decided here, as in any other pool.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from metier.errors import (
-    ClusterUnavailable,
     MetierError,
     ModelServerFailed,
     ModelServerUnreachable,
     StreamInterrupted,
 )
+from metier.models.hosts.facts import NodeFacts
 from metier.models.hosts.host import Host, Patience
 from metier.models.hosts.pool import HostPool
+from metier.models.hosts.ray_connection import NAMESPACE, PREFIX, host_names, in_thread
 from metier.models.server import (
     ChatRequest,
     Chunk,
@@ -34,24 +35,10 @@ from metier.models.server import (
     RawRequest,
     ResidentModel,
 )
+from metier.telemetry.tracing import trace_headers
 
-NAMESPACE = "metier"
-# An actor with this version of the calls below; another is another name, and is not found.
-PREFIX = "host-1:"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFacts:
-    """What a node says of itself once.
-
-    Attributes:
-        num_ctx: the window that it runs models with.
-    """
-
-    labels: tuple[str, ...]
-    slots: int
-    memory_bytes: int | None
-    num_ctx: int
+# Before a host that did not answer when it was found is asked again.
+_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +55,10 @@ class RayServer(HostPool):
         address: of the cluster's head, such as `10.0.0.5:6379`. Nothing is started, and no cluster
             is joined that was not named.
         num_ctx: hosts that run models with another context window are left out.
+
+    Attributes:
+        facts: what each host in use reported about itself, by its name.
+        left_out: why a host is not used, by its name.
     """
 
     def __init__(self, address: str, *, num_ctx: int, patience: Patience = Patience()) -> None:
@@ -76,6 +67,10 @@ class RayServer(HostPool):
         self._num_ctx = num_ctx
         self._patience = patience
         self._listed_at = -float("inf")
+        self.facts: dict[str, NodeFacts] = {}
+        self.left_out: dict[str, str] = {}
+        self._listing = anyio.Lock()
+        self._again_at: dict[str, float] = {}
 
     @property
     def address(self) -> str:
@@ -84,47 +79,54 @@ class RayServer(HostPool):
 
     async def _look(self, hosts: Sequence[Host] = ()) -> None:
         """Bring the list of hosts up to date, then what is known of each."""
-        if time.monotonic() - self._listed_at >= self._patience.fresh_s:
-            self._listed_at = time.monotonic()
-            await self._list_hosts()
+        async with self._listing:
+            if time.monotonic() - self._listed_at >= self._patience.fresh_s:
+                await self._list_hosts()
+                self._listed_at = time.monotonic()
         if not self.hosts:
-            raise ModelServerUnreachable(
-                self.address, reason="no node runs `metier cluster start-host`"
-            )
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+            reason = reasons or "no node runs `metier cluster start-host`"
+            raise ModelServerUnreachable(self.address, reason=reason)
         await super()._look(hosts)
 
+    def step(self, host: Host, job: str) -> AsyncGenerator[str, None]:
+        """Run a whole step on a host: a job as JSON, its events as JSON."""
+        assert isinstance(host.server, RayNode)  # no other hosts are in this pool
+        return host.server.step(job)
+
     async def _list_hosts(self) -> None:
-        names = await anyio.to_thread.run_sync(self._names)
+        try:
+            names = await host_names(self._address, timeout_s=self._patience.look_s)
+        except MetierError:
+            self.hosts.clear()  # what was known of them belongs to that connection
+            raise
         self.hosts[:] = [host for host in self.hosts if host.name in names]
-        for name in sorted(names):
-            if not self._has(name):
-                host = await self._joined(name)
-                # Another call may have found it meanwhile.
-                if host is not None and not self._has(name):
-                    self.hosts.append(host)
+        self.left_out = {name: why for name, why in self.left_out.items() if name in names}
+        known = {host.name for host in self.hosts}
+        now = time.monotonic()
+        new = sorted(name for name in set(names) - known if self._again_at.get(name, now) <= now)
+        async with anyio.create_task_group() as group:
+            for name in new:
+                group.start_soon(self._join, name)
+        self.hosts.sort(key=lambda host: host.name)
 
-    def _has(self, name: str) -> bool:
-        return any(host.name == name for host in self.hosts)
-
-    def _names(self) -> Collection[str]:
-        import ray
-        import ray.util
-
-        connect(self._address)
-        # Whoever connected before may be in another namespace.
-        listed: Any = ray.util.list_named_actors(all_namespaces=True)
-        names = {each["name"] for each in listed if each["namespace"] == NAMESPACE}
-        return {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
-
-    async def _joined(self, name: str) -> Host | None:
-        """A host that is new; None if it does not answer, or does not fit."""
-        server = await anyio.to_thread.run_sync(RayNode, name)
+    async def _join(self, name: str) -> None:
+        """Take a host that is new, if it answers and fits."""
+        server: RayNode | None = None
         facts: NodeFacts | None = None
         with anyio.move_on_after(self._patience.look_s), suppress(MetierError):
+            server = await in_thread(partial(RayNode, name))
             facts = await server.facts()
-        if facts is None or facts.num_ctx != self._num_ctx:
-            return None
-        return Host(
+        if server is None or facts is None:
+            self.left_out[name] = f"silent for {self._patience.look_s:g} s"
+            self._again_at[name] = time.monotonic() + _AGAIN_S
+            return
+        if facts.num_ctx != self._num_ctx:
+            self.left_out[name] = f"num_ctx there is {facts.num_ctx}, here {self._num_ctx}"
+            return
+        self.left_out.pop(name, None)
+        self.facts[name] = facts
+        host = Host(
             server=server,
             name=name,
             labels=frozenset(facts.labels),
@@ -133,26 +135,7 @@ class RayServer(HostPool):
             num_ctx=facts.num_ctx,
             patience=self._patience,
         )
-
-
-def connect(address: str) -> None:
-    """Connect this process to a running cluster, once.
-
-    Raises:
-        ClusterUnavailable: Ray is not installed, or there is no cluster at the address.
-    """
-    try:
-        import ray
-    except ImportError as exc:
-        raise ClusterUnavailable("the package 'ray' is not installed") from exc
-    if address in ("", "local"):  # with these, Ray would start a cluster
-        raise ClusterUnavailable(f"{address!r} names no cluster")
-    if ray.is_initialized():
-        return
-    try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as exc:
-        raise ClusterUnavailable(f"no Ray cluster answers at {address!r}: {exc}") from exc
+        self.hosts.append(host)
 
 
 class RayNode:
@@ -160,11 +143,12 @@ class RayNode:
 
     def __init__(self, name: str) -> None:
         import ray
+        import ray.exceptions
 
         self._name = name
         # Its methods are only known at run time.
         self._actor: Any = None
-        with suppress(ValueError):  # gone again
+        with suppress(ValueError, ray.exceptions.RayError):  # gone again
             self._actor = ray.get_actor(f"{PREFIX}{name}", namespace=NAMESPACE)
 
     @property
@@ -219,12 +203,18 @@ class RayNode:
         """Of the node's server."""
         return await self._call("version")
 
+    async def step(self, job: str) -> AsyncGenerator[str, None]:
+        """Run a whole step there: a job as JSON, its events as JSON."""
+        async with aclosing(self._stream("step", job)) as events:
+            async for event in events:
+                yield event
+
     async def aclose(self) -> None:
         """Nothing to let go: the actor is the node's."""
 
     async def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401  # by method
         try:
-            reply = await self._handle.call.remote(method, *arguments)
+            reply = await self._handle.call.remote(method, *arguments, trace=_trace())
         except Exception as exc:
             raise self._explained(exc) from exc
         return _value(reply)
@@ -232,7 +222,7 @@ class RayNode:
     async def _stream(self, method: str, argument: object) -> AsyncGenerator[Any, None]:
         import ray
 
-        items = self._handle.stream.remote(method, argument)
+        items = self._handle.stream.remote(method, argument, trace=_trace())
         began, ended = False, False
         try:
             async for item in items:
@@ -279,3 +269,8 @@ def _value(reply: object) -> Any:  # noqa: ANN401  # as the method returns it
     if isinstance(reply, Failed):
         raise reply.error
     return reply
+
+
+def _trace() -> dict[str, str]:
+    """The trace that a call belongs to, as its node passes it on to the model server."""
+    return dict(trace_headers.get())

@@ -1,0 +1,94 @@
+"""The head of a Ray cluster that is killed and comes back, with two programs that outlive it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from clusters import MODEL, address_of, restart_head, started_cluster
+from fake_ollama import fake_ollama
+
+from metier.testing import FixedEmbedder
+
+pytestmark = pytest.mark.matrix
+
+# Asks a question of each line that it reads, and prints the answer, or the error's code.
+_ASKING = """
+import sys
+import anyio
+from clusters import MODEL, card
+from metier import Council, Expert, Plan, Settings
+from metier.errors import MetierError
+from metier.plan import Step
+
+async def main(address):
+    settings = Settings(cluster=address, embed_model=MODEL)
+    async with Council.of([Expert(card())], settings=settings) as council:
+        while question := await anyio.to_thread.run_sync(sys.stdin.readline):
+            step = Step(id="1", task=question, expert="general")
+            try:
+                answer = await council.run(Plan(question=question, steps=(step,)))
+                print("said:", answer.text, flush=True)
+            except MetierError as exc:
+                print("said:", exc.code, flush=True)
+
+anyio.run(main, sys.argv[1])
+"""
+
+
+@contextmanager
+def program(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of this environment; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | variables,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def says(process: subprocess.Popen[str], question: str = "What?") -> str:
+    """What the program says next; Ray prints there, too, that it lost a node."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{question}\n")
+    process.stdin.flush()
+    lines = iter(process.stdout.readline, "")
+    return next(line for line in lines if line.startswith("said:")).removeprefix("said:").strip()
+
+
+@contextmanager
+def host(address: str, ollama: str) -> Iterator[subprocess.Popen[str]]:
+    """`metier cluster start-host`, once it answers."""
+    command = ("-m", "metier", "cluster", "start-host", address, "--name", "one")
+    with program(*command, OLLAMA_HOST=ollama) as process:
+        assert process.stderr is not None
+        for line in process.stderr:  # Ray may say something before
+            if "one answers in the cluster" in line:
+                break
+        yield process
+
+
+def test_a_program_outlives_the_head_and_asks_again_when_it_is_back() -> None:
+    with (
+        fake_ollama(FixedEmbedder(), models=[MODEL], reply="Four.") as ollama,
+        started_cluster(nodes=1) as cluster,
+        program("-c", _ASKING, address_of(cluster)) as asking,
+    ):
+        with host(address_of(cluster), ollama.host) as first:
+            assert says(asking) == "Four."
+            restart_head(cluster)
+            assert says(asking) == "cluster_unavailable"
+            assert first.wait(timeout=120) == 1
+        with host(address_of(cluster), ollama.host):
+            assert says(asking) == "Four."
