@@ -16,12 +16,13 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all faults check bench env dev clean format site
+.PHONY: help ask test test-all faults fuzz check bench env dev clean format site
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
 	@echo 'make faults      every call that leaves the process meets every fault; counted'
+	@echo 'make fuzz        what strangers write, nearly right, to every reader; EACH=60: seconds for each'
 	@echo 'make check       format, lint, types, layers, shape, docs, patterns, pins'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
@@ -67,6 +68,9 @@ test-all: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m faults
+
+fuzz: $(VENV)/.dev
+	@PYTHONPATH=plugins/math/tests:tests:. $(BIN)/python -m fuzz --seconds $(or $(EACH),10) $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet .
