@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +40,15 @@ class Target:
     def attempt(self, data: bytes, folder: Path) -> None:
         """Read an input, which may be refused.
 
-        Any other error is a finding, and so is a reader that takes too long.
+        Any other error is a finding, and so are a warning and a reader that takes too long.
         """
-        with processor_time(LIMIT_S):
+        with processor_time(LIMIT_S), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             try:
                 self.read(data, folder)
             except (MetierError, *self.refusals):
-                return
+                pass
+        assert not said, f"a warning of Python's reaches the user: {said[0].message}"
 
 
 def text(data: bytes) -> str:
