@@ -53,4 +53,7 @@ class Target:
 
 def text(data: bytes) -> str:
     """What a reader of texts gets of an input: any characters, lone surrogates too."""
-    return data.decode("utf-8", "surrogatepass" if b"\xed" in data else "replace")
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace")
