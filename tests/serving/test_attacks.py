@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from types import FrameType
+from dataclasses import dataclass
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import anyio
@@ -17,10 +19,12 @@ from serving.running_server import served
 
 from metier.serving import Access, ServingLimits
 from metier.serving.access import hashed
+from metier.serving.heads import Heads
 from metier.serving.running import serve
 
 KEY = "a key of more than sixteen letters"
-HEALTH = b"GET /metier/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+OPEN = b"GET /metier/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+HEALTH = OPEN[:-2] + b"Connection: close\r\n\r\n"
 # Heads that two programs in a row could read in two ways. Behind each comes a second request.
 AMBIGUOUS = {
     "a length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -88,7 +92,7 @@ def test_what_could_be_read_in_two_ways_is_refused_and_what_follows_is_not_read(
 
 
 def test_two_requests_in_a_row_are_both_answered(address: str) -> None:
-    assert said(address, HEALTH + HEALTH).count(b" 200 ") == 2
+    assert said(address, OPEN + HEALTH).count(b" 200 ") == 2
 
 
 @pytest.mark.parametrize("path", TRICKS)
@@ -146,7 +150,7 @@ async def running(limits: ServingLimits) -> AsyncIterator[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("first", [b"", b"GET / HTTP/1.1\r\nHost: 127", HEALTH + b"GET /"])
+@pytest.mark.parametrize("first", [b"", b"GET / HTTP/1.1\r\nHost: 127", OPEN + b"GET /"])
 async def test_a_client_that_does_not_finish_its_head_is_given_up(first: bytes) -> None:
     async with running(ServingLimits(head_s=0.5)) as url:
         host, _, port = url.removeprefix("http://").partition(":")
@@ -160,15 +164,32 @@ async def test_a_client_that_does_not_finish_its_head_is_given_up(first: bytes) 
                         break
 
 
-@pytest.mark.anyio
-async def test_a_client_that_asks_now_and_then_is_kept() -> None:
-    async with running(ServingLimits(head_s=1.5)) as url, httpx.AsyncClient(base_url=url) as client:
-        streams = set()
-        for _ in range(6):
-            reply = await client.get("/metier/health")
-            streams.add(id(reply.extensions["network_stream"]))
-            await anyio.sleep(0.5)
-        assert len(streams) == 1
+@dataclass(eq=False)
+class Connection:
+    """What uvicorn's have."""
+
+    cycle: SimpleNamespace | None = None
+    closed: bool = False
+
+    @property
+    def transport(self) -> Connection:
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_on_which_requests_come_or_are_worked_on_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    idle, asking, working = Connection(), Connection(), Connection()
+    working.cycle = SimpleNamespace(response_complete=False)
+    heads = Heads(30.0)
+    for second in range(0, 100, 20):
+        monkeypatch.setattr(time, "monotonic", lambda now=second: float(now))
+        asking.cycle = SimpleNamespace(response_complete=True)
+        heads.close_late([idle, asking, working])
+    assert [each.closed for each in (idle, asking, working)] == [True, False, False]
 
 
 @pytest.mark.anyio
