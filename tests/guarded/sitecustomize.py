@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
-# The variable that names the file of the refusals; without it there is no guard.
+# The variable that names the file of the refusals; if it is empty, there is no guard.
 LOG = "LOOPBACK_LOG"
 _SENDING = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _LOOKING_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
@@ -24,7 +23,7 @@ def guard() -> None:
     sys.addaudithook(_refuse)
 
 
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event in _SENDING:
         address = arguments[1]
         # Sockets of the file system and of the kernel have other addresses.
@@ -32,8 +31,10 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
             _note(event, address[0])
     elif event in _LOOKING_UP:
         name = arguments[0]
-        if name is not None and not _needs_no_server(_text(name)):
-            _note(event, _text(name))
+        if isinstance(name, bytes):
+            name = name.decode(errors="replace")
+        if isinstance(name, str) and not _needs_no_server(name):
+            _note(event, name)
 
 
 def _here(host: str) -> bool:
@@ -47,10 +48,6 @@ def _needs_no_server(name: str) -> bool:
     return numeric or _here(name) or name.endswith(".invalid")
 
 
-def _text(name: str | bytes) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else name
-
-
 def _note(event: str, target: str) -> None:
     line = f"{event} {target!r} in {getattr(sys, 'argv', [])[:4]}\n"
     try:
@@ -61,5 +58,5 @@ def _note(event: str, target: str) -> None:
         raise PermissionError(f"the tests speak to this machine only: {event} {target!r}")
 
 
-if os.environ.get(LOG):
+if os.environ.get(LOG) != "":
     guard()
