@@ -70,15 +70,22 @@ class Sample:
     @classmethod
     def of(cls, pid: int) -> Sample:
         process = Path("/proc", str(pid))
-        tasks = list((process / "task").iterdir())
+        tasks = [each.name for each in (process / "task").iterdir()]
         pages = int((process / "statm").read_text().split()[1])
         return cls(
             at_s=time.monotonic(),
             mb=pages * os.sysconf("SC_PAGESIZE") / 1e6,
             descriptors=len(list((process / "fd").iterdir())),
             threads=len(tasks),
-            children=sum(len((task / "children").read_text().split()) for task in tasks),
+            children=sum(len(_children(process / "task" / task)) for task in tasks),
         )
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended since
+        return []
 
 
 def serve(folder: Path, seed: int) -> None:

@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(Path(log).unlink)
     paths = [str(Path(guarded.__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ |= {guarded.LOG: log, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    # Ray's dashboard asks the cloud's servers where it runs, and reports how it is used.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     guarded.guard()
 
 
