@@ -1,6 +1,7 @@
 """A pytest plugin: a test fails if a process of its own turns to another machine.
 
-That is Python only: an Ollama, a browser or an npm that a test starts is not watched.
+That is Python only: an Ollama, a browser or an npm that a test starts is not watched. Ray's
+dashboard is refused like others and fails no test: it reports that nothing shall be reported.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(Path(log).unlink)
     paths = [str(Path(guarded.__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ |= {guarded.LOG: log, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    # Ray's dashboard asks the cloud's servers where it runs, and reports how it is used.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     guarded.guard()
 
 
