@@ -53,7 +53,7 @@ FAULTS = (Fault.FAILED, Fault.BUSY, Fault.CUT, Fault.REJECTED, Fault.LATE, Fault
 RETENTION = Retention(size_mb=40, check_s=10)
 WARM_SHARE = 0.2
 SAMPLE_S = 2.0
-# Of the newest answers, surely not deleted yet.
+# Of the newest answers: older ones may have had to make room.
 LOOKED_UP = 200
 
 
@@ -182,7 +182,7 @@ def problems_of(folder: Path, answered: Sequence[str]) -> list[str]:
         ).fetchone()
         if running:
             found.append(f"{running} runs have no end")
-        for word in answered[-LOOKED_UP:]:
+        for word in answered:
             row = connection.execute("SELECT count(*) FROM found WHERE found MATCH ?", (word,))
             if row.fetchone() == (0,):
                 found.append(f"the answer to {word} is not kept")
@@ -195,7 +195,8 @@ def measured(minutes: float, seed: int) -> tuple[dict[str, Metric], bool]:
         folder = Path(name)
         with server_process(folder, seed) as (pid, address):
             tally, samples, before, after = anyio.run(soaked, pid, address, 60 * minutes, seed)
-        problems = problems_of(folder, tally.kept)
+        kept = [word for word in tally.kept if word not in tally.deleted][-LOOKED_UP:]
+        problems = problems_of(folder, kept)
     for problem in [*tally.complaints[:20], *problems[:20]]:
         say(problem)
     ends = Counter(tally.ends)
@@ -208,7 +209,7 @@ def measured(minutes: float, seed: int) -> tuple[dict[str, Metric], bool]:
         "growth.threads": exactly(after.threads - before.threads),
         "growth.children": exactly(after.children - before.children),
         "slope.mb_per_hour": exactly(round(slope_mb_per_hour(samples), 2), n=len(samples)),
-        "store.problems": exactly(len(problems), n=len(tally.kept[-LOOKED_UP:])),
+        "store.problems": exactly(len(problems), n=len(kept)),
     }
     well = not problems and not any(ends[name] for name in ("lost", "mixed", "hung"))
     return metrics, well

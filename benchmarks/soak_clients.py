@@ -31,6 +31,7 @@ class Tally:
 
     Attributes:
         kept: the words of the answers that the server keeps, in order.
+        deleted: those of runs that a client deleted.
         complaints: what should not have happened.
     """
 
@@ -38,6 +39,7 @@ class Tally:
 
     ends: Counter[str] = field(default_factory=Counter)
     kept: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
 
     def end(self, how: str, what: str = "") -> None:
@@ -151,12 +153,13 @@ async def talking_nonsense(client: Client) -> None:
 
 
 async def looking_around(client: Client) -> None:
-    """Lists, and runs that are read and deleted; only those of the oldest that are listed."""
+    """Lists, and runs that are read and deleted."""
     for path in ("/api/tags", "/v1/models", "/metier/health", "/metier/experts"):
         reply = await client.http.get(path)
         client.tally.end("answered" if reply.status_code == 200 else "lost", reply.text)
     runs = (await client.http.get("/metier/runs", params={"limit": 100})).json()["runs"]
     if len(runs) == 100:
+        client.tally.deleted.update(_words(runs[-1]["question"]))
         reply = await client.http.delete(f"/metier/runs/{runs[-1]['id']}")
         gone = reply.status_code in (200, 204, 404)
         client.tally.end("answered" if gone else "lost", reply.text)
