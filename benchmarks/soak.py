@@ -27,13 +27,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
 import numpy as np
-import uvicorn
 
 from benchmarks.contract import Metric, exactly, report, say
 from benchmarks.soak_clients import CLIENTS, Tally, asking
@@ -42,8 +42,7 @@ from metier.experts.registry import Registry
 from metier.models.server import ChatRequest
 from metier.runs.deleting import Retention
 from metier.runs.store import RunStore
-from metier.serving import http_app
-from metier.serving.running import listening
+from metier.serving import running
 from metier.testing import Fault, FaultyModels, FixedEmbedder, ScriptedModels, sprinkled
 
 MODEL = "small:1b"
@@ -89,7 +88,7 @@ def _children(task: Path) -> list[str]:
 
 
 def serve(folder: Path, seed: int) -> None:
-    """The server; its port is the first line."""
+    """The server as `metier serve` runs it; the first line says where."""
     models = ScriptedModels({MODEL: lambda request: reply(models, request)})
     faulty = FaultyModels(models, sprinkled(FAULTY_SHARE, seed=seed, among=FAULTS))
     settings = Settings(model=MODEL, cache_dir=folder / "cache", state_dir=folder, timeout_s=20.0)
@@ -100,10 +99,7 @@ def serve(folder: Path, seed: int) -> None:
         embedder=FixedEmbedder(),
         runs=RunStore(folder / "runs.db", retention=RETENTION),
     )
-    config = uvicorn.Config(http_app(council), host="127.0.0.1", port=0, log_level="critical")
-    with listening(config) as bound, suppress(KeyboardInterrupt):
-        print(bound.getsockname()[1], flush=True)
-        uvicorn.Server(config).run(sockets=[bound])
+    anyio.run(partial(running.serve, council, port=0, say=partial(print, flush=True)))
 
 
 def reply(models: ScriptedModels, request: ChatRequest) -> str:
@@ -119,7 +115,7 @@ def server_process(folder: Path, seed: int) -> Iterator[tuple[int, str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.pid, f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield process.pid, process.stdout.readline().rpartition(" ")[2].strip()
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
