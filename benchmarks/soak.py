@@ -33,6 +33,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import httpx
 import numpy as np
 
 from benchmarks.contract import Metric, exactly, report, say
@@ -139,6 +140,8 @@ async def soaked(
 ) -> tuple[Tally, list[Sample], Sample, Sample]:
     """What became of all requests, samples under load, and the server at rest before and after."""
     tally, samples = Tally(), []
+    async with httpx.AsyncClient(base_url=address, timeout=None) as client:
+        await client.get("/metier/health")  # it has started once it answers
     await asking(address, tally, seconds=WARM_SHARE * seconds, seed=seed)
     before = await at_rest(pid)
     say(f"warm: {before.mb:.1f} MB, {sum(tally.ends.values())} requests")
