@@ -22,9 +22,9 @@ from metier.evaluating.questions import (
     splitting_questions,
 )
 from metier.events import Token, fold, parse_event
+from metier.experts.knowledge.documents import chunks_of
+from metier.experts.knowledge.pdf import Unreadable
 from metier.experts.registry import builtin_domains
-from metier.knowledge.documents import chunks_of
-from metier.knowledge.pdf import Unreadable
 from metier.merging.gguf_file import GgufFile
 from metier.merging.recipe import read_recipe
 

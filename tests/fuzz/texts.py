@@ -11,13 +11,13 @@ from fuzz.wire import portal, reading
 
 from metier.cli.terminal import cleaned
 from metier.errors import InvalidInput
+from metier.experts.knowledge.chunks import chunked
+from metier.experts.knowledge.quotes import check_quotes
 from metier.grading.choices import choices_in
 from metier.grading.judging import extracted
 from metier.grading.kinds import Code, Label, Number, Text
 from metier.grading.markup import announced, emphasised, plain
 from metier.grading.quantities import quantities_in
-from metier.knowledge.chunks import chunked
-from metier.knowledge.quotes import check_quotes
 from metier.models.control import without_control_tokens, without_surrogates
 from metier.planning.referring import refers_back
 from metier.planning.splitting.clauses import clauses
