@@ -16,13 +16,15 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all faults check bench env dev clean format site
+.PHONY: help ask test test-all faults fuzz check audit bench env dev clean format site
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
 	@echo 'make faults      every call that leaves the process meets every fault; counted'
-	@echo 'make check       format, lint, types, layers, shape, docs, patterns, pins'
+	@echo 'make fuzz        what strangers write, nearly right, to every reader; EACH=60: seconds for each'
+	@echo 'make check       format, lint, types, layers, shape, docs, patterns, licences, pins'
+	@echo 'make audit       known flaws of all pinned packages; asks PyPI'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
 	@echo 'make format      put the code in its form'
@@ -68,6 +70,9 @@ test-all: $(VENV)/.dev
 faults: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m faults
 
+fuzz: $(VENV)/.dev
+	@PYTHONPATH=plugins/math/tests:tests:. $(BIN)/python -m fuzz --seconds $(or $(EACH),10) $(ARGS)
+
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -76,9 +81,14 @@ check: $(VENV)/.dev
 	@$(BIN)/python scripts/check-shape.py
 	@$(BIN)/python scripts/check-docs.py
 	@$(BIN)/python scripts/check-patterns.py
+	@$(BIN)/python scripts/check-licences.py
 	@$(BIN)/python scripts/api.py --check
 	@$(BIN)/python scripts/pin.py --check
 	@echo "check: all well"
+
+# It asks PyPI and OSV about every package, which is why it is no part of `check`.
+audit: $(VENV)/.dev
+	@$(UV) tool run pip-audit --disable-pip --no-deps --requirement constraints.txt
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet --fix . || true

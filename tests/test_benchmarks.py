@@ -145,3 +145,15 @@ def test_results_are_published_as_they_are_shown_and_read_again(tmp_path: Path) 
     (tmp_path / "kept.jsonl").unlink()
     assert replies(tmp_path).get("b") == Reply(name="b")
     assert replies(tmp_path).get("secret") is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize("minutes", ["0.1", pytest.param("4", marks=pytest.mark.matrix)])
+def test_a_server_under_load_loses_and_mixes_up_nothing_and_does_not_grow(minutes: str) -> None:
+    done = run("soak", "--minutes", minutes)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = {key: each["value"] for key, each in json.loads(done.stdout)["metrics"].items()}
+    assert found["answered"] > 0
+    assert [found[name] for name in ("lost", "mixed", "hung", "store.problems")] == [0, 0, 0, 0]
+    assert found["growth.descriptors"] <= 0
+    assert found["growth.children"] <= 0

@@ -63,7 +63,10 @@ def python_of(version: str) -> str | None:
     """An interpreter of this version on this machine."""
     command = [sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", version]
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-    return found.stdout.strip() or None
+    # uv sees those of pyenv only if they are switched on.
+    of_pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    others = map(str, of_pyenv.glob(f"{version}.*/bin/python"))
+    return found.stdout.strip() or next(others, None)
 
 
 @pytest.mark.parametrize("version", PYTHONS)

@@ -52,6 +52,10 @@ def out_of_memory(operation: Operation, folder: Path) -> Iterator[Path]:
 
 
 def copied(folder: Path, name: str) -> Path:
+    """The old state, with the models beside it: a child without memory cannot make them."""
+    parents = folder / "old parents"
+    if parents.exists():
+        shutil.copytree(parents, folder / f"{name} parents")
     return Path(shutil.copytree(folder / "old", folder / name))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from random import Random
 
@@ -23,6 +24,7 @@ from metier.errors import (
 )
 from metier.events import Event, fold
 from metier.plan import Message, Plan, Step
+from metier.runs import database
 from metier.runs.deleting import Retention
 from metier.runs.run import Rating, Versions
 from metier.runs.store import RunStore
@@ -208,6 +210,32 @@ async def test_nothing_of_a_deleted_run_stays_in_the_files(tmp_path: Path, store
     assert all(data in in_files(tmp_path) for data in written)
     assert store.delete([run.id]) == 1
     assert not any(data in in_files(tmp_path) for data in written)
+
+
+async def test_if_another_program_reads_on_the_deletion_says_what_is_left(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_MS", 50)
+    made = council(tmp_path, store=store)
+    await made.run(one_step("Does the axolotl sleep?"))
+    with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT question FROM runs").fetchall()
+        with pytest.raises(RunStoreUnavailable, match="runs are deleted, but another program"):
+            store.delete(["last"])
+    assert b"axolotl" in in_files(tmp_path)
+    assert store.newest() == []
+    store.close()
+    assert b"axolotl" not in in_files(tmp_path)
+
+
+async def test_deleting_takes_the_copies_in_older_formats_along(
+    tmp_path: Path, store: RunStore
+) -> None:
+    await council(tmp_path, store=store).run(one_step("Does the axolotl sleep?"))
+    (tmp_path / "runs.db.v1").write_bytes(b"axolotl")
+    store.delete(["last"])
+    assert b"axolotl" not in in_files(tmp_path)
 
 
 async def test_deleting_leaves_what_other_runs_hold(tmp_path: Path, store: RunStore) -> None:

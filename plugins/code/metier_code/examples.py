@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
+from metier.sandbox.sandbox import quiet
+
 MOST = 8
 # Of each way to write an example so many are tried: reading one that is none takes time.
 _MOST_TRIED = 40
@@ -77,13 +79,16 @@ def _first(tests: Iterable[str]) -> tuple[str, ...]:
 def defines(code: str) -> frozenset[str]:
     """The names of a program's functions and classes."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return frozenset(node.name for node in ast.parse(code).body if isinstance(node, kinds))
+    with quiet():
+        body = ast.parse(code).body
+    return frozenset(node.name for node in body if isinstance(node, kinds))
 
 
 def concerns(test: str, names: frozenset[str]) -> bool:
     """Whether a test uses one of the names."""
-    nodes = ast.walk(ast.parse(test))
-    return any(isinstance(node, ast.Name) and node.id in names for node in nodes)
+    with quiet():
+        tree = ast.parse(test)
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(tree))
 
 
 def _sessions(question: str) -> Iterator[str]:
@@ -197,7 +202,8 @@ def _assert(call: str, rest: str) -> str:
 
 def _is_literal(value: str | ast.expr) -> bool:
     try:
-        ast.literal_eval(value)
+        with quiet():
+            ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
     return True
@@ -206,6 +212,7 @@ def _is_literal(value: str | ast.expr) -> bool:
 def _statements(line: str) -> list[ast.stmt]:
     """What a line of Python holds; nothing if it does not parse, or is too long."""
     try:
-        return ast.parse(line.strip()).body if len(line) <= _MAX_LINE else []
+        with quiet():
+            return ast.parse(line.strip()).body if len(line) <= _MAX_LINE else []
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return []

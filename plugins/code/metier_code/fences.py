@@ -6,6 +6,8 @@ import ast
 import re
 from dataclasses import dataclass
 
+from metier.sandbox.sandbox import quiet
+
 # The parser takes seconds for a megabyte, and nothing else in this process runs meanwhile.
 MAX_CHARS = 100_000
 _FENCE = re.compile(r"```([\w+#.-]*)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
@@ -42,7 +44,8 @@ def is_python(code: str) -> bool:
     if len(code) > MAX_CHARS:
         return False
     try:
-        body = ast.parse(code).body
+        with quiet():
+            body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(not isinstance(node, ast.Expr) for node in body)

@@ -16,6 +16,7 @@ import sympy
 from sympy import Expr, Integer, Rational, Symbol, Tuple
 
 from metier.errors import InvalidInput
+from metier.sandbox.sandbox import quiet
 from metier_math.functions import FUNCTIONS, named, remainder
 from metier_math.notation import plain_name, python_notation
 from metier_math.numbers import power_mod
@@ -109,7 +110,8 @@ def parsed(text: str, *, units_except: Collection[str] | None = None) -> tuple[s
     """
     source = python_notation(text, units_except=units_except).strip()
     try:
-        tree = ast.parse(source, mode="eval").body
+        with quiet():
+            tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
         raise InvalidInput(f"{text!r} is not an expression") from exc
     _check_size(tree)

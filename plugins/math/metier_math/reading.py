@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metier.errors import InvalidInput
+from metier.sandbox.sandbox import quiet
 from metier_math.inlining import straightened
 from metier_math.program import MAX_READ_STEPS, Assignment, Program
 
@@ -46,7 +47,9 @@ def worked(reply: str) -> Worked:
     """
     source = _source(reply)
     try:
-        lines = [line for node in straightened(ast.parse(source)) for line in _line(node)]
+        with quiet():
+            tree = ast.parse(source)
+        lines = [line for node in straightened(tree) for line in _line(node)]
     except RecursionError as exc:
         raise InvalidInput("it is nested too deeply to be read") from exc
     except (SyntaxError, ValueError, MemoryError) as exc:

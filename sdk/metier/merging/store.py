@@ -30,6 +30,7 @@ from metier.errors import (
 from metier.models.ollama_client import Client, errors_of
 from metier.models.replies import ModelList, Step
 from metier.models.server import Progress
+from metier.sandbox.sandbox import quiet
 from metier.settings import Settings
 
 Report = Callable[[Progress], None]
@@ -260,7 +261,8 @@ def _literal(text: str) -> object:
     if text in ("true", "false"):
         return text == "true"
     try:
-        return ast.literal_eval(text)
+        with quiet():
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):  # nested too deeply
         return text
 

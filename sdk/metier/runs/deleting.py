@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from metier.runs.blobs import remove_unused
 
@@ -39,16 +40,26 @@ def delete_rows(connection: sqlite3.Connection, rows: Collection[int]) -> None:
     remove_unused(connection, held)
 
 
-def scrub(connection: sqlite3.Connection) -> None:
-    """Overwrite what deleted runs leave in the search index, in free pages and in the journal."""
+def scrub(connection: sqlite3.Connection, path: Path) -> bool:
+    """Remove what deleted runs leave behind, and the copies of the file in older formats.
+
+    They leave texts in the search index, in free pages and in the journal.
+
+    Returns:
+        Whether nothing is left. The journal cannot be emptied while another program reads the file
+        as it was before; the last program that closes it does that then.
+    """
+    for copy in path.parent.glob(f"{path.name}.v*"):
+        copy.unlink(missing_ok=True)
     # A deleted row stays in the index, marked as deleted, until its parts are merged.
     connection.execute("INSERT INTO found (found) VALUES ('optimize')")
     # It gives back one page a step, and `execute` takes one step.
     connection.executescript("PRAGMA incremental_vacuum;")
-    connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
+    ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
+    return not busy
 
 
-def prune(connection: sqlite3.Connection, retention: Retention) -> int:
+def prune(connection: sqlite3.Connection, path: Path, retention: Retention) -> int:
     """Delete what is older, or takes more room, than may be kept; returns how many runs went."""
     gone = 0
     if retention.days:
@@ -67,7 +78,7 @@ def prune(connection: sqlite3.Connection, retention: Retention) -> int:
             break
         gone += deleted
     if gone:
-        scrub(connection)
+        scrub(connection, path)
     return gone
 
 

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
-from metier.errors import UnknownRun
+from metier.errors import RunStoreUnavailable, UnknownRun
 from metier.events import Event
 from metier.models.server import ChatRequest
 from metier.plan import Message
@@ -165,12 +165,18 @@ class RunStore:
 
         Raises:
             UnknownRun: one of them is not there; nothing is deleted then.
+            RunStoreUnavailable: they are deleted, but the journal cannot be emptied yet.
         """
         with self._writing() as connection:
             numbers = {self._row(connection, name) for name in names}
             delete_rows(connection, numbers)
         with self._reading() as connection:
-            scrub(connection)
+            if not scrub(connection, self.path):
+                raise RunStoreUnavailable(
+                    f"the runs are deleted, but another program reads {self.path}, so their texts "
+                    "are still in its journal",
+                    hint="End that program; the next command of metier removes them",
+                )
         return len(numbers)
 
     def delete_older(self, *, than_s: float) -> int:
@@ -200,7 +206,7 @@ class RunStore:
             try:
                 if self._wrote:
                     with errors_named(self.path):
-                        prune(self._connection, self._retention)
+                        prune(self._connection, self.path, self._retention)
             finally:
                 self._connection.close()
                 self._connection, self._wrote = None, False
@@ -285,7 +291,7 @@ class RunStore:
             return
         self._pruned_at = time.monotonic()
         with self._reading() as connection:
-            prune(connection, self._retention)
+            prune(connection, self.path, self._retention)
 
     @cached_property
     def _owner(self) -> str:

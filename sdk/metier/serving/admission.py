@@ -28,6 +28,9 @@ class Admission:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            await _ambiguous(scope["path"])(scope, receive, send)
+            return
         if _is_preflight(scope, headers):
             await self._preflight(scope["path"], headers)(scope, receive, send)
             return
@@ -59,6 +62,14 @@ def error_response(path: str, failure: Failure) -> Response:
         headers=failure.headers,
         media_type="application/json",
     )
+
+
+def _ambiguous(path: str) -> Response:
+    """A proxy may have gone by the length: what it took for a body could be read as a request."""
+    failure = Failure(status=400, message="a body has a length or comes in chunks, never both")
+    response = error_response(path, failure)
+    response.headers["connection"] = "close"
+    return response
 
 
 def _is_preflight(scope: Scope, headers: Headers) -> bool:

@@ -10,6 +10,7 @@ class ServingLimits:
     """What a request, and all requests together, may cost the server.
 
     Attributes:
+        head_s: how long a connection may be without a request, in seconds.
         body_bytes: size of a request's body.
         body_s: how long a client may take to send it, in seconds.
         messages: messages of a conversation.
@@ -18,6 +19,7 @@ class ServingLimits:
         stop_s: how long running answers may take to finish when the server stops, in seconds.
     """
 
+    head_s: float = 30.0
     body_bytes: int = 16 << 20
     body_s: float = 60.0
     messages: int = 1000

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import anyio
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from metier.council import Council
 from metier.errors import InvalidSettings
 from metier.serving.access import Access
 from metier.serving.app import http_app
+from metier.serving.heads import Heads
 from metier.serving.limits import ServingLimits
 from metier.serving.runs import Runs
 
@@ -46,6 +48,10 @@ async def serve(
         log_level="warning",
         use_colors=False,
         timeout_graceful_shutdown=int(limits.stop_s) + _SPARE_S,
+        # It refuses what two readers could read in two ways, and large heads; the other parser
+        # that uvicorn would take if it is installed does not.
+        http="h11",
+        ws="none",
     )
     server = _Server(config, runs=runs, limits=limits, say=say)
     with listening(config) as bound:
@@ -68,6 +74,14 @@ class _Server(uvicorn.Server):
         self._runs = runs
         self._limits = limits
         self._say = say
+        self._heads = Heads(limits.head_s)
+
+    async def on_tick(self, counter: int) -> bool:
+        """What happens ten times a second, and here once a second, too."""
+        if counter % 10 == 0:
+            opened = self.server_state.connections
+            self._heads.close_late([each for each in opened if isinstance(each, H11Protocol)])
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

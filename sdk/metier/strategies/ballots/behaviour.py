@@ -15,6 +15,7 @@ from itertools import islice
 from metier.experts.threads import in_thread
 from metier.grading import Code, extracted
 from metier.sandbox import Limits, Sandbox
+from metier.sandbox.sandbox import quiet
 
 # So many calls tell most programs apart; each costs milliseconds.
 _INPUTS = 8
@@ -88,7 +89,8 @@ def _common(programs: Sequence[str | None]) -> str | None:
 
 def _functions(program: str) -> dict[str, ast.FunctionDef]:
     try:
-        tree = ast.parse(program)
+        with quiet():
+            tree = ast.parse(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -117,7 +119,8 @@ def _literal_calls(name: str, question: str) -> Iterator[str]:
 
 def _is_literal(call: str) -> bool:
     try:
-        node = ast.parse(call, mode="eval").body
+        with quiet():
+            node = ast.parse(call, mode="eval").body
         assert isinstance(node, ast.Call)
         for value in (*node.args, *(keyword.value for keyword in node.keywords)):
             ast.literal_eval(value)
