@@ -286,12 +286,9 @@ def _plugins(council: Council) -> Iterator[Check]:
             continue
         yield Check(name=f"plugin {name}", ok=True, detail=entry.code.value)
     for broken in registry.broken:
-        package = broken.origin.partition(":")[0]
-        fix = f"pip install --force-reinstall {package}"
-        if broken.origin.endswith(".toml"):
-            fix = f"mend {broken.origin}"
-        detail = broken.error.message
-        yield Check(name=f"plugin {broken.name}", ok=False, detail=detail, fix=fix)
+        reinstall = f"pip install --force-reinstall {broken.origin.partition(':')[0]}"
+        fix = f"mend {broken.origin}" if broken.origin.endswith(".toml") else reinstall
+        yield Check(name=f"plugin {broken.name}", ok=False, detail=broken.error.message, fix=fix)
 
 
 def _sandbox() -> Check:
