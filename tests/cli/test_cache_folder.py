@@ -19,7 +19,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, cache: Path, *, limit: str) -> str:
     monkeypatch.setenv("METIER_CACHE_DIR", str(cache))
     with fake_ollama(FixedEmbedder(), models=MODELS, reply="Four.") as server:
         monkeypatch.setenv("OLLAMA_HOST", server.host)
-        question = [sys.executable, "-m", "metier", "ask", "What is 2 + 2?"]
+        question = [sys.executable, "-m", "metier", "ask", "Tell me a joke"]
         done = subprocess.run(
             ["/bin/sh", "-c", f'{limit}; exec "$@"', "sh", *question],
             capture_output=True,

@@ -17,7 +17,6 @@ from metier.cli.terminal import styled
 if TYPE_CHECKING:
     from metier.council import Council
     from metier.errors import MetierError
-    from metier.experts.registry import Registry
     from metier.runs.store import RunStore
     from metier.settings import Settings
     from metier.telemetry import Backend
@@ -93,17 +92,20 @@ def open_council(
         only_embeds: no model is asked, so an embedder without a server needs none.
     """
     from metier.council import Council
-    from metier.experts.registry import Registry
 
-    registry = Registry.from_installed(settings)
     if only_embeds and not settings.ask_to_split:
         if settings.embedder == "ollama":
             ensure_server(settings)
     elif settings.resident_prompts and not (settings.hosts or settings.cluster):
-        _ensure_slots(settings, registry)
+        _ensure_slots(settings)
     else:
         ensure_server(settings)
-    return Council(registry, settings=settings, runs=runs, telemetry=_telemetry())
+    if runs is None:
+        council = Council.from_installed(settings)
+    else:
+        council = Council.from_installed(settings, runs=runs)
+    council.telemetry += _telemetry()
+    return council
 
 
 def _telemetry() -> Sequence[Backend]:
@@ -115,19 +117,23 @@ def _telemetry() -> Sequence[Backend]:
     return (OpenTelemetry(),)
 
 
-def _ensure_slots(settings: Settings, registry: Registry) -> None:
+def _ensure_slots(settings: Settings) -> None:
     """Start the local server with the slots that the prompts of all experts need.
 
     How many fit into memory depends on the models, of which only a running server tells. So it
     starts with those of the last time, or with one for each expert, and again if they do not fit.
     """
     from metier.errors import MetierError
+    from metier.experts.registry import Registry
     from metier.experts.warming import Warming
     from metier.models import local
 
-    expected = local.last_slots(settings) or len(registry.cards) + 1
+    def expected() -> int:
+        return local.last_slots(settings) or len(Registry.from_installed(settings).cards) + 1
+
     if not ensure_server(settings, slots=expected):
         return
+    registry = Registry.from_installed(settings)
     try:
         slots = run_async(partial(Warming.slots_for_experts, registry, settings))
     except MetierError:
@@ -186,7 +192,7 @@ def warm_later(settings: Settings) -> None:
         )
 
 
-def ensure_server(settings: Settings, *, slots: int = 1) -> bool:
+def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:
     """Start the local server where nothing listens and the program is there; never a remote one.
 
     Where it cannot be started, the command goes on and says itself that nothing answers.
@@ -207,7 +213,7 @@ def ensure_server(settings: Settings, *, slots: int = 1) -> bool:
             break
         parallel = host.parallel or settings.parallel
         own = settings.model_copy(update={"host": host.address, "parallel": parallel})
-        started = local.start(own, slots=slots)
+        started = local.start(own, slots=slots())
         click.echo(
             f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",
             err=True,
