@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from metier.sandbox.sandbox import quiet
+from metier.sandbox import quiet
 
 MOST = 8
 # Of each way to write an example so many are tried: reading one that is none takes time.

@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from metier.sandbox.sandbox import quiet
+from metier.sandbox import quiet
 
 # The parser takes seconds for a megabyte, and nothing else in this process runs meanwhile.
 MAX_CHARS = 100_000

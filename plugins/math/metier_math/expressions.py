@@ -16,7 +16,7 @@ import sympy
 from sympy import Expr, Integer, Rational, Symbol, Tuple
 
 from metier.errors import InvalidInput
-from metier.sandbox.sandbox import quiet
+from metier.sandbox import quiet
 from metier_math.functions import FUNCTIONS, named, remainder
 from metier_math.notation import plain_name, python_notation
 from metier_math.numbers import power_mod

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metier.errors import InvalidInput
-from metier.sandbox.sandbox import quiet
+from metier.sandbox import quiet
 from metier_math.inlining import straightened
 from metier_math.program import MAX_READ_STEPS, Assignment, Program
 

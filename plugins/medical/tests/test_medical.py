@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metier import Card, Council, Settings, Task
-from metier.experts.task import Result
+from metier.experts.expert import Result
 from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedContext, ScriptedModels
 from metier_medical import Medical, icd10

@@ -2,7 +2,7 @@
 
 from metier.sandbox.checking import Check, Checks, checked
 from metier.sandbox.fallback import Sandboxes
-from metier.sandbox.sandbox import Failure, Limits, Outcome, Sandbox, Status
+from metier.sandbox.sandbox import Failure, Limits, Outcome, Sandbox, Status, quiet
 
 __all__ = [
     "Check",
@@ -14,4 +14,5 @@ __all__ = [
     "Sandboxes",
     "Status",
     "checked",
+    "quiet",
 ]
