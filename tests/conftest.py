@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # In the background of a script, or under nohup, signals are ignored, also by what is started there.
 # A handler that does nothing is no part of what a new program inherits.
-for _signal in (signal.SIGINT, signal.SIGTERM):
+for _signal in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, lambda *_: None)
 

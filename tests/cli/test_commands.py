@@ -228,7 +228,7 @@ def test_the_doctor_says_that_an_english_embedder_reads_examples_of_another_lang
     monkeypatch.setenv("METIER_DOMAINS", str(tmp_path))
     checks = json.loads(run("doctor", "--json").stdout)["checks"]
     (languages,) = [check for check in checks if check["name"] == "languages"]
-    assert re.match(r"all-minilm reads English only, and 3\d\d examples", languages["detail"])
+    assert re.match(r"all-minilm reads English only, and \d+ examples", languages["detail"])
     assert languages["fix"] == "metier config set embed_model embeddinggemma"
     monkeypatch.setenv("METIER_EMBED_MODEL", "bge-m3")
     checks = json.loads(run("doctor", "--json").stdout)["checks"]
