@@ -1,4 +1,4 @@
-"""A guard that lets a Python process speak to this machine only.
+"""A guard that lets a Python process speak to this machine only, by any of its addresses.
 
 Python imports a module of this name as it starts, so each child of the tests that inherits their
 PYTHONPATH has the guard as well. The interpreter announces each connection and each look-up of a
@@ -9,7 +9,9 @@ since the code under test may swallow the refusal.
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from functools import cache
 
 # The variable that names the file of the refusals; if it is empty, there is no guard.
 LOG = "LOOPBACK_LOG"
@@ -41,7 +43,22 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
 
 def _here(host: str) -> bool:
     host = host.removeprefix("::ffff:")
-    return host in _HERE or (host.startswith("127.") and host.replace(".", "").isdigit())
+    if host in _HERE or (host.startswith("127.") and host.replace(".", "").isdigit()):
+        return True
+    return _is_own(host)
+
+
+@cache
+def _is_own(host: str) -> bool:
+    """Whether a number is an address of this machine, such as that at which Ray's head listens."""
+    if not host.replace(".", "").isdigit():
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        try:
+            one.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _needs_no_server(name: str) -> bool:
