@@ -54,4 +54,4 @@ def test_patterns_are_found_wherever_they_are_written() -> None:
     assert ("metier.planning.splitting.orders._ORDER", "finditer") in used
     assert ("metier.experts.card._HEADING", "match") in used
     assert "metier_medical.red_flags.RED_FLAGS" in places  # in the fields of values in a tuple
-    assert "metier.experts.expert" in places  # in a function
+    assert "metier.experts.prompts" in places  # in a function
