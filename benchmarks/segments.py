@@ -33,7 +33,14 @@ from benchmarks.vectors import KeptVectors, kept_vectors
 from metier.planning.cutting import Piece, cut
 from metier.planning.lessons import Lessons, lessons_of
 from metier.planning.observing import observed, texts_of
-from metier.planning.segmenting import FEATURES, NOBODY, best, features
+from metier.planning.segmenting import (
+    FEATURES,
+    NOBODY,
+    best,
+    climbed,
+    expected_features,
+    features,
+)
 from metier.planning.selecting import Selector
 from metier.planning.weights import PRIOR
 
@@ -133,7 +140,6 @@ class Lattice:
     def slope(self, weights: Array) -> Array:
         """What makes the right segmentations likelier: expected features of these, less of all."""
         scores = self.found @ weights
-        scores[np.tril_indices(self._count, -1)] = -np.inf
         mine = scores[tuple(self._rows)]
         forward, backward = self._sums(mine)
         chance = np.exp(
@@ -144,7 +150,7 @@ class Lattice:
             - forward[-1, -1]
         )
         right = chance @ self.found[tuple(self._rows)]
-        return np.asarray(right - self._expected(scores), dtype=np.float64)
+        return np.asarray(right - expected_features(self.found, weights), dtype=np.float64)
 
     def right(self, weights: Array) -> bool:
         """Whether the best segmentation has the right experts; if natural, in any order."""
@@ -173,18 +179,6 @@ class Lattice:
             backward[at] = np.logaddexp(backward[at], backward[e.end + 1, e.begun[1]] + scores[n])
         return forward, backward
 
-    def _expected(self, scores: Array) -> Array:
-        stretches = np.logaddexp.reduce(scores, axis=2)
-        count = self._count
-        forward, backward = np.full(count + 1, -np.inf), np.full(count + 1, -np.inf)
-        forward[0] = backward[count] = 0.0
-        for end in range(1, count + 1):
-            forward[end] = np.logaddexp.reduce(forward[:end] + stretches[:end, end - 1])
-        for start in range(count - 1, -1, -1):
-            backward[start] = np.logaddexp.reduce(stretches[start, start:] + backward[start + 1 :])
-        chance = scores + forward[:count, None, None] + backward[None, 1:, None] - forward[-1]
-        return np.einsum("ije,ijef->f", np.exp(np.minimum(chance, 0.0)), self.found, optimize=True)
-
 
 def _edges(
     start: int, end: int, gold: Sequence[int], parts: Sequence[int | None], nobody: int
@@ -206,17 +200,15 @@ def _edges(
 
 def fitted(questions: Sequence[Lattice], rounds: int) -> Array:
     """The weights under which the right segmentations are the likeliest, from the shipped ones."""
-    weights, moment, spread = PRIOR.copy(), np.zeros(len(PRIOR)), np.zeros(len(PRIOR))
     total = sum(COUNTS[each.group] for each in questions)
-    for step in range(1, rounds + 1):
-        slope = sum(COUNTS[each.group] * each.slope(weights) for each in questions) / total
-        slope = slope - TRUST * (weights - PRIOR)
-        # Adam (Kingma and Ba 2015, algorithm 1): the features differ much in size.
-        moment = 0.9 * moment + 0.1 * slope
-        spread = 0.99 * spread + 0.01 * slope**2
-        pace = 0.15 * (1 - 0.9 * step / rounds) / (1 - 0.9**step)
-        weights = weights + pace * moment / (np.sqrt(spread / (1 - 0.99**step)) + 1e-8)
-    return weights
+
+    def slope(weights: Array) -> Array:
+        found = sum(
+            (COUNTS[each.group] * each.slope(weights) for each in questions), np.zeros(len(weights))
+        )
+        return found / total - TRUST * (weights - PRIOR)
+
+    return climbed(slope, PRIOR, rounds=rounds)
 
 
 def part_of(question: Question, pieces: Sequence[Piece]) -> list[int | None]:

@@ -78,7 +78,7 @@ async def test_lessons_survive_saving() -> None:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards().values(), embedder)
     lessons = await lessons_of(index, cards(), Calibration(), embedder)
-    kept = Lessons.unpacked(lessons.packed()).with_openings(cards())
+    kept = Lessons.unpacked(lessons.packed()).with_examples_of(cards())
     assert np.array_equal(kept.weights, lessons.weights)
     assert (kept.scale, kept.learnt_from) == (lessons.scale, lessons.learnt_from)
 

@@ -19,8 +19,6 @@ from metier_medical.notes import notes_on
 from metier_medical.red_flags import URGENT, red_flags
 
 _MAX_NOTES = 3
-# How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
-# wherever nothing else speaks for its words.
 # "Is that healthy?" of a value that was computed: a small model says "Yes", and no more.
 _ASKS_YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:is|are|am|was|does|do|should|would|could|can|"
@@ -28,6 +26,8 @@ _ASKS_YES_OR_NO = re.compile(
     re.IGNORECASE,
 )
 VALUED = "Name the range or category that the value falls in, in a whole sentence."
+# How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
+# wherever nothing else speaks for its words.
 UNCHECKED = "Not checked: this is what the model remembers, and no document or note bears it out."
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
@@ -128,14 +128,15 @@ def _ensure_slots(settings: Settings) -> None:
     from metier.experts.warming import Warming
     from metier.models import local
 
+    registry = cache(partial(Registry.from_installed, settings))
+
     def expected() -> int:
-        return local.last_slots(settings) or len(Registry.from_installed(settings).cards) + 1
+        return local.last_slots(settings) or len(registry().cards) + 1
 
     if not ensure_server(settings, slots=expected):
         return
-    registry = Registry.from_installed(settings)
     try:
-        slots = run_async(partial(Warming.slots_for_experts, registry, settings))
+        slots = run_async(partial(Warming.slots_for_experts, registry(), settings))
     except MetierError:
         return  # the command itself says what is wrong with the server
     if slots != local.slots_of(settings) and (again := local.restart(settings, slots=slots)):

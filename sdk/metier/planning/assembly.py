@@ -141,7 +141,7 @@ class PlannerAssembly:
         """How requests are split: as kept for these cards, else as their examples teach."""
         of = cards_hash(index, self._cards)
         if (kept := self.artefacts.load(Lessons, of=of)) is not None:
-            return kept.with_openings(self._cards)
+            return kept.with_examples_of(self._cards)
         learnt = await lessons_of(index, self._cards, calibration, self._embedder)
         self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
         return learnt

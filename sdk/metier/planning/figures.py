@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
 
 _NUMBER = re.compile(r"\d")
 # How much the share of all examples counts for each expert, in examples.
@@ -28,22 +31,26 @@ class Figures:
     """
 
     def __init__(self, examples: Mapping[str, Iterable[str]] = {}) -> None:
-        counted = {
-            name: np.bincount([has_number(text) for text in texts], minlength=2)
-            for name, texts in examples.items()
-        }
-        total = sum(counted.values(), np.zeros(2)) + 1.0
-        self._shares = total / total.sum()
-        self._counted = counted
+        self._examples = examples
 
-    def log_odds(self, experts: Sequence[str]) -> npt.NDArray[np.float64]:
+    @cached_property
+    def _counts(self) -> dict[str, Array]:
+        """Examples without and with a number; only a question of several pieces asks."""
+        return {
+            name: np.bincount([has_number(text) for text in texts], minlength=2).astype(np.float64)
+            for name, texts in self._examples.items()
+        }
+
+    def log_odds(self, experts: Sequence[str]) -> Array:
         """How much likelier each expert is for a text without a number, and for one with.
 
         Returns:
             The logarithms, shape (2, experts); 0 for an expert without examples.
         """
+        total = sum(self._counts.values(), np.ones(2))
+        shares = total / total.sum()
         found = np.zeros((2, len(experts)))
         for n, name in enumerate(experts):
-            mine = self._counted.get(name, np.zeros(2)) + _TRUST * self._shares
-            found[:, n] = np.log(mine / mine.sum()) - np.log(self._shares)
+            mine = self._counts.get(name, np.zeros(2)) + _TRUST * shares
+            found[:, n] = np.log(mine / mine.sum()) - np.log(shares)
         return found

@@ -85,7 +85,7 @@ class Lessons:
             learnt_from=int(packed.data["learnt_from"]),
         )
 
-    def with_openings(self, cards: Mapping[str, Card]) -> Self:
+    def with_examples_of(self, cards: Mapping[str, Card]) -> Self:
         """The same, with what the cards' examples tell of words and numbers."""
         return replace(self, openings=Openings(_examples(cards)), figures=_figures(cards))
 
@@ -123,7 +123,7 @@ async def lessons_of(
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
-    base = Lessons(fillers=fillers, openings=Openings(every), figures=_figures(cards))
+    base = Lessons(fillers=fillers).with_examples_of(cards)
     if not every:
         return replace(base, weights=BY_DESCRIPTION, scale=_SCALE_BY_DESCRIPTION)
     if not _LEARN_AT_LEAST <= len(every) <= len(index) <= EXACT_UP_TO:
@@ -135,11 +135,7 @@ async def lessons_of(
     if selector.experts <= _FEW:
         texts, vectors, owners = _held_out(index, held)
         return replace(base, scale=_scale(selector, texts, vectors, owners), learnt_from=len(texts))
-    lessons = Lessons(
-        fillers=fillers,
-        openings=Openings(_examples(kept)),
-        figures=_figures(kept),
-    )
+    lessons = Lessons(fillers=fillers).with_examples_of(kept)
     made = joined(held, _JOINED, seed=seed)
     return await _taught(base, lessons, selector, made, embedder)
 

@@ -9,7 +9,7 @@ conditional random fields", sections 2 and 3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -261,15 +261,25 @@ def learnt(
         prior: weights that are kept where nothing speaks against them.
         trust: how much the prior counts, in questions.
     """
-    weights = prior.copy()
     right = sum((_sum(found, segments) for found, segments in questions), np.zeros(len(prior)))
-    moment, velocity = np.zeros(len(prior)), np.zeros(len(prior))
+
+    def slope(weights: Array) -> Array:
+        every = sum(
+            (expected_features(found, weights) for found, _ in questions), np.zeros(len(prior))
+        )
+        return (right - every - trust * 0.1 * (weights - prior)) / len(questions)
+
+    return climbed(slope, prior, rounds=rounds)
+
+
+def climbed(slope: Callable[[Array], Array], start: Array, *, rounds: int) -> Array:
+    """Weights that were moved uphill from where they start."""
+    weights, moment, velocity = start.copy(), np.zeros(len(start)), np.zeros(len(start))
     for step in range(1, rounds + 1):
-        expected = sum((_expected(found, weights) for found, _ in questions), np.zeros(len(prior)))
-        slope = (right - expected - trust * 0.1 * (weights - prior)) / len(questions)
+        steep = slope(weights)
         # Adam (Kingma and Ba 2015, algorithm 1): the features differ much in size.
-        moment = 0.9 * moment + 0.1 * slope
-        velocity = 0.99 * velocity + 0.01 * slope**2
+        moment = 0.9 * moment + 0.1 * steep
+        velocity = 0.99 * velocity + 0.01 * steep**2
         pace = 0.15 * (1 - 0.9 * step / rounds)
         weights = weights + pace * (moment / (1 - 0.9**step)) / (
             np.sqrt(velocity / (1 - 0.99**step)) + 1e-8
@@ -281,8 +291,8 @@ def _sum(found: Array, segments: Sequence[Segment]) -> Array:
     return np.sum([found[each.start, each.end - 1, each.expert] for each in segments], axis=0)
 
 
-def _expected(found: Array, weights: Array) -> Array:
-    """The expected features under the model."""
+def expected_features(found: Array, weights: Array) -> Array:
+    """Of all segmentations of a question, under the model."""
     scores = _scores(found, weights)
     stretches = _log_sum(scores)
     forward, backward = _forward(stretches), _backward(stretches)
