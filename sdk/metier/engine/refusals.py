@@ -27,7 +27,7 @@ class Refusals:
 
     def of(self, expert: str, server: RayServer) -> Mapping[Host, str]:
         """The nodes that must not run an expert's steps, and why."""
-        here = expert_versions(self._registry, self._embedder)
+        here = expert_versions(self._registry, self._embedder, only=expert)
         reasons = {host: self._reason(expert, host, server, here) for host in server.hosts}
         return {host: reason for host, reason in reasons.items() if reason}
 

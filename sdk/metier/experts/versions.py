@@ -10,13 +10,20 @@ from metier.models.embedder import Embedder
 from metier.models.hosts.facts import ExpertVersions
 
 
-def expert_versions(registry: Registry, embedder: Embedder) -> ExpertVersions:
-    """The versions in force in this process. No plugin's code is imported."""
+def expert_versions(
+    registry: Registry, embedder: Embedder, *, only: str | None = None
+) -> ExpertVersions:
+    """The versions in force in this process. No plugin's code is imported.
+
+    Args:
+        only: the expert that is asked for; all if not given.
+    """
+    entries = {name: entry for name, entry in registry.entries.items() if only in (None, name)}
     return ExpertVersions(
         metier=importlib.metadata.version("metier"),
         embedder=embedder.id,
-        cards={name: _card_hash(entry) for name, entry in registry.entries.items()},
-        code={name: _code(entry) for name, entry in registry.entries.items()},
+        cards={name: _card_hash(entry) for name, entry in entries.items()},
+        code={name: _code(entry) for name, entry in entries.items()},
     )
 
 
