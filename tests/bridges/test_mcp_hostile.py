@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from anyio.abc import SocketStream
 from bridges.kitchen import council, models, told
 from bridges.test_mcp import client, served
 from mcp import types as mcp
@@ -17,7 +19,7 @@ from mcp.server.lowlevel import Server
 from ports import free_port
 
 from metier.bridges.mcp import from_session
-from metier.bridges.mcp.serving import MOST_SESSIONS
+from metier.bridges.mcp.serving import MOST_SESSIONS, serve_http
 from metier.errors import DeadlineExceeded, ExpertFailed, InvalidInput, MetierError
 from metier.experts.expert import Expert
 
@@ -263,3 +265,26 @@ async def test_a_session_over_http_that_nobody_uses_ends() -> None:
         with anyio.fail_after(20):
             while (await caller.post(url, json=ping, headers=headers)).status_code != 404:
                 pass
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /mcp HTTP/1.1\r\nHost: 127"])
+async def test_a_client_that_does_not_finish_its_head_is_given_up(sent: bytes) -> None:
+    port = free_port()
+    serve = partial(serve_http, council(models()), port=port, head_s=0.5)
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve)
+        with anyio.fail_after(20):
+            async with await dialled(port) as stream:
+                await stream.send(sent)
+                with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                    await stream.receive()
+        group.cancel_scope.cancel()
+
+
+async def dialled(port: int) -> SocketStream:
+    """A connection to a server that may only be starting."""
+    while True:
+        try:
+            return await anyio.connect_tcp("127.0.0.1", port)
+        except OSError:
+            await anyio.lowlevel.checkpoint()

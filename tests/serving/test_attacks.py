@@ -17,9 +17,9 @@ import pytest
 from bridges.kitchen import council, models
 from serving.running_server import served
 
+from metier.bridges.heads import Heads
 from metier.serving import Access, ServingLimits
 from metier.serving.access import hashed
-from metier.serving.heads import Heads
 from metier.serving.running import serve
 
 KEY = "a key of more than sixteen letters"

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 
 import anyio
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from metier.bridges.heads import HeadsServer
 from metier.council import Council
 from metier.errors import InvalidSettings
 from metier.serving.access import Access
 from metier.serving.app import http_app
-from metier.serving.heads import Heads
 from metier.serving.limits import ServingLimits
 from metier.serving.runs import Runs
 
@@ -59,7 +58,7 @@ async def serve(
         await server.serve(sockets=[bound])
 
 
-class _Server(uvicorn.Server):
+class _Server(HeadsServer):
     """Ends the questions in progress before the connections."""
 
     def __init__(
@@ -70,18 +69,10 @@ class _Server(uvicorn.Server):
         limits: ServingLimits,
         say: Callable[[str], None],
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, head_s=limits.head_s)
         self._runs = runs
         self._limits = limits
         self._say = say
-        self._heads = Heads(limits.head_s)
-
-    async def on_tick(self, counter: int) -> bool:
-        """What happens ten times a second, and here once a second, too."""
-        if counter % 10 == 0:
-            opened = self.server_state.connections
-            self._heads.close_late([each for each in opened if isinstance(each, H11Protocol)])
-        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

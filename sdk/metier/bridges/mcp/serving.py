@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from metier.bridges.heads import HeadsServer
 from metier.bridges.mcp.server import council_server
 from metier.council import Council
 
@@ -19,6 +20,7 @@ PATH = "/mcp"
 # A client that goes away without a word leaves its session behind.
 MOST_SESSIONS = 100
 IDLE_S = 600.0
+HEAD_S = 30.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -29,15 +31,30 @@ async def serve_stdio(council: Council, *, experts: Sequence[str] | None = None)
         await server.run(read, write, server.create_initialization_options())
 
 
-async def serve_http(council: Council, *, port: int, experts: Sequence[str] | None = None) -> None:
+async def serve_http(
+    council: Council,
+    *,
+    port: int,
+    experts: Sequence[str] | None = None,
+    head_s: float = HEAD_S,
+) -> None:
     """Serve over streamable HTTP on this machine alone, at `http://127.0.0.1:PORT/mcp`.
 
     There is no authentication; so it listens on the loopback interface, and answers only those who
-    call it by that name: a page in a browser cannot reach it under a name of its own.
+    call it by that name: a page in a browser cannot reach it under a name of its own. A connection
+    on which no request begins for `head_s` seconds is closed.
     """
     app = http_app(council, port=port, experts=experts)
-    config = uvicorn.Config(app, host=_LOOPBACK, port=port, log_level="warning", use_colors=False)
-    await uvicorn.Server(config).serve()
+    config = uvicorn.Config(
+        app, host=_LOOPBACK, port=port, log_level="warning", use_colors=False, http="h11", ws="none"
+    )
+    server = HeadsServer(config, head_s=head_s)
+    try:
+        await server.serve()
+    finally:
+        # If it is cancelled, uvicorn leaves its port open.
+        for each in server.servers:
+            each.close()
 
 
 def http_app(

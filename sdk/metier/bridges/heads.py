@@ -1,10 +1,13 @@
-"""Connections whose client does not send the head of a request in time."""
+"""Servers that do not wait for ever for the head of a request."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection
 from typing import Protocol
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class _Cycle(Protocol):
@@ -55,3 +58,22 @@ class Heads:
             if now - waiting[each][1] > self._limit_s:
                 each.transport.close()
         self._waiting = waiting
+
+
+class HeadsServer(uvicorn.Server):
+    """A server that closes connections on which no request begins within `head_s` seconds.
+
+    Its configuration must name the protocol `h11`.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, head_s: float) -> None:
+        super().__init__(config)
+        self.servers = []
+        self._heads = Heads(head_s)
+
+    async def on_tick(self, counter: int) -> bool:
+        """What happens ten times a second, and here once a second, too."""
+        if counter % 10 == 0:
+            opened = self.server_state.connections
+            self._heads.close_late([each for each in opened if isinstance(each, H11Protocol)])
+        return await super().on_tick(counter)
