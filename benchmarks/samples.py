@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from benchmarks.keeping import Keeping, key_of
 from metier.models.ollama import OllamaServer
-from metier.models.server import ChatRequest, Chunk, Sampling
+from metier.models.server import ChatRequest, Chunk, ModelServer, Sampling
 from metier.plan import Message
 from metier.strategies.choices.label_probabilities import MOST_ALTERNATIVES, label_probabilities
 
@@ -61,7 +61,7 @@ class Samples:
     """
 
     def __init__(
-        self, server: OllamaServer, file: Path, published: Path, *, timed: bool = True
+        self, server: ModelServer, file: Path, published: Path, *, timed: bool = True
     ) -> None:
         self._server = server
         self.timed = timed

@@ -28,7 +28,8 @@ FLOORS: dict[str, tuple[list[str], dict[str, float]]] = {
     ),
     "ultratool": (["--limit", "60"], {"node_f1": 50, "steps.node_f1": 60}),
     "taskbench_kind": (["--limit", "60"], {"untrained.accuracy": 78}),
-    "strong_weak": (["--limit", "300"], {"gsm8k.apgr_cv": 0.5}),
+    # At 0.5 a router that has learnt nothing would pass.
+    "strong_weak": (["--limit", "300"], {"gsm8k.apgr_cv": 0.57}),
     "pool": (["--limit", "300"], {"llmrouter6.accuracy": 45}),
     "recorded": (["--limit", "300"], {"mmlu_pro7.weighted": 40}),
     "planner_scale": (["--limit", "1000"], {"recall_at_10_1000": 0.95}),

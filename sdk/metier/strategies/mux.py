@@ -15,19 +15,19 @@ from metier.strategies.ballots.electing import Count, counted, declared, elected
 from metier.strategies.ballots.polling import Ask, Poll
 from metier.strategies.strategy import Sampled, SampleOptions, Sampler, Samples, Voter
 
-SAMPLES_EACH = 4
+SAMPLES_EACH = 3
 TEMPERATURE = 0.7
 
 
 async def mux(step: Step, sampler: Sampler, *, samples: Samples | None = None) -> Sampled:
     """The answer of the model that agrees most with itself.
 
-    Each model is asked once, and if they differ, three times more.
+    Each model is asked once, and if they differ, twice more.
 
     Of models that are equally sure of themselves it is the more skilled one, then the first.
 
     Args:
-        samples: the maximum number of answers, shared among the models; four each by default.
+        samples: the maximum number of answers, shared among the models; three each by default.
     """
     voters = await sampler.voters("models")
     each = max(1, (samples or SAMPLES_EACH * len(voters)) // len(voters))
