@@ -124,6 +124,17 @@ def test_earlier_questions_are_searched_and_deleted(browser: Browser, tmp_path: 
         expect(side.locator("li")).to_have_text("Nothing yet.")
 
 
+def test_a_conversation_is_renamed_at_the_side(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.ask("What is an albatross?")
+        side = page.page.get_by_role("complementary")
+        page.page.on("dialog", lambda dialog: dialog.accept("Large <b>birds</b>"))
+        side.get_by_role("button", name="Rename: What is an albatross?").click()
+        expect(side.locator("li a")).to_contain_text("Large <b>birds</b>")
+        page.page.reload()
+        expect(side.locator("li a")).to_contain_text("Large <b>birds</b>")
+
+
 def test_a_bad_answer_is_rated_with_who_should_have_given_it(
     browser: Browser, tmp_path: Path
 ) -> None:
