@@ -167,6 +167,15 @@ def test_a_dropped_document_is_part_of_the_question(browser: Browser, tmp_path: 
     ]
 
 
+def test_a_pdf_is_refused_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    pdf = {"name": "birds.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 birds"}
+    with opened(browser, council(tmp_path)) as page:
+        page.page.get_by_text("Expert, strategy, documents").click()
+        page.page.get_by_label("Documents").set_input_files(pdf)
+        expect(page.page.locator("#status")).to_contain_text("add it with metier knowledge")
+        expect(page.page.locator(".files li")).to_have_count(0)
+
+
 def test_strategies_are_compared_blind_and_the_choice_is_a_rating(
     browser: Browser, tmp_path: Path
 ) -> None:
