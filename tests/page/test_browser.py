@@ -124,6 +124,17 @@ def test_earlier_questions_are_searched_and_deleted(browser: Browser, tmp_path: 
         expect(side.locator("li")).to_have_text("Nothing yet.")
 
 
+def test_a_conversation_is_renamed_at_the_side(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.ask("What is an albatross?")
+        side = page.page.get_by_role("complementary")
+        page.page.on("dialog", lambda dialog: dialog.accept("Large <b>birds</b>"))
+        side.get_by_role("button", name="Rename: What is an albatross?").click()
+        expect(side.locator("li a")).to_contain_text("Large <b>birds</b>")
+        page.page.reload()
+        expect(side.locator("li a")).to_contain_text("Large <b>birds</b>")
+
+
 def test_a_bad_answer_is_rated_with_who_should_have_given_it(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -154,6 +165,15 @@ def test_a_dropped_document_is_part_of_the_question(browser: Browser, tmp_path: 
     assert [(each.name, each.text) for each in plan.documents] == [
         ("birds.txt", "The albatross glides.")
     ]
+
+
+def test_a_pdf_is_refused_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    pdf = {"name": "birds.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 birds"}
+    with opened(browser, council(tmp_path)) as page:
+        page.page.get_by_text("Expert, strategy, documents").click()
+        page.page.get_by_label("Documents").set_input_files(pdf)
+        expect(page.page.locator("#status")).to_contain_text("add it with metier knowledge")
+        expect(page.page.locator(".files li")).to_have_count(0)
 
 
 def test_strategies_are_compared_blind_and_the_choice_is_a_rating(

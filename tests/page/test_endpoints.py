@@ -158,6 +158,29 @@ async def test_a_conversation_goes_on_and_is_found_as_one(tmp_path: Path) -> Non
     assert shown["conversation"] == [first[0]["run_id"], second[0]["run_id"]]
 
 
+async def test_a_renamed_conversation_keeps_its_name_when_it_goes_on(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, question("What is an albatross?"))
+        path = f"/metier/runs/{first[0]['run_id']}"
+        renamed = await client.patch(path, json={"title": " Large \n <b>birds</b> "})
+        turns = (await client.get(path)).json()["messages"]
+        await run(client, {"messages": [*turns, {"role": "user", "content": "Where?"}]})
+        found = (await client.get("/metier/runs", params={"search": "large <B>birds"})).json()
+    assert renamed.json() == {"title": "Large <b>birds</b>"}
+    assert [each["question"] for each in found["runs"]] == ["Where?", "What is an albatross?"]
+
+
+async def test_a_name_that_is_too_long_or_of_no_run_is_refused(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = await run(client, question("What is an albatross?"))
+        path = f"/metier/runs/{first[0]['run_id']}"
+        long = await client.patch(path, json={"title": "a" * 201})
+        none = await client.patch("/metier/runs/abcdef", json={"title": "a"})
+        headers = {"origin": "https://evil.example"}
+        foreign = await client.patch(path, json={"title": "a"}, headers=headers)
+    assert (long.status_code, none.status_code, foreign.status_code) == (400, 404, 403)
+
+
 async def test_a_deleted_run_is_gone(tmp_path: Path) -> None:
     async with council(tmp_path) as asked, caller(asked) as client:
         events = await run(client, question("What is an albatross?"))

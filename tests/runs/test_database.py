@@ -30,7 +30,7 @@ def test_a_migration_keeps_the_runs(tmp_path: Path) -> None:
 def test_the_file_before_a_migration_is_kept_privately(tmp_path: Path) -> None:
     with_a_run(tmp_path / "runs.db")
     opened(tmp_path / "runs.db", migrations=LATER).close()
-    copy = tmp_path / "runs.db.v1"
+    copy = tmp_path / "runs.db.v2"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(opened(copy)) as connection:
         assert connection.execute("SELECT id FROM runs").fetchall() == [("a",)]

@@ -86,8 +86,14 @@ CREATE TRIGGER run_deleted AFTER DELETE ON runs WHEN old.status != 'running' BEG
 END;
 """
 
+# The name that a person gave a conversation; each of its runs has it.
+_V2 = """
+ALTER TABLE runs ADD COLUMN title TEXT NOT NULL DEFAULT '';
+CREATE INDEX runs_title ON runs (title) WHERE title != '';
+"""
+
 # Forward only; a released one never changes. The file's `user_version` counts those it has had.
-MIGRATIONS: tuple[str, ...] = (_V1,)
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 
 
 @contextmanager

@@ -78,6 +78,7 @@ class RunSummary(_Frozen):
         follows: the run of the same conversation that it goes on from.
         replay_of: the run that it repeats from the step `from_step` on.
         ratings: the newest of each step.
+        title: the name that a person gave the conversation; empty if none.
     """
 
     id: str
@@ -96,6 +97,7 @@ class RunSummary(_Frozen):
     replay_of: str = ""
     from_step: str = ""
     ratings: tuple[Rating, ...] = ()
+    title: str = ""
 
 
 class Run(RunSummary):

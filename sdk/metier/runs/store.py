@@ -69,7 +69,10 @@ class RunStore:
             return finding.newest(connection, limit=limit, older_than=older)
 
     def search(self, text: str, *, limit: int = 20) -> list[RunSummary]:
-        """The newest runs with all of these words in question or answer; the last may be begun."""
+        """The newest runs with these words in question or answer, or in their title.
+
+        The last word may be the beginning of one.
+        """
         with self._reading() as connection:
             return finding.with_words(connection, text, limit=limit)
 
@@ -150,6 +153,20 @@ class RunStore:
             )
             return finding.summary(connection, n)
 
+    def rename(self, name: str, title: str) -> RunSummary:
+        """Name the conversation that a run belongs to; an empty title removes its name.
+
+        Questions that go on with the conversation later have the title, too.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        with self._writing() as connection:
+            n = self._row(connection, name)
+            ids = [(title, each.id) for each in finding.chain(connection, n)]
+            connection.executemany("UPDATE runs SET title = ? WHERE id = ?", ids)
+            return finding.summary(connection, n)
+
     def rated(self) -> list[Run]:
         """Every run that was rated, oldest first, with its events."""
         with self._reading() as connection:
@@ -227,13 +244,14 @@ class RunStore:
         """
         with self._writing() as connection:
             follows = connection.execute(
-                "SELECT id FROM runs WHERE tip = ? AND tip != '' ORDER BY n DESC LIMIT 1",
+                "SELECT id, title FROM runs WHERE tip = ? AND tip != '' ORDER BY n DESC LIMIT 1",
                 (before,),
             ).fetchone()
-            row = (run_id, question, time.time(), follows[0] if follows else "", self._owner)
+            before_id, title = follows or ("", "")
+            row = (run_id, question, time.time(), before_id, title, self._owner)
             run = connection.execute(
-                "INSERT INTO runs (id, question, started, follows, owner, versions) "
-                "VALUES (?, ?, ?, ?, ?, 0)",
+                "INSERT INTO runs (id, question, started, follows, title, owner, versions) "
+                "VALUES (?, ?, ?, ?, ?, ?, 0)",
                 row,
             ).lastrowid
             assert run is not None

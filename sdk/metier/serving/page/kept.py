@@ -1,4 +1,4 @@
-"""The kept runs over HTTP: listed, searched, read, compared, rated, deleted."""
+"""The kept runs over HTTP: listed, searched, read, compared, rated, renamed, deleted."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class RatingBody(Body):
     note: str = Field("", max_length=2000)
 
 
+class TitleBody(Body):
+    """The new name of a conversation; empty removes it."""
+
+    title: str = Field(max_length=200)
+
+
 class Kept:
     """The endpoints of the runs that a council keeps."""
 
@@ -52,6 +58,7 @@ class Kept:
             Route("/metier/runs", self.listed),
             Route("/metier/runs/{run}", self.shown),
             Route("/metier/runs/{run}", self.deleted, methods=["DELETE"]),
+            Route("/metier/runs/{run}", self.renamed, methods=["PATCH"]),
             Route("/metier/runs/{run}/rating", self.rated, methods=["POST"]),
             Route("/metier/runs/{run}/differences/{other}", self.differences),
         ]
@@ -96,6 +103,13 @@ class Kept:
         name = request.path_params["run"]
         count = await self._asked(lambda store: store.delete([name]))
         return json_response({"deleted": count})
+
+    async def renamed(self, request: Request) -> Response:
+        """Name the conversation that a run belongs to."""
+        body = await self._service.read(request, TitleBody)
+        name, title = request.path_params["run"], " ".join(body.title.split())
+        summary = await self._asked(lambda store: store.rename(name, title))
+        return json_response({"title": summary.title})
 
     async def rated(self, request: Request) -> Response:
         """Keep what a person says about a run or a step."""

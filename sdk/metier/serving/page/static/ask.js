@@ -73,7 +73,9 @@ export class AskView {
   async attach(chosen) {
     for (const file of chosen) {
       const text = file.size > MOST_BYTES ? "\0" : await file.text();
-      if (text.includes("\0")) say(`${file.name} is not a text, or too large.`);
+      // A small PDF may be without a zero byte, and would pass as a text.
+      if (text.startsWith("%PDF-")) say(`${file.name} is a PDF, and only texts can be added here. Save it as text, or add it with metier knowledge.`);
+      else if (text.includes("\0")) say(`${file.name} is not a text, or too large.`);
       else this.documents.push({ name: file.name, text });
     }
     this.listed();

@@ -1,4 +1,4 @@
-// Earlier questions at the side: searched, opened, deleted.
+// Earlier questions at the side: searched, opened, renamed, deleted.
 
 import { call } from "./api.js";
 import { button, el, say, short } from "./dom.js";
@@ -44,14 +44,27 @@ function latest(runs, words) {
 }
 
 function row(run) {
-  const question = short(run.question, 70) || "(no text)";
+  const question = short(run.title || run.question, 70) || "(no text)";
   const more = [SIGNS[run.status], run.experts.join(", "), new Date(run.started * 1000).toLocaleString()];
   return el(
     "li",
     {},
     el("a", { href: `#/run/${run.id}` }, question, el("small", {}, more.filter(Boolean).join(" · "))),
+    button("✎", () => renamed(run), { "aria-label": `Rename: ${question}`, class: "rename" }),
     button("✕", () => deleted(run, question), { "aria-label": `Delete: ${question}`, class: "delete" }),
   );
+}
+
+async function renamed(run) {
+  const title = prompt("Name of this conversation (empty: its question)", run.title || short(run.question, 70));
+  if (title === null) return;
+  try {
+    await call("PATCH", `/metier/runs/${run.id}`, { title: title.slice(0, 200) });
+    say("Renamed.");
+  } catch (error) {
+    say(error.message);
+  }
+  await refreshRuns();
 }
 
 async function deleted(run, question) {
