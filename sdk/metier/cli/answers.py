@@ -54,13 +54,17 @@ class _Run:
 @click.option(
     "--domain", "domains", multiple=True, help="Only this expert's questions. Repeatable."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many of each expert.")
-@click.option("--single-model", metavar="MODEL", help="Asked alone; else the general expert's.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of questions per expert.")
+@click.option(
+    "--single-model",
+    metavar="MODEL",
+    help="Model that answers alone; default: the general expert's.",
+)
 @click.option(
     "--log",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Add each answer to this file at once; what stands there is not asked again.",
+    help="Append each answer to this file; questions already in it are skipped.",
 )
 @click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer.")
 @combining_options

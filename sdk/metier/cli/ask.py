@@ -54,7 +54,7 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "files",
             multiple=True,
             type=click.Path(path_type=Path, allow_dash=True),
-            help="A text that the question is about. Repeatable.",
+            help="Document that the question is about. Repeatable.",
         ),
         expert_option,
         click.argument("question", nargs=-1),
@@ -66,11 +66,11 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How models are run and answers are shown."""
     for option in (
-        click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr."),
+        click.option("-v", "--verbose", is_flag=True, help="Show who answers and why, on stderr."),
         click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of it all."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Overall timeout."),
         click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer."),
-        click.option("--no-log", is_flag=True, help="Keep nothing of this run."),
+        click.option("--no-log", is_flag=True, help="Do not store this run."),
         click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--compose", metavar="HOW", help="Join results: auto, sections or written."),
@@ -89,7 +89,7 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @running_options
 @click.option("--plan", "show_plan", is_flag=True, help="Show the plan on stderr first.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@click.option("-c", "--continue", "go_on", is_flag=True, help="Go on from the last answer.")
+@click.option("-c", "--continue", "go_on", is_flag=True, help="Continue from the last answer.")
 @combining_options
 @_planning_options
 def ask(
@@ -113,7 +113,7 @@ def ask(
 ) -> None:
     """Ask a question.
 
-    Text on stdin is the question, or, where one is given, a document that it is about.
+    Text on stdin is the question, or a document about it if you also give a question.
     """
     with errors_for_people(as_json=as_json):
         text, documents = question_from(question, files)
@@ -146,7 +146,7 @@ def plan(
     how: Combining,
     as_json: bool,
 ) -> None:
-    """Show who would do what, without asking a model."""
+    """Show which expert would do what, without asking a model."""
     with errors_for_people(as_json=as_json):
         text, documents = question_from(question, files)
         council = open_council(load_settings(), only_embeds=True)

@@ -40,7 +40,7 @@ class Check:
 @click.command(epilog="Example: metier doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(*, as_json: bool) -> None:
-    """Look whether everything is there that an answer needs. Nothing is started or changed."""
+    """Check that everything needed to answer is installed. Nothing is started or changed."""
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
 

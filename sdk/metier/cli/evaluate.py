@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: metier evaluate routing")
 def evaluate() -> None:
-    """Say whether questions find the right experts and answers, and learn from them."""
+    """Measure routing, planning and answers on test questions, and learn from them."""
 
 
 evaluate.add_command(answers)
@@ -55,7 +55,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--apply` and `--json`."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--apply", is_flag=True, help="Plan by what was learnt from now on."),
+        click.option("--apply", is_flag=True, help="Use what was learnt in future plans."),
     ):
         command = option(command)
     return command
@@ -83,7 +83,7 @@ def _data_option(what: str, *, required: bool = True) -> Callable[..., Any]:
 def routing(
     *, data: Path | None, verbose: bool, expert: str | None, apply: bool, as_json: bool
 ) -> None:
-    """Say which questions find their expert, and who takes whose.
+    """Measure which questions reach their expert, and which go to another.
 
     No model is asked, only the embedder. With --apply the thresholds and calibrations that the
     questions teach are kept, unless they place fewer questions rightly.
@@ -100,7 +100,7 @@ def routing(
 @_data_option('Outcomes, one {"question": …, "right": {"MODEL": true, …}} a line.')
 @output_options
 def models(*, data: Path, apply: bool, as_json: bool) -> None:
-    """Say what it brings to choose the model by the question.
+    """Measure the gain from choosing a model for each question.
 
     No model is asked, only the embedder: the file says which models got which question right.
     With --apply each step runs on the model that is likeliest to get it right, unless one model
@@ -114,7 +114,7 @@ def models(*, data: Path, apply: bool, as_json: bool) -> None:
 @_data_option('Questions, one {"question": …, "several": true} a line.')
 @output_options
 def splitting(*, data: Path, apply: bool, as_json: bool) -> None:
-    """Say how well a question for one thing is told from one for several.
+    """Measure how well single-task questions are told apart from multi-task ones.
 
     No model is asked, only the embedder. With --apply what the questions teach decides whether a
     question is split, unless the grammar alone is as good.
@@ -128,7 +128,7 @@ def splitting(*, data: Path, apply: bool, as_json: bool) -> None:
 )
 @output_options
 def plans(*, data: Path, apply: bool, as_json: bool) -> None:
-    """Say how like past plans those are that are made from the request alone.
+    """Measure how closely the planner reproduces past plans from the request alone.
 
     No model is asked, only the embedder, unless the setting ask_to_split is on. With --apply a
     request that is like past ones is planned as they were, unless the rules alone are as good.

@@ -12,7 +12,7 @@ from metier.cli.session import errors_for_people, load_settings, show_skipped
 
 @click.group(epilog="Example: metier experts show math")
 def experts() -> None:
-    """Show which experts are there; start, check and try one of your own."""
+    """List the installed experts; create, check and try your own."""
 
 
 for _command in (new, check, try_):

@@ -32,7 +32,7 @@ def check(path: Path, *, as_json: bool, timeout: float) -> None:
     """Check the experts of a project or domain folder. It need not be installed.
 
     Card, examples, code: what metier.testing.ExpertConformance checks. No server is needed, no
-    model is asked, and the code runs in a process of its own. Exits with 1 where something fails.
+    model is asked, and the code runs in a process of its own. Exits with 1 if something fails.
     """
     with errors_for_people(as_json=as_json):
         from metier.experts.registry import Registry

@@ -19,7 +19,7 @@ from metier.cli.session import errors_for_people, load_settings
     type=click.Path(path_type=Path),
     default=".",
     metavar="FOLDER",
-    help="Where to make the project's folder; by default the current folder.",
+    help="Parent folder of the new project; by default the current folder.",
 )
 def new(name: str, *, declarative: bool, strategy: bool, into: Path) -> None:
     """Start a project for an expert: card, code, questions, tests, packaging, CI.

@@ -18,8 +18,8 @@ _LOOK_EVERY_S = 0.3
 
 
 @click.command("try", epilog='Example: metier experts try . -v "How long does green tea steep?"')
-@click.option("-v", "--verbose", is_flag=True, help="Who answers and why, on stderr.")
-@click.option("--only", is_flag=True, help="Have it answer, whoever would be chosen.")
+@click.option("-v", "--verbose", is_flag=True, help="Show who answers and why, on stderr.")
+@click.option("--only", is_flag=True, help="Let it answer, whichever expert would be chosen.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("--watch", is_flag=True, help="Ask again whenever a file at the path changes.")
 @click.argument("path", type=click.Path(path_type=Path))

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: metier index build")
 def index() -> None:
-    """The index over what the experts can do."""
+    """Manage the index of the experts' capabilities."""
 
 
 @index.command(epilog="Example: metier index build")
 def build() -> None:
-    """Build the index anew."""
+    """Rebuild the index."""
     with errors_for_people():
         council = open_council(load_settings(), only_embeds=True)
         built = run_async(partial(council.planning.index, fresh=True), closing=council)
@@ -30,9 +30,9 @@ def build() -> None:
 @index.command(epilog="Example: metier index status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(*, as_json: bool) -> None:
-    """Say whether the saved index fits the cards.
+    """Check whether the saved index is up to date.
 
-    A question brings it up to date by itself.
+    Asking a question updates it automatically.
     """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped

@@ -37,7 +37,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group(epilog="Example: metier knowledge add medical ~/guidelines")
 def knowledge() -> None:
-    """Your own documents, which an expert answers from and quotes."""
+    """Manage the documents that an expert answers from and quotes."""
 
 
 @knowledge.command(epilog="Example: metier knowledge add medical ~/guidelines")
@@ -48,7 +48,7 @@ def knowledge() -> None:
 def add(domain: str, paths: tuple[Path, ...], *, sync: bool, as_json: bool) -> None:
     """Add files or folders: Markdown, text, PDF.
 
-    Adding again brings up to date: only what is new or changed is read again. Your files stay as
+    Run it again to update: only new and changed files are read. Your files stay as
     they are, and so do documents whose files are gone, unless you give --sync.
 
     Exit code 3: some files could not be read, and the others were added.
@@ -128,7 +128,7 @@ def list_(domain: str | None, *, as_json: bool) -> None:
 def remove(domain: str, path: str | None, *, everything: bool, as_json: bool) -> None:
     """Remove documents, by file, by folder, or by the name in `metier knowledge list`.
 
-    Your files stay as they are: only what was kept of them goes.
+    Your files are not touched: only the stored copies are removed.
     """
     if (path is None) != everything:
         raise click.UsageError("name what to remove: a PATH, or --all")
@@ -154,10 +154,10 @@ def remove(domain: str, path: str | None, *, everything: bool, as_json: bool) ->
 @knowledge.command(epilog='Example: metier knowledge search medical "warfarin and aspirin" -k 3')
 @_domain
 @click.argument("query", nargs=-1, required=True)
-@click.option("-k", "count", type=click.IntRange(1, 50), default=4, help="How many passages.")
+@click.option("-k", "count", type=click.IntRange(1, 50), default=4, help="Number of passages.")
 @_json
 def search(domain: str, query: tuple[str, ...], count: int, *, as_json: bool) -> None:
-    """Show the passages that fit a question best, and where they stand."""
+    """Show the passages that best match a question, and where they come from."""
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
 

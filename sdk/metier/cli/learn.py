@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: metier learn status")
 def learn() -> None:
-    """Learn from ratings; show what was learnt from anything, and remove it."""
+    """Learn from ratings; list and remove what was learnt."""
 
 
 @learn.command(epilog="Example: metier learn status --json")
@@ -64,7 +64,7 @@ def status(*, as_json: bool) -> None:
 
 
 @learn.command(epilog="Example: metier learn ratings --apply")
-@click.option("--apply", is_flag=True, help="Plan by what was learnt from now on.")
+@click.option("--apply", is_flag=True, help="Use what was learnt in future plans.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ratings(*, apply: bool, as_json: bool) -> None:
     """Learn from `metier rate` which expert answers what.

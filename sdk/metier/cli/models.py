@@ -28,7 +28,7 @@ STARTER = ("all-minilm", "qwen2.5-coder:1.5b")
 
 @click.group(epilog="Example: metier models pull")
 def models() -> None:
-    """The models of the server."""
+    """Manage the models on the server."""
 
 
 on_host = click.option(
@@ -86,7 +86,7 @@ def _tell_left_out(server: ModelServer) -> None:
 @models.command(epilog="Example: metier models ps")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ps(*, as_json: bool) -> None:
-    """List the models that are in memory."""
+    """List the models loaded in memory."""
     with errors_for_people(as_json=as_json):
         from dataclasses import asdict
 
@@ -115,7 +115,7 @@ def _hosted(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], *, several
 
 @models.command(epilog="Example: metier models pull qwen2.5-coder:1.5b")
 @click.argument("names", nargs=-1)
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of models that are installed.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not report installed models.")
 @on_host
 def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
     """Get models from Ollama's library.
@@ -136,7 +136,7 @@ def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
 @click.argument("names", nargs=-1)
 @on_host
 def warm(names: tuple[str, ...], *, where: str | None) -> None:
-    """Bring models into memory, so that the next question does not wait for it.
+    """Load models into memory ahead of the next question.
 
     Without names, those that the experts run on. A server that metier started also reads the
     experts' prompts, and keeps them. With several hosts, each model on the one that is best for it.
@@ -165,7 +165,7 @@ def warm(names: tuple[str, ...], *, where: str | None) -> None:
     "--memory",
     type=click.FloatRange(0, min_open=True),
     metavar="GIB",
-    help="For a machine with this memory instead of this one.",
+    help="Assume this much memory instead of this machine's.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def suggest(memory: float | None, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ Verdict = Literal["good", "bad"]
 def rate(
     *, run: str, verdict: Verdict, step_id: str, expert: str, note: str, as_json: bool
 ) -> None:
-    """Say whether an answer was good, and who should have given it.
+    """Rate an answer as good or bad, and name the expert that should have answered.
 
     Rating a run or a step again replaces what was said before. `metier learn ratings` learns from
     it who answers what.

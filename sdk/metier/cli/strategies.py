@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: metier strategies show vote")
 def strategies() -> None:
-    """Show the ways in which several answers become one."""
+    """Show the strategies that combine several answers into one."""
 
 
 @strategies.command("list", epilog="Example: metier strategies list --json")

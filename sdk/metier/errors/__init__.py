@@ -3,13 +3,13 @@
 ::
 
     MetierError
-    ├── InvalidInput               what was asked cannot be worked on
+    ├── InvalidInput               the request cannot be processed
     │   ├── EmptyQuestion
     │   ├── UnreadableInput        binary or undecodable text
     │   ├── InvalidPlan            a cycle, a missing step, an unknown expert
     │   ├── InvalidRecipe          a merge that is described wrongly
-    │   ├── UnknownRun             no kept run has this id
-    │   └── UnreadableWeights      no whole GGUF file
+    │   ├── UnknownRun             no stored run has this id
+    │   └── UnreadableWeights      not a complete GGUF file
     ├── InvalidCard                a domain.toml that cannot be used
     ├── InvalidSettings
     ├── UnknownExpert
@@ -21,7 +21,7 @@
     │   ├── ModelRefused           the server refused the request
     │   ├── ContextOverflow        the prompt is longer than the model's context
     │   ├── InvalidEmbedding       vectors that cannot be compared with others
-    │   └── InvalidOutput          a model's words do not have the shape that was asked for
+    │   └── InvalidOutput          a model's output does not have the requested format
     ├── ModelServerError
     │   ├── ModelServerUnreachable
     │   ├── ModelServerBusy
@@ -33,13 +33,13 @@
     ├── CouncilInUse               by another event loop
     ├── ExpertFailed               a step without a result: it raised, said nothing, …
     │   └── ResourceExhausted      memory, or Python's stack, did not suffice
-    ├── RunStoreUnavailable        the kept runs cannot be read or written
-    ├── ReplayDiffers              a replay asks what the kept run did not ask
-    ├── WeightsUnavailable         a model can be had from nowhere
+    ├── RunStoreUnavailable        the stored runs cannot be read or written
+    ├── ReplayDiffers              a replay makes a request that the stored run did not make
+    ├── WeightsUnavailable         a model cannot be downloaded from any source
     └── MergeError
         ├── MergeUnavailable       the packages that merge are not installed
         ├── MergeRefused           the models do not fit each other
-        └── MergeFailed            it broke off; there is no half model
+        └── MergeFailed            no partial model is left
 """
 
 from metier.errors.inputs import (

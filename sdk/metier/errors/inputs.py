@@ -8,13 +8,13 @@ from metier.errors.root import MetierError, nearest
 
 
 class InvalidInput(MetierError):
-    """What was asked cannot be worked on."""
+    """The request cannot be processed."""
 
     code = "invalid_input"
 
 
 class EmptyQuestion(InvalidInput):
-    """There is no question in the input."""
+    """The input contains no question."""
 
     code = "empty_question"
 

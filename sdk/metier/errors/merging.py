@@ -13,19 +13,19 @@ class InvalidRecipe(InvalidInput):
 
 
 class UnreadableWeights(InvalidInput):
-    """A file of weights that is no whole GGUF file."""
+    """A file of weights that is not a complete GGUF file."""
 
     code = "unreadable_weights"
 
     def __init__(self, file: str, *, reason: str) -> None:
         super().__init__(
             f"{file} cannot be read: {reason}",
-            hint="Give a whole GGUF file, or a model of Ollama. See: metier models list",
+            hint="Give a complete GGUF file, or a model of Ollama. See: metier models list",
         )
 
 
 class MergeError(MetierError):
-    """Something about merging models."""
+    """The base of errors about merging models."""
 
     code = "merge_error"
 
@@ -43,6 +43,6 @@ class MergeRefused(MergeError):
 
 
 class MergeFailed(MergeError):
-    """A merge broke off; nothing half is left, and the models are as they were."""
+    """A merge failed; no partial result is left, and the source models are unchanged."""
 
     code = "merge_failed"

@@ -8,7 +8,7 @@ from metier.errors.root import MetierError, nearest
 
 
 class ModelError(MetierError):
-    """Something about one model."""
+    """The base of errors about one model."""
 
     code = "model_error"
 
@@ -27,7 +27,7 @@ class ModelMissing(ModelError):
 
 
 class ModelRefused(ModelError):
-    """The server refused a request as it was made."""
+    """The server rejected the request."""
 
     code = "model_refused"
 
@@ -62,14 +62,14 @@ class InvalidEmbedding(ModelError):
 
 
 class InvalidOutput(ModelError):
-    """A model's words do not have the shape that was asked for."""
+    """A model's output does not have the requested format."""
 
     code = "invalid_output"
     retryable = True
 
 
 class ModelServerError(MetierError):
-    """Something about the server that runs the models."""
+    """The base of errors about the model server."""
 
     code = "model_server_error"
 
@@ -103,7 +103,7 @@ class ModelServerFailed(ModelServerError):
 
 
 class StreamInterrupted(ModelServerError):
-    """A reply that broke off, or ended without the server saying that it is done."""
+    """A reply broke off, or ended without the server's end marker."""
 
     code = "stream_interrupted"
     retryable = True
@@ -123,6 +123,6 @@ class ClusterUnavailable(ModelServerError):
 
 
 class WeightsUnavailable(MetierError):
-    """A model's weights can be had from nowhere that this machine reaches."""
+    """A model's weights cannot be downloaded from any source this machine can reach."""
 
     code = "weights_unavailable"

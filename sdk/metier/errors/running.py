@@ -25,14 +25,14 @@ class Locked(IndexUnavailable):
 
 
 class DeadlineExceeded(MetierError):
-    """A wait lasted longer than it may."""
+    """An operation did not finish before its deadline."""
 
     code = "deadline_exceeded"
     retryable = True
 
 
 class BudgetExceeded(MetierError):
-    """One more model call than the question may cost."""
+    """The question needs more model calls than its budget allows."""
 
     code = "budget_exceeded"
 
@@ -45,7 +45,7 @@ class BudgetExceeded(MetierError):
 
 
 class CouncilInUse(MetierError):
-    """Another event loop is asking this council: it can be used from one at a time."""
+    """Another event loop is using this council; it supports one at a time."""
 
     code = "council_in_use"
     retryable = True

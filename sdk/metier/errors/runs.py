@@ -7,7 +7,7 @@ from metier.errors.root import MetierError
 
 
 class UnknownRun(InvalidInput):
-    """No kept run has this id, or several begin with it."""
+    """No stored run has this id, or several ids begin with it."""
 
     code = "unknown_run"
 
@@ -16,12 +16,12 @@ class UnknownRun(InvalidInput):
 
 
 class RunStoreUnavailable(MetierError):
-    """The file of kept runs cannot be read or written."""
+    """The file of stored runs cannot be read or written."""
 
     code = "run_store_unavailable"
 
 
 class ReplayDiffers(MetierError):
-    """A replay asks a model or the embedder something that the kept run did not ask."""
+    """A replay makes a request to a model or the embedder that the stored run did not make."""
 
     code = "replay_differs"

@@ -42,9 +42,9 @@ _SHOWN_CHARS = 60
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A text that the questions are about. Repeatable.",
+    help="Document that the questions are about. Repeatable.",
 )
-@click.option("-c", "--continue", "go_on", is_flag=True, help="Go on with the last conversation.")
+@click.option("-c", "--continue", "go_on", is_flag=True, help="Continue the last conversation.")
 def chat(
     experts: tuple[str, ...],
     files: tuple[Path, ...],
