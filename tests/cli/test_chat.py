@@ -149,7 +149,7 @@ def test_the_plan_of_a_question_asks_no_model(seen: Seen) -> None:
 def test_why_names_the_expert_and_its_model(seen: Seen) -> None:
     done = chat("compute a sum", "/why")
     assert "[1] sums on m" in done.stderr
-    assert "1 calls" in done.stderr
+    assert "1 call," in done.stderr
 
 
 @pytest.mark.parametrize("command", ["/why", "/plan", "/undo", "/retry", "/save x.md"])

@@ -93,7 +93,7 @@ def test_ask_continue_without_an_answer_says_so() -> None:
 def test_show_tells_plan_cost_and_answer() -> None:
     answer = metier("ask", "all about math").stdout.strip()
     shown = metier("runs", "show").stdout
-    assert all(text in shown for text in ("1 math", "1 calls", answer))
+    assert all(text in shown for text in ("1 math", "1 call,", answer))
 
 
 def test_search_finds_words_of_the_answer() -> None:

@@ -69,7 +69,7 @@ class TestAsk:
         assert "parrot" in done.stderr
         assert "repeat: like 'repeat after me: hello'" in done.stderr
         assert f"asking {SMALL}" in done.stderr
-        assert "1 calls" in done.stderr
+        assert "1 call," in done.stderr
 
     def test_json_is_one_object(self) -> None:
         answer = json.loads(metier("ask", "--json", "-e", "parrot", "say it again").stdout)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, assert_never
 import click
 
 from metier.cli.terminal import rewrite_line, styled
-from metier.cli.text import as_json, clipped, plan_tree
+from metier.cli.text import as_json, clipped, cost_of, plan_tree
 from metier.events import (
     Answered,
     CallDone,
@@ -129,7 +129,7 @@ class Screen:
             self._trace(f"source: {source.name} {source.place}".rstrip())
         usage = answer.usage
         self._trace(
-            f"{usage.calls} calls, {usage.prompt_tokens} + {usage.completion_tokens} tokens, "
+            f"{cost_of(usage.calls, read=usage.prompt_tokens, written=usage.completion_tokens)}, "
             f"{usage.total_s:.1f} s in models ({usage.load_s:.1f} s loading)"
         )
 

@@ -95,3 +95,8 @@ def points(gain: Estimate) -> str:
     """A difference of shares in percentage points, with its interval."""
     value, low, high = (f"{100 * each:+.1f}" for each in (gain.value, gain.low, gain.high))
     return f"{value} ({low} to {high})"
+
+
+def cost_of(calls: int, *, read: int, written: int) -> str:
+    """The calls and the tokens that an answer took."""
+    return f"{calls} {'call' if calls == 1 else 'calls'}, {read} + {written} tokens"

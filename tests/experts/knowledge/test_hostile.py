@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 import pytest
+from hostile import processor_time
 
 from metier.experts.knowledge.chunks import Chunk, chunked, windows
 from metier.experts.knowledge.quotes import check_quotes, quotes_in, verified
@@ -39,22 +37,6 @@ def as_answer(text: str) -> None:
     check_quotes(text, [Chunk(name="a", text="a b c e", start=0)])
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """End what takes more of the processor; other processes do not count."""
-
-    def late(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"more than {seconds} s")
-
-    before = signal.signal(signal.SIGVTALRM, late)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
 CASES: dict[Callable[[str], object], tuple[str, ...]] = {
     in_markdown: ("# a\n", "# ", "#", "-\n", "=", "a\n---\n", "- \n", "```\n", "a|b\n", "a\n\n"),
     in_text: ("a", "a ", " ", "a\n", "a. ", ".", '!" ', "。", "Dr. "),
@@ -71,11 +53,11 @@ def test_a_megabyte_of_repetitions_takes_as_long_as_any_other(
     read: Callable[[str], object], repeated: str
 ) -> None:
     text = repeated * (SIZE // len(repeated))
-    with limited(LIMIT_S):
+    with processor_time(LIMIT_S):
         read(f"{text}x")
 
 
 @pytest.mark.parametrize("text", [f"# a{' ' * SIZE}x", f"a\n{'-' * SIZE}x", f"a\n={' ' * SIZE}x"])
 def test_a_line_that_is_nearly_a_heading_takes_as_long_as_any_other(text: str) -> None:
-    with limited(LIMIT_S):
+    with processor_time(LIMIT_S):
         in_markdown(text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from metier.answer import Part, Usage
 from metier.cli.chat.conversation import Turn
-from metier.cli.text import clipped, plan_tree
+from metier.cli.text import clipped, cost_of, plan_tree
 from metier.telemetry.words import agreement_in_words, confidence_in_words
 
 _CHECKED = {True: ", checked", False: ", not checked", None: ""}
@@ -35,6 +35,6 @@ def _part_lines(part: Part) -> Iterator[str]:
 
 def _cost(usage: Usage) -> str:
     return (
-        f"{usage.calls} calls, {usage.prompt_tokens} + {usage.completion_tokens} tokens, "
+        f"{cost_of(usage.calls, read=usage.prompt_tokens, written=usage.completion_tokens)}, "
         f"{usage.total_s:.1f} s in models"
     )
