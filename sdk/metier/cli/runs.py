@@ -13,7 +13,7 @@ import click
 
 from metier.cli.runs_replay import diff, replay
 from metier.cli.session import errors_for_people, load_settings
-from metier.cli.text import cost_of
+from metier.cli.text import cost_of, plan_tree
 
 if TYPE_CHECKING:
     from metier.runs.run import Run, RunSummary
@@ -178,8 +178,6 @@ def _when(at: float) -> str:
 
 
 def _told(run: Run) -> str:
-    from metier.cli.text import plan_tree
-
     took = f", {run.ended - run.started:.1f} s" if run.ended is not None else ""
     cost = f"{cost_of(run.calls, read=run.prompt_tokens, written=run.completion_tokens)}{took}"
     lines = [f"run {run.id}", f"{_when(run.started)}: {run.status}, {cost}"]
@@ -208,7 +206,7 @@ def _counted(found: Statistics, path: Path) -> str:
             f"{found.runs} runs ({listed(found.by_status)}){oldest}",
             f"experts: {listed(found.by_expert)}",
             f"ratings: {listed(found.ratings)}",
-            f"{cost_of(found.calls, read=found.prompt_tokens, written=found.completion_tokens)}",
+            cost_of(found.calls, read=found.prompt_tokens, written=found.completion_tokens),
             f"{found.size_bytes / 1e6:.1f} MB in {path}",
         )
     )
