@@ -20,6 +20,7 @@ from metier.council.node import start_host
 from metier.experts.card import Capability
 from metier.experts.expert import Context, Task
 from metier.experts.registry import Registry
+from metier.merging.node_jobs import merged_here
 from metier.models.hosts import Patience
 from metier.models.hosts.facts import NodeFacts
 from metier.models.hosts.ray_server import RayServer
@@ -100,6 +101,7 @@ class World:
             OllamaServer(host, num_ctx=num_ctx),
             facts,
             settings=Settings(host=host, num_ctx=num_ctx, embed_model=embedder),
+            merge=merged_here,
             experts=experts,
             node_id=node_id or self._nodes[len(self.actors) % len(self._nodes)],
         )

@@ -27,6 +27,7 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
     """
     with errors_for_people():
         from metier.council.node import answering, start_host, until_gone
+        from metier.merging.node_jobs import merged_here
         from metier.models.hosts.facts import NodeFacts
         from metier.models.ollama import OllamaServer
         from metier.models.opening import memory_bytes_of
@@ -41,7 +42,7 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
             num_ctx=settings.num_ctx,
         )
         server = OllamaServer.from_settings(settings)
-        actor = start_host(address, name, server, facts, settings=settings)
+        actor = start_host(address, name, server, facts, settings=settings, merge=merged_here)
         version = run_async(partial(answering, actor))
         text = f"{name} answers in the cluster at {address} (Ollama {version}); Ctrl-C ends it"
         click.echo(text, err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from metier.cli.session import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from metier.errors import MetierError
     from metier.merging.acceptance import Exercise
     from metier.merging.making import Wanted
     from metier.merging.method import Parameter
@@ -33,6 +35,7 @@ Examples:
   metier merge a b --base base --weight 0.5 --weight 0.5 -o both --evaluate code
   metier merge qwen2.5:1.5b+law.gguf --method passthrough -o lawyer
   metier merge --recipe recipe.toml -o blend.gguf --quantize f16
+  metier merge --recipe law.toml -o law --recipe code.toml -o coder --cluster 10.0.0.5:6379
 """
 
 _TYPES = ("q8_0", "f16", "bf16", "f32", "q5_1", "q5_0", "q4_1", "q4_0", "q4_k_m", "q4_k_s")
@@ -91,10 +94,23 @@ def _option(parameter: Parameter[Any]) -> click.Option:
 
 @click.command(cls=_Merge, epilog=_EPILOG)
 @click.argument("models", nargs=-1)
-@click.option("-o", "--output", "name", help="A new model of Ollama, or a file NAME.gguf.")
 @click.option(
-    "--recipe", type=click.Path(path_type=Path), metavar="FILE", help="TOML, or mergekit's YAML."
+    "-o",
+    "--output",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A new model of Ollama, or a file NAME.gguf. Once for each recipe.",
 )
+@click.option(
+    "--recipe",
+    "recipes",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="TOML, or mergekit's YAML. Repeatable with --cluster.",
+)
+@click.option("--cluster", metavar="ADDRESS", help="Ray cluster on whose nodes to merge.")
 @click.option("--base", metavar="MODEL", help="The model that the others were made from.")
 @click.option(
     "--quantize",
@@ -127,15 +143,71 @@ def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each
     result may be better than they are, or worse.
     Give --weight, --density and other numbers of a model once for all, or once for each.
     """
-    as_json, check = given.pop("as_json"), given.pop("check")
+    as_json, check, cluster = (given.pop(each) for each in ("as_json", "check", "cluster"))
     with errors_for_people(as_json=as_json):
-        wanted = _wanted(**given)
+        if cluster is not None:
+            _on_cluster(cluster, check=check, as_json=as_json, **given)
+            return
+        (wanted, *more) = _each_wanted(**given)
+        if more:
+            raise _several_here()
         report = run_async(partial(_run, wanted, check=check))
         if report is None:
             return
         _show(report, as_json=as_json)
         if not report.kept:
             sys.exit(FAILED)
+
+
+def _on_cluster(
+    address: str,
+    *,
+    check: bool,
+    as_json: bool,
+    evaluate: str | None,
+    **given: Any,  # noqa: ANN401  # of each merge
+) -> None:
+    from metier.cli.merge_cluster import merge_on_nodes
+    from metier.errors import InvalidInput
+    from metier.merging.node_jobs import MergeJob
+
+    if check:
+        raise InvalidInput(
+            "--check looks at the models of this machine", hint="Leave out --cluster or --check"
+        )
+    every = _each_wanted(evaluate=None, **given)
+    jobs = [MergeJob.of(each, evaluate=evaluate or "") for each in every]
+    if not merge_on_nodes(jobs, address, as_json=as_json):
+        sys.exit(FAILED)
+
+
+def _several_here() -> MetierError:
+    from metier.errors import InvalidInput
+
+    return InvalidInput(
+        "several recipes are merged on several machines",
+        hint="Name their cluster (--cluster ADDRESS), or merge them one after the other",
+    )
+
+
+def _each_wanted(
+    *,
+    recipes: tuple[Path, ...],
+    names: tuple[str, ...],
+    **given: Any,  # noqa: ANN401  # the same for each
+) -> list[Wanted]:
+    """What the options ask for, by recipe."""
+    from metier.errors import InvalidInput
+
+    if len(names) > 1 and len(names) != len(recipes):
+        raise InvalidInput(
+            f"there are {len(recipes)} recipes and {len(names)} names",
+            hint="Give -o once for each --recipe, in the same order",
+        )
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidInput(f"two results are called {doubled!r}", hint="Give each a name")
+    pairs = zip_longest(recipes or (None,), names)
+    return [_wanted(recipe=recipe, name=name, **given) for recipe, name in pairs]
 
 
 def _wanted(

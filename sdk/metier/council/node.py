@@ -27,10 +27,13 @@ from metier.settings import Settings
 from metier.telemetry.tracing import trace_headers
 
 _CALLS = frozenset(("embed", "list", "show", "resident", "load", "version"))
-_STREAMS = frozenset(("chat", "generate", "pull", "step"))
+_STREAMS = frozenset(("chat", "generate", "pull", "step", "merge"))
 # Calls that wait beside each other: those to the model server, and looks at its state.
 _CONCURRENCY = 1000
 _CHECK_EVERY_S = 5.0
+
+# Makes a merge with a node's settings: a job as JSON, what it reports as JSON.
+Merge = Callable[[Settings, str], AsyncGenerator[str, None]]
 
 
 class Node:
@@ -40,6 +43,7 @@ class Node:
         server: the model server beside it.
         settings: of this node; a job brings those that change an answer.
         experts: finds the experts that are installed here.
+        merge: makes a merge here.
     """
 
     def __init__(
@@ -48,8 +52,10 @@ class Node:
         facts: NodeFacts,
         settings: Settings,
         experts: Callable[[Settings], Registry],
+        merge: Merge,
     ) -> None:
         self._server = server
+        self._merge = partial(merge, settings)
         self._parts = self._parts_of(experts(settings), settings)
         versions = expert_versions(self._parts.registry, self._parts.embedder)
         self._facts = replace(facts, versions=versions)
@@ -77,7 +83,8 @@ class Node:
         trace_headers.set(trace)
         if method not in _STREAMS:
             raise ValueError(f"no stream is named {method!r}")
-        opened = self.step if method == "step" else getattr(self._server, method)
+        own = {"step": self.step, "merge": self._merge}
+        opened = own.get(method) or getattr(self._server, method)
         try:
             async with aclosing(opened(argument)) as pieces:
                 async for piece in pieces:
@@ -120,6 +127,7 @@ def start_host(
     facts: NodeFacts,
     *,
     settings: Settings,
+    merge: Merge,
     experts: Callable[[Settings], Registry] = Registry.from_installed,
     node_id: str | None = None,
 ) -> Any:  # noqa: ANN401  # a handle of Ray, which has no type
@@ -127,6 +135,7 @@ def start_host(
 
     Args:
         settings: of the node.
+        merge: makes the merges that may run there.
         experts: finds the experts whose steps may run there.
         node_id: Ray's id of the node that it runs on; the one of this process if not given.
 
@@ -147,7 +156,7 @@ def start_host(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=here, soft=False),
     )
     try:
-        return actor.remote(server, facts, settings, experts)
+        return actor.remote(server, facts, settings, experts, merge)
     except ValueError as exc:
         raise ClusterUnavailable(f"a host named {name!r} is in the cluster already") from exc
 

@@ -152,7 +152,7 @@ class RayExecutor:
             seed=self._settings.seed,
             model=self._settings.model,
         )
-        stream = self._server.step(host, remote.model_dump_json())
+        stream = self._server.run(host, "step", remote.model_dump_json())
         try:
             async with aclosing(stream):
                 return await _relayed(host, stream, relay)

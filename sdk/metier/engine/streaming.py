@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 
-from metier.engine.recorder import Emit
-from metier.events import Event
+T = TypeVar("T")
 
 
-async def event_stream(run: Callable[[Emit], Awaitable[object]]) -> AsyncGenerator[Event, None]:
+async def event_stream(
+    run: Callable[[Callable[[T], None]], Awaitable[object]],
+) -> AsyncGenerator[T, None]:
     """The events that `run` emits, as they come.
 
     The run is a task of its own, because an async generator must not yield inside a task group or
@@ -19,7 +21,7 @@ async def event_stream(run: Callable[[Emit], Awaitable[object]]) -> AsyncGenerat
     Raises:
         MetierError: what `run` raises, after the events that it emitted before.
     """
-    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    events: asyncio.Queue[T | None] = asyncio.Queue()
 
     async def drive() -> None:
         try:

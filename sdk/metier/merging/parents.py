@@ -165,12 +165,18 @@ def _title(name: str) -> str:
     return Path(name).name
 
 
+def is_path(name: str) -> bool:
+    """Whether a name means a file or folder, which may be missing, and not a model of Ollama."""
+    # Ollama's names may have slashes too; these can only be meant as paths.
+    meant = name.endswith(".gguf") or name.startswith((".", "~", os.sep))
+    return meant or Path(name).expanduser().exists()
+
+
 def _kind(name: str) -> Literal["folder", "file", "model"]:
     path = Path(name).expanduser()
     if path.exists():
         return "folder" if path.is_dir() else "file"
-    # Ollama's names may have slashes too; these can only be meant as paths.
-    if name.endswith(".gguf") or name.startswith((".", "~", os.sep)):
+    if is_path(name):
         raise InvalidInput(f"there is no file or folder {name!r}")
     return "model"
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
@@ -37,6 +37,8 @@ from metier.models.server import (
 )
 from metier.telemetry.tracing import trace_headers
 
+# What a node runs that is more than a call of its model server.
+Work = Literal["step", "merge"]
 # Before a host that did not answer when it was found is asked again.
 _AGAIN_S = 5.0
 
@@ -89,10 +91,10 @@ class RayServer(HostPool):
             raise ModelServerUnreachable(self.address, reason=reason)
         await super()._look(hosts)
 
-    def step(self, host: Host, job: str) -> AsyncGenerator[str, None]:
-        """Run a whole step on a host: a job as JSON, its events as JSON."""
+    def run(self, host: Host, work: Work, job: str) -> AsyncGenerator[str, None]:
+        """Run a whole step or a merge on a host: a job as JSON, what it reports as JSON."""
         assert isinstance(host.server, RayNode)  # no other hosts are in this pool
-        return host.server.step(job)
+        return host.server.run(work, job)
 
     async def _list_hosts(self) -> None:
         try:
@@ -203,11 +205,11 @@ class RayNode:
         """Of the node's server."""
         return await self._call("version")
 
-    async def step(self, job: str) -> AsyncGenerator[str, None]:
-        """Run a whole step there: a job as JSON, its events as JSON."""
-        async with aclosing(self._stream("step", job)) as events:
-            async for event in events:
-                yield event
+    async def run(self, work: Work, job: str) -> AsyncGenerator[str, None]:
+        """Run a whole step or a merge there: a job as JSON, what it reports as JSON."""
+        async with aclosing(self._stream(work, job)) as reports:
+            async for report in reports:
+                yield report
 
     async def aclose(self) -> None:
         """Nothing to let go: the actor is the node's."""
