@@ -151,6 +151,14 @@ class Asking(Placed):
     asks = 3
 
 
+class Twice(Expert):
+    """Answers with what its model says at two calls."""
+
+    async def answer(self, task: Task, context: Context) -> str:
+        messages = [Message(role="user", content=task.text)]
+        return " ".join([await context.complete(messages) for _ in range(2)])
+
+
 class Broken(Expert):
     """Fails."""
 

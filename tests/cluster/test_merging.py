@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -23,11 +23,11 @@ from metier.merging.spreading import Spreading
 
 
 @pytest.fixture
-def nodes(world: World, ollamas: list[FakeOllama]) -> Iterator[World]:
+def nodes(world: World, ollamas: list[FakeOllama]) -> World:
     """Two nodes, called one and two."""
     for name, ollama in zip(("one", "two"), ollamas, strict=True):
         world.start(name, ollama.host)
-    yield world
+    return world
 
 
 def recipe_file(folder: Path, name: str, models: Sequence[str], weight: float = 1.0) -> str:
@@ -126,5 +126,5 @@ async def test_a_merge_that_nobody_waits_for_is_given_up(tmp_path: Path) -> None
     async with aclosing(merged_here(Settings(), job)) as updates:
         await anext(updates)
     with anyio.fail_after(60):
-        while list(folder.iterdir()):  # the thread ends at its next report
+        while list(folder.iterdir()):  # noqa: ASYNC110  # the thread ends at its next report
             await anyio.sleep(0.05)

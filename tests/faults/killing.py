@@ -128,6 +128,7 @@ def killed(work: Work, folder: Path, *, after_s: float) -> int:
     """How many times it was done before the process was killed, so long after the first time."""
     told, out = os.pipe()
     if (child := os.fork()) == 0:
+        os.close(told)  # so that it ends, at its next word, if this process is killed
         work.work(folder, 0, lambda _: os.write(out, b"."))
         os._exit(1)
     os.close(out)

@@ -12,17 +12,22 @@ import anyio
 
 from metier.council.parts import Parts
 from metier.engine.calling import Caller
-from metier.engine.ray_executor import RemoteJob
+from metier.engine.ray_executor import NodeReport, RemoteJob
 from metier.engine.recorder import Budget, Emit
 from metier.engine.streaming import event_stream
 from metier.engine.window import Window
 from metier.errors import ClusterUnavailable, DeadlineExceeded, MetierError
+from metier.events import Event
 from metier.experts.registry import Registry
 from metier.experts.versions import expert_versions
 from metier.models.hosts.facts import NodeFacts
 from metier.models.hosts.ray_connection import NAMESPACE, PREFIX, connect, host_names
 from metier.models.hosts.ray_server import Failed
+from metier.models.opening import embedder_of
 from metier.models.server import ModelServer
+from metier.runs.current import recorded_as
+from metier.runs.recording import RecordingEmbedder, RecordingServer
+from metier.runs.remote import Sending
 from metier.settings import Settings
 from metier.telemetry.tracing import trace_headers
 
@@ -54,7 +59,8 @@ class Node:
         experts: Callable[[Settings], Registry],
         merge: Merge,
     ) -> None:
-        self._server = server
+        # Recorded if the job asks for it.
+        self._server = RecordingServer(server)
         self._merge = partial(merge, settings)
         self._parts = self._parts_of(experts(settings), settings)
         versions = expert_versions(self._parts.registry, self._parts.embedder)
@@ -94,17 +100,30 @@ class Node:
 
     def _parts_of(self, registry: Registry, settings: Settings) -> Parts:
         return Parts(
-            registry, settings, server=self._server, embedder=None, strategies=None, runs=None
+            registry,
+            settings,
+            server=self._server,
+            embedder=RecordingEmbedder(embedder_of(settings, self._server)),
+            strategies=None,
+            runs=None,
         )
 
     async def step(self, job: str) -> AsyncGenerator[str, None]:
-        """The events of a step, which runs here whole."""
+        """What a step reports, which runs here whole."""
         run = partial(self._run, RemoteJob.model_validate_json(job))
-        async with aclosing(event_stream(run)) as events:
-            async for event in events:
-                yield event.model_dump_json()
+        async with aclosing(event_stream(run)) as reports:
+            async for report in reports:
+                yield report.model_dump_json(exclude_none=True)
 
-    async def _run(self, remote: RemoteJob, emit: Emit) -> None:
+    async def _run(self, remote: RemoteJob, tell: Callable[[NodeReport], None]) -> None:
+        def emit(event: Event) -> None:
+            tell(NodeReport(event=event))
+
+        sending = Sending(lambda made: tell(NodeReport(exchange=made)))
+        with recorded_as(sending if remote.recorded else None):
+            await self._step(remote, emit)
+
+    async def _step(self, remote: RemoteJob, emit: Emit) -> None:
         asked = {"seed": remote.seed, "model": remote.model}
         settings = self._parts.settings.model_copy(update=asked)
         parts = self._parts_of(self._parts.registry, settings)

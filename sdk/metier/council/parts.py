@@ -109,6 +109,7 @@ class Parts:
         from metier.engine.ray_executor import RayExecutor
         from metier.engine.refusals import Refusals
         from metier.models.hosts.ray_server import RayServer
+        from metier.runs.remote import keep
 
         if not isinstance(self._own_server, RayServer):
             return here
@@ -119,6 +120,7 @@ class Parts:
             self.chooser,
             refusals=Refusals(self.registry, self.embedder, self.settings),
             settings=self.settings,
+            keep=keep if self.keeping is not None else None,
         )
 
     def _votes(self) -> VoteAggregator | None:

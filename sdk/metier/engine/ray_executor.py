@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Literal
 
 import anyio
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,7 +26,6 @@ from metier.events import (
     StepDone,
     StepStarted,
     Token,
-    parse_event,
 )
 from metier.experts.card import GENERAL
 from metier.experts.expert import Task
@@ -44,6 +45,7 @@ class RemoteJob(BaseModel):
         calls: how many model calls it may cost.
         timeout_s: until its deadline; the clocks of two machines cannot be compared.
         model: of the general expert, over its card's.
+        recorded: whether the node reports what it exchanges with its models.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -55,11 +57,37 @@ class RemoteJob(BaseModel):
     timeout_s: float | None
     seed: int
     model: str | None
+    recorded: bool
 
     @property
     def job(self) -> Job:
         """The step as an executor takes it."""
         return Job(step=self.step, task=self.task, solo=self.solo)
+
+
+class RemoteExchange(BaseModel):
+    """A request to the models beside a node, and its reply, as they are kept in a run.
+
+    One of the kind `node` says on which node a step ran.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
+    kind: Literal["chat", "generate", "embed", "show", "slots", "node"]
+    request: bytes
+    reply: bytes
+    texts: tuple[bytes, ...] = ()
+
+
+class NodeReport(BaseModel):
+    """What a node reports of a step, in JSON: an event, or an exchange to be kept."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    event: Event | None = None
+    exchange: RemoteExchange | None = None
 
 
 class RayExecutor:
@@ -70,6 +98,7 @@ class RayExecutor:
 
     Args:
         here: runs the other steps, and those that every node refuses.
+        keep: takes the exchanges of a step that has ended on a node; None if runs are not kept.
     """
 
     def __init__(
@@ -81,8 +110,10 @@ class RayExecutor:
         *,
         refusals: Refusals,
         settings: Settings,
+        keep: Callable[[RemoteExchange], None] | None,
     ) -> None:
         self._here = here
+        self._keep = keep
         self._server = server
         self._registry = registry
         self._chooser = chooser
@@ -135,12 +166,23 @@ class RayExecutor:
             except MetierError as exc:
                 note_failure(host, model, exc)
                 if relay.spoke or not may_work_elsewhere(exc):
+                    self._kept(job.step, host, relay)
                     raise
                 failed[host] = exc
             else:
                 host.worked()
+                self._kept(job.step, host, relay)
                 return done
         raise AssertionError("the loop ends by returning or raising")
+
+    def _kept(self, step: Step, host: Host, relay: _Relay) -> None:
+        """Keep what the last attempt exchanged; a replay makes no other."""
+        if self._keep is None:
+            return
+        name = json.dumps(host.name).encode()
+        there = RemoteExchange(kind="node", request=step.id.encode(), reply=name)
+        for exchange in (there, *relay.exchanges):
+            self._keep(exchange)
 
     async def _on(self, host: Host, job: Job, relay: _Relay, *, calls: int) -> StepDone:
         remote = RemoteJob(
@@ -151,6 +193,7 @@ class RayExecutor:
             timeout_s=_seconds_left(),
             seed=self._settings.seed,
             model=self._settings.model,
+            recorded=self._keep is not None,
         )
         stream = self._server.run(host, "step", remote.model_dump_json())
         try:
@@ -167,11 +210,14 @@ async def _relayed(host: Host, stream: AsyncGenerator[str, None], relay: _Relay)
     line = await first_of(host, stream)
     while line is not None:
         try:
-            event = parse_event(line)
+            report = NodeReport.model_validate_json(line)
         except ValidationError as exc:
             raise ModelServerFailed(f"{host.name} sent what is not an event") from exc
-        relay(event)
-        done = event if isinstance(event, StepDone) else done
+        if report.exchange is not None:
+            relay.exchanges.append(report.exchange)
+        if report.event is not None:
+            relay(report.event)
+        done = report.event if isinstance(report.event, StepDone) else done
         line = await anext(stream, None)
     if done is None:
         raise StreamInterrupted(f"the step on {host.name} ended without a result")
@@ -183,6 +229,7 @@ class _Relay:
 
     Attributes:
         spoke: whether words of the step were shown.
+        exchanges: what the step exchanged with the models there.
     """
 
     def __init__(self, caller: Caller, emit: Emit, *, host: str, attempt: int) -> None:
@@ -192,6 +239,7 @@ class _Relay:
         self._attempt = attempt
         self._open: dict[str, CallStarted] = {}
         self.spoke = False
+        self.exchanges: list[RemoteExchange] = []
 
     def __call__(self, event: Event) -> None:
         changed: dict[str, object] = {"attempt": self._attempt}

@@ -118,9 +118,7 @@ async def merged_here(settings: Settings, job: str) -> AsyncGenerator[str, None]
 
 
 async def _run(job: MergeJob, settings: Settings, emit: Callable[[MergeUpdate], None]) -> None:
-    for name in _parts(job.recipe):
-        if is_path(name) and not await anyio.Path(Path(name).expanduser()).exists():
-            raise WeightsUnavailable(f"{name!r} is not on this machine")
+    await anyio.to_thread.run_sync(_check_files, job)
     questions: list[Exercise] | None = None
     if job.evaluate:
         questions = await anyio.to_thread.run_sync(exercises, job.evaluate, settings)
@@ -134,6 +132,12 @@ async def _run(job: MergeJob, settings: Settings, emit: Callable[[MergeUpdate], 
     finally:
         telling.ended = True
     emit(MergeUpdate(report=report, file=str(report_file(settings, report))))
+
+
+def _check_files(job: MergeJob) -> None:
+    for name in _parts(job.recipe):
+        if is_path(name) and not Path(name).expanduser().exists():
+            raise WeightsUnavailable(f"{name!r} is not on this machine")
 
 
 class _Telling:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from metier.runs.recording import Recording
+from metier.runs.run import ExchangeKind
 
-current: ContextVar[Recording | None] = ContextVar("metier_recording", default=None)
+
+class Records(Protocol):
+    """Takes what passes the seams: a `Recording`, or what sends it to the machine that records."""
+
+    def exchange(
+        self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+    ) -> None:
+        """Take a request and its reply."""
+        ...
+
+    def slots(self, model: str, slots: int) -> None:
+        """Take how many requests a model takes at once."""
+        ...
+
+
+current: ContextVar[Records | None] = ContextVar("metier_recording", default=None)
 
 
 @contextmanager
-def recorded_as(recording: Recording | None) -> Iterator[None]:
+def recorded_as(recording: Records | None) -> Iterator[None]:
     """Whatever this block asks belongs to this run; to none, such as building an index, if None."""
     token = current.set(recording)
     try:

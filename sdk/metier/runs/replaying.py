@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
@@ -86,9 +87,17 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
     except MetierError as exc:
         error = str(exc)
     same = error == run.error if answer is None else answer.text == run.answer
-    changed = versions_differ(run.versions, now)
+    changed = [*versions_differ(run.versions, now), *_documents_elsewhere(run)]
     found = [*kept.differences, *([] if same else changed or ["the answer, for no known reason"])]
     return Replay(answer=answer, same=same, differences=tuple(found))
+
+
+def _documents_elsewhere(run: Run) -> Iterator[str]:
+    """The steps whose documents were those of another machine."""
+    cited = {part.step_id for part in run.folded.parts if part.sources}
+    for each in run.exchanges:
+        if each.kind == "node" and (step := each.request.decode()) in cited:
+            yield f"step {step} used documents that were added on {json.loads(each.reply)}"
 
 
 def _settings_of(versions: Versions) -> dict[str, object]:

@@ -14,7 +14,7 @@ from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
-ExchangeKind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots"]
+ExchangeKind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots", "node"]
 
 
 class _Frozen(BaseModel):

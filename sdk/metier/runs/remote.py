@@ -1,0 +1,37 @@
+"""What steps exchange with models on other machines: sent from there, and kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from metier.engine.ray_executor import RemoteExchange
+from metier.runs.current import current
+from metier.runs.run import ExchangeKind
+
+
+class Sending:
+    """Sends each exchange of a step to the machine that records the run.
+
+    What is said of the server's state stays: a replay goes by the models of the whole cluster.
+    """
+
+    def __init__(self, send: Callable[[RemoteExchange], None]) -> None:
+        self._send = send
+
+    def exchange(
+        self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
+    ) -> None:
+        """Send a request and its reply."""
+        if kind not in ("list", "resident"):
+            made = RemoteExchange(kind=kind, request=request, reply=reply, texts=tuple(texts))
+            self._send(made)
+
+    def slots(self, model: str, slots: int) -> None:
+        """Send how many requests a model takes at once."""
+        self.exchange("slots", model.encode(), str(slots).encode())
+
+
+def keep(made: RemoteExchange) -> None:
+    """Write an exchange of another machine into the run that is being recorded."""
+    if (recording := current.get()) is not None:
+        recording.exchange(made.kind, made.request, made.reply, made.texts)
