@@ -9,9 +9,8 @@ import pytest
 from real_hosts import started_hosts
 from world import EMBED, HALF, SMALL
 
-from metier import Card, Council, Expert, Plan, Settings
+from metier import Card, Council, Expert, Settings
 from metier.experts.card import Capability
-from metier.plan import Step
 
 pytestmark = pytest.mark.anyio
 
@@ -26,11 +25,24 @@ def hosts(ollama_host: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
         yield first, second
 
 
-def expert(name: str, model: str) -> Expert:
-    capability = Capability(name="all", description=f"everything about {name}")
-    return Expert(
-        Card(id=name, description=name, models=(model,), max_tokens=20, capabilities=(capability,))
-    )
+def expert(name: str, model: str, *capabilities: Capability) -> Expert:
+    known = {"id": name, "description": name, "models": (model,), "capabilities": capabilities}
+    return Expert(Card.model_validate(known | {"max_tokens": 20}))
+
+
+GEOGRAPHY = Capability(
+    name="places",
+    description="Countries, capitals, rivers and mountains",
+    examples=("What is the capital of Italy?", "Which river flows through Vienna?"),
+)
+PROGRAMS = Capability(
+    name="programs",
+    description="Write, explain and correct programs in Python",
+    examples=(
+        "Write a Python function that reverses a string.",
+        "Write a Python function that counts the words of a text.",
+    ),
+)
 
 
 async def test_a_question_of_two_parts_is_answered_by_each_model_where_it_is(
@@ -39,22 +51,18 @@ async def test_a_question_of_two_parts_is_answered_by_each_model_where_it_is(
     settings = Settings(
         hosts=({"address": hosts[0]}, {"address": hosts[1]}), cache_dir=tmp_path / "cache"
     )
-    experts = [expert("general", SMALL), expert("code", HALF)]
-    plan = Plan(
-        question="Name a colour, and write a line of Python.",
-        steps=(
-            Step(id="1", task="Name a colour.", expert="general"),
-            Step(id="2", task="Write a line of Python.", expert="code"),
-        ),
-    )
+    experts = [expert("geography", SMALL, GEOGRAPHY), expert("code", HALF, PROGRAMS)]
+    question = "What is the capital of France? Write a Python function that adds two numbers."
     async with Council.of(experts, settings=settings) as council:
         listed = {model.name: model.hosts for model in await council.server.list()}
-        vectors = await council.embedder.embed(["one text"])
-        events = [event async for event in council.stream(plan)]
+        events = [event async for event in council.stream(question)]
     places = [host.removeprefix("http://") for host in hosts]
-    answered = {event.model: event.host for event in events if event.type == "call_done"}
+    (planned,) = (event.plan for event in events if event.type == "plan_ready")
+    answered = {
+        event.step_id: (event.model, event.host) for event in events if event.type == "call_done"
+    }
     assert listed == {f"{EMBED}:latest": (places[0],), SMALL: (places[0],), HALF: (places[1],)}
-    assert answered == {SMALL: places[0], HALF: places[1]}
-    assert vectors.shape == (1, 384)
+    assert [step.expert for step in planned.steps] == ["geography", "code"]
+    assert answered == {"1": (SMALL, places[0]), "2": (HALF, places[1])}
     assert events[-1].type == "answered"
     assert events[-1].answer.complete
