@@ -7,6 +7,7 @@ Keys:
 - `call_extra_ms`: how much longer a call takes through the pool than at the host itself; pairs.
 - `first_token_extra_ms`: how much later its first token comes.
 - `vote_ratio_8`: a vote of 8 samples on 8 hosts over the time of one sample.
+- `ray_…`: the same where the hosts are actors of a Ray cluster, on two nodes of this machine.
 - `loads`, `p95_s`: of a stream of requests to three models on two hosts that hold two each; the
   baselines send the same requests to a random host, and to the one with the fewest open requests.
 """
@@ -19,17 +20,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager
 from pathlib import Path
 
 import anyio
 import numpy as np
+from ray.cluster_utils import Cluster
+from tests.clusters import World, started_cluster
 from tests.fake_ollama import FakeOllama, Machine, fake_ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say
 from metier import Card, Council, Expert, Plan, Settings
 from metier.experts.card import Capability
 from metier.models.hosts import Host, HostPool
+from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest, ModelServer
 from metier.plan import Message, Step
@@ -41,6 +45,8 @@ REPLY_S = 1.0
 WINDOW = 4096
 
 Ask = Callable[[str], Awaitable[float]]
+# Servers as one.
+Pooled = Callable[[Sequence[FakeOllama]], AbstractContextManager[HostPool]]
 
 
 @contextmanager
@@ -65,6 +71,25 @@ def pool_of(servers: Sequence[FakeOllama]) -> HostPool:
             for each in servers
         ]
     )
+
+
+@contextmanager
+def pooled(servers: Sequence[FakeOllama]) -> Iterator[HostPool]:
+    yield pool_of(servers)
+
+
+def pooled_by_ray(cluster: Cluster) -> Pooled:
+    """An actor on a node of the cluster beside each server."""
+
+    @contextmanager
+    def pooled(servers: Sequence[FakeOllama]) -> Iterator[HostPool]:
+        world = World(cluster)
+        for number, server in enumerate(servers):
+            world.start(f"host{number}", server.host)
+        yield RayServer(world.address, num_ctx=WINDOW)
+        world.close()
+
+    return pooled
 
 
 async def asked(server: ModelServer, model: str) -> tuple[float, float]:
@@ -93,10 +118,10 @@ async def stream_of(ask: Ask, models: Sequence[str], at_once: int) -> tuple[floa
     return time.perf_counter() - started, took
 
 
-async def throughput(hosts: int, each: int) -> float:
+async def throughput(hosts: int, each: int, pooled: Pooled) -> float:
     """Requests a second."""
-    with served(hosts, [MODEL], Machine(reply_s=REPLY_S)) as servers:
-        pool = pool_of(servers)
+    machine = Machine(reply_s=REPLY_S)
+    with served(hosts, [MODEL], machine) as servers, pooled(servers) as pool:
         await pool.list()
         seconds, _ = await stream_of(_ask(pool), [MODEL] * (hosts * each), hosts)
         await pool.aclose()
@@ -110,10 +135,10 @@ def _ask(server: ModelServer) -> Ask:
     return ask
 
 
-async def overhead(pairs: int) -> dict[str, Metric]:
+async def overhead(pairs: int, pooled: Pooled) -> dict[str, Metric]:
     """What the pool adds to a call, each pair one after the other."""
-    with served(2, [MODEL], Machine()) as servers:
-        pool, direct = pool_of(servers), OllamaServer(servers[0].host)
+    with served(2, [MODEL], Machine()) as servers, pooled(servers) as pool:
+        direct = OllamaServer(servers[0].host)
         extra: list[tuple[float, float]] = []
         for number in range(pairs + 5):
             (first, whole), (base_first, base) = (
@@ -130,15 +155,20 @@ async def overhead(pairs: int) -> dict[str, Metric]:
     }
 
 
-async def vote_ratio(samples: int) -> float:
+async def vote_ratio(samples: int, pooled: Pooled) -> float:
     """A vote with as many samples as hosts, over one sample alone."""
-    with served(samples, [MODEL], Machine(reply_s=REPLY_S)) as servers, _folder() as folder:
+    machine = Machine(reply_s=REPLY_S)
+    with (
+        served(samples, [MODEL], machine) as servers,
+        pooled(servers) as pool,
+        _folder() as folder,
+    ):
         capability = Capability(name="all", description="everything")
         card = Card(id="general", description="all", models=(MODEL,), capabilities=(capability,))
         council = Council.of(
             [Expert(card)],
             settings=Settings(cache_dir=folder, state_dir=folder),
-            server=pool_of(servers),
+            server=pool,
             embedder=FixedEmbedder(),
         )
         async with council:
@@ -189,19 +219,29 @@ async def placing(who: str, requests: int, seed: int) -> dict[str, Metric]:
     }
 
 
-async def measured(limit: int, seed: int) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
+async def grown(limit: int, pooled: Pooled) -> dict[str, Metric]:
+    """What more hosts give, and what it costs to choose among them."""
     metrics: dict[str, Metric] = {}
-    alone = await throughput(1, limit)
+    alone = await throughput(1, limit, pooled)
     for hosts in (2, 4, 8):
         say(f"{hosts} hosts …")
-        speedup = await throughput(hosts, limit) / alone
+        speedup = await throughput(hosts, limit, pooled) / alone
         metrics[f"speedup_{hosts}"] = exactly(round(speedup, 2), n=hosts * limit)
-    metrics |= await overhead(20 * limit)
-    metrics["vote_ratio_8"] = exactly(round(await vote_ratio(8), 3), n=8)
+    metrics |= await overhead(20 * limit, pooled)
+    metrics["vote_ratio_8"] = exactly(round(await vote_ratio(8, pooled), 3), n=8)
+    return metrics
+
+
+async def measured(limit: int, seed: int) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
+    metrics = await grown(limit, pooled)
     baselines = {}
     for who in ("metier", "random", "least busy"):
         say(f"three models on two hosts, {who} …")
         baselines[who] = await placing(who, 20 * limit, seed)
+    say("a Ray cluster …")
+    with started_cluster() as cluster:
+        by_ray = await grown(limit, pooled_by_ray(cluster))
+    metrics |= {f"ray_{key}": metric for key, metric in by_ray.items()}
     return metrics | baselines.pop("metier"), baselines
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -201,3 +202,16 @@ def test_an_answer_that_nobody_reads_ends_quietly() -> None:
         command = [sys.executable, "-m", "metier", "config", "get"]
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_what_ray_prints_in_its_thread_is_not_among_the_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with guarded():
+        ray = threading.Thread(
+            target=print, args=["a node is lost"], name="ray_listen_error_messages"
+        )
+        ray.start()
+        ray.join()
+        print("an answer")
+    assert capsys.readouterr() == ("an answer\n", "a node is lost\n")

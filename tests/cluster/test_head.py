@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from clusters import MODEL, address_of, restart_head, started_cluster
+from clusters import MODEL, add_node, address_of, restart_head, started_cluster
 from fake_ollama import fake_ollama
 
 from metier.testing import FixedEmbedder
@@ -38,6 +38,20 @@ async def main(address):
                 print("said:", exc.code, flush=True)
 
 anyio.run(main, sys.argv[1])
+"""
+
+
+# Prints an answer before and after a node is lost, as a command does.
+_PRINTING = """
+import sys
+from metier.cli.terminal import guard
+from metier.models.hosts.ray_connection import connect
+
+guard()
+connect(sys.argv[1])
+print("before", flush=True)
+sys.stdin.readline()
+print("after", flush=True)
 """
 
 
@@ -92,3 +106,17 @@ def test_a_program_outlives_the_head_and_asks_again_when_it_is_back() -> None:
             assert first.wait(timeout=120) == 1
         with host(address_of(cluster), ollama.host):
             assert says(asking) == "Four."
+
+
+def test_a_node_that_is_lost_is_told_on_stderr_not_among_the_answers() -> None:
+    with (
+        started_cluster(nodes=1) as cluster,
+        program("-c", _PRINTING, address_of(cluster)) as printing,
+    ):
+        assert printing.stdout is not None
+        assert printing.stderr is not None
+        lost = add_node(cluster)
+        assert printing.stdout.readline() == "before\n"
+        cluster.remove_node(lost, allow_graceful=False)
+        assert any("(raylet)" in line for line in printing.stderr)
+        assert printing.communicate("\n")[0] == "after\n"

@@ -11,7 +11,7 @@ import ray
 from clusters import MODEL, Twice, World, card, installed
 from fake_ollama import FakeOllama
 
-from metier import Answer, Council, Expert, Plan, Settings
+from metier import Council, Expert, Plan, Settings
 from metier.answer import Part, Source
 from metier.events import Answered
 from metier.plan import Step
@@ -95,7 +95,7 @@ async def test_a_replay_names_the_node_whose_documents_a_step_used(
     run = kept(tmp_path)
     source = Source(name="a.md")
     part = Part(step_id="1", task="What?", expert="general", text="Four.", sources=(source,))
-    answered = Answered(answer=Answer(text="Four.", parts=(part,)))
+    answered = Answered(answer=run.folded.model_copy(update={"parts": (part,)}))
     node = tuple(each for each in run.exchanges if each.kind == "node")
     changed = {"events": (*run.events[:-1], answered), "exchanges": node}
     other = run.model_copy(update=changed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -23,6 +24,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Embeddings, overrides and isolates show text in another order than it has.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ERRORS = "metier.escaped"
+# In it Ray prints on stdout, where only answers belong, that a node was lost; it has no switch.
+_RAYS_THREAD = "ray_listen_error_messages"
 
 
 def cleaned(text: str, *, bidi: bool = True, encoding: str = "utf-8") -> str:
@@ -60,18 +63,24 @@ class Guarded:
     In a file or a pipe the controls of bidirectional text stay: Arabic and Hebrew may need them.
     There is no `buffer`, because bytes would not be cleaned.
 
+    Args:
+        aside: gets what Ray prints, instead.
+
     Attributes:
         bare: the stream behind it, for sequences of metier's own.
     """
 
-    def __init__(self, bare: TextIO) -> None:
+    def __init__(self, bare: TextIO, *, aside: TextIO | None = None) -> None:
         self.bare = bare
+        self._aside = aside
         self.encoding = bare.encoding or "utf-8"
         self.errors = bare.errors
         self._is_terminal = bare.isatty()
 
     def write(self, text: str) -> int:
         """Write a text, cleaned."""
+        if self._aside is not None and threading.current_thread().name == _RAYS_THREAD:
+            return self._aside.write(text)
         self.bare.write(cleaned(text, bidi=self._is_terminal, encoding=self.encoding))
         return len(text)
 
@@ -115,7 +124,7 @@ class Guarded:
 
 def guard() -> None:
     """Guard stdout and stderr for the rest of the process, the traceback at its end included."""
-    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    sys.stdout, sys.stderr = _both_guarded()
     sys.excepthook = _print_exception
 
 
@@ -123,7 +132,7 @@ def guard() -> None:
 def guarded() -> Iterator[None]:
     """Guard stdout and stderr; they are as before at the end."""
     before = sys.stdout, sys.stderr
-    own = sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    own = sys.stdout, sys.stderr = _both_guarded()
     try:
         yield
     finally:
@@ -171,11 +180,16 @@ def rewrite_line(text: str = "") -> None:
     sys.stderr.flush()
 
 
-def _guarded(stream: TextIO) -> TextIO:
+def _both_guarded() -> tuple[TextIO, TextIO]:
+    err = _guarded(sys.stderr)
+    return _guarded(sys.stdout, aside=err), err
+
+
+def _guarded(stream: TextIO, *, aside: TextIO | None = None) -> TextIO:
     # There is no stream where a program has no console.
     if stream is None or isinstance(stream, Guarded):
         return stream
-    return cast("TextIO", Guarded(stream))
+    return cast("TextIO", Guarded(stream, aside=aside))
 
 
 def _print_exception(

@@ -29,6 +29,8 @@ _ENVIRONMENT = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "31536000",
     # A call after that would make Ray start a cluster on this machine.
     "RAY_ENABLE_AUTO_CONNECT": "0",
+    # What Ray keeps back of repeated messages it prints on stdout, after the answers.
+    "RAY_DEDUP_LOGS": "0",
 }
 # Connecting takes two seconds and answering a millisecond; a busy machine may take much longer.
 _CONNECTING_S = 20.0
