@@ -25,6 +25,7 @@ from pathlib import Path
 
 import anyio
 import numpy as np
+import ray
 from ray.cluster_utils import Cluster
 from tests.clusters import World, started_cluster
 from tests.fake_ollama import FakeOllama, Machine, fake_ollama
@@ -240,7 +241,10 @@ async def measured(limit: int, seed: int) -> tuple[dict[str, Metric], dict[str, 
         baselines[who] = await placing(who, 20 * limit, seed)
     say("a Ray cluster …")
     with started_cluster() as cluster:
-        by_ray = await grown(limit, pooled_by_ray(cluster))
+        try:
+            by_ray = await grown(limit, pooled_by_ray(cluster))
+        finally:
+            ray.shutdown()
     metrics |= {f"ray_{key}": metric for key, metric in by_ray.items()}
     return metrics | baselines.pop("metier"), baselines
 

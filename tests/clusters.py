@@ -11,7 +11,6 @@ from typing import Any
 
 import ray
 import ray.exceptions
-from hosts import WINDOW
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
@@ -27,6 +26,7 @@ from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
 
 MODEL = "m:1b"
+WINDOW = Settings().num_ctx
 PATIENCE = Patience(fresh_s=0.0, look_s=20.0)
 
 

@@ -38,7 +38,7 @@ class Failure(BaseModel):
 
     @classmethod
     def of(cls, exc: BaseException) -> Failure:
-        """What is kept of an error."""
+        """The recorded form of an error."""
         if isinstance(exc, MetierError):
             return cls(code=exc.code, message=exc.message, hint=exc.hint)
         return cls(code="closed" if isinstance(exc, GeneratorExit) else "cancelled")
@@ -75,7 +75,7 @@ def _errors() -> dict[str, type[MetierError]]:
 
 @cache
 def adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a type, such as tuple[Chunk, ...]
-    """What turns values of a type into JSON and back."""
+    """A converter between values of a type and JSON."""
     return TypeAdapter(kind)
 
 
@@ -84,7 +84,7 @@ Residents = tuple[ResidentModel, ...]
 
 
 def key_of(kind: str, request: bytes) -> str:
-    """The same for equal requests."""
+    """A key that is the same for equal requests."""
     return hashlib.sha256(kind.encode() + b"\0" + request).hexdigest()
 
 
@@ -118,7 +118,7 @@ def packed_raw(request: RawRequest) -> bytes:
 
 
 def packed_texts(embedder_id: str, texts: Sequence[str], role: Role) -> bytes:
-    """What an embedder is asked."""
+    """A request to an embedder as JSON."""
     asked = {"embedder": embedder_id, "role": role, "texts": list(texts)}
     return json.dumps(asked, ensure_ascii=True).encode()
 

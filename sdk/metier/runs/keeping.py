@@ -1,4 +1,4 @@
-"""What a council that keeps its runs does about it."""
+"""Recording every run of a council."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Keeping:
-    """Writes the runs of one council into a store.
+    """Records the runs of one council in a store.
 
     Attributes:
         server: the council's, recorded.
@@ -47,7 +47,7 @@ class Keeping:
         messages: Sequence[Message],
         answer: Callable[[Emit], Awaitable[T]],
     ) -> Callable[[Emit], Awaitable[T]]:
-        """What answers a question, with all that happens written down."""
+        """Wrap what answers a question so that the run is recorded."""
 
         async def kept(emit: Emit) -> T:
             versions = versions_of(self._registry, self.embedder, self._settings)

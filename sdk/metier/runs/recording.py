@@ -1,4 +1,4 @@
-"""One run being written down as it happens: its events, and what passes the two seams.
+"""Recording one run as it happens: its events, and what passes the two seams.
 
 `RecordingServer` and `RecordingEmbedder` stand in a council's seams for good; `current` says to
 whose run a call belongs.
@@ -158,7 +158,7 @@ class RecordingServer(ForwardingServer):
                 yield piece
 
     async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
-        """As `chat`."""
+        """The continuation of a raw text, recorded as `chat` is."""
         packed = exchanges.packed_raw(request)
         async with aclosing(_followed("generate", self._inner.generate(request), packed)) as pieces:
             async for piece in pieces:
@@ -194,14 +194,14 @@ class RecordingServer(ForwardingServer):
         return found
 
     def slots(self, model: str) -> int:
-        """The server's; once a run is enough to write it down."""
+        """The server's slots, recorded once a run."""
         slots = self._inner.slots(model)
         if (recording := current.get()) is not None:
             recording.slots(model, slots)
         return slots
 
     def run_together(self, models: Sequence[str]) -> bool:
-        """As the server can."""
+        """Whether the server can run one request to each model side by side."""
         for model in models:
             self.slots(model)  # written down, since a replay has nothing else to go by
         return run_together(self._inner, models)
@@ -237,7 +237,7 @@ class RecordingEmbedder:
 
     @property
     def id(self) -> str:
-        """That of the embedder."""
+        """The embedder's id."""
         return self._inner.id
 
     async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:

@@ -135,7 +135,7 @@ class Kept:
         return waiting.popleft()
 
     def state(self, kind: ExchangeKind, request: bytes = b"") -> bytes | None:
-        """What the server said of itself; the last time again if it is asked more often."""
+        """The next recorded state of the server; the last one again if there is no other."""
         key = key_of(kind, request)
         if waiting := self._waiting[key]:
             self._last[key] = waiting.popleft()
@@ -150,7 +150,7 @@ class ReplayServer:
 
     @property
     def address(self) -> str:
-        """Nowhere."""
+        """A name for messages; there is no server."""
         return "a kept run"
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -171,7 +171,7 @@ class ReplayServer:
             raise reply.failure.error()
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Nothing: vectors come from the replayed embedder."""
+        """Refuse: vectors come from the replayed embedder."""
         raise ReplayDiffers(f"{model!r} is asked to embed, and the kept run did not ask it")
 
     async def list(self) -> Sequence[InstalledModel]:
@@ -180,7 +180,7 @@ class ReplayServer:
         return exchanges.adapter(exchanges.Models).validate_json(data) if data else ()
 
     async def show(self, model: str) -> ModelDetails:
-        """The model as it was."""
+        """The recorded details of a model."""
         data = self._kept.reply("show", model.encode())
         details: ModelDetails = exchanges.adapter(ModelDetails).validate_json(data)
         return details
@@ -191,23 +191,23 @@ class ReplayServer:
         return exchanges.adapter(exchanges.Residents).validate_json(data) if data else ()
 
     def slots(self, model: str) -> int:
-        """As it was."""
+        """The recorded number of slots."""
         return int(self._kept.state("slots", model.encode()) or 1)
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Nothing can be got."""
-        raise ReplayDiffers(f"{model!r} is to be got, and a replay has no server")
+        """Refuse: there is no server to pull from."""
+        raise ReplayDiffers(f"{model!r} is to be pulled, and a replay has no server")
         yield Progress(status="")
 
     async def load(self, model: str) -> None:
-        """Nothing to load."""
+        """Do nothing: there is no server."""
 
     async def version(self) -> str:
-        """Of no server."""
+        """The word `replay`."""
         return "replay"
 
     async def aclose(self) -> None:
-        """Nothing to let go."""
+        """Do nothing: there is no connection to close."""
 
 
 class ReplayEmbedder:

@@ -1,4 +1,4 @@
-"""What the kept runs add up to."""
+"""Totals over all stored runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Statistics(BaseModel):
 
 
 def statistics_of(connection: sqlite3.Connection, path: Path) -> Statistics:
-    """Count."""
+    """Compute the totals."""
     totals = connection.execute(
         "SELECT count(*), coalesce(sum(calls), 0), coalesce(sum(prompt_tokens), 0), "
         "coalesce(sum(completion_tokens), 0), min(started) FROM runs"

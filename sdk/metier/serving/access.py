@@ -55,7 +55,7 @@ class Access:
             )
 
     def refusal(self, path: str, headers: Mapping[str, str]) -> Failure | None:
-        """Why a request is not let in; None if it is."""
+        """Why a request is refused; None if it is allowed."""
         if self.key_sha256 is None and not _is_own_name(headers.get("host", "")):
             return Failure(
                 status=403, message="this name of the server is not known", code="foreign_host"
@@ -73,7 +73,7 @@ class Access:
         return None
 
     def allows_origin(self, origin: str, host: str, *, path: str = "") -> bool:
-        """Whether a page may call: of this machine or server, of an app, or one that is listed.
+        """Whether a page may call: a page of this machine or server, of an app, or a listed one.
 
         Args:
             path: what it calls; kept runs are for this server's page, and those that are listed.
@@ -100,7 +100,7 @@ class Access:
 
 
 def hashed(key: str) -> str:
-    """What is kept of a key."""
+    """The hash of a key, as it is stored."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -22,7 +22,7 @@ Texts = str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
 
 
 class EmbeddingsBody(Body):
-    """What is read of a request to `/v1/embeddings`."""
+    """The body of a request to `/v1/embeddings`."""
 
     model: str = Field(min_length=1)
     input: Texts
@@ -30,14 +30,14 @@ class EmbeddingsBody(Body):
 
 
 class EmbedBody(Body):
-    """What is read of a request to `/api/embed`."""
+    """The body of a request to `/api/embed`."""
 
     model: str = Field(min_length=1)
     input: Texts
 
 
 class OldEmbedBody(Body):
-    """What is read of a request to `/api/embeddings`."""
+    """The body of a request to `/api/embeddings`."""
 
     model: str = Field(min_length=1)
     prompt: str
@@ -89,6 +89,6 @@ def _encoded(row: Vectors, how: Literal["float", "base64"]) -> str | Sequence[fl
 
 
 def _tokens(given: Texts) -> int:
-    """About how many; embedders do not say."""
+    """An estimate of the tokens; embedders do not count them."""
     texts = [given] if isinstance(given, str) else given
     return sum(1 + len(text) // CHARS_PER_TOKEN for text in texts)

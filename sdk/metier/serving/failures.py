@@ -1,4 +1,4 @@
-"""What went wrong, as HTTP and each protocol say it."""
+"""Errors as HTTP statuses and messages for clients."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Wire = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How objects follow each other in a stream.
+    """How the objects of a stream are separated.
 
     Attributes:
         ping: a comment that readers skip; empty where the protocol has none.
@@ -49,11 +49,11 @@ class Form(Protocol):
 
     @property
     def framing(self) -> Framing:
-        """How objects follow each other."""
+        """How the objects are separated."""
         ...
 
     def opening(self) -> Sequence[Wire]:
-        """What is sent when the plan stands."""
+        """What is sent once the plan is ready."""
         ...
 
     def chunks(self, piece: Piece) -> Sequence[Wire]:
@@ -69,7 +69,7 @@ class Form(Protocol):
         ...
 
     def error(self, failure: Failure) -> Wire:
-        """The object that says what went wrong, by itself or within a stream."""
+        """The error object, by itself or within a stream."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""How much the server takes."""
+"""Limits on requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingLimits:
-    """What a request, and all requests together, may cost the server.
+    """Limits on one request, and on all requests together.
 
     Attributes:
         head_s: how long a connection may be without a request, in seconds.

@@ -1,4 +1,4 @@
-"""What Open WebUI wants beside an answer, and the calls of its that no expert should answer.
+"""Open WebUI: the extra events that it shows, and its calls that are not questions.
 
 It names itself if its connection sends the headers of the guide. Each run then comes with its own
 events for status and sources. For one question it also asks the same model for a title, tags and
@@ -89,7 +89,7 @@ def status_of(event: Event) -> list[dict[str, object]]:
 
 
 def finished(answer: Answer) -> dict[str, object]:
-    """The status of an answer that is complete: without it the page shows work for ever.
+    """The status of a complete answer; without it the page keeps showing progress.
 
     It stays above the answer, so it has what a reader must see: what is missing, and the notices.
     """

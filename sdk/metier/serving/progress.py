@@ -1,4 +1,4 @@
-"""What happens, in one line of text an event: for people who look behind an answer."""
+"""Events as one line of text each, for people who want to follow a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_CHARS = 160
 
 
 def progress_of(event: Event) -> str | None:
-    """A line, or several for a plan; None if the event has nothing to say to people."""
+    """A line, or several for a plan; None if the event is of no interest to people."""
     match event:
         case PlanReady():
             return _plan(event.plan)

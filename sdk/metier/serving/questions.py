@@ -39,12 +39,12 @@ class Question:
 
     @property
     def max_chars(self) -> int | None:
-        """Length of the answer, in characters."""
+        """Maximum length of the answer, in characters."""
         return None if self.max_tokens is None else self.max_tokens * CHARS_PER_TOKEN
 
 
 def conversation(turns: Sequence[Message]) -> tuple[Message, ...]:
-    """The turns that say something, checked.
+    """The turns that are not empty, checked.
 
     Raises:
         Refused: the last one is not the user's, or there is none.
@@ -58,7 +58,7 @@ def conversation(turns: Sequence[Message]) -> tuple[Message, ...]:
 
 
 async def events_of(council: Council, question: Question) -> AsyncGenerator[Event, None]:
-    """What happens while a question is answered; the last event is `Answered`.
+    """The events of a run; the last is `Answered`.
 
     Raises:
         MetierError: nothing could be answered.

@@ -22,11 +22,11 @@ JSON = "application/json"
 
 
 class Telling(Protocol):
-    """What turns the events of a run into pieces."""
+    """Turns the events of a run into pieces."""
 
     @property
     def ended(self) -> bool:
-        """Whether the last piece was given."""
+        """Whether the last piece was returned."""
         ...
 
     def take(self, event: Event) -> Iterator[Piece]:
@@ -71,7 +71,7 @@ class LiveReply:
             group.cancel_scope.cancel()
 
     async def _guarded(self, out: _Out) -> None:
-        """Reply, or say what went wrong."""
+        """Send the reply, or the error."""
         try:
             with self._runs.one() as running:
                 await (self._streamed(out) if self._stream else self._whole(out))

@@ -19,7 +19,7 @@ STOPPING = Failure(status=503, message="the server is stopping", code="server_st
 
 
 class Runs:
-    """Counts the questions in progress, refuses those that are too many, and ends them all.
+    """Counts the questions in progress, refuses those over the limit, and cancels them all.
 
     Args:
         most: how many there may be at once.
@@ -32,7 +32,7 @@ class Runs:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of questions in progress."""
         return len(self._scopes)
 
     @contextmanager
@@ -54,11 +54,11 @@ class Runs:
                 self._scopes.discard(scope)
 
     def refuse_more(self) -> None:
-        """Let those that run go on, and refuse all others from now on."""
+        """Refuse new questions; those in progress continue."""
         self._stopping = True
 
     def cancel(self) -> int:
-        """End those that still run; returns how many they were."""
+        """Cancel the questions in progress, and return how many there were."""
         for scope in self._scopes:
             scope.cancel()
         return len(self._scopes)

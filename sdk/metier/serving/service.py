@@ -1,4 +1,4 @@
-"""What every endpoint needs: the council, the limits, and how a question is answered."""
+"""What all endpoints share: the council, the limits, and how a question is answered."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Service:
 
     @property
     def modified(self) -> str:
-        """When the models changed, as RFC 3339 says it."""
+        """When the models changed, in RFC 3339's format."""
         return rfc3339(self.started)
 
     def model(self, name: str) -> Served:
@@ -67,7 +67,7 @@ class Service:
         return await read_body(request, shape, self.limits)
 
     async def counted(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What a function returns, while it counts as a question in progress.
+        """Call a function as a question in progress, and return its result.
 
         Raises:
             Refused: there are too many, or the server stops before the end.

@@ -159,11 +159,11 @@ class RayNode:
         return self._name
 
     def slots(self, model: str) -> int:
-        """The pool knows."""
+        """One; the pool knows how many there are."""
         return 1
 
     async def facts(self) -> NodeFacts:
-        """What it says of itself."""
+        """What the node reports about itself."""
         return await self._call("facts")
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -212,7 +212,7 @@ class RayNode:
                 yield report
 
     async def aclose(self) -> None:
-        """Nothing to let go: the actor is the node's."""
+        """Do nothing: the actor belongs to the node."""
 
     async def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401  # by method
         try:

@@ -119,7 +119,7 @@ class GenerateBody(Request):
 
 
 def refuse_images(images: Sequence[str] | None) -> None:
-    """Raise where there are images.
+    """Refuse images.
 
     Raises:
         Refused: there are some.
@@ -149,7 +149,7 @@ class OllamaForm:
         return NDJSON
 
     def opening(self) -> Sequence[Wire]:
-        """Nothing: the first line is the first piece."""
+        """Send nothing: the first line is the first piece."""
         return []
 
     def chunks(self, piece: Piece) -> Sequence[Wire]:
@@ -163,7 +163,7 @@ class OllamaForm:
                 return [self._line("") | self._done(piece)]
 
     def closing(self) -> bytes:
-        """Nothing: the last line says that it is the last."""
+        """Send nothing: the last line says that it is the last."""
         return b""
 
     def whole(self, pieces: Sequence[Piece]) -> Wire:

@@ -1,4 +1,4 @@
-"""`/api/tags`, `/api/show` and `/api/version`: what there is."""
+"""`/api/tags`, `/api/show` and `/api/version`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def model(served: Served, *, modified: str) -> Wire:
 
 
 def shown(served: Served, *, modified: str, num_ctx: int) -> Wire:
-    """What clients ask about one model.
+    """Details of one model.
 
     Args:
         num_ctx: the context window of the models behind it, in tokens.
@@ -66,7 +66,7 @@ def shown(served: Served, *, modified: str, num_ctx: int) -> Wire:
 
 
 def details() -> Wire:
-    """What is said of every model."""
+    """The fields that every model has."""
     return {
         "parent_model": "",
         "format": FAMILY,

@@ -1,4 +1,4 @@
-"""The endpoints under `/api`, and the word at `/` that a server is there."""
+"""The endpoints under `/api`, and the greeting at `/`."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ async def _unsupported(request: Request) -> Response:
 
 
 async def running(_: Request) -> Response:
-    """Say that a server is there."""
+    """Answer at `/` as Ollama does."""
     # Clients look for these words.
     return PlainTextResponse("Ollama is running")

@@ -23,7 +23,7 @@ _MOST_STOPS = 16
 
 
 class StreamOptions(Body):
-    """What a stream holds beside the words."""
+    """Options of a stream."""
 
     include_usage: bool = False
 
@@ -49,7 +49,7 @@ class ResponseFormat(JsonSchema):
 
 
 class ChatBody(Body):
-    """What is read of a request."""
+    """The body of a request."""
 
     model: str = Field(min_length=1)
     messages: list[Turn] = Field(min_length=1)
@@ -237,7 +237,7 @@ def titled(source: Source) -> str:
 
 
 def outcome(end: End) -> Wire:
-    """What the protocol has no field for: who answered, what is missing, what the program adds."""
+    """What the protocol has no field for: experts, missing parts and notices."""
     answer = end.answer
     return {
         **({"run": end.run_id} if end.run_id else {}),

@@ -49,7 +49,7 @@ class Turn(Body):
 
 @dataclass(slots=True)
 class Reading:
-    """What messages say, and the documents that they bring."""
+    """The texts of messages, and their documents."""
 
     messages: list[Message] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The items of a response's output, and the events that tell of them."""
+"""The items of a response's output, and their events."""
 
 from __future__ import annotations
 

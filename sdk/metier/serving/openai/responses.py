@@ -41,7 +41,7 @@ class TextSettings(Body):
 
 
 class ResponsesBody(Body):
-    """What is read of a request."""
+    """The body of a request."""
 
     model: str = Field(min_length=1)
     input: str | list[Item]

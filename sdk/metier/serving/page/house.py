@@ -1,4 +1,4 @@
-"""Who is there: the experts and their cards, the models, and whether all of it works."""
+"""The experts and their cards, the models, and whether everything works."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from metier.serving.service import Service, json_response
 
 
 class MapBody(Body):
-    """What is read of a request for the map."""
+    """The body of a request for the map."""
 
     question: str = Field("", max_length=20_000)
 

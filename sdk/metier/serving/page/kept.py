@@ -32,7 +32,7 @@ _SHOWN_CHARS = 300
 
 
 class RatingBody(Body):
-    """What is read of a rating."""
+    """The body of a rating."""
 
     verdict: Verdict
     step_id: str = ""
@@ -53,7 +53,7 @@ class Kept:
         self._service = service
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """All routes."""
         return [
             Route("/metier/runs", self.listed),
             Route("/metier/runs/{run}", self.shown),

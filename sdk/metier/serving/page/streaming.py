@@ -23,7 +23,7 @@ _MOST_NAMES = 64
 
 
 class AskBody(Body):
-    """What is read of a request for a plan.
+    """The body of a request for a plan.
 
     Attributes:
         experts: the only experts that may be chosen; all if null.
@@ -43,7 +43,7 @@ class AskBody(Body):
 
 
 class RunBody(AskBody):
-    """What is read of a request for a run.
+    """The body of a request for a run.
 
     Attributes:
         plan: run this instead of planning.
@@ -70,7 +70,7 @@ def asked(body: AskBody, limits: ServingLimits) -> tuple[Message, ...]:
 async def events_of(
     council: Council, body: RunBody, messages: Sequence[Message], results: Sequence[StepDone]
 ) -> AsyncGenerator[Event, None]:
-    """What happens while a request is answered; the last event is `Answered`.
+    """The events of a run; the last is `Answered`.
 
     Raises:
         MetierError: it cannot be planned, or the plan cannot run.
@@ -157,7 +157,7 @@ class EventForm:
     )
 
     def opening(self) -> Sequence[Wire]:
-        """Nothing: the plan is the first event."""
+        """Send nothing: the plan is the first event."""
         return ()
 
     def chunks(self, piece: Piece) -> Sequence[Wire]:
@@ -167,7 +167,7 @@ class EventForm:
         return ()
 
     def closing(self) -> bytes:
-        """Nothing: `answered` is the last event."""
+        """Send nothing: `answered` is the last event."""
         return b""
 
     def whole(self, pieces: Sequence[Piece]) -> Wire:
