@@ -212,3 +212,24 @@ def test_a_merge_that_is_ended_from_outside_leaves_nothing(
         done.send_signal(number)
         assert done.wait(timeout=60) == 130
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["one", "two"], "several recipes are merged on several machines"),
+        (["one"], "the result has no name"),
+        (["one", "one"], "two results are called 'one'"),
+        (["one", "two", "three"], "there are 2 recipes and 3 names"),
+    ],
+)
+def test_several_recipes_need_a_cluster_and_a_name_each(
+    names: list[str], said: str, pair: list[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    models = "\n".join(f'[[models]]\nmodel = "{each}"' for each in pair)
+    recipe.write_text(f'method = "slerp"\n{models}\n')
+    outputs = [argument for name in names for argument in ("-o", name)]
+    done = run("--recipe", str(recipe), "--recipe", str(recipe), *outputs)
+    assert done.exit_code == 2
+    assert said in done.stderr
