@@ -88,7 +88,7 @@ check: $(VENV)/.dev
 
 # It asks PyPI and OSV about every package, which is why it is no part of `check`.
 audit: $(VENV)/.dev
-	@$(UV) tool run pip-audit --disable-pip --no-deps --requirement constraints.txt
+	@$(UV) tool run pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet --fix . || true

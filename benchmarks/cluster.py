@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -40,6 +42,7 @@ from metier.models.server import ChatRequest, ModelServer
 from metier.plan import Message, Step
 from metier.testing import FixedEmbedder
 
+ROOT = Path(__file__).parents[1]
 MODEL = "m:1b"
 THREE = ("a:1b", "b:1b", "c:1b")
 REPLY_S = 1.0
@@ -47,7 +50,17 @@ WINDOW = 4096
 
 Ask = Callable[[str], Awaitable[float]]
 # Servers as one.
-Pooled = Callable[[Sequence[FakeOllama]], AbstractContextManager[HostPool]]
+Pooled = Callable[[Sequence[str]], AbstractContextManager[HostPool]]
+
+# Two servers in a process of their own, as real ones are, which does not wait for this one's lock.
+_APART = """
+import threading
+from benchmarks.cluster import MODEL, served
+from tests.fake_ollama import Machine
+with served(2, [MODEL], Machine()) as servers:
+    print(*(server.host for server in servers), flush=True)
+    threading.Event().wait()
+"""
 
 
 @contextmanager
@@ -65,28 +78,43 @@ def served(count: int, models: Sequence[str], machine: Machine) -> Iterator[list
         yield servers
 
 
-def pool_of(servers: Sequence[FakeOllama]) -> HostPool:
+@contextmanager
+def served_apart() -> Iterator[list[str]]:
+    """The addresses of two servers in another process."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _APART], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()
+        process.kill()
+
+
+def addresses(servers: Sequence[FakeOllama]) -> list[str]:
+    return [each.host for each in servers]
+
+
+def pool_of(hosts: Sequence[str]) -> HostPool:
     return HostPool(
         [
-            Host(server=OllamaServer(each.host, num_ctx=WINDOW), name=each.host, num_ctx=WINDOW)
-            for each in servers
+            Host(server=OllamaServer(each, num_ctx=WINDOW), name=each, num_ctx=WINDOW)
+            for each in hosts
         ]
     )
 
 
 @contextmanager
-def pooled(servers: Sequence[FakeOllama]) -> Iterator[HostPool]:
-    yield pool_of(servers)
+def pooled(hosts: Sequence[str]) -> Iterator[HostPool]:
+    yield pool_of(hosts)
 
 
 def pooled_by_ray(cluster: Cluster) -> Pooled:
     """An actor on a node of the cluster beside each server."""
 
     @contextmanager
-    def pooled(servers: Sequence[FakeOllama]) -> Iterator[HostPool]:
+    def pooled(hosts: Sequence[str]) -> Iterator[HostPool]:
         world = World(cluster)
-        for number, server in enumerate(servers):
-            world.start(f"host{number}", server.host)
+        for number, host in enumerate(hosts):
+            world.start(f"host{number}", host)
         yield RayServer(world.address, num_ctx=WINDOW)
         world.close()
 
@@ -122,7 +150,7 @@ async def stream_of(ask: Ask, models: Sequence[str], at_once: int) -> tuple[floa
 async def throughput(hosts: int, each: int, pooled: Pooled) -> float:
     """Requests a second."""
     machine = Machine(reply_s=REPLY_S)
-    with served(hosts, [MODEL], machine) as servers, pooled(servers) as pool:
+    with served(hosts, [MODEL], machine) as servers, pooled(addresses(servers)) as pool:
         await pool.list()
         seconds, _ = await stream_of(_ask(pool), [MODEL] * (hosts * each), hosts)
         await pool.aclose()
@@ -138,8 +166,8 @@ def _ask(server: ModelServer) -> Ask:
 
 async def overhead(pairs: int, pooled: Pooled) -> dict[str, Metric]:
     """What the pool adds to a call, each pair one after the other."""
-    with served(2, [MODEL], Machine()) as servers, pooled(servers) as pool:
-        direct = OllamaServer(servers[0].host)
+    with served_apart() as hosts, pooled(hosts) as pool:
+        direct = OllamaServer(hosts[0])
         extra: list[tuple[float, float]] = []
         for number in range(pairs + 5):
             (first, whole), (base_first, base) = (
@@ -161,7 +189,7 @@ async def vote_ratio(samples: int, pooled: Pooled) -> float:
     machine = Machine(reply_s=REPLY_S)
     with (
         served(samples, [MODEL], machine) as servers,
-        pooled(servers) as pool,
+        pooled(addresses(servers)) as pool,
         _folder() as folder,
     ):
         capability = Capability(name="all", description="everything")
@@ -197,7 +225,7 @@ async def placing(who: str, requests: int, seed: int) -> dict[str, Metric]:
     with served(2, THREE, Machine(holds=2, load_s=0.5, reply_s=0.1)) as servers:
         for server in servers:
             server.loaded = []
-        pool = pool_of(servers)
+        pool = pool_of(addresses(servers))
         open_requests = [0, 0]
 
         async def elsewhere(model: str) -> float:
