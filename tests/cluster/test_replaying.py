@@ -95,7 +95,9 @@ async def test_a_replay_names_the_node_whose_documents_a_step_used(
     run = kept(tmp_path)
     source = Source(name="a.md")
     part = Part(step_id="1", task="What?", expert="general", text="Four.", sources=(source,))
-    answered = Answered(answer=run.folded.model_copy(update={"parts": (part,)}))
+    last = run.events[-1]
+    assert last.type == "answered"
+    answered = Answered(answer=last.answer.model_copy(update={"parts": (part,)}))
     node = tuple(each for each in run.exchanges if each.kind == "node")
     changed = {"events": (*run.events[:-1], answered), "exchanges": node}
     other = run.model_copy(update=changed)
