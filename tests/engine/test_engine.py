@@ -42,7 +42,7 @@ from metier.testing import FixedEmbedder, ScriptedModels
 pytestmark = pytest.mark.anyio
 
 
-def card(name: str, *, model: str = "small", stream: str = "direct", notice: str = "") -> Card:
+def card(name: str, *, model: str = "small", stream: str = "direct", disclaimer: str = "") -> Card:
     capability = Capability(name="all", description=f"everything about {name}")
     return Card.model_validate(
         {
@@ -50,7 +50,7 @@ def card(name: str, *, model: str = "small", stream: str = "direct", notice: str
             "description": name,
             "models": (model,),
             "stream": stream,
-            "notice": notice,
+            "disclaimer": disclaimer,
             "capabilities": (capability,),
         }
     )
@@ -415,7 +415,7 @@ async def test_a_checked_expert_gives_its_text_only_when_it_is_done(tmp_path: Pa
 
 
 async def test_a_cards_notice_is_added_once(tmp_path: Path) -> None:
-    experts = (Expert(card("general")), Expert(card("math", notice="Ask a teacher.")))
+    experts = (Expert(card("general")), Expert(card("math", disclaimer="Ask a teacher.")))
     twice = (MATH, Step(id="2", task="What is 3 + 3?", expert="math"))
     with ScriptedModels({"small": ["4", "6"]}) as models:
         answer = await council(models, *experts, tmp_path=tmp_path).run(plan(*twice))

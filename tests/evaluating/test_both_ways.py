@@ -42,9 +42,13 @@ def council(models: ScriptedModels, *, names: Sequence[str] = tuple(EXAMPLES)) -
     experts = []
     for name in names:
         capability = Capability(name="all", description=name, examples=EXAMPLES[name])
-        notice = "" if name == "general" else f"The {name} expert may err 2 times."
+        disclaimer = "" if name == "general" else f"The {name} expert may err 2 times."
         card = Card(
-            id=name, description=name, models=(name,), capabilities=(capability,), notice=notice
+            id=name,
+            description=name,
+            models=(name,),
+            capabilities=(capability,),
+            disclaimer=disclaimer,
         )
         experts.append(Expert(card))
     settings = Settings.load(timeout_s=5)

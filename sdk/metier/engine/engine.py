@@ -316,12 +316,12 @@ class Engine:
             run.fail(step, error)
 
     def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
-        """What is missing, and the notices of the cards that took part."""
+        """What is missing, and the disclaimers of the cards that took part."""
         if overdue:
             self._tell_overdue(run, limits)
-        notices = {self._registry.cards[result.expert].notice for result in run.results()}
-        for notice in sorted(notices - {""}):
-            run.recorder(Notice(text=notice, answer=True))
+        cards = (self._registry.cards[result.expert] for result in run.results())
+        for text in sorted({card.disclaimer for card in cards} - {""}):
+            run.recorder(Notice(text=text, answer=True))
 
     def _tell_overdue(self, run: _Run, limits: Limits) -> None:
         run.composing.writes = False
