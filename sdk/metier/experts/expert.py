@@ -119,12 +119,16 @@ class Context(Protocol):
         """Say whether the program's own check of the answer passed."""
         ...
 
-    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+    def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Say how probable it is that the answer is right, between 0 and 1.
 
         Args:
-            abstain: the answer only says that nobody is sure enough to answer.
+            abstain: the answer only says that the expert is not sure enough to answer.
         """
+        ...
+
+    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+        """Deprecated since version 0.2: use `set_confidence`."""
         ...
 
 
