@@ -183,7 +183,7 @@ def warm_later(settings: Settings) -> None:
     """Have the prompts read after this command, if it was metier that started the server."""
     from metier.models import local
 
-    if settings.resident_prompts and local.slots_of(settings) > settings.parallel:
+    if settings.resident_prompts and local.slots_of(settings) > settings.concurrency:
         subprocess.Popen(  # this very program
             [sys.executable, "-m", "metier", "models", "warm"],
             stdin=subprocess.DEVNULL,
@@ -212,8 +212,8 @@ def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -
             continue
         if local.ollama_program(settings) is None:
             break
-        parallel = host.parallel or settings.parallel
-        own = settings.model_copy(update={"host": host.address, "parallel": parallel})
+        concurrency = host.concurrency or settings.concurrency
+        own = settings.model_copy(update={"host": host.address, "concurrency": concurrency})
         started = local.start(own, slots=slots())
         click.echo(
             f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -81,7 +82,8 @@ class _Head(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _read_old_keys(cls, table: object) -> object:
-        return with_new_keys(table, {"notice": "disclaimer"})
+        names = {"notice": "disclaimer"}
+        return with_new_keys(table, names) if isinstance(table, Mapping) else table
 
 
 class Card(_Head):

@@ -61,7 +61,7 @@ class Context(Protocol):
     ) -> AsyncIterator[Sequence[str]]:
         """Several replies to the same messages, one for each sampling, in rounds.
 
-        A round has as many as the server writes side by side (the setting `parallel`), or as
+        A round has as many as the server writes side by side (the setting `concurrency`), or as
         there are calls left. Who has enough stops reading, and no further round is asked for.
 
         Raises:

@@ -74,7 +74,7 @@ class OllamaServer:
         num_ctx: the context window that every model is run with, in tokens. One value for all
             calls: another one makes the server load the model anew.
         keep_alive: how long the server keeps a model in memory after a call.
-        parallel: the server's own OLLAMA_NUM_PARALLEL, which it tells nobody.
+        concurrency: the server's own OLLAMA_NUM_PARALLEL, which it tells nobody.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class OllamaServer:
         *,
         num_ctx: int = 4096,
         keep_alive: str = "10m",
-        parallel: int = 1,
+        concurrency: int = 1,
         deadlines: Deadlines = Deadlines(),
     ) -> None:
         self._host = host
         self._num_ctx = num_ctx
         self._keep_alive = keep_alive
-        self._parallel = parallel
+        self._concurrency = concurrency
         self._deadlines = deadlines
         self._transport = Transport(host, deadlines=deadlines, num_ctx=num_ctx)
         self._shown: dict[str, ModelDetails] = {}
@@ -103,7 +103,7 @@ class OllamaServer:
             settings.host,
             num_ctx=settings.num_ctx,
             keep_alive=settings.keep_alive,
-            parallel=settings.parallel,
+            concurrency=settings.concurrency,
             deadlines=Deadlines(
                 pauses_s=pauses_s,
                 connect_s=settings.connect_timeout_s,
@@ -120,7 +120,7 @@ class OllamaServer:
 
     def slots(self, model: str) -> int:  # the same for every model of a server
         """How many requests this server runs at once."""
-        return self._parallel
+        return self._concurrency
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece, thinking and calls of tools kept apart."""

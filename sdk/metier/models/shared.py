@@ -58,7 +58,7 @@ class SharedServer(ForwardingServer):
         """A server with the limits of the settings."""
         return cls(
             inner,
-            slots=settings.parallel,
+            slots=settings.concurrency,
             keeps=keeps,
             max_waiting=settings.max_waiting,
             max_wait_s=settings.max_wait_s,

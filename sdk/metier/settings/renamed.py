@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import TypeVar
+
+V = TypeVar("V")
 
 
 def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
@@ -11,18 +14,22 @@ def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
     warnings.warn(_renamed(old, new), DeprecationWarning, stacklevel=stacklevel)
 
 
-def with_new_keys(table: object, names: Mapping[str, str]) -> object:
+def with_new_keys(table: Mapping[str, V], names: Mapping[str, str]) -> dict[str, V]:
     """A table that a user wrote, with each old key under its new name.
 
-    It warns with a `FutureWarning`, which Python shows to users, too. A table that has both keys
-    is left as it is: the old one is unknown then.
+    It warns with a `FutureWarning`, which Python shows to users, too. If a table has both keys,
+    the old one stays, and is refused as unknown.
     """
-    if not isinstance(table, Mapping):
-        return table
     old_keys = [old for old, new in names.items() if old in table and new not in table]
     for old in old_keys:
         warnings.warn(_renamed(old, names[old]), FutureWarning, stacklevel=2)
     return {names[key] if key in old_keys else key: value for key, value in table.items()}
+
+
+def new_name(name: str, names: Mapping[str, str]) -> str:
+    """The new name, with a warning if this is an old one."""
+    (new,) = with_new_keys({name: None}, names)
+    return new
 
 
 def _renamed(old: str, new: str) -> str:
