@@ -42,12 +42,12 @@ class Node(ScriptedModels):
         size_bytes: int = 1_000_000,
         window: int = WINDOW,
         digest: str = "same",
-        slots: int = 1,
+        concurrency: int = 1,
         labels: Sequence[str] = (),
         memory_gb: float | None = None,
         reply: Replies = Replies(),
     ) -> None:
-        super().__init__(dict.fromkeys(models, lambda _: "Yes."), slots=slots)
+        super().__init__(dict.fromkeys(models, lambda _: "Yes."), concurrency=concurrency)
         self.name = name
         self.models = models
         self.loaded = list(loaded)
@@ -59,7 +59,7 @@ class Node(ScriptedModels):
             server=self,
             name=name,
             labels=frozenset(labels),
-            slots=slots,
+            concurrency=concurrency,
             memory_bytes=None if memory_gb is None else int(memory_gb * 1e9),
             num_ctx=WINDOW,
         )
@@ -98,8 +98,10 @@ class Meeting(Node):
     answering = 0
     met: anyio.Event
 
-    def __init__(self, name: str, models: Sequence[str], *, together: int, slots: int = 1) -> None:
-        super().__init__(name, models, loaded=models, slots=slots)
+    def __init__(
+        self, name: str, models: Sequence[str], *, together: int, concurrency: int = 1
+    ) -> None:
+        super().__init__(name, models, loaded=models, concurrency=concurrency)
         self.together = together
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:

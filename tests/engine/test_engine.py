@@ -380,18 +380,18 @@ class Meets(Expert):
         return "met"
 
 
-@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("concurrency", [1, 2])
 async def test_independent_steps_run_at_once_only_where_there_is_room(
-    slots: int, tmp_path: Path
+    concurrency: int, tmp_path: Path
 ) -> None:
     steps = tuple(Step(id=str(n), task=f"say {n}", expert="math") for n in (1, 2, 3))
     meets = Meets(card("math"))
-    meets.expected = slots
+    meets.expected = concurrency
     experts = (Expert(card("general")), meets)
-    with ScriptedModels({"small": []}, slots=slots) as models:
+    with ScriptedModels({"small": []}, concurrency=concurrency) as models:
         with anyio.fail_after(10):
             await council(models, *experts, tmp_path=tmp_path).run(plan(*steps))
-    assert meets.most == slots
+    assert meets.most == concurrency
 
 
 async def test_leaving_the_stream_closes_the_models_stream(tmp_path: Path) -> None:

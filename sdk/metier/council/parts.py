@@ -11,6 +11,7 @@ from metier.experts.card import GENERAL, Card
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.models.embedder import Embedder
+from metier.models.old_names import with_new_names
 from metier.models.opening import embedder_of, server_of
 from metier.models.server import ModelServer
 from metier.planning.assembly import PlannerAssembly
@@ -59,7 +60,7 @@ class Parts:
         self.given_strategies = strategies
         self.telemetry: list[Backend] = []
         self.one_loop = OneLoop()
-        self._own_server = self.server = server or server_of(settings)
+        self._own_server = self.server = with_new_names(server) if server else server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
         self._runs = runs
         self.keeping = self._kept_in(runs) if runs is not None else None

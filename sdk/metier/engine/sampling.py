@@ -40,7 +40,7 @@ from metier.plan import Candidate, Member, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter
 from metier.strategies.ballots.voting import VoteAggregator
-from metier.strategies.strategy import Prompt
+from metier.strategies.strategy import OldSamplerNames, Prompt
 
 # A candidate that the planner finds less probable has no say.
 _LIKELY = 0.1
@@ -71,7 +71,7 @@ class World:
         return self.registry.cards.get(GENERAL)
 
 
-class StepSampler:
+class StepSampler(OldSamplerNames):
     """Asks experts about one step.
 
     Args:
@@ -138,7 +138,7 @@ class StepSampler:
         """What past votes taught."""
         return self._world.voting()
 
-    def slots(self, voter: Voter) -> int:
+    def concurrency(self, voter: Voter) -> int:
         """As the server has; one if the prompt is so long that reading it anew costs more."""
         task = self._task
         texts = (

@@ -129,7 +129,7 @@ class BothWays:
                 group.cancel_scope.cancel()
 
         async with anyio.create_task_group() as group:
-            for _ in range(self.council.server.slots(self.model.name)):
+            for _ in range(self.council.server.concurrency(self.model.name)):
                 group.start_soon(work)
         if failed:
             raise failed[0]

@@ -10,13 +10,14 @@ from metier.models.server import (
     InstalledModel,
     ModelDetails,
     ModelServer,
+    OldNames,
     Progress,
     RawRequest,
     ResidentModel,
 )
 
 
-class ForwardingServer:
+class ForwardingServer(OldNames):
     """Passes every call on to another server; a subclass changes those that it is for."""
 
     def __init__(self, inner: ModelServer) -> None:
@@ -27,9 +28,9 @@ class ForwardingServer:
         """That of the server behind."""
         return self._inner.address
 
-    def slots(self, model: str) -> int:
-        """As many as the server behind has."""
-        return self._inner.slots(model)
+    def concurrency(self, model: str) -> int:
+        """That of the server behind."""
+        return self._inner.concurrency(model)
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece."""

@@ -118,7 +118,7 @@ class OllamaServer:
         """The server's URL."""
         return self._host
 
-    def slots(self, model: str) -> int:  # the same for every model of a server
+    def concurrency(self, model: str) -> int:  # the same for every model of a server
         """How many requests this server runs at once."""
         return self._concurrency
 

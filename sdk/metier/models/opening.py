@@ -50,7 +50,7 @@ def _host(one: HostSettings, settings: Settings) -> Host:
         server=SharedServer.of(OllamaServer.from_settings(own, pauses_s=()), own),
         name=one.name,
         labels=frozenset(one.labels),
-        slots=concurrency,
+        concurrency=concurrency,
         memory_bytes=memory_bytes_of(one),
         num_ctx=settings.num_ctx,
         patience=Patience(look_s=settings.connect_timeout_s),

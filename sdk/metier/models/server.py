@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from metier.answer import Usage
 from metier.models.control import without_control_tokens
 from metier.plan import Message
+from metier.settings.renamed import warn_renamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,7 @@ class ModelServer(Protocol):
         """Bring a model into memory."""
         ...
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """How many requests to this model run at once without slowing each other down."""
         ...
 
@@ -228,6 +229,15 @@ class ModelServer(Protocol):
     async def aclose(self) -> None:
         """Let the connections go."""
         ...
+
+
+class OldNames:
+    """The names of its methods before version 0.2, for a model server to inherit."""
+
+    def slots(self: ModelServer, model: str) -> int:
+        """Deprecated since version 0.2: use `concurrency`."""
+        warn_renamed("ModelServer.slots", "ModelServer.concurrency")
+        return self.concurrency(model)
 
 
 @runtime_checkable
@@ -243,7 +253,7 @@ def run_together(server: ModelServer, models: Sequence[str]) -> bool:
     """Whether one request to each of these models can run side by side without slowing down."""
     if isinstance(server, SeveralHosts):
         return server.run_together(models)
-    return len(set(models)) <= 1 and len(models) <= max(map(server.slots, models), default=1)
+    return len(set(models)) <= 1 and len(models) <= max(map(server.concurrency, models), default=1)
 
 
 def full_name(model: str) -> str:

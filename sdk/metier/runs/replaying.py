@@ -181,7 +181,7 @@ class ReplayServer:
         data = self._kept.state("resident")
         return exchanges.adapter(exchanges.Residents).validate_json(data) if data else ()
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """As it was."""
         return int(self._kept.state("slots", model.encode()) or 1)
 

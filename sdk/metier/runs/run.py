@@ -14,6 +14,7 @@ from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
+# The words in the file; "slots" is the concurrency of a model.
 ExchangeKind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots"]
 
 

@@ -19,6 +19,7 @@ from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Message
 from metier.sandbox import Sandbox
+from metier.settings.renamed import warn_renamed
 from metier.strategies.ballots.voting import VoteAggregator
 
 Prompt = Sequence[Message]
@@ -124,7 +125,7 @@ class Sampler(Protocol):
         """
         ...
 
-    def slots(self, voter: Voter) -> int:
+    def concurrency(self, voter: Voter) -> int:
         """How many requests to its model run side by side."""
         ...
 
@@ -178,6 +179,15 @@ class Sampler(Protocol):
     def tell(self, vote: Vote) -> None:
         """Say that an answer has come, or could not be had."""
         ...
+
+
+class OldSamplerNames:
+    """The names of its methods before version 0.2, for a sampler to inherit."""
+
+    def slots(self: Sampler, voter: Voter) -> int:
+        """Deprecated since version 0.2: use `concurrency`."""
+        warn_renamed("Sampler.slots", "Sampler.concurrency")
+        return self.concurrency(voter)
 
 
 Strategy = Callable[..., Awaitable[Sampled]]

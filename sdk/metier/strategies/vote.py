@@ -74,4 +74,4 @@ async def polled(asks: Sequence[Ask], sampler: Sampler) -> tuple[Poll, Count]:
 def _round(waiting: Sequence[Ask], sampler: Sampler) -> int:
     """How many are asked before the votes are counted: every voter once, or all that has room."""
     voters = len({ask.voter for ask in waiting})
-    return max(voters, sampler.slots(waiting[0].voter))
+    return max(voters, sampler.concurrency(waiting[0].voter))

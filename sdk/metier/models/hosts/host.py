@@ -58,7 +58,7 @@ class Host:
     Attributes:
         name: unique in its pool; for people.
         labels: groups that it belongs to.
-        slots: requests that it runs at once.
+        concurrency: requests that it runs at once.
         memory_bytes: memory for models; None if it is not known.
         num_ctx: the window that it runs models with; one loaded with another is loaded anew.
         installed: its models, by full name.
@@ -69,7 +69,7 @@ class Host:
     server: ModelServer
     name: str
     labels: frozenset[str] = frozenset()
-    slots: int = 1
+    concurrency: int = 1
     memory_bytes: int | None = None
     num_ctx: int = 0
     patience: Patience = Patience()
@@ -127,12 +127,12 @@ class Host:
         return self._queue_s() + self._load_s(name) + self._prompt_s(name, prompt)
 
     def _queue_s(self) -> float:
-        """Until one of its slots is free."""
-        waiting = self.running - self.slots + 1
+        """Until it is free for another request."""
+        waiting = self.running - self.concurrency + 1
         if waiting <= 0:
             return 0.0
         seconds = [self._seen(model).reply_s or _REPLY_S for model in self._running.elements()]
-        return waiting / self.slots * sum(seconds) / len(seconds)
+        return waiting / self.concurrency * sum(seconds) / len(seconds)
 
     def _load_s(self, name: str) -> float:
         """To load it, and later to load again what has to make room for it."""

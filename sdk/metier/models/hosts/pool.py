@@ -30,6 +30,7 @@ from metier.models.server import (
     Chunk,
     InstalledModel,
     ModelDetails,
+    OldNames,
     Progress,
     RawRequest,
     ResidentModel,
@@ -39,7 +40,7 @@ from metier.models.server import (
 _PAUSES_S = (0.1, 0.3, 0.9)
 
 
-class HostPool:
+class HostPool(OldNames):
     """Several model servers that answer as one.
 
     Args:
@@ -73,11 +74,11 @@ class HostPool:
             hint=f"Hosts and labels: {', '.join(known)}",
         )
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """How many requests to a model run at once on the hosts that have it."""
         having = self._catalogue.hosts_with(model) or self.hosts
         working = [host for host in having if host.error is None and not host.is_cooling]
-        return sum(host.slots for host in working or having[:1]) or 1
+        return sum(host.concurrency for host in working or having[:1]) or 1
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether requests to these models can run side by side, no host running two models."""
@@ -167,7 +168,7 @@ class HostPool:
                     able,
                     key=lambda host: (
                         host.seconds_until_reply(call.model_there, call.prompt),
-                        host.running / host.slots,
+                        host.running / host.concurrency,
                         self.hosts.index(host),
                     ),
                 )

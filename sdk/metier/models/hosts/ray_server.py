@@ -130,7 +130,7 @@ class RayServer(HostPool):
             server=server,
             name=name,
             labels=frozenset(facts.labels),
-            slots=facts.slots,
+            concurrency=facts.concurrency,
             memory_bytes=facts.memory_bytes,
             num_ctx=facts.num_ctx,
             patience=self._patience,
@@ -156,7 +156,7 @@ class RayNode:
         """The node's name."""
         return self._name
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """The pool knows."""
         return 1
 
