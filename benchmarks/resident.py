@@ -163,7 +163,7 @@ async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) ->
 async def size_mb() -> float:
     """What the server says that the model takes in memory."""
     async with aclosing(OllamaServer(Settings.load().host)) as server:
-        found = [model for model in await server.resident() if model.name == BIG]
+        found = [model for model in await server.loaded() if model.name == BIG]
     return found[0].size_bytes / 1e6
 
 

@@ -11,7 +11,7 @@ import anyio.lowlevel
 from metier import Message
 from metier.answer import Usage
 from metier.models.hosts import Host, HostPool
-from metier.models.server import ChatRequest, Chunk, InstalledModel, ResidentModel
+from metier.models.server import ChatRequest, Chunk, InstalledModel, LoadedModel
 from metier.testing import ScriptedModels
 
 WINDOW = 4096
@@ -30,7 +30,7 @@ class Node(ScriptedModels):
     """A scripted server with models in memory.
 
     Attributes:
-        loaded: the models in memory.
+        in_memory: the models in memory.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Node(ScriptedModels):
         super().__init__(dict.fromkeys(models, lambda _: "Yes."), concurrency=concurrency)
         self.name = name
         self.models = models
-        self.loaded = list(loaded)
+        self.in_memory = list(loaded)
         self.size_bytes = size_bytes
         self.window = window
         self.digest = digest
@@ -70,18 +70,18 @@ class Node(ScriptedModels):
             for name in self.models
         ]
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         return [
-            ResidentModel(
+            LoadedModel(
                 name=f"{name}:latest", size_bytes=self.size_bytes, context_length=self.window
             )
-            for name in self.loaded
+            for name in self.in_memory
         ]
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         for _ in range(10):  # so that calls of the same moment overlap
             await anyio.lowlevel.checkpoint()
-        self.loaded.append(request.model.removesuffix(":latest"))
+        self.in_memory.append(request.model.removesuffix(":latest"))
         yield Chunk(text="Yes.")
         usage = Usage(
             calls=1,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from metier import Card, Council, Expert
+from metier.models import server
 from metier.testing import FaultyModels, FixedEmbedder, ScriptedModels, ScriptedSampler
 from metier.testing.sampler import SMALL
 
@@ -29,14 +32,19 @@ class OldModels:
     def slots(self, model: str) -> int:
         return 2
 
+    async def resident(self) -> Sequence[server.LoadedModel]:
+        return [server.LoadedModel(name="small", size_bytes=1, context_length=4096)]
 
-async def test_a_server_of_version_0_1_answers_and_a_warning_names_the_new_method() -> None:
+
+async def test_a_server_of_version_0_1_answers_and_warnings_name_the_new_methods() -> None:
     with pytest.warns(DeprecationWarning, match=RENAMED) as caught:
         # The old protocol is what is tried.
         council = Council.of(EXPERTS, server=OldModels(), embedder=FixedEmbedder())  # pyrefly: ignore
-    assert len(caught) == 1
+    assert len(caught) == 2
+    assert "'ModelServer.resident' is called 'ModelServer.loaded'" in str(caught[1].message)
     async with council:
         assert council.server.concurrency("small") == 2
+        assert [model.name for model in await council.server.loaded()] == ["small"]
         assert (await council.ask("2 + 2?")).text == "Four."
 
 
@@ -44,6 +52,18 @@ def test_the_old_name_of_concurrency_works_and_warns() -> None:
     models = FaultyModels(ScriptedModels(concurrency=3), {})
     with pytest.warns(DeprecationWarning, match=RENAMED):
         assert models.slots("small") == 3
+
+
+async def test_the_old_name_of_loaded_works_and_warns() -> None:
+    models = ScriptedModels({"small": []})
+    await models.load("small")
+    with pytest.warns(DeprecationWarning, match="is called 'ModelServer.loaded'"):
+        assert await models.resident() == await models.loaded() != []
+
+
+def test_the_old_name_of_a_loaded_model_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="LoadedModel"):
+        assert server.ResidentModel is server.LoadedModel
 
 
 def test_the_old_argument_slots_of_scripted_models_works_and_warns() -> None:

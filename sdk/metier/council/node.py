@@ -26,7 +26,7 @@ from metier.models.server import ModelServer
 from metier.settings import Settings
 from metier.telemetry.tracing import trace_headers
 
-_CALLS = frozenset(("embed", "list", "show", "resident", "load", "version"))
+_CALLS = frozenset(("embed", "list", "show", "loaded", "load", "version"))
 _STREAMS = frozenset(("chat", "generate", "pull", "step"))
 # Calls that wait beside each other: those to the model server, and looks at its state.
 _CONCURRENCY = 1000

@@ -252,11 +252,11 @@ class Engine:
         if len(run.plan.steps) == 1:
             return list(run.plan.steps)
         try:
-            resident = [model.name for model in await self._server.resident()]
+            loaded = [model.name for model in await self._server.loaded()]
         except MetierError:
-            resident = []
+            loaded = []
         last = await self._model_of(GENERAL, {}) if run.composing.writes else None
-        return ordered(run.plan.steps, run.models, resident=resident, last=last)
+        return ordered(run.plan.steps, run.models, loaded=loaded, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
         """The next step, and others that are ready, as many as can run side by side."""

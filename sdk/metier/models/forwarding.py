@@ -8,12 +8,12 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     OldNames,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 
 
@@ -52,9 +52,9 @@ class ForwardingServer(OldNames):
         """What the server knows about a model."""
         return await self._inner.show(model)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that are in memory."""
-        return await self._inner.resident()
+        return await self._inner.loaded()
 
     def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from the server's own library."""

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from metier.models.forwarding import ForwardingServer
-from metier.models.server import ModelServer
+from metier.models.server import LoadedModel, ModelServer
 from metier.settings.renamed import warn_renamed
 
 
 class OldServer(ForwardingServer):
     """A server that was written for version 0.1, under the new names."""
 
+    def __init__(self, inner: Any) -> None:  # noqa: ANN401  # of a protocol that is gone
+        super().__init__(inner)
+        self._old = inner
+
     def concurrency(self, model: str) -> int:
-        """That of the server behind."""
-        return getattr(self._inner, "slots")(model)  # noqa: B009  # the protocol no longer has it
+        """Its `slots`."""
+        return self._old.slots(model)
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """Its `resident`."""
+        return await self._old.resident()
 
 
 def with_new_names(server: ModelServer) -> ModelServer:
@@ -20,4 +31,5 @@ def with_new_names(server: ModelServer) -> ModelServer:
     if hasattr(server, "concurrency"):
         return server
     warn_renamed("ModelServer.slots", "ModelServer.concurrency", stacklevel=5)
+    warn_renamed("ModelServer.resident", "ModelServer.loaded", stacklevel=5)
     return OldServer(server)

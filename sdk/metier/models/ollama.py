@@ -22,8 +22,8 @@ from metier.models.ollama_values import (
     chunk_of,
     details_of,
     installed_of,
+    loaded_model_of,
     options_of,
-    resident_of,
     tools_of,
 )
 from metier.models.replies import (
@@ -41,10 +41,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
     Sampling,
     ToolCall,
 )
@@ -233,10 +233,10 @@ class OllamaServer:
         reply = await self._transport.whole("POST", "/api/show", Shown, {"model": model})
         return details_of(model, reply)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory."""
         reply = await self._transport.whole("GET", "/api/ps", ProcessList)
-        return [resident_of(model) for model in reply.models]
+        return [loaded_model_of(model) for model in reply.models]
 
     async def load(self, model: str) -> None:
         """Bring a model into memory, with the window that later calls use."""

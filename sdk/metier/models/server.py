@@ -150,7 +150,7 @@ class ModelDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentModel:
+class LoadedModel:
     """A model that is in memory now.
 
     Attributes:
@@ -206,7 +206,7 @@ class ModelServer(Protocol):
         """What the server knows about a model."""
         ...
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that are in memory."""
         ...
 
@@ -239,6 +239,11 @@ class OldNames:
         warn_renamed("ModelServer.slots", "ModelServer.concurrency")
         return self.concurrency(model)
 
+    async def resident(self: ModelServer) -> Sequence[LoadedModel]:
+        """Deprecated since version 0.2: use `loaded`."""
+        warn_renamed("ModelServer.resident", "ModelServer.loaded")
+        return await self.loaded()
+
 
 @runtime_checkable
 class SeveralHosts(Protocol):
@@ -264,3 +269,10 @@ def full_name(model: str) -> str:
 def _inert(message: Message) -> Message:
     """A message that cannot end its own turn."""
     return message.model_copy(update={"content": without_control_tokens(message.content)})
+
+
+def __getattr__(name: str) -> object:
+    if name == "ResidentModel":
+        warn_renamed("metier.models.server.ResidentModel", "metier.models.server.LoadedModel")
+        return LoadedModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

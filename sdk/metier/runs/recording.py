@@ -22,10 +22,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     RawRequest,
-    ResidentModel,
     run_together,
 )
 from metier.plan import Message
@@ -185,11 +185,11 @@ class RecordingServer(ForwardingServer):
             recording.exchange("show", model.encode(), data)
         return details
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in the server's memory."""
-        found = await self._inner.resident()
+        found = await self._inner.loaded()
         if (recording := current.get()) is not None:
-            data = exchanges.adapter(exchanges.Residents).dump_json(tuple(found))
+            data = exchanges.adapter(exchanges.LoadedModels).dump_json(tuple(found))
             recording.exchange("resident", b"", data)
         return found
 

@@ -14,11 +14,11 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 from metier.plan import Plan
 from metier.runs import exchanges
@@ -176,10 +176,10 @@ class ReplayServer:
         details: ModelDetails = exchanges.adapter(ModelDetails).validate_json(data)
         return details
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that were in memory."""
         data = self._kept.state("resident")
-        return exchanges.adapter(exchanges.Residents).validate_json(data) if data else ()
+        return exchanges.adapter(exchanges.LoadedModels).validate_json(data) if data else ()
 
     def concurrency(self, model: str) -> int:
         """As it was."""

@@ -15,11 +15,11 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     OldNames,
     Progress,
     RawRequest,
-    ResidentModel,
     TokenProbability,
 )
 from metier.settings.renamed import warn_renamed
@@ -170,11 +170,11 @@ class ScriptedModels(OldNames):
         capabilities = frozenset({"completion"})
         return ModelDetails(name=model, capabilities=capabilities, info=self._info)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The model of the last request."""
         if self._loaded is None:
             return []
-        return [ResidentModel(name=self._loaded, size_bytes=1, context_length=4096)]
+        return [LoadedModel(name=self._loaded, size_bytes=1, context_length=4096)]
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Done at once; the model has no replies."""

@@ -68,7 +68,7 @@ async def test_a_host_that_was_seen_to_load_slowly_is_avoided() -> None:
     quick = Node("quick", ["m"])
     hosts = pool(slow, quick)
     assert await ask(hosts, "m") == "slow"
-    slow.loaded.clear()
+    slow.in_memory.clear()
     hosts.hosts[0].forget()
     assert await ask(hosts, "m") == "quick"
 

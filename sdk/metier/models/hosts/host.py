@@ -13,7 +13,7 @@ import anyio
 
 from metier.answer import Usage
 from metier.errors import DeadlineExceeded, MetierError, ModelServerUnreachable
-from metier.models.server import InstalledModel, ModelServer, ResidentModel, full_name
+from metier.models.server import InstalledModel, LoadedModel, ModelServer, full_name
 
 # Until a host has shown how fast it is: seconds to load a gigabyte, and for a whole reply.
 _LOAD_S_PER_GB = 2.0
@@ -62,7 +62,7 @@ class Host:
         memory_bytes: memory for models; None if it is not known.
         num_ctx: the window that it runs models with; one loaded with another is loaded anew.
         installed: its models, by full name.
-        resident: those in memory.
+        loaded: those in memory.
         error: why its state is not known; None if it is.
     """
 
@@ -75,7 +75,7 @@ class Host:
     patience: Patience = Patience()
     clock: Callable[[], float] = time.monotonic
     installed: dict[str, InstalledModel] = field(default_factory=dict)
-    resident: dict[str, ResidentModel] = field(default_factory=dict)
+    loaded: dict[str, LoadedModel] = field(default_factory=dict)
     error: MetierError | None = None
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class Host:
 
     def has_loaded(self, model: str) -> bool:
         """Whether the model is in memory, with the window that calls use."""
-        found = self.resident.get(full_name(model))
+        found = self.loaded.get(full_name(model))
         return found is not None and (found.context_length or self.num_ctx) == self.num_ctx
 
     def has_room(self, model: str) -> bool:
@@ -143,14 +143,14 @@ class Host:
     def _loading_s(self, name: str) -> float:
         if (seen := self._seen(name).load_s) is not None:
             return seen
-        found = self.installed.get(name) or self.resident.get(name)
+        found = self.installed.get(name) or self.loaded.get(name)
         return _LOAD_S + _LOAD_S_PER_GB * (found.size_bytes / 1e9 if found else 0.0)
 
     def _evicted_by(self, name: str) -> Collection[str]:
         if self.memory_bytes is None:
             return ()
         needed = self.installed[name].size_bytes * _OVERHEAD
-        others = {key: model.size_bytes for key, model in self.resident.items() if key != name}
+        others = {key: model.size_bytes for key, model in self.loaded.items() if key != name}
         return others if needed + sum(others.values()) > self.memory_bytes else ()
 
     def _prompt_s(self, name: str, prompt: str) -> float:
@@ -224,7 +224,7 @@ class Host:
         try:
             with anyio.move_on_after(self.patience.look_s) as scope:
                 installed = await self.server.list()
-                resident = await self.server.resident()
+                loaded = await self.server.loaded()
             if scope.cancelled_caught:
                 reason = f"silent for {self.patience.look_s:g} s"
                 raise ModelServerUnreachable(self.server.address, reason=reason)
@@ -235,7 +235,7 @@ class Host:
         if self.error is not None:
             self._failures = 0
         self.installed = {full_name(model.name): model for model in installed}
-        self.resident = {full_name(model.name): model for model in resident}
+        self.loaded = {full_name(model.name): model for model in loaded}
         self.error = None
 
     async def watch(self) -> None:

@@ -29,11 +29,11 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     OldNames,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 
 # Before the hosts are tried again, when none could answer.
@@ -255,7 +255,7 @@ class HostPool(OldNames):
         self._require_one()
         return self._catalogue.models()
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory, host by host."""
         await self._look()
         self._require_one()
@@ -263,7 +263,7 @@ class HostPool(OldNames):
             replace(model, host=host.name)
             for host in self.hosts
             if host.error is None
-            for model in host.resident.values()
+            for model in host.loaded.values()
         ]
 
     def _require_one(self) -> None:

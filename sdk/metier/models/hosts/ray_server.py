@@ -30,10 +30,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 from metier.telemetry.tracing import trace_headers
 
@@ -186,9 +186,9 @@ class RayNode:
         """What the node's server knows about a model."""
         return await self._call("show", model)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory."""
-        return await self._call("resident")
+        return await self._call("loaded")
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model onto the node."""
