@@ -21,13 +21,8 @@ class OldModels:
 
     def __init__(self) -> None:
         inner = self.inner = ScriptedModels({"small": ["Four."]})
-        self.address, self.chat, self.list, self.show = (
-            inner.address,
-            inner.chat,
-            inner.list,
-            inner.show,
-        )
-        self.load, self.aclose = inner.load, inner.aclose
+        self.address, self.load, self.aclose = inner.address, inner.load, inner.aclose
+        self.chat, self.list, self.show = inner.chat, inner.list, inner.show
 
     def slots(self, model: str) -> int:
         return 2
@@ -36,12 +31,10 @@ class OldModels:
         return [server.LoadedModel(name="small", size_bytes=1, context_length=4096)]
 
 
-async def test_a_server_of_version_0_1_answers_and_warnings_name_the_new_methods() -> None:
-    with pytest.warns(DeprecationWarning, match=RENAMED) as caught:
+async def test_a_server_of_version_0_1_answers_and_a_warning_names_the_new_methods() -> None:
+    with pytest.warns(DeprecationWarning, match="'ModelServer.concurrency/loaded'"):
         # The old protocol is what is tried.
         council = Council.of(EXPERTS, server=OldModels(), embedder=FixedEmbedder())  # pyrefly: ignore
-    assert len(caught) == 2
-    assert "'ModelServer.resident' is called 'ModelServer.loaded'" in str(caught[1].message)
     async with council:
         assert council.server.concurrency("small") == 2
         assert [model.name for model in await council.server.loaded()] == ["small"]

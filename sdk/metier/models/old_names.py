@@ -30,6 +30,5 @@ def with_new_names(server: ModelServer) -> ModelServer:
     """The server itself, or one in front of it if it was written for version 0.1."""
     if hasattr(server, "concurrency"):
         return server
-    warn_renamed("ModelServer.slots", "ModelServer.concurrency", stacklevel=5)
-    warn_renamed("ModelServer.resident", "ModelServer.loaded", stacklevel=5)
+    warn_renamed("ModelServer.slots/resident", "ModelServer.concurrency/loaded", stacklevel=5)
     return OldServer(server)
