@@ -185,10 +185,9 @@ class ReplayServer:
         """As it was."""
         return int(self._kept.state("slots", model.encode()) or 1)
 
-    async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Nothing can be got."""
-        raise ReplayDiffers(f"{model!r} is to be got, and a replay has no server")
-        yield Progress(status="")
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Nothing: a replay cannot download a model."""
+        raise ReplayDiffers(f"{model!r} is to be downloaded, and a replay has no server")
 
     async def load(self, model: str) -> None:
         """Nothing to load."""
