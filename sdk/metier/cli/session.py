@@ -196,7 +196,7 @@ def warm_later(settings: Settings) -> None:
 def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:
     """Start the local server where nothing listens and the program is there; never a remote one.
 
-    Where it cannot be started, the command goes on and says itself that nothing answers.
+    If it cannot be started, the command goes on and says itself that nothing answers.
 
     Args:
         slots: how many prompts a server that is started keeps.

@@ -40,8 +40,8 @@ class Council(HasTwins):
 
     Args:
         registry: the experts.
-        server: who runs the models; the Ollama of the settings where not given.
-        embedder: who makes vectors; the one of the settings where not given.
+        server: who runs the models; the Ollama of the settings if not given.
+        embedder: who makes vectors; the one of the settings if not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
         runs: where every question is kept; nowhere if not given.
         telemetry: backends that are told what happens in every run.
@@ -76,7 +76,7 @@ class Council(HasTwins):
         """A council of the domain folders and plugins that are installed.
 
         Args:
-            settings: `Settings.load()` where not given.
+            settings: `Settings.load()` if not given.
         """
         settings = settings or Settings.load()
         registry = Registry.from_installed(settings)

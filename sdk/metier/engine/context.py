@@ -69,7 +69,7 @@ class StepContext:
 
     @property
     def mean_logprob(self) -> float | None:
-        """Of the tokens that were written; None where they were not asked for."""
+        """Of the tokens that were written; None if they were not asked for."""
         return sum(self._written) / len(self._written) if self._written else None
 
     async def stream(

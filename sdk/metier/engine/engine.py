@@ -122,7 +122,7 @@ class Engine:
     """Runs plans.
 
     Args:
-        executor: who runs a step; this process where not given.
+        executor: who runs a step; this process if not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
         num_ctx: the context window of every model, in tokens. Old turns of a conversation that
             do not fit into it are left out, and a notice says so.
@@ -223,7 +223,7 @@ class Engine:
         return {step_id: model for step_id, model in found.items() if model is not None}
 
     async def _model_of(self, expert: str, chances: Mapping[str, float]) -> str | None:
-        """An expert's model; None where it has none, which the step itself will say."""
+        """An expert's model; None if it has none, which the step itself will say."""
         if (card := self._registry.cards.get(expert)) is None:
             return None
         try:

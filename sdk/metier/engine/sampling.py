@@ -108,12 +108,12 @@ class StepSampler(OldSamplerNames):
 
     @property
     def judge(self) -> Voter:
-        """The general expert; the step's own where there is none."""
+        """The general expert; the step's own if there is none."""
         return Voter(expert=GENERAL) if self._world.general else self.own
 
     @property
     def output(self) -> str:
-        """What the capability that was chosen promises; empty where none was."""
+        """What the capability that was chosen promises; empty if none was."""
         candidate = self._candidate(self._step.expert)
         card = self._world.registry.cards[self._step.expert]
         kinds = {capability.name: capability.output for capability in card.capabilities}
@@ -305,7 +305,7 @@ def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
 
 
 def _place_of(expert: Expert, exc: BaseException) -> tuple[str, str]:
-    """The line of an expert's code that led to an error, and its folder; empty where none did."""
+    """The line of an expert's code that led to an error, and its folder; empty if none did."""
     place = place_of(exc, type(expert).__module__)
     return place, str(Path(place.rpartition(":")[0]).parent) if place else ""
 

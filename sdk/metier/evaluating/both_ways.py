@@ -67,7 +67,7 @@ class BothWays:
         """See that both can be asked; what can only fail fails here, before the first question.
 
         Args:
-            model: the one to ask alone; that of the general expert where not given.
+            model: the one to ask alone; that of the general expert if not given.
             combining: how the council makes one answer of several.
 
         Raises:
@@ -158,7 +158,7 @@ class BothWays:
         """The model's answer in one call, without tools and without a plan.
 
         Args:
-            messages: what it is asked; the card's prompt and the question where not given.
+            messages: what it is asked; the card's prompt and the question if not given.
         """
         if messages is None:
             task = Task(text=question.question, documents=question.documents)

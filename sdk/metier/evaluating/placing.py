@@ -26,7 +26,7 @@ class ExpertFigures(Finding):
     Attributes:
         asked: questions that are its own.
         chosen: questions that it was chosen for.
-        recall: the share of its own that it was chosen for; None where there are none.
+        recall: the share of its own that it was chosen for; None if there are none.
         precision: the share of those that it was chosen for that are its own.
     """
 

@@ -58,12 +58,12 @@ class RoutingReport(Finding):
         embedder: who made the vectors.
         now: with the calibration in use.
         learnt: with calibrations learnt from the questions, each judged by one that did not see it;
-            None where there are too few questions.
+            None if there are too few questions.
         threshold: probability below which nobody is chosen, now.
         thresholds: those of experts that have another one.
         curve: other thresholds than the one in use, the calibration as it is.
         misplaced: the questions that go wrong now.
-        calibration: what all the questions teach; None where they are too few.
+        calibration: what all the questions teach; None if they are too few.
     """
 
     n: int
@@ -78,7 +78,7 @@ class RoutingReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.learnt is None:
             experts = sum(figures.asked > 0 for figures in self.now.experts)
             return (

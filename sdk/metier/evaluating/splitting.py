@@ -54,7 +54,7 @@ class SplittingReport(Finding):
         n: number of questions.
         several: those that ask for several things.
         grammar: without anything learnt.
-        learnt: each judged by what the others taught; None where they are too few.
+        learnt: each judged by what the others taught; None if they are too few.
     """
 
     n: int
@@ -65,7 +65,7 @@ class SplittingReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.learnt is None:
             return (
                 f"questions are too few to learn from: {self.n}, {self.several} of them for "

@@ -90,13 +90,13 @@ class Context(Protocol):
         ...
 
     def tool(self, name: str) -> Callable[..., Awaitable[Any]] | None:
-        """Another expert's tool, such as `math.convert`; None where it is not installed."""
+        """Another expert's tool, such as `math.convert`; None if it is not installed."""
         ...
 
     async def search(self, query: str, *, k: int = 4) -> Sequence[Passage]:
         """Passages of the documents that the user added for this expert, best first.
 
-        Empty where there are none, or none that is near the query.
+        Empty if there are none, or none that is near the query.
         """
         ...
 
@@ -136,7 +136,7 @@ class Expert:
     """A domain expert. Subclass it for tools or for an `answer` of your own.
 
     Args:
-        card: what the expert says of itself. Where it is not given, `domain.toml` beside the
+        card: what the expert says of itself. If it is not given, `domain.toml` beside the
             class's file is read.
 
     Raises:
@@ -180,7 +180,7 @@ class Expert:
     async def from_documents(self, task: Task, context: Context) -> str | None:
         """An answer from the documents that the user added for this expert, its quotes checked.
 
-        None where they have nothing on the task; then no model was asked. The words come when
+        None if they have nothing on the task; then no model was asked. The words come when
         they are complete: a quote cannot be checked before its end.
         """
         passages = await context.search(task.text)
@@ -218,7 +218,7 @@ class Expert:
             yield piece
 
     async def _call_tool(self, task: Task, context: Context) -> tuple[Message, ...]:
-        """The call of the tool that the model chose, as turns; none where none helps.
+        """The call of the tool that the model chose, as turns; none if none helps.
 
         Neither its choice nor its arguments are trusted: a number that does not appear in the
         task is one that it made up.

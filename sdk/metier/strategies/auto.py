@@ -1,8 +1,8 @@
-"""`auto`: one answer where it is sure, two where they agree, more only where they do not.
+"""`auto`: one answer where it is sure, two where they agree, more only if they do not.
 
 For small models picking and voting beat discussing (SLM-MUX, arXiv 2510.05077, table 1). So what
 can be compared is sampled until the vote is clear, and what cannot is answered once, and written
-again only where its model was unsure of its own words. To sample a letter again brings nothing
+again only if its model was unsure of its own words. To sample a letter again brings nothing
 (docs/results/combining.md), so choices are put to each model once.
 """
 

@@ -1,4 +1,4 @@
-"""`cascade`: the cheapest model answers, and a dearer one only where that is not sure enough.
+"""`cascade`: the cheapest model answers, and a dearer one only if that is not sure enough.
 
 FrugalGPT (Chen et al. 2023) stops where a scorer is content; here the scorer is free: what the
 expert says of its own answer, else how likely its model found its own words. Before that a

@@ -86,7 +86,7 @@ class _Writing:
     async def through(self, base: Voter, expert: Voter) -> None:
         """Write until a model ends the answer.
 
-        Where the large model fails, the small one goes on alone; where the small one fails, the
+        If the large model fails, the small one goes on alone; if the small one fails, the
         large one does.
         """
         alone = base == expert

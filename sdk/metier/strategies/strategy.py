@@ -36,7 +36,7 @@ class Voter:
         skill: how probable it is that this model gets this step right, where outcomes have
             taught it.
         fit: how probable the planner finds it that this expert is the right one.
-        size_bytes: of the model; 0 where it is not known.
+        size_bytes: of the model; 0 if it is not known.
     """
 
     expert: str
@@ -144,7 +144,7 @@ class Sampler(Protocol):
 
         Args:
             prompt: what its model is asked, without the expert's own code; the step's task,
-                answered by that code, where not given.
+                answered by that code, if not given.
 
         Raises:
             MetierError: it has no answer.

@@ -52,7 +52,7 @@ async def weighted(step: Step, sampler: Sampler, *, samples: Samples | None = No
 def by_votes(count: Count, voting: VoteAggregator) -> list[float] | None:
     """How probable each ballot's answer is, shared among those who gave it.
 
-    None where it says nothing: of free texts, of an expert or a model that it has not met, or of
+    None if it says nothing: of free texts, of an expert or a model that it has not met, or of
     one that answered twice.
     """
     ballots = count.ballots
@@ -76,7 +76,7 @@ def by_votes(count: Count, voting: VoteAggregator) -> list[float] | None:
 
 
 def by_skill(count: Count) -> list[float] | None:
-    """The log-odds of each ballot's measured skill; None where one is not known, or all are alike.
+    """The log-odds of each ballot's measured skill; None if one is not known, or all are alike.
 
     Skills that are all at or below chance weigh nothing, and say nothing.
     """
@@ -90,7 +90,7 @@ def by_skill(count: Count) -> list[float] | None:
 
 
 def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
-    """Shares by how sure each ballot is; all alike where nobody says."""
+    """Shares by how sure each ballot is; all alike if nobody says."""
     sure = [sure_of(ballot) for ballot in ballots]
     known = [each for each in sure if each is not None]
     mean = math.fsum(known) / len(known) if known else 0.0

@@ -255,6 +255,6 @@ def _seen(outcome: Answer | MetierError) -> tuple[object, ...]:
 
 
 def _file_of(expert: Expert) -> Path | None:
-    """The file of its class; None where it has no code of its own."""
+    """The file of its class; None if it has no code of its own."""
     kind = type(expert)
     return None if kind is Expert else Path(inspect.getfile(kind))

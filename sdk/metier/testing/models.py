@@ -108,7 +108,7 @@ class ScriptedModels(OldNames):
             self.check_all_used()
 
     def check_all_used(self) -> None:
-        """Raise where a script was not played to its end, or was asked for more.
+        """Raise if a script was not played to its end, or was asked for more.
 
         Raises:
             UnusedReplies: a reply was not asked for.

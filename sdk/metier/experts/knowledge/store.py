@@ -167,7 +167,7 @@ class KnowledgeBase:
         return [entry.name for entry in gone]
 
     async def search(self, query: str, k: int = 4, *, words: bool = True) -> list[Passage]:
-        """The `k` passages that fit best, best first; fewer where there are fewer.
+        """The `k` passages that fit best, best first; fewer if there are fewer.
 
         Args:
             words: score words in common too (BM25): it finds names, codes and numbers that say

@@ -46,7 +46,7 @@ def lead_is_real(first: int, second: int) -> float:
 
 
 def top_two(groups: Sequence[int | None]) -> tuple[int, int]:
-    """How many votes the leading answer and the next one have; 0 where there is none."""
+    """How many votes the leading answer and the next one have; 0 if there is none."""
     first, second, *_ = *tally(groups, [1.0] * len(groups)).values(), 0, 0
     return int(first), int(second)
 

@@ -21,7 +21,7 @@ class Count:
     """Ballots, and which of them answer the same.
 
     Attributes:
-        groups: a number a ballot, None where it answers nothing.
+        groups: a number a ballot, None if it answers nothing.
         answers: what each ballot answers, in a few words.
     """
 
@@ -61,7 +61,7 @@ async def elected(
 
     Of answers with equal weight it is the one whose best voter is known to be the most skilled,
     then the first. Free texts, of which no two are the same, are compared by what they mean: the
-    medoid wins. Where nobody answers anything, the first ballot stands as it is. The only answer
+    medoid wins. If nobody answers anything, the first ballot stands as it is. The only answer
     is as sure as it says of itself.
     """
     given = list(weights) if weights is not None else [1.0] * len(count.ballots)

@@ -104,7 +104,7 @@ class Poll:
         self._sampler.tell(vote_of(ballot, answer))
 
     def require(self) -> None:
-        """Raise where nobody has answered.
+        """Raise if nobody has answered.
 
         Raises:
             MetierError: the first thing that went wrong.
