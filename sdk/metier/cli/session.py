@@ -155,7 +155,7 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
 async def alongside(
     other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
-    """Run a command's coroutine, and another one beside it that ends with it.
+    """Run a command's coroutine, with another one in the background that ends with it.
 
     An error of metier in the other one is left out: a question itself says what is wrong.
     """

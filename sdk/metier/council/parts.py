@@ -38,10 +38,10 @@ class Parts:
     """What answers the questions of a council.
 
     Attributes:
-        server: who runs the models; recorded if runs are kept.
-        embedder: who makes vectors; recorded if runs are kept.
+        server: runs the models; recorded if runs are kept.
+        embedder: makes vectors; recorded if runs are kept.
         keeping: what keeps the runs; None if they are not kept.
-        telemetry: who is told what happens in every run.
+        telemetry: backends that receive the events of every run.
         one_loop: lets in one event loop at a time.
     """
 

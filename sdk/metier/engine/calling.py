@@ -132,7 +132,7 @@ class Caller:
         label: str = "",
         think: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
-        """The reply, piece by piece. An answer that was cut off is said in a notice.
+        """The reply, piece by piece. A notice reports an answer that was cut off.
 
         Old turns of the conversation are left out of a prompt that would be too long; a notice
         says so.

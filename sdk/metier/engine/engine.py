@@ -88,7 +88,7 @@ class _Run:
         return [self.done[step.id] for step in self.plan.steps if step.id in self.done]
 
     def take(self, results: Sequence[StepDone]) -> None:
-        """Take results of an earlier run; their steps are told, and not run."""
+        """Take results of an earlier run; their steps are reported, and not run."""
         for result in results:
             if result.step_id is not None:
                 started = StepStarted(
@@ -122,7 +122,7 @@ class Engine:
     """Runs plans.
 
     Args:
-        executor: who runs a step; this process if not given.
+        executor: runs the steps; this process if not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
         num_ctx: the context window of every model, in tokens. Old turns of a conversation that
             do not fit into it are left out, and a notice says so.

@@ -52,7 +52,7 @@ class World:
     """What all steps share.
 
     Attributes:
-        embedder: who makes vectors of answers; without one, free texts are all alike.
+        embedder: makes vectors of answers; without one, all free texts count as alike.
         voting: what past votes taught.
         runs_on: labels of the hosts that experts run on, over their cards'.
     """
@@ -139,7 +139,7 @@ class StepSampler(OldSamplerNames):
         return self._world.voting()
 
     def concurrency(self, voter: Voter) -> int:
-        """As the server has; one if the prompt is so long that reading it anew costs more."""
+        """As the server has; one if the prompt is so long that reading it again costs more."""
         task = self._task
         texts = (
             self.card(voter).prompt,

@@ -107,7 +107,7 @@ class BothWays:
     async def ask_all(
         self, questions: Sequence[AnswerQuestion], *, log: AnswerLog, take: Callable[[Pair], None]
     ) -> None:
-        """Ask each question both ways; those that the log knows are judged anew.
+        """Ask each question both ways; those in the log are judged again.
 
         As many questions are asked at once as the server runs requests to the model.
 
@@ -170,7 +170,7 @@ class BothWays:
         return await self._reply(partial(self._together, question), question.gold)
 
     async def judged(self, pair: Pair, gold: Gold) -> Pair:
-        """The same answers, judged anew."""
+        """The same answers, judged again."""
         single = await self._judged(pair.single, gold)
         council = await self._judged(pair.council, gold)
         return pair.model_copy(update={"single": single, "council": council})

@@ -1,4 +1,4 @@
-"""What it brings to choose the model by the question, from who got which question right."""
+"""The gain from choosing the model for each question, learnt from which model got which right."""
 
 from __future__ import annotations
 

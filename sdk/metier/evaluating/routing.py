@@ -59,7 +59,7 @@ class RoutingReport(Finding):
         now: with the calibration in use.
         learnt: with calibrations learnt from the questions, each judged by one that did not see it;
             None if there are too few questions.
-        threshold: probability below which nobody is chosen, now.
+        threshold: probability below which no expert is chosen, now.
         thresholds: those of experts that have another one.
         curve: other thresholds than the one in use, the calibration as it is.
         misplaced: the questions that go wrong now.
@@ -192,7 +192,7 @@ def chosen(placed: Placed, calibration: Calibration, *, general: bool) -> Chosen
 
 
 def _crossfitted(selector: Selector, placed: Placed, judge: Judge) -> Chosen:
-    """Who is chosen by calibrations that were learnt from the other questions."""
+    """The choice of calibrations that were learnt from the other questions."""
     fold_of = folds(judge.texts, np.unique(judge.owners, return_inverse=True)[1])
     parts: list[tuple[npt.NDArray[np.int64], Chosen]] = []
     for fold in np.unique(fold_of):

@@ -1,4 +1,4 @@
-"""How well one step is told from several, and what labelled questions teach about it."""
+"""How well one step is distinguished from several, and what labelled questions teach about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXAMPLES = 5
 
 
 class Mistakes(Finding):
-    """Questions that were told wrongly.
+    """Questions that were classified wrongly.
 
     Attributes:
         examples: up to five of them.
@@ -35,7 +35,7 @@ class Mistakes(Finding):
 
 
 class Told(Finding):
-    """How well one step is told from several.
+    """How well one step is distinguished from several.
 
     Attributes:
         false_splits: questions for one thing that are taken for several.

@@ -261,7 +261,7 @@ class Registry:
 
 
 def builtin_domains() -> Path:
-    """The domains that come with metier: in the wheel, or beside `sdk/` in a checkout."""
+    """The domains that come with metier: in the wheel, or next to `sdk/` in a checkout."""
     here = Path(__file__).parent.parent
     shipped = here / "domains"
     return shipped if shipped.is_dir() else here.parent.parent / "domains"

@@ -1,7 +1,7 @@
 """The head of a GGUF file: its keys and where its tensors lie. No tensor is read here.
 
 `gguf.GGUFReader` makes an array of every token: 5 s and 500 MB for a vocabulary of 150,000. Here a
-key is a place in the file, and its value is read when somebody asks for it. A head has limits,
+key is a place in the file, and its value is read on request. A head has limits,
 since a file may be anybody's.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """

@@ -69,5 +69,5 @@ class ForwardingServer(OldNames):
         return await self._inner.version()
 
     async def aclose(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._inner.aclose()

@@ -2,7 +2,7 @@
 
 What the server does by itself and metier does not want: it cuts long prompts silently, reloads a
 model for another `num_ctx`, waits without end, and ends a stream of repetitions without saying
-that it is done. Each is met here or in `ollama_transport`, once, for everybody.
+that it is done. Each is handled once, here or in `ollama_transport`.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class OllamaServer:
     Args:
         host: its address, with scheme and port.
         num_ctx: the context window that every model is run with, in tokens. One value for all
-            calls: another one makes the server load the model anew.
+            calls: another one makes the server load the model again.
         keep_alive: how long the server keeps a model in memory after a call.
-        concurrency: the server's own OLLAMA_NUM_PARALLEL, which it tells nobody.
+        concurrency: the server's own OLLAMA_NUM_PARALLEL, which it does not report.
     """
 
     def __init__(

@@ -174,7 +174,7 @@ class Progress:
 
 
 class ModelServer(Protocol):
-    """What metier asks of whoever runs the models.
+    """The seam to whatever runs the models.
 
     Every method raises only `metier.errors`: `ModelServerUnreachable`, `ModelServerBusy`,
     `ModelServerFailed`, `ModelMissing`, `ModelRefused`, `ContextOverflow`, `StreamInterrupted`,
@@ -183,7 +183,7 @@ class ModelServer(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is, for people."""
+        """Its address, for people."""
         ...
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -211,11 +211,11 @@ class ModelServer(Protocol):
         ...
 
     def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Get a model from the server's own library."""
+        """Download a model from the server's library."""
         ...
 
     async def load(self, model: str) -> None:
-        """Bring a model into memory."""
+        """Load a model into memory."""
         ...
 
     def concurrency(self, model: str) -> int:
@@ -227,7 +227,7 @@ class ModelServer(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""`auto`: one answer where it is sure, two where they agree, more only if they do not.
+"""`auto`: one answer if it is confident, two if they agree, more only if they do not.
 
 For small models picking and voting beat discussing (SLM-MUX, arXiv 2510.05077, table 1). So what
 can be compared is sampled until the vote is clear, and what cannot is answered once, and written
@@ -39,7 +39,7 @@ _FREE_SAMPLES = 3
 async def auto(step: Step, sampler: Sampler, *, samples: Samples = MOST) -> Sampled:
     """As few calls as needed: one answer if it is sure, more only while answers disagree.
 
-    One call where the answer was checked or is surely meant, two where they agree, else up to
+    One call if the answer was checked or is confident, two if they agree, else up to
     `samples`, until one leads by two. Of choices one call a model.
 
     Args:
@@ -108,7 +108,7 @@ def _is_clear(count: Count) -> bool:
 
 
 async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
-    """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
+    """A few texts: the most typical one, or if none is, the one that the judge prefers."""
     for number in range(1, most):
         await poll.ask([_ask(voters, number)])
     count = await counted(poll.ballots, sampler)

@@ -100,21 +100,21 @@ class Sampler(Protocol):
 
     @property
     def judge(self) -> Voter:
-        """Who compares and joins answers: the general expert, where there is one."""
+        """The voter that compares and joins answers: the general expert, if there is one."""
         ...
 
     @property
     def sandbox(self) -> Sandbox:
-        """Where programs that are compared are run, and nowhere else."""
+        """The sandbox in which programs are compared."""
         ...
 
     @property
     def voting(self) -> VoteAggregator | None:
-        """How the answers of several models add up, where past votes have taught it."""
+        """How the votes of several models add up, if that was learnt from past votes."""
         ...
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
-        """Who may be asked: the step's members, where it names some.
+        """The voters that may be asked: the step's members, if it names any.
 
         Args:
             among: else the step's expert on each of its models that is installed, or each of the

@@ -53,7 +53,7 @@ async def polled(asks: Sequence[Ask], sampler: Sampler) -> tuple[Poll, Count]:
     """Ask until the vote is settled, and who answered what.
 
     Raises:
-        MetierError: nobody answered.
+        MetierError: no voter answered.
     """
     poll = Poll(sampler)
     waiting = list(asks)

@@ -1,4 +1,4 @@
-"""`weighted`: a vote in which who is more often right, or surer, counts for more.
+"""`weighted`: a vote in which more skilled or more confident voters count for more.
 
 Where past votes have taught how the models' answers add up, each answer weighs as much as it is
 likely to be right (`metier.strategies.ballots.voting`). Else weights are the log-odds of measured
@@ -90,7 +90,7 @@ def by_skill(count: Count) -> list[float] | None:
 
 
 def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
-    """Shares by how sure each ballot is; all alike if nobody says."""
+    """Shares by how sure each ballot is; all alike if none is known."""
     sure = [sure_of(ballot) for ballot in ballots]
     known = [each for each in sure if each is not None]
     mean = math.fsum(known) / len(known) if known else 0.0

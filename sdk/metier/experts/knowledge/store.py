@@ -275,7 +275,7 @@ class KnowledgeBase:
         """Be the only writer, and know what the others saved.
 
         The lock is tried again and again, not waited for in a thread: a wait in a thread cannot be
-        cancelled, and whoever got the lock after all would hold it for ever.
+        cancelled, and a thread that gets the lock after all would hold it for ever.
         """
         async with self._busy:
             deadline = time.monotonic() + WAIT_S

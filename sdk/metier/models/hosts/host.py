@@ -19,13 +19,13 @@ from metier.models.server import InstalledModel, LoadedModel, ModelServer, full_
 _LOAD_S_PER_GB = 2.0
 _LOAD_S = 1.0
 _REPLY_S = 5.0
-# What a model takes beside its weights, as a share of them.
+# Memory that a model needs, relative to its weights.
 _OVERHEAD = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a host is waited for.
+    """How long to wait for a host.
 
     Attributes:
         fresh_s: how long what a host reported counts as its present state.
@@ -60,7 +60,7 @@ class Host:
         labels: groups that it belongs to.
         concurrency: requests that it runs at once.
         memory_bytes: memory for models; None if it is not known.
-        num_ctx: the window that it runs models with; one loaded with another is loaded anew.
+        num_ctx: the window that it runs models with; a model loaded with another is loaded again.
         installed: its models, by full name.
         loaded: those in memory.
         error: why its state is not known; None if it is.
@@ -203,7 +203,7 @@ class Host:
         return self.patience.cooldown_s * random.uniform(1, 1.3)  # noqa: S311  # not for secrets
 
     def forget(self) -> None:
-        """Ask anew what it has before the next choice."""
+        """Ask again what it has before the next choice."""
         self._looked_at = -float("inf")
 
     async def look(self) -> None:

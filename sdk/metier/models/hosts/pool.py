@@ -44,7 +44,7 @@ class HostPool(OldNames):
     """Several model servers that answer as one.
 
     Args:
-        hosts: in the order of preference where nothing else decides. Embeddings come from the
+        hosts: in order of preference, if nothing else decides. Embeddings come from the
             first that has the embedder.
         pauses_s: before each further attempt, when every host refused or had a full queue.
     """
@@ -296,6 +296,6 @@ class HostPool(OldNames):
         return await next(host for host in self.hosts if host.error is None).server.version()
 
     async def aclose(self) -> None:
-        """Let the connections to all hosts go."""
+        """Close the connections to all hosts."""
         for host in self.hosts:
             await host.server.aclose()

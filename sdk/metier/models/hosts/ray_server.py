@@ -1,8 +1,8 @@
 """The hosts of a Ray cluster as one `ModelServer`.
 
-On each node that takes part, `metier cluster start-host` runs an actor beside the Ollama there. Ray
-finds these actors, carries calls to them and notices when a node is gone; which host a call goes to
-is decided here, as in any other pool.
+On each node that takes part, `metier cluster start-host` runs an actor next to the Ollama there.
+Ray finds these actors, carries calls to them and notices when a node is gone; which host a call
+goes to is decided here, as in any other pool.
 """
 
 from __future__ import annotations

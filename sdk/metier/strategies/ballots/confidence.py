@@ -20,7 +20,7 @@ def sure_of(ballot: Ballot) -> float | None:
     """What the expert's check or the expert says of its answer, else how likely its words were.
 
     The last is the geometric mean of the probabilities of its tokens. None if neither is
-    known. It asks nobody.
+    known. No model is asked.
     """
     sampled = ballot.sampled
     if sampled.abstained:

@@ -60,7 +60,7 @@ class VoteAggregator:
 
     Attributes:
         voters: their names, in the order of the columns.
-        fitted_on: number of questions on which somebody voted.
+        fitted_on: number of questions with at least one vote.
         choices: k, the answers that mistakes are drawn from.
     """
 
