@@ -14,7 +14,7 @@ from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.ballots.comparing import kind_of
-from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.confidence import confidence_of
 from metier.strategies.ballots.counting import top_two
 from metier.strategies.ballots.electing import Count, counted, declared, elected, typical
 from metier.strategies.ballots.polling import Ask, Ballot, Poll
@@ -86,8 +86,8 @@ def _ask(voters: Sequence[Voter], number: int) -> Ask:
 
 
 def _is_sure(ballot: Ballot) -> bool:
-    sure = sure_of(ballot)
-    return sure is not None and sure >= SURE
+    confidence = confidence_of(ballot)
+    return confidence is not None and confidence >= SURE
 
 
 async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from metier.plan import Step
-from metier.strategies.ballots.confidence import sure_of, verified
+from metier.strategies.ballots.confidence import confidence_of, verified
 from metier.strategies.ballots.electing import counted, declared
 from metier.strategies.ballots.polling import Ask, Ballot, Poll
 from metier.strategies.strategy import Sampled, Sampler, Voter
@@ -64,5 +64,5 @@ def routed(voters: Sequence[Voter]) -> list[Voter]:
 
 
 async def _confidence(ballot: Ballot, sampler: Sampler, *, verify: bool) -> float:
-    told = await verified(ballot, sampler) if verify else sure_of(ballot)
+    told = await verified(ballot, sampler) if verify else confidence_of(ballot)
     return 0.0 if told is None else told

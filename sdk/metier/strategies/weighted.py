@@ -16,7 +16,7 @@ import numpy as np
 from metier.experts.model_choice import full_name
 from metier.grading import Label
 from metier.plan import Step
-from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.confidence import confidence_of
 from metier.strategies.ballots.counting import log_odds, softmax
 from metier.strategies.ballots.electing import Count, counted, elected
 from metier.strategies.ballots.polling import Ballot, Poll
@@ -91,8 +91,10 @@ def by_skill(count: Count) -> list[float] | None:
 
 def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
     """Shares by how sure each ballot is; all alike if none is known."""
-    sure = [sure_of(ballot) for ballot in ballots]
-    known = [each for each in sure if each is not None]
+    confidences = [confidence_of(ballot) for ballot in ballots]
+    known = [each for each in confidences if each is not None]
     mean = math.fsum(known) / len(known) if known else 0.0
-    shares = softmax([mean if each is None else each for each in sure], temperature=_TEMPERATURE)
+    shares = softmax(
+        [mean if each is None else each for each in confidences], temperature=_TEMPERATURE
+    )
     return [share * len(ballots) for share in shares]

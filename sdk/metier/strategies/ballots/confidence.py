@@ -16,7 +16,7 @@ _VERIFY = (
 )
 
 
-def sure_of(ballot: Ballot) -> float | None:
+def confidence_of(ballot: Ballot) -> float | None:
     """What the expert's check or the expert says of its answer, else how likely its words were.
 
     The last is the geometric mean of the probabilities of its tokens. None if neither is
