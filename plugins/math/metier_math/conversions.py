@@ -30,6 +30,8 @@ _CALCULATES = re.compile(
     r"three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|billion|function)\b",
     re.I,
 )
+_DEGREES = re.compile(r"([-−]?\d{1,6}(?:[.,]\d{1,6})?)\s*(?:°|degrees?)?", re.I)
+_SCALE = re.compile(r"\b(celsius|fahrenheit)\b", re.I)
 # Common names that pint knows by another one, or as something else.
 _NAMES = {"stunden": "hours", "tage": "days", "wochen": "weeks", "fuß": "feet", "pfund": "pounds"}
 
@@ -50,8 +52,14 @@ def conversion_in(task: Task) -> Program | None:
 
 def _given(task: Task) -> str:
     """The one value that the earlier steps gave."""
-    values = [value for each in task.inputs for value in each.values.values()]
-    return _only_quantity(values[0].rpartition("≈")[2]) if len(values) == 1 else ""
+    found = [(value, each.task) for each in task.inputs for value in each.values.values()]
+    if len(found) != 1:
+        return ""
+    value, asked = found[0][0].rpartition("≈")[2], found[0][1]
+    degrees, scales = _DEGREES.fullmatch(value.strip()), set(map(str.lower, _SCALE.findall(asked)))
+    if degrees and len(scales) == 1:  # "37 degrees", of a question in Celsius
+        return _only_quantity(f"{degrees[1]} {scales.pop()}")
+    return _only_quantity(value)
 
 
 def _only_quantity(text: str) -> str:

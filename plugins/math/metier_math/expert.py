@@ -19,9 +19,10 @@ from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asked_unit, a
 from metier_math.program import Computed, Program
 from metier_math.stated_units import is_off_by_thousands, with_stated_units
 from metier_math.tools import Tools
-from metier_math.word_problems import SAMPLES, is_word_problem, solution
+from metier_math.word_problems import AGREEING, SAMPLES, is_word_problem, solution
 
-# Programs that are written where the first is not good enough.
+# Programs that are written at most where the first is not good enough: one is enough that can be
+# computed and that nothing speaks against.
 AGAIN = 3
 
 Results = tuple[Computed, ...]
@@ -92,15 +93,23 @@ class Math(Tools, Expert):
         said = " ".join([task.text, *(result.given for result in task.inputs)])
         if not any(char.isdigit() for char in said):
             return await self._in_words(task, context, reason)
-        return await self._worked(task, context, samples=AGAIN, reason=reason)
+        return await self._worked(task, context, samples=AGAIN, agreeing=1, reason=reason)
 
     async def _worked(
-        self, task: Task, context: Context, *, samples: int = 0, reason: str = ""
+        self,
+        task: Task,
+        context: Context,
+        *,
+        samples: int = 0,
+        agreeing: int = AGREEING,
+        reason: str = "",
     ) -> str:
         """A word problem. One of several samples of the step is one program: they are the vote."""
         samples = 1 if context.sampling.temperature else samples or self._samples
         try:
-            found = await solution(task, self.card, context, self._calculator, samples=samples)
+            found = await solution(
+                task, self.card, context, self._calculator, samples=samples, agreeing=agreeing
+            )
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, reason or exc.message)
         if made_up := await in_thread(invented, found.worked.program, task):

@@ -11,9 +11,9 @@ from metier_math.calculator import Calculator
 from metier_math.conversions import conversion_in
 
 
-def after(value: str, asked: str) -> Task:
+def after(value: str, asked: str, *, task: str = "?") -> Task:
     """A question about a value that an earlier step gave."""
-    earlier = Result(step_id="1", expert="x", task="?", text=value, values={"answer": value})
+    earlier = Result(step_id="1", expert="x", task=task, text=value, values={"answer": value})
     return Task(text=asked, inputs=(earlier,))
 
 
@@ -26,6 +26,7 @@ def after(value: str, asked: str) -> Task:
         (Task(text="How many seconds are in 3 days?"), "259200 seconds"),
         (Task(text="0 °C in F"), "32 F"),
         (after("37°C", "what is that in Fahrenheit?"), "98.6 Fahrenheit"),
+        (after("37 degrees", "in Fahrenheit?", task="normal in Celsius?"), "98.6 Fahrenheit"),
         (after("8,848 metres", "and in feet?"), "≈ 29028.8714 feet"),
         (after("40 weeks", "Wie viele Tage sind das?"), "280 days"),
     ],
