@@ -45,7 +45,13 @@ _THEN = re.compile(
 # These point back wherever they stand; the vague words only where the task does not explain them.
 _COMES_AFTER = re.compile(
     r"\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
-    r"|\bthe (?:result|answer|output)s?\b",
+    r"|\bthe (?:result|answer|output)s?\b|\byour (?:answer|explanation|version|result|solution)\b"
+    r"|\bone by the other\b|\b(?:deine|ihre) (?:antwort|erklärung)\b"
+    # "With the total", "das Ergebnis", "spiegarli".
+    r"|\b(?:con|pour|avec|mit|com) (?:el|le|il|dem|der|o) (?:total|totale|ergebnis|summe)\b"
+    r"|\b(?:el resultado|le résultat|il risultato|o resultado|das ergebnis|dem ergebnis)\b"
+    r"|\b\w{3,20}(?:ar|er|ir)(?:l[oaie]s?|ne)\b"
+    r"|\b\w{3,20}-(?:l[ea]s?)\b",
     re.IGNORECASE,
 )
 # `that` as a conjunction or relative pronoun points nowhere.
@@ -55,6 +61,7 @@ _NOT_POINTING = re.compile(
     # "The trouble is that …", but not "how many pills is that?" or "what is that in feet?".
     r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
+    r"|\b(?:besides|apart from|aside from|other than|on top of) that\b"
     # What these announce comes after them.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
