@@ -11,7 +11,7 @@ from metier.experts.card import GENERAL, Card
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.models.embedder import Embedder
-from metier.models.old_names import with_new_names
+from metier.models.old_server import with_new_names
 from metier.models.opening import embedder_of, server_of
 from metier.models.server import ModelServer
 from metier.planning.assembly import PlannerAssembly

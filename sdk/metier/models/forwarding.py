@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
@@ -11,7 +12,6 @@ from metier.models.server import (
     LoadedModel,
     ModelDetails,
     ModelServer,
-    OldNames,
     Progress,
     RawRequest,
 )

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from metier.models.forwarding import ForwardingServer
 from metier.models.server import LoadedModel, ModelServer
 from metier.settings.renamed import warn_renamed
 
 
-class OldServer(ForwardingServer):
-    """A server that was written for version 0.1, under the new names."""
+class OldNames:
+    """The names of its methods before version 0.2, for a model server to inherit."""
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401  # of a protocol that is gone
-        super().__init__(inner)
-        self._old = inner
+    def slots(self: ModelServer, model: str) -> int:
+        """Deprecated since version 0.2: use `concurrency`."""
+        warn_renamed("ModelServer.slots", "ModelServer.concurrency")
+        return self.concurrency(model)
 
-    def concurrency(self, model: str) -> int:
-        """Its `slots`."""
-        return self._old.slots(model)
-
-    async def loaded(self) -> Sequence[LoadedModel]:
-        """Its `resident`."""
-        return await self._old.resident()
-
-
-def with_new_names(server: ModelServer) -> ModelServer:
-    """The server itself, or one in front of it if it was written for version 0.1."""
-    if hasattr(server, "concurrency"):
-        return server
-    warn_renamed("ModelServer.slots/resident", "ModelServer.concurrency/loaded", stacklevel=5)
-    return OldServer(server)
+    async def resident(self: ModelServer) -> Sequence[LoadedModel]:
+        """Deprecated since version 0.2: use `loaded`."""
+        warn_renamed("ModelServer.resident", "ModelServer.loaded")
+        return await self.loaded()

@@ -231,20 +231,6 @@ class ModelServer(Protocol):
         ...
 
 
-class OldNames:
-    """The names of its methods before version 0.2, for a model server to inherit."""
-
-    def slots(self: ModelServer, model: str) -> int:
-        """Deprecated since version 0.2: use `concurrency`."""
-        warn_renamed("ModelServer.slots", "ModelServer.concurrency")
-        return self.concurrency(model)
-
-    async def resident(self: ModelServer) -> Sequence[LoadedModel]:
-        """Deprecated since version 0.2: use `loaded`."""
-        warn_renamed("ModelServer.resident", "ModelServer.loaded")
-        return await self.loaded()
-
-
 @runtime_checkable
 class SeveralHosts(Protocol):
     """A model server with several hosts, which can run different models side by side."""

@@ -11,13 +11,13 @@ import anyio
 import anyio.lowlevel
 
 from metier.answer import Usage
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
     LoadedModel,
     ModelDetails,
-    OldNames,
     Progress,
     RawRequest,
     TokenProbability,

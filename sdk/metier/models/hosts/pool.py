@@ -25,13 +25,13 @@ from metier.models.hosts.calls import Call, may_work_elsewhere, note_failure, re
 from metier.models.hosts.catalogue import Catalogue, name_there
 from metier.models.hosts.host import Host
 from metier.models.hosts.placing import placed
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
     LoadedModel,
     ModelDetails,
-    OldNames,
     Progress,
     RawRequest,
 )
