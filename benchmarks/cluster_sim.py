@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.contract import Metric, exactly, report, say
 from metier.answer import Usage
 from metier.models.hosts import Host
-from metier.models.server import InstalledModel, ResidentModel
+from metier.models.server import InstalledModel, LoadedModel
 from metier.testing import ScriptedModels
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -69,8 +69,8 @@ class Machine:
         self.loaded.append(model)
         while sum(SIZES[each] for each in self.loaded) > self.memory_gb and len(self.loaded) > 1:
             self.loaded.pop(0)
-        self.host.resident = {
-            name: ResidentModel(name=name, size_bytes=int(SIZES[name] * 1e9), context_length=4096)
+        self.host.loaded = {
+            name: LoadedModel(name=name, size_bytes=int(SIZES[name] * 1e9), context_length=4096)
             for name in self.loaded
         }
         return 1.0 + 2.0 * SIZES[model]

@@ -182,7 +182,7 @@ class Bench:
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
         return self._voters()
 
-    def slots(self, voter: Voter) -> int:
+    def concurrency(self, voter: Voter) -> int:
         return 1
 
     def run_together(self, voters: Sequence[Voter]) -> bool:

@@ -126,7 +126,7 @@ async def in_turns(questions: Sequence[tuple[str, str]]) -> Load:
     ]
     names = {BIG: "big", HALF: "half"}
     shared = SharedServer.of(OllamaServer.from_settings(settings), settings)
-    shared.turns = Waiting(settings.host, slots=settings.parallel, max_wait_s=BOUND_S)
+    shared.turns = Waiting(settings.host, concurrency=settings.concurrency, max_wait_s=BOUND_S)
     shared.turns.waits_s = []
     async with Council.of(
         experts, settings=settings, server=shared, embedder=FixedEmbedder()

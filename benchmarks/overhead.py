@@ -48,7 +48,7 @@ NUM_CTX = 4096
 def experts(model: str, *, max_tokens: int) -> list[Expert]:
     """The shipped cards, as experts that stream their model's words straight through."""
     cards = [read_card(folder) for folder in sorted(builtin_domains().iterdir())]
-    changes = {"models": (model,), "stream": "direct", "max_tokens": max_tokens, "notice": ""}
+    changes = {"models": (model,), "stream": "direct", "max_tokens": max_tokens, "disclaimer": ""}
     return [Expert(card.model_copy(update=changes)) for card in cards]
 
 

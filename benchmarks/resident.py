@@ -91,7 +91,7 @@ class Timed(OllamaServer):
     """Remembers what it was asked, so that it can be asked again raw."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.host, num_ctx=settings.num_ctx, parallel=settings.parallel)
+        super().__init__(settings.host, num_ctx=settings.num_ctx, concurrency=settings.concurrency)
         self.calls: list[Call] = []
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -163,7 +163,7 @@ async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) ->
 async def size_mb() -> float:
     """What the server says that the model takes in memory."""
     async with aclosing(OllamaServer(Settings.load().host)) as server:
-        found = [model for model in await server.resident() if model.name == BIG]
+        found = [model for model in await server.loaded() if model.name == BIG]
     return found[0].size_bytes / 1e6
 
 
@@ -223,7 +223,7 @@ async def again(each: Sequence[Asked]) -> list[list[Call]]:
 
 async def sampled(runs: int, max_tokens: int) -> tuple[list[float], list[float]]:
     """Four samples over one: as metier takes them, and side by side."""
-    settings = Settings.load(parallel=SAMPLES)
+    settings = Settings.load(concurrency=SAMPLES)
     card = read_card(builtin_domains() / "general").model_copy(update={"models": (BIG,)})
     expert = Sampled(card, 1, max_tokens)
     chosen, together = [], []

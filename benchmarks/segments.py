@@ -2,8 +2,9 @@
 
     python -m benchmarks.segments [--data DIR] [--rounds N]
 
-`benchmarks/own/splitting/questions.jsonl` holds questions that were written for it, with the
-experts in their order, `joins.jsonl` forms for gold questions of public sets; the questions that
+`benchmarks/own/splitting/questions.jsonl` holds questions that were written for it (the last 70 by
+another hand than the splitter's), with the experts in their order, as `own/chains/development.jsonl`
+does, `joins.jsonl` forms for gold questions of public sets; the questions that
 `benchmarks.natural` draws and reports are left out. Where a question is to be cut is not given: it
 is a latent variable of the model (Sarawagi and Cohen 2004, "Semi-Markov conditional random
 fields", section 3, with a sum over all segmentations that have the right experts in order).
@@ -47,6 +48,7 @@ from metier.planning.weights import PRIOR
 Array = npt.NDArray[np.float64]
 
 OWN = Path(__file__).parent / "own" / "splitting"
+CHAINS = OWN.parent / "chains"
 FILES = ("gsm8k/test.jsonl", "humaneval/test.jsonl", "natural/joins.jsonl")
 JOINED = 160
 WHOLE = 80
@@ -62,8 +64,10 @@ TRUST = 0.002
 
 def own_questions() -> list[Question]:
     return [
-        Question(text=row["q"], group=row["group"], experts=tuple(row["experts"]), links=None)
-        for row in rows(OWN, "questions.jsonl")
+        Question(
+            text=row["q"], group=row.get("group", "linked"), experts=tuple(row["experts"]), links=None
+        )
+        for row in (*rows(OWN, "questions.jsonl"), *rows(CHAINS, "development.jsonl"))
     ]
 
 

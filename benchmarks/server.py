@@ -45,7 +45,7 @@ def serving(
             "METIER_CONFIG": f"{scratch}/config.toml",
             "METIER_CACHE_DIR": f"{scratch}/cache",
             "METIER_STATE_DIR": scratch,
-            "METIER_PARALLEL": str(slots),
+            "METIER_CONCURRENCY": str(slots),
         }
         before = dict(os.environ)
         started = None
@@ -73,7 +73,7 @@ def _start(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = Settings(
-        host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch, parallel=slots
+        host=f"http://127.0.0.1:{port}", cache_dir=kept, state_dir=scratch, concurrency=slots
     )
     own = {"OLLAMA_MODELS": str(kept / "test-models"), **variables}
     environment = os.environ | own

@@ -30,8 +30,8 @@ HEADER = "<!-- Made by scripts/docs.py from {source}; do not edit. -->\n\n"
 SETTINGS = """\
 # Settings
 
-Every setting has a name, an environment variable and a default. The first of these that names it
-wins:
+Every setting has a name, an environment variable and a default. metier takes its value from the
+first of these that gives one:
 
 1. the call: `Settings(num_ctx=8192)`, `Settings.load(num_ctx=8192)`, an option such as `--timeout`;
 2. the environment: `METIER_NUM_CTX=8192`;
@@ -39,12 +39,12 @@ wins:
    variable `METIER_CONFIG` names another file);
 4. the default.
 
-`Settings(…)` takes only what it is given; `Settings.load(…)` reads the environment and the file.
-An unknown name or an impossible value is an [InvalidSettings](errors.md#invalidsettings) that says
-where it stands.
+`Settings(…)` uses only its arguments; `Settings.load(…)` also reads the environment and the file.
+An unknown name or an invalid value raises [InvalidSettings](errors.md#invalidsettings), which says
+where it was found.
 
 ```sh
-metier config get                # all settings in force, with what they mean
+metier config get                # all current settings and their meanings
 metier config get num_ctx
 metier config set num_ctx 8192   # in the file
 ```
@@ -53,17 +53,17 @@ metier config set num_ctx 8192   # in the file
 | --- | --- | --- | --- |
 """
 SETTINGS_END = """
-`host` may be written as `host`, `host:port` or a URL, as Ollama reads `OLLAMA_HOST`; `0.0.0.0`
-means this machine. `METIER_HOST` wins over `OLLAMA_HOST`. `hosts`, `runs_on`,
-`cluster` and `remote_steps` are described in
-[several machines](hosts.md); with `hosts`, `host` is only where merged models are made.
-`domains` is a list of strings in the file, and folders separated as in `PATH` in the environment
-and in `metier config set`. Switches take `true` or `false`.
+`host` can be `host`, `host:port` or a URL, like Ollama's `OLLAMA_HOST`; `0.0.0.0` means this
+machine. `METIER_HOST` takes precedence over `OLLAMA_HOST`. [Several machines](hosts.md) describes
+`hosts`, `runs_on`, `cluster` and `remote_steps`; with `hosts`, `host` is only used to create
+merged models. `domains` is a list of strings in the file; in the environment and in `metier
+config set` its folders are separated as in `PATH`. Switches take `true` or `false`.
 
-`metier config set` replaces the file as a whole: killed or out of disk space, it leaves the old
-one, and two at once both count. Only you can read the file (mode 0600) and what metier keeps in its
-cache and state folders (0700). Folders that exist already keep their mode: share one by making it
-yourself. What a killed command left half written is removed by the next one.
+`metier config set` replaces the whole file at once: if it is killed or the disk is full, the old
+file stays, and two commands at the same time both take effect. Only you can read the file (mode
+0600) and metier's cache and state folders (0700). Existing folders keep their mode, so create a
+folder yourself to share it. Files that a killed command left half written are removed by the next
+one.
 """
 # What a default that is made at run time is called here: it differs from machine to machine.
 MADE_DEFAULTS = {

@@ -93,7 +93,7 @@ class World:
         experts: Callable[[Settings], Registry] = Registry.from_installed,
     ) -> None:
         facts = NodeFacts(
-            labels=(label,) if label else (), slots=1, memory_bytes=None, num_ctx=num_ctx
+            labels=(label,) if label else (), concurrency=1, memory_bytes=None, num_ctx=num_ctx
         )
         actor = start_host(
             self.address,

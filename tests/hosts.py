@@ -11,7 +11,7 @@ import anyio.lowlevel
 from metier import Message
 from metier.answer import Usage
 from metier.models.hosts import Host, HostPool
-from metier.models.server import ChatRequest, Chunk, InstalledModel, ResidentModel
+from metier.models.server import ChatRequest, Chunk, InstalledModel, LoadedModel
 from metier.testing import ScriptedModels
 
 WINDOW = 4096
@@ -30,7 +30,7 @@ class Node(ScriptedModels):
     """A scripted server with models in memory.
 
     Attributes:
-        loaded: the models in memory.
+        in_memory: the models in memory.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class Node(ScriptedModels):
         size_bytes: int = 1_000_000,
         window: int = WINDOW,
         digest: str = "same",
-        slots: int = 1,
+        concurrency: int = 1,
         labels: Sequence[str] = (),
         memory_gb: float | None = None,
         reply: Replies = Replies(),
     ) -> None:
-        super().__init__(dict.fromkeys(models, lambda _: "Yes."), slots=slots)
+        super().__init__(dict.fromkeys(models, lambda _: "Yes."), concurrency=concurrency)
         self.name = name
         self.models = models
-        self.loaded = list(loaded)
+        self.in_memory = list(loaded)
         self.size_bytes = size_bytes
         self.window = window
         self.digest = digest
@@ -59,7 +59,7 @@ class Node(ScriptedModels):
             server=self,
             name=name,
             labels=frozenset(labels),
-            slots=slots,
+            concurrency=concurrency,
             memory_bytes=None if memory_gb is None else int(memory_gb * 1e9),
             num_ctx=WINDOW,
         )
@@ -70,18 +70,18 @@ class Node(ScriptedModels):
             for name in self.models
         ]
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         return [
-            ResidentModel(
+            LoadedModel(
                 name=f"{name}:latest", size_bytes=self.size_bytes, context_length=self.window
             )
-            for name in self.loaded
+            for name in self.in_memory
         ]
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         for _ in range(10):  # so that calls of the same moment overlap
             await anyio.lowlevel.checkpoint()
-        self.loaded.append(request.model.removesuffix(":latest"))
+        self.in_memory.append(request.model.removesuffix(":latest"))
         yield Chunk(text="Yes.")
         usage = Usage(
             calls=1,
@@ -98,8 +98,10 @@ class Meeting(Node):
     answering = 0
     met: anyio.Event
 
-    def __init__(self, name: str, models: Sequence[str], *, together: int, slots: int = 1) -> None:
-        super().__init__(name, models, loaded=models, slots=slots)
+    def __init__(
+        self, name: str, models: Sequence[str], *, together: int, concurrency: int = 1
+    ) -> None:
+        super().__init__(name, models, loaded=models, concurrency=concurrency)
         self.together = together
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:

@@ -24,9 +24,11 @@ PLAN = Plan(
 )
 
 
-def card(name: str, *, models: tuple[str, ...] = ("small",), notice: str = "") -> Card:
+def card(name: str, *, models: tuple[str, ...] = ("small",), disclaimer: str = "") -> Card:
     capability = Capability(name="all", description=f"everything about {name}")
-    return Card(id=name, description=name, models=models, notice=notice, capabilities=(capability,))
+    return Card(
+        id=name, description=name, models=models, disclaimer=disclaimer, capabilities=(capability,)
+    )
 
 
 def words_for(request: ChatRequest) -> str:

@@ -119,7 +119,7 @@ class Reader(Expert):
 
 def experts(model: str, *, calls: Calls, max_tokens: int) -> list[Expert]:
     """The shipped domains as declarative experts, a shop with functions, and a reader."""
-    changes = {"models": (model,), "stream": "direct", "max_tokens": max_tokens, "notice": ""}
+    changes = {"models": (model,), "stream": "direct", "max_tokens": max_tokens, "disclaimer": ""}
     cards = [read_card(folder) for folder in sorted(builtin_domains().iterdir())]
     shipped = [Expert(card.model_copy(update=changes)) for card in cards]
     return [*shipped, Shop(_shop(model, max_tokens), calls), Reader(_READER)]

@@ -135,7 +135,7 @@ class Answer(_Frozen):
     Attributes:
         text: the answer alone; whatever shows it to people adds the footer in its own way.
         parts: in the order of the plan.
-        notices: sentences of the cards that took part, such as a disclaimer.
+        notices: disclaimers of the experts that took part.
         composed: whether the general model joined several parts.
     """
 

@@ -101,7 +101,7 @@ class Notice(_Event):
     """A sentence for the reader.
 
     Attributes:
-        answer: whether it belongs to the answer, as a card's notice does.
+        answer: whether it belongs to the answer, as a card's disclaimer does.
     """
 
     type: Literal["notice"] = "notice"

@@ -28,12 +28,12 @@ QUIET = (
 )
 
 
-def card(name: str, *examples: str, notice: str = "") -> Card:
+def card(name: str, *examples: str, disclaimer: str = "") -> Card:
     return Card(
         id=name,
         description=f"All about {name}",
         models=(name,),
-        notice=notice,
+        disclaimer=disclaimer,
         capabilities=(
             Capability(name="main", description=f"Questions on {name}", examples=examples),
         ),

@@ -71,7 +71,7 @@ async def test_a_council_streams() -> None:
 
 @out
 async def test_a_cards_notice_comes_with_the_words() -> None:
-    baking = Expert(card("baking", notice="Ask a baker."))
+    baking = Expert(card("baking", disclaimer="Ask a baker."))
     with models(baking=["Forty minutes."] * 2) as server:
         model = CouncilChatModel("baking", council=council(server, baking))
         whole = await model.ainvoke(BREAD)

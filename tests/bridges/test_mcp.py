@@ -68,7 +68,7 @@ async def test_ask_plans_and_an_experts_tool_does_not() -> None:
 
 @out
 async def test_a_cards_notice_comes_with_the_words() -> None:
-    baking = Expert(card("baking", notice="Ask a baker."))
+    baking = Expert(card("baking", disclaimer="Ask a baker."))
     with models(baking=["Forty minutes."]) as server:
         async with client(council_server(council(server, baking))) as session:
             result = await session.call_tool("baking", {"question": BREAD})

@@ -233,7 +233,7 @@ async def test_an_agent_answers_in_all_three_ways_and_keeps_its_thread() -> None
 
 
 async def test_a_cards_notice_comes_with_the_words() -> None:
-    baking = Expert(card("baking", notice="Ask a baker."))
+    baking = Expert(card("baking", disclaimer="Ask a baker."))
     with models(baking=["Forty minutes."] * 4) as server:
         found = council(server, baking)
         service = CouncilChatCompletion("baking", council=found)

@@ -84,7 +84,7 @@ async def test_ask_streams_its_words() -> None:
 
 async def test_a_cards_notice_comes_with_the_words() -> None:
     kernel = Kernel()
-    baking = Expert(card("baking", notice="Ask a baker."))
+    baking = Expert(card("baking", disclaimer="Ask a baker."))
     with models(baking=["Forty minutes."] * 2) as server:
         plugin = kernel.add_plugin(expert_plugin("baking", council=council(server, baking)))
         whole = await kernel.invoke(plugin["ask"], question="How long?")

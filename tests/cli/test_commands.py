@@ -141,6 +141,16 @@ def test_a_setting_is_set_shown_and_kept() -> None:
     assert path.read_text() == "num_ctx = 8192\n"
 
 
+def test_the_old_name_of_a_setting_is_set_and_shown_with_a_warning() -> None:
+    renamed = "'parallel' is called 'concurrency'"
+    with pytest.warns(FutureWarning, match=renamed):
+        assert run("config", "set", "parallel", "4").exit_code == 0
+    path = Path(run("config", "path").stdout.strip())
+    assert path.read_text() == "concurrency = 4\n"
+    with pytest.warns(FutureWarning, match=renamed):
+        assert run("config", "get", "parallel").stdout.strip() == "4"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [("num_ctxt", "8192", "nearest: 'num_ctx'"), ("num_ctx", "many", "num_ctx to 'many'")],

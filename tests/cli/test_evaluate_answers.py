@@ -65,7 +65,7 @@ def card(name: str, examples: tuple[str, ...], model: str) -> Card:
         models=(model,),
         capabilities=(capability,),
         prompt=f"You are {name}.",
-        notice="Check 999 times." if name == "math" else "",
+        disclaimer="Check 999 times." if name == "math" else "",
     )
 
 

@@ -331,7 +331,7 @@ def _expert(name: str, example: str) -> Expert:
         id=name,
         description=f"about {EVIL}",
         models=(MODEL,),
-        notice=f"notice {EVIL}",
+        disclaimer=f"disclaimer {EVIL}",
         capabilities=(capability,),
     )
     return Expert(card)

@@ -106,7 +106,7 @@ class Schedule:
     seed: int
     plan: Plan
     limits: Limits
-    slots: int
+    concurrency: int
     fault_share: float
     leaves_after: int | None
     leaves_at_s: float
@@ -136,7 +136,7 @@ def schedule(seed: int) -> Schedule:
             max_calls=random.choice((1, 2, 3, 5, 8, 16)),
             timeout_s=random.choice((0.5, 5.0, 60.0, 900.0)),
         ),
-        slots=random.choice((1, 1, 2, 8)),
+        concurrency=random.choice((1, 1, 2, 8)),
         fault_share=random.choice((0.0, 0.1, 0.4, 0.9)),
         leaves_after=random.randint(0, 30) if random.random() < 0.2 else None,
         leaves_at_s=random.uniform(0, 20) if random.random() < 0.2 else math.inf,
@@ -164,8 +164,10 @@ def _step(random: Random, name: str, earlier: list[str]) -> Step:
 class ChaoticModels(ScriptedModels):
     """Replies, and the time that they take, follow from the seed and what is asked."""
 
-    def __init__(self, seed: int, *, slots: int) -> None:
-        super().__init__({model: [] for model in MODELS}, slots=slots, parameters=4_000_000_000)
+    def __init__(self, seed: int, *, concurrency: int) -> None:
+        super().__init__(
+            {model: [] for model in MODELS}, concurrency=concurrency, parameters=4_000_000_000
+        )
         self._seed = seed
         self._asked: Counter[str] = Counter()
         self.open_streams = 0
@@ -222,7 +224,7 @@ def _experts() -> tuple[Expert, ...]:
 
 async def played(made: Schedule) -> Seen:
     """Run a schedule to its end."""
-    models = ChaoticModels(made.seed, slots=made.slots)
+    models = ChaoticModels(made.seed, concurrency=made.concurrency)
     random = Random(made.seed)
     seen = Seen()
 

@@ -110,8 +110,8 @@ def test_the_same_seed_gives_the_same_run() -> None:
     compared = 0
     for seed in range(40):
         made, first = play(seed)
-        # With several slots, threads decide who goes first.
-        if made.slots == 1:
+        # With several calls at once, threads decide who goes first.
+        if made.concurrency == 1:
             compared += 1
             assert told(first.events) == told(play(seed)[1].events), f"seed {seed}"
     assert compared > 10

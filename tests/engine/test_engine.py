@@ -42,7 +42,7 @@ from metier.testing import FixedEmbedder, ScriptedModels
 pytestmark = pytest.mark.anyio
 
 
-def card(name: str, *, model: str = "small", stream: str = "direct", notice: str = "") -> Card:
+def card(name: str, *, model: str = "small", stream: str = "direct", disclaimer: str = "") -> Card:
     capability = Capability(name="all", description=f"everything about {name}")
     return Card.model_validate(
         {
@@ -50,7 +50,7 @@ def card(name: str, *, model: str = "small", stream: str = "direct", notice: str
             "description": name,
             "models": (model,),
             "stream": stream,
-            "notice": notice,
+            "disclaimer": disclaimer,
             "capabilities": (capability,),
         }
     )
@@ -380,18 +380,18 @@ class Meets(Expert):
         return "met"
 
 
-@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("concurrency", [1, 2])
 async def test_independent_steps_run_at_once_only_where_there_is_room(
-    slots: int, tmp_path: Path
+    concurrency: int, tmp_path: Path
 ) -> None:
     steps = tuple(Step(id=str(n), task=f"say {n}", expert="math") for n in (1, 2, 3))
     meets = Meets(card("math"))
-    meets.expected = slots
+    meets.expected = concurrency
     experts = (Expert(card("general")), meets)
-    with ScriptedModels({"small": []}, slots=slots) as models:
+    with ScriptedModels({"small": []}, concurrency=concurrency) as models:
         with anyio.fail_after(10):
             await council(models, *experts, tmp_path=tmp_path).run(plan(*steps))
-    assert meets.most == slots
+    assert meets.most == concurrency
 
 
 async def test_leaving_the_stream_closes_the_models_stream(tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ async def test_a_checked_expert_gives_its_text_only_when_it_is_done(tmp_path: Pa
 
 
 async def test_a_cards_notice_is_added_once(tmp_path: Path) -> None:
-    experts = (Expert(card("general")), Expert(card("math", notice="Ask a teacher.")))
+    experts = (Expert(card("general")), Expert(card("math", disclaimer="Ask a teacher.")))
     twice = (MATH, Step(id="2", task="What is 3 + 3?", expert="math"))
     with ScriptedModels({"small": ["4", "6"]}) as models:
         answer = await council(models, *experts, tmp_path=tmp_path).run(plan(*twice))

@@ -34,14 +34,14 @@ def problems(
 def loads(
     order: Sequence[Step],
     models: Mapping[str, str],
-    resident: Collection[str] = (),
+    loaded: Collection[str] = (),
     last: str | None = None,
 ) -> int:
     """How often another model has to be loaded; the first may be in memory already."""
     run = [models[step.id] for step in order if step.id in models]
     run += [last] if last else []
     changes = sum(one != other for one, other in pairwise(run))
-    return changes + (1 if run and run[0] not in resident else 0)
+    return changes + (1 if run and run[0] not in loaded else 0)
 
 
 def respects_needs(order: Sequence[Step]) -> bool:
@@ -72,8 +72,8 @@ def independent(models: str) -> tuple[list[Step], dict[str, str]]:
 def test_an_order_holds_every_step_once_and_after_its_needs(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
 ) -> None:
-    steps, models, resident, last = problem
-    order = ordered(steps, models, resident=resident, last=last)
+    steps, models, loaded, last = problem
+    order = ordered(steps, models, loaded=loaded, last=last)
     assert by_id(order) == by_id(steps)
     assert respects_needs(order)
 
@@ -83,10 +83,10 @@ def test_an_order_holds_every_step_once_and_after_its_needs(
 def test_no_other_order_loads_models_less_often(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
 ) -> None:
-    steps, models, resident, last = problem
-    order = ordered(steps, models, resident=resident, last=last)
-    fewest = min(loads(other, models, resident, last) for other in valid_orders(steps))
-    assert loads(order, models, resident, last) == fewest
+    steps, models, loaded, last = problem
+    order = ordered(steps, models, loaded=loaded, last=last)
+    fewest = min(loads(other, models, loaded, last) for other in valid_orders(steps))
+    assert loads(order, models, loaded, last) == fewest
 
 
 @settings(deadline=None)
@@ -94,8 +94,8 @@ def test_no_other_order_loads_models_less_often(
 def test_the_same_steps_get_the_same_order(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
 ) -> None:
-    steps, models, resident, last = problem
-    first, second = (ordered(steps, models, resident=resident, last=last) for _ in range(2))
+    steps, models, loaded, last = problem
+    first, second = (ordered(steps, models, loaded=loaded, last=last) for _ in range(2))
     assert first == second
 
 
@@ -104,8 +104,8 @@ def test_the_same_steps_get_the_same_order(
 def test_a_plan_of_any_length_gets_a_valid_order(
     problem: tuple[list[Step], dict[str, str], list[str], str | None],
 ) -> None:
-    steps, models, resident, last = problem
-    order = ordered(steps, models, resident=resident, last=last)
+    steps, models, loaded, last = problem
+    order = ordered(steps, models, loaded=loaded, last=last)
     assert by_id(order) == by_id(steps)
     assert respects_needs(order)
 
@@ -117,11 +117,11 @@ def test_a_long_plan_keeps_the_steps_of_a_model_together() -> None:
 
 def test_a_long_plan_begins_with_a_model_in_memory() -> None:
     steps, models = independent("ab" * EXACT_UP_TO)
-    assert models[ordered(steps, models, resident=["b"])[0].id] == "b"
+    assert models[ordered(steps, models, loaded=["b"])[0].id] == "b"
 
 
 @pytest.mark.parametrize(
-    ("models", "resident", "last", "expected"),
+    ("models", "loaded", "last", "expected"),
     [
         ("aaa", [], None, "aaa"),
         ("aba", [], None, "aab"),
@@ -132,10 +132,10 @@ def test_a_long_plan_begins_with_a_model_in_memory() -> None:
     ],
 )
 def test_steps_are_grouped_from_the_model_in_memory_to_the_one_that_comes_last(
-    models: str, resident: list[str], last: str | None, expected: str
+    models: str, loaded: list[str], last: str | None, expected: str
 ) -> None:
     steps, named = independent(models)
-    order = ordered(steps, named, resident=resident, last=last)
+    order = ordered(steps, named, loaded=loaded, last=last)
     assert "".join(named[step.id] for step in order) == expected
 
 

@@ -42,9 +42,13 @@ def council(models: ScriptedModels, *, names: Sequence[str] = tuple(EXAMPLES)) -
     experts = []
     for name in names:
         capability = Capability(name="all", description=name, examples=EXAMPLES[name])
-        notice = "" if name == "general" else f"The {name} expert may err 2 times."
+        disclaimer = "" if name == "general" else f"The {name} expert may err 2 times."
         card = Card(
-            id=name, description=name, models=(name,), capabilities=(capability,), notice=notice
+            id=name,
+            description=name,
+            models=(name,),
+            capabilities=(capability,),
+            disclaimer=disclaimer,
         )
         experts.append(Expert(card))
     settings = Settings.load(timeout_s=5)
@@ -79,22 +83,22 @@ async def test_what_failed_is_told_and_the_rest_is_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "expected"), [((0.8, 0.4), 0.4), ((0.8, None), None), ((None, None), None)]
+    ("confidences", "expected"), [((0.8, 0.4), 0.4), ((0.8, None), None), ((None, None), None)]
 )
 async def test_an_answer_is_as_sure_as_the_least_sure_of_its_experts(
-    rates: tuple[float | None, float | None], expected: float | None
+    confidences: tuple[float | None, float | None], expected: float | None
 ) -> None:
-    class Rating(Expert):
+    class Confident(Expert):
         async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
-            rate = rates[self.card.id == "code"]
-            if rate is not None:
-                context.rate(rate, abstain=rate < 0.5)
+            confidence = confidences[self.card.id == "code"]
+            if confidence is not None:
+                context.set_confidence(confidence, abstain=confidence < 0.5)
             yield "2"
 
     with models(general=["2"]) as server:
         asked = council(server)
         experts = [
-            Rating(card) if card.id != "general" else Expert(card)
+            Confident(card) if card.id != "general" else Expert(card)
             for card in asked.registry.cards.values()
         ]
         rated = Council.of(

@@ -54,7 +54,7 @@ def test_a_card_holds_what_the_file_says(tmp_path: Path) -> None:
 
 def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
     card = read_card(card_file(tmp_path, GOOD))
-    assert (card.stream, card.temperature, card.prompt, card.notice) == ("direct", 0.0, "", "")
+    assert (card.stream, card.temperature, card.prompt, card.disclaimer) == ("direct", 0.0, "", "")
     assert (card.capabilities[1].inputs, card.capabilities[1].output) == (("text",), "text")
 
 
@@ -258,3 +258,23 @@ def test_the_edges_of_the_shipped_cards_lead_somewhere() -> None:
     edges = {edge for card in cards for edge in card.edges}
     assert edges
     assert {key for edge in edges for key in edge} <= there
+
+
+def test_the_old_key_notice_is_read_as_the_disclaimer_with_a_warning(tmp_path: Path) -> None:
+    file = card_file(tmp_path, GOOD.replace("models", 'notice = "Wash your hands."\nmodels'))
+    with pytest.warns(FutureWarning, match="'notice' is called 'disclaimer'"):
+        card = read_card(file)
+    assert card.disclaimer == "Wash your hands."
+
+
+def test_a_card_with_the_old_and_the_new_key_is_refused(tmp_path: Path) -> None:
+    both = 'notice = "a"\ndisclaimer = "b"\nmodels'
+    assert "unknown key 'notice'" in refusal(card_file(tmp_path, GOOD.replace("models", both)))
+
+
+def test_the_old_names_of_a_disclaimer_work_in_python_and_warn() -> None:
+    with pytest.warns(FutureWarning, match="'notice' is called 'disclaimer'"):
+        # The old name is what is tried.
+        card = Card(id="cooking", description="Recipes", notice="Wash.")  # pyrefly: ignore
+    with pytest.warns(DeprecationWarning, match="Card.disclaimer"):
+        assert card.notice == card.disclaimer == "Wash."

@@ -91,7 +91,7 @@ CALLS = (
     Call(name="embed", make=lambda s: s.embed("m", ["a"]), lines=[{"embeddings": [[1.0]]}]),
     Call(name="list", make=lambda s: s.list(), lines=[{"models": []}]),
     Call(name="show", make=lambda s: s.show("m"), lines=[{"capabilities": []}]),
-    Call(name="resident", make=lambda s: s.resident(), lines=[{"models": []}]),
+    Call(name="loaded", make=lambda s: s.loaded(), lines=[{"models": []}]),
     Call(name="load", make=lambda s: s.load("m"), lines=[WRITTEN], before=(MODEL,)),
     Call(name="version", make=lambda s: s.version(), lines=[{"version": "0.24.0"}]),
     Call(name="pull", make=pulled, lines=[{"status": "pulling"}, {"status": "success"}]),

@@ -46,7 +46,7 @@ def test_only_its_owner_may_read_the_log(told: Path, tmp_path: Path) -> None:
 
 def start(folder: Path, environment: Mapping[str, str] | None = None) -> None:
     settings = Settings(
-        host=f"http://127.0.0.1:{free_port()}", parallel=4, state_dir=folder / "state"
+        host=f"http://127.0.0.1:{free_port()}", concurrency=4, state_dir=folder / "state"
     )
     with pytest.raises(ModelServerUnreachable):
         local.start(settings, environment=environment)
@@ -186,7 +186,7 @@ def test_a_server_is_started_again_with_more_slots_and_they_are_remembered(
 
 
 def test_the_slots_of_a_server_that_has_ended_are_those_of_the_settings(tmp_path: Path) -> None:
-    settings = Settings(state_dir=tmp_path, parallel=2)
+    settings = Settings(state_dir=tmp_path, concurrency=2)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / "ollama-11434.slots").write_text(f"{gone.pid} 5")

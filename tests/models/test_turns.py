@@ -29,11 +29,11 @@ class Server:
     waited: list[float] = field(default_factory=list)
 
     def turns(
-        self, *, slots: int = 1, max_waiting: int = 64, max_wait_s: float = PATIENT_S
+        self, *, concurrency: int = 1, max_waiting: int = 64, max_wait_s: float = PATIENT_S
     ) -> Turns:
         return Turns(
             "here",
-            slots=slots,
+            concurrency=concurrency,
             max_waiting=max_waiting,
             max_wait_s=max_wait_s,
             clock=lambda: self.now,
@@ -84,7 +84,7 @@ async def test_a_call_to_another_model_goes_first_after_half_of_the_longest_wait
 
 async def test_calls_to_two_models_never_run_at_the_same_time() -> None:
     server, running = Server(), set[str]()
-    turns = server.turns(slots=4)
+    turns = server.turns(concurrency=4)
 
     async def one(model: str) -> None:
         async with turns.turn(model):
@@ -145,14 +145,14 @@ async def holding(turn: Callable[[str], AbstractAsyncContextManager[None]], mode
 @settings(max_examples=40, deadline=None)
 @given(
     questions=st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=8),
-    slots=st.integers(1, 3),
+    concurrency=st.integers(1, 3),
     max_wait_s=st.sampled_from([2.0, 6.0, PATIENT_S]),
 )
 def test_every_call_runs_once_and_in_the_order_of_its_question(
-    questions: list[list[str]], slots: int, max_wait_s: float
+    questions: list[list[str]], concurrency: int, max_wait_s: float
 ) -> None:
     server = Server()
-    anyio.run(ask, server, server.turns(slots=slots, max_wait_s=max_wait_s), questions)
+    anyio.run(ask, server, server.turns(concurrency=concurrency, max_wait_s=max_wait_s), questions)
     for number, models in enumerate(questions):
         assert [model for model, asked in server.ran if asked == number] == models
 

@@ -119,15 +119,15 @@ async def test_defer_is_written_by_both_and_stays_cheap(ollama_settings: Setting
     deferrals = sum(span.model == HALF for span in part.spans)
     assert answer.usage.calls <= 1 + 2 * deferrals + 1
     assert answer.usage.calls <= 12
-    assert len(await _resident(ollama_settings)) >= 2
+    assert len(await _loaded(ollama_settings)) >= 2
 
 
-async def _resident(settings: Settings) -> list[str]:
+async def _loaded(settings: Settings) -> list[str]:
     from metier.models.ollama import OllamaServer
 
     server = OllamaServer.from_settings(settings)
     try:
-        return [model.name for model in await server.resident()]
+        return [model.name for model in await server.loaded()]
     finally:
         await server.aclose()
 

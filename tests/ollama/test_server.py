@@ -127,10 +127,10 @@ async def test_one_context_window_everywhere_means_no_reload(server: OllamaServe
     first = (await chunks(server, ask("Hello", max_tokens=2)))[-1].usage
     request = RawRequest(model=SMALL, prompt="Hello", sampling=Sampling(max_tokens=1))
     second = [chunk async for chunk in server.generate(request)][-1].usage
-    resident = {model.name: model for model in await server.resident()}
+    loaded = {model.name: model for model in await server.loaded()}
     assert first.load_s < 0.5
     assert second.load_s < 0.5
-    assert resident[SMALL].context_length == 4096
+    assert loaded[SMALL].context_length == 4096
 
 
 async def test_an_embedding_comes_for_each_text(server: OllamaServer) -> None:

@@ -290,7 +290,7 @@ def test_blocks_that_stand_are_not_rendered_again(browser: Browser, tmp_path: Pa
 
 def test_a_card_cannot_become_markup(browser: Browser, tmp_path: Path) -> None:
     text = "<img src=x onerror=alert(1)>"
-    experts = [Expert(card("general")), Expert(card("math", notice=text))]
+    experts = [Expert(card("general")), Expert(card("math", disclaimer=text))]
     with opened(browser, council(tmp_path, *experts)) as page:
         page.ask("everything about math")
         expect(page.page.locator(".notice")).to_have_text(text)

@@ -94,7 +94,7 @@ def test_a_question_its_answer_and_a_documents_name_stay_text(
 def test_a_card_and_an_error_stay_text(browser: Browser, tmp_path: Path) -> None:
     text = TEXTS[4]
     models = ScriptedModels({"small": [ModelServerFailed(text)] * 3})
-    experts = [Expert(card("general")), Expert(card("math", notice=text))]
+    experts = [Expert(card("general")), Expert(card("math", disclaimer=text))]
     with opened(browser, council(tmp_path, *experts, models=models)) as page:
         page.ask("everything about math")
         expect(page.page.locator(".step[data-state=failed]")).to_have_count(1)

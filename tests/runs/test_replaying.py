@@ -67,7 +67,7 @@ def sometimes_failing(random: Random) -> ScriptedModels:
     def says(request: ChatRequest) -> str | Exception:
         return ModelServerFailed("it broke") if random.random() < 0.1 else words_for(request)
 
-    return ScriptedModels({"small": says}, slots=random.choice([1, 2]))
+    return ScriptedModels({"small": says}, concurrency=random.choice([1, 2]))
 
 
 async def test_a_hundred_runs_give_the_same_answers_byte_for_byte(

@@ -107,7 +107,7 @@ async def test_many_clients_at_once_each_get_their_own_answer() -> None:
     def echo(request: ChatRequest) -> str:
         return f"It is {request.messages[-1].content} indeed."
 
-    async with served(ScriptedModels({"cooking": echo}, slots=64)) as client:
+    async with served(ScriptedModels({"cooking": echo}, concurrency=64)) as client:
         said: dict[int, str] = {}
 
         async def ask(number: int) -> None:

@@ -116,7 +116,7 @@ async def test_its_page_gets_status_and_sources() -> None:
 async def test_a_notice_of_a_card_is_seen_beside_the_answer_and_is_no_part_of_it() -> None:
     notice = "Not medical advice."
     made = Council.of(
-        [Expert(card("medical", BREAD, notice=notice)), Expert(card("general"))],
+        [Expert(card("medical", BREAD, disclaimer=notice)), Expert(card("general"))],
         server=models(medical=["Forty minutes."]),
         embedder=FixedEmbedder(),
     )

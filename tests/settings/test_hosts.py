@@ -27,13 +27,13 @@ def test_without_hosts_the_single_host_is_the_only_server() -> None:
 
 def test_what_is_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    hosts = '["a", {"address": "b", "labels": ["gpu"], "parallel": 4, "memory_gb": 24}]'
+    hosts = '["a", {"address": "b", "labels": ["gpu"], "concurrency": 4, "memory_gb": 24}]'
     write_setting(file, "hosts", hosts)
     written = write_setting(file, "runs_on", "medical=gpu, code=gpu")
     read = Settings.load(file=file, environment={})
     assert read.hosts == written.hosts
     assert read.hosts[1].labels == ("gpu",)
-    assert (read.hosts[1].parallel, read.hosts[1].memory_gb) == (4, 24.0)
+    assert (read.hosts[1].concurrency, read.hosts[1].memory_gb) == (4, 24.0)
     assert read.runs_on == {"medical": "gpu", "code": "gpu"}
 
 
@@ -65,3 +65,9 @@ def test_what_does_not_fit_is_refused_with_the_reason(name: str, text: str, prob
 def test_an_expert_cannot_be_pinned_to_a_label_that_no_host_has() -> None:
     with pytest.raises(InvalidSettings, match="pins 'medical' to 'gpu', which labels no host"):
         loaded(METIER_HOSTS="a, b", METIER_RUNS_ON="medical=gpu")
+
+
+def test_a_host_s_old_key_parallel_is_read_as_concurrency_with_a_warning() -> None:
+    with pytest.warns(FutureWarning, match="'parallel' is called 'concurrency'"):
+        read = Settings.load(environment={}, hosts=[{"address": "b", "parallel": 4}])
+    assert read.hosts[0].concurrency == 4

@@ -248,3 +248,35 @@ def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path: Path, content: byte
 def test_a_folder_in_the_file_s_place_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="cannot be read"):
         Settings.load(file=tmp_path, environment={})
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "given"),
+    [
+        ("parallel = 4", {}, {}),
+        ("concurrency = 2", {"METIER_PARALLEL": "4"}, {}),
+        ("", {"METIER_CONCURRENCY": "2"}, {"parallel": 4}),
+    ],
+    ids=["file", "environment", "call"],
+)
+def test_the_old_setting_parallel_is_read_as_concurrency_with_a_warning(
+    tmp_path: Path, toml: str, environment: dict[str, str], given: dict[str, int]
+) -> None:
+    file = file_of(tmp_path, toml)
+    with pytest.warns(FutureWarning, match="'parallel' is called 'concurrency'"):
+        settings = Settings.load(file=file, environment=environment, **given)
+    assert settings.concurrency == 4
+
+
+def test_the_old_names_of_concurrency_work_in_python_and_warn() -> None:
+    with pytest.warns(FutureWarning, match="'parallel' is called 'concurrency'"):
+        # The old name is what is tried.
+        settings = Settings(parallel=4)  # pyrefly: ignore
+    with pytest.warns(DeprecationWarning, match="'Settings.concurrency'"):
+        assert settings.parallel == settings.concurrency == 4
+
+
+def test_the_old_and_the_new_name_in_one_place_are_refused(tmp_path: Path) -> None:
+    file = file_of(tmp_path, "parallel = 2\nconcurrency = 4")
+    with pytest.raises(InvalidSettings, match="sets 'parallel', which does not exist"):
+        Settings.load(file=file, environment={})

@@ -137,7 +137,7 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 
 def test_settings_that_are_written_at_once_are_all_kept(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    numbers = ["num_ctx", "max_calls", "parallel", "seed", "timeout_s", "token_timeout_s"]
+    numbers = ["num_ctx", "max_calls", "concurrency", "seed", "timeout_s", "token_timeout_s"]
     together = Barrier(len(numbers))
 
     def write(name: str) -> None:
@@ -175,3 +175,11 @@ def test_only_an_ordinary_file_is_replaced(kind: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="not an ordinary file"):
         write_setting(file, "seed", "1")
     assert file.is_fifo() or Path(os.devnull).is_char_device()
+
+
+def test_writing_a_setting_writes_old_names_anew(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("parallel = 4\n")
+    with pytest.warns(FutureWarning, match="'parallel' is called 'concurrency'"):
+        write_setting(file, "seed", "7")
+    assert file.read_text() == "concurrency = 4\nseed = 7\n"

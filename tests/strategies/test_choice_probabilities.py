@@ -26,7 +26,7 @@ class Chooser(Expert):
         self.found = await choice_probabilities(
             self.choices, task, self.card, context.probe, orders=self.orders
         )
-        context.rate(self.found.confidence, abstain=self.found.confidence < 0.5)
+        context.set_confidence(self.found.confidence, abstain=self.found.confidence < 0.5)
         return self.found.text
 
 
@@ -112,3 +112,19 @@ async def test_a_probe_is_one_token_and_shows_the_documents_first() -> None:
     assert all("Zinc it is." in prompt for prompt in prompts)
     start = prompts[0].index("A) iron")
     assert all(prompt[:start] == prompts[0][:start] for prompt in prompts)
+
+
+class Rating(Expert):
+    """Was written for version 0.1."""
+
+    async def answer(self, task: Task, context: Context) -> str:
+        context.rate(0.75)
+        return "4"
+
+
+async def test_an_expert_that_uses_the_old_name_of_set_confidence_is_warned_and_works() -> None:
+    expert = Rating(Card(id="chooser", description="choices", models=("small",)))
+    plan = Plan(question="2 + 2?", steps=(Step(id="1", task="2 + 2?", expert="chooser"),))
+    with ScriptedModels() as models, pytest.warns(DeprecationWarning, match="set_confidence"):
+        answer = await Council.of([expert], server=models, embedder=FixedEmbedder()).run(plan)
+    assert answer.parts[0].confidence == 0.75

@@ -64,7 +64,14 @@ def test_what_an_expert_says_of_its_answer_is_kept() -> None:
     context.warn("Ask a doctor.")
     context.give("dose", "5 mg")
     context.mark_checked(True)
-    context.rate(0.75, abstain=True)
+    context.set_confidence(0.75, abstain=True)
     assert (context.sources, context.warnings) == ([source], ["Ask a doctor."])
     assert (context.values, context.checked) == ({"dose": "5 mg"}, True)
+    assert (context.confidence, context.abstained) == (0.75, True)
+
+
+def test_the_old_name_of_set_confidence_still_works_and_warns() -> None:
+    context = ScriptedContext()
+    with pytest.warns(DeprecationWarning, match="'Context.set_confidence'"):
+        context.rate(0.75, abstain=True)
     assert (context.confidence, context.abstained) == (0.75, True)

@@ -53,9 +53,9 @@ async def test_a_silent_server_never_answers() -> None:
 
 
 async def test_every_method_can_fail() -> None:
-    calls = ("embed", "list", "show", "resident", "pull", "load", "version", "generate")
+    calls = ("embed", "list", "show", "loaded", "pull", "load", "version", "generate")
     models = FaultyModels(ScriptedModels(), {call: [Fault.FAILED] for call in calls})
-    for call in (models.list(), models.resident(), models.version(), models.show("m")):
+    for call in (models.list(), models.loaded(), models.version(), models.show("m")):
         with pytest.raises(ModelServerFailed):
             await call
     for call in (models.embed("m", ["a"]), models.load("m"), anext(models.pull("m"))):

@@ -15,6 +15,7 @@ from metier.plan import Message
 from metier.sandbox import Sandboxes, checked
 from metier_code.examples import asserts, concerns, defines, examples
 from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
+from metier_code.naming import named_as_asked
 from metier_code.reproducing import program_in, with_outcome
 from metier_code.trying import Attempt, Origin
 
@@ -71,6 +72,7 @@ class Code(Expert):
         text = await in_thread(fenced, reply)
         if not _python(text):
             return text
+        text = await in_thread(named_as_asked, text, _code(text), task.text)
         if not _parses(text):
             context.mark_checked(False)
             return f"{text}\n\nNote: this Python does not parse."
@@ -119,7 +121,10 @@ class Code(Expert):
             temperature=max(given.temperature, TEMPERATURE),
         )
         reply = await _completed(messages_for(self.card, task), context, sampling=sampling)
-        return await in_thread(fenced, reply) if len(reply) <= MAX_CHARS else ""
+        if len(reply) > MAX_CHARS:
+            return ""
+        text = await in_thread(fenced, reply)
+        return await in_thread(named_as_asked, text, _code(text), task.text)
 
     @tool
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:

@@ -12,12 +12,20 @@ from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.threads import in_thread
 from metier.plan import Message
 from metier_math.calculator import Calculator
+from metier_math.conversions import conversion_in
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
-from metier_math.given import invented
+from metier_math.given import invented, leaves_out
 from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asked_unit, asking
-from metier_math.program import Program
+from metier_math.program import Computed, Program
+from metier_math.stated_units import is_off_by_thousands, with_stated_units
 from metier_math.tools import Tools
-from metier_math.word_problems import SAMPLES, is_word_problem, solution
+from metier_math.word_problems import AGREEING, SAMPLES, is_word_problem, solution
+
+# Programs that are written at most where the first is not good enough: one is enough that can be
+# computed and that nothing speaks against.
+AGAIN = 3
+
+Results = tuple[Computed, ...]
 
 
 class Math(Tools, Expert):
@@ -48,64 +56,108 @@ class Math(Tools, Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """Answer with what the model's program computes: a word problem's is written several times.
 
-        Where that fails, the model answers in its own words, and the answer says so.
+        Another unit is computed without a model. Where the first program cannot be computed or
+        leaves something out, the model writes others, as for a word problem; where these fail too,
+        it answers in its own words, and the answer says so.
         """
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
+        if (conversion := await in_thread(conversion_in, task)) is not None:
+            with suppress(InvalidInput):
+                return self._checked(conversion, await self._calculator.run(conversion), context)
         if await in_thread(is_word_problem, task.text):
             return await self._worked(task, context)
         sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
         try:
             program = await context.structured(asking(self.card, task), Program, sampling=sampling)
         except InvalidOutput:
-            return await self._in_words(task, context, "the model wrote no calculation")
+            return await self._again(task, context, "the model wrote no calculation")
         program = program.as_meant().with_unit(asked_unit(task.text))
+        if not program.leads_somewhere:
+            return await self._again(task, context, "the steps lead to no answer")
+        if await in_thread(leaves_out, program, task):
+            return await self._again(task, context, "it leaves the earlier result out")
         if made_up := await in_thread(invented, program, task):
             context.mark_checked(False)
             return not_computed(made_up)
-        if not program.leads_somewhere:
-            return await self._in_words(task, context, "the steps lead to no answer")
         try:
             results = await self._calculator.run(program)
         except InvalidInput as exc:
             return await self._with_plain_numbers(program, task, context, exc)
         except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
-        context.mark_checked(True)
-        context.give(program.steps[-1].name, results[-1].text)
-        return explain(program, results)
+        return self._checked(*await self._in_stated_units(program, results, task), context)
 
-    async def _worked(self, task: Task, context: Context) -> str:
+    async def _again(self, task: Task, context: Context, reason: str) -> str:
+        """Other programs, in lines of Python; without a number there is nothing to compute."""
+        said = " ".join([task.text, *(result.given for result in task.inputs)])
+        if not any(char.isdigit() for char in said):
+            return await self._in_words(task, context, reason)
+        return await self._worked(task, context, samples=AGAIN, agreeing=1, reason=reason)
+
+    async def _worked(
+        self,
+        task: Task,
+        context: Context,
+        *,
+        samples: int = 0,
+        agreeing: int = AGREEING,
+        reason: str = "",
+    ) -> str:
         """A word problem. One of several samples of the step is one program: they are the vote."""
-        samples = 1 if context.sampling.temperature else self._samples
+        samples = 1 if context.sampling.temperature else samples or self._samples
         try:
-            found = await solution(task, self.card, context, self._calculator, samples=samples)
+            found = await solution(
+                task, self.card, context, self._calculator, samples=samples, agreeing=agreeing
+            )
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
-            return await self._in_words(task, context, exc.message)
+            return await self._in_words(task, context, reason or exc.message)
         if made_up := await in_thread(invented, found.worked.program, task):
             context.mark_checked(False)
             return not_computed(made_up)
         if found.written > 1 or found.doubts:
             context.mark_checked(found.agreeing > 1 and not found.doubts)
         unit = asked_unit(task.text)
-        context.give(
-            found.worked.program.steps[-1].name, f"{found.results[-1].text} {unit}".strip()
-        )
-        return explain_solution(found, unit=unit)
+        working = found.worked.program.with_unit(unit)
+        program, results = await self._in_stated_units(working, found.results, task)
+        if program is not working:
+            found, unit = replace(found, worked=replace(found.worked, program=program)), ""
+        context.give(program.steps[-1].name, f"{results[-1].text} {unit}".strip())
+        return explain_solution(replace(found, results=results), unit=unit)
 
     async def _with_plain_numbers(
         self, program: Program, task: Task, context: Context, reason: InvalidInput
     ) -> str:
         plain = program.without_units()
         if plain is None:
-            return await self._in_words(task, context, reason.message)
+            return await self._again(task, context, reason.message)
         try:
             results = await self._calculator.run(plain)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
-            return await self._in_words(task, context, exc.message)
+            return await self._again(task, context, exc.message)
         context.mark_checked(False)
         context.give(plain.steps[-1].name, results[-1].text)
         return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
+
+    async def _in_stated_units(
+        self, program: Program, results: Results, task: Task
+    ) -> tuple[Program, Results]:
+        """The same, or with the units of the question, if it is off by a thousand without them."""
+        said = " ".join(
+            [task.text, *(value for each in task.inputs for value in each.values.values())]
+        )
+        united = await in_thread(with_stated_units, program, said)
+        with suppress(InvalidInput, DeadlineExceeded, ExpertFailed):
+            if united is not None:
+                in_units = await self._calculator.run(united)
+                if is_off_by_thousands(results[-1], in_units[-1], united.unit):
+                    return united, in_units
+        return program, results
+
+    def _checked(self, program: Program, results: Results, context: Context) -> str:
+        context.mark_checked(True)
+        context.give(program.steps[-1].name, results[-1].text)
+        return explain(program, results)
 
     async def aclose(self) -> None:
         """End the process that computes."""

@@ -28,15 +28,35 @@ def invented(program: Program, task: Task) -> tuple[str, ...]:
     Empty if the step needs no earlier result, if the calculation uses a number of it, or if
     everything in it follows from the question. What units convert by is no invention.
     """
-    if not task.inputs:
+    asked, found, used = _sources(program, task)
+    if not task.inputs or any(_follows(_values(number), found - asked) for number in used):
         return ()
-    asked = _numbers(f"{task.text} {task.question}") | _words(task.text)
+    return _unknown(used, asked | found)
+
+
+def leaves_out(program: Program, task: Task) -> bool:
+    """Whether a number of an earlier result or of the task is left out, and a new one is there."""
+    asked, found, used = _sources(program, task)
+    stated = found - asked
+    if not task.inputs or not stated or not _unknown(used, asked | found):
+        return False
+    held = set[float]().union(*map(_values, used))
+    needed = [{number} for number in _numbers(task.text)]
+    return not (any(_follows({n}, held) for n in stated) and all(_follows(n, held) for n in needed))
+
+
+def _sources(program: Program, task: Task) -> tuple[set[float], set[float], list[str]]:
+    """The numbers of the question, those of earlier results, and what the calculation uses."""
     results = " ".join(f"{each.text} {' '.join(each.values.values())}" for each in task.inputs)
-    found = _numbers(results) | _words(results)
-    used = [number for step in program.steps for number in _NUMBER.findall(step.term)]
-    if any(_follows(_values(number), found - asked) for number in used):
-        return ()
-    known = asked | found | _CONVERTS
+    return (
+        _numbers(f"{task.text} {task.question}") | _words(task.text),
+        _numbers(results) | _words(results),
+        [number for step in program.steps for number in _NUMBER.findall(step.term)],
+    )
+
+
+def _unknown(used: list[str], known: set[float]) -> tuple[str, ...]:
+    known = known | _CONVERTS
     return tuple(dict.fromkeys(each for each in used if not _follows(_values(each), known)))
 
 

@@ -25,7 +25,7 @@ _UNITS = (
     "seconds|days|weeks|years|km/h|m/s|mph|mg/kg|mg/mL|mL/h|%|percent|euros|dollars|litres|liters|"
     "grams|kilograms|metres|meters"
 )
-_ASKED = re.compile(rf"\bin ({_UNITS})(?=\s*(?:[?.,;]|$))")
+_ASKED = re.compile(rf"\bin ({_UNITS})(?=\s*(?:[?.,;]|$))|\bhow many ({_UNITS})\b")
 
 _INSTRUCTION = """\
 Write the calculation that answers the question, as JSON. Do not calculate: a program does that.
@@ -97,6 +97,6 @@ def asking(card: Card, task: Task) -> tuple[Message, ...]:
 
 
 def asked_unit(text: str) -> str:
-    """The unit that a question asks for, as in `what is one dose in mg?`; ``""`` where none is."""
-    found = _ASKED.findall(text)
+    """The unit that a question asks for, as in `what is one dose in mg?`; ``""`` if none."""
+    found = [one or other for one, other in _ASKED.findall(text)]
     return found[-1] if found else ""

@@ -61,7 +61,8 @@ class Assignment(_Frozen):
         """What is to be computed: ``15 * 70`` of ``dose = 15 * 70 = 1050``."""
         parts = [part.strip() for part in re.split("=+", self.expression)]
         named = len(parts) > 1 and re.fullmatch(_LEFT_SIDE, parts[0])
-        return parts[1] if named else parts[0]
+        # `(1/2)^{24/8}` is LaTeX.
+        return (parts[1] if named else parts[0]).replace("^{", "^(").replace("}", ")")
 
 
 class Program(_Frozen):

@@ -91,10 +91,11 @@ def in_units(value: Expr, unit: str = "") -> Computed:
         InvalidInput: it adds different dimensions, or the unit is one of another dimension.
     """
     quantity = measured(value)
-    if unit and (wanted := _known_unit(unit)):
+    counts = quantity.dimensionless and "tablet" in unit  # 1.2 g / 400 mg are 3 of them
+    if unit and not counts and (wanted := _known_unit(unit)):
         return _in_unit(quantity, wanted, unit.strip())
     simplest = _named(quantity.to_reduced_units())
-    return _rendered(simplest, unit_text(simplest))
+    return _rendered(simplest, unit.strip() if counts else unit_text(simplest))
 
 
 def _quantity(text: str, target: str, names: Names) -> Quantity:

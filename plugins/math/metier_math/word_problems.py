@@ -80,9 +80,19 @@ def is_word_problem(text: str) -> bool:
 
 
 async def solution(
-    task: Task, card: Card, context: Context, calculator: Calculator, *, samples: int = SAMPLES
+    task: Task,
+    card: Card,
+    context: Context,
+    calculator: Calculator,
+    *,
+    samples: int = SAMPLES,
+    agreeing: int = AGREEING,
 ) -> Solution:
     """The result that most of the programs give, those in doubt aside; the first of equals.
+
+    Args:
+        samples: programs that are written at most.
+        agreeing: so many with the same result are enough, if nothing speaks against them.
 
     Raises:
         InvalidInput: none of them can be computed; the message says why of the last.
@@ -100,7 +110,7 @@ async def solution(
                 except InvalidInput as exc:
                     reason = exc
             written += len(replies)
-            if _decided(found, side_by_side=len(replies) > 1):
+            if _decided(found, agreeing, side_by_side=len(replies) > 1):
                 break
             if not found and written >= MOST_UNREAD:
                 break
@@ -138,10 +148,10 @@ async def _computed(reply: str, question: str, calculator: Calculator) -> Soluti
     )
 
 
-def _decided(found: Sequence[Solution], *, side_by_side: bool) -> bool:
+def _decided(found: Sequence[Solution], agreeing: int, *, side_by_side: bool) -> bool:
     groups = _ranked(found)
     votes = [*map(_undoubted, groups), 0, 0]
-    settled = votes[0] - votes[1] >= LEAD if side_by_side else votes[0] >= AGREEING
+    settled = votes[0] - votes[1] >= LEAD if side_by_side else votes[0] >= agreeing
     return settled or any(len(alike) >= IN_DOUBT for alike in groups)
 
 

@@ -17,7 +17,7 @@ async def chosen(choices: Choices, task: Task, card: Card, context: Context) -> 
     """The choice that the model finds likeliest, and how sure it is; no answer where it is not."""
     found = await choice_probabilities(choices, task, card, context.probe)
     sure = found.confidence >= SURE / len(choices.labels)
-    context.rate(found.confidence, abstain=not sure)
+    context.set_confidence(found.confidence, abstain=not sure)
     if sure:
         return f"**{found.text}**\n\nThe model is {found.confidence:.0%} sure of it."
     return (

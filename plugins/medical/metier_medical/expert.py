@@ -16,15 +16,19 @@ from metier_medical import icd10
 from metier_medical.closed import chosen
 from metier_medical.dosing import TITLE, TOOL, computed, dosing_in
 from metier_medical.notes import notes_on
+from metier_medical.ranges import readings_in
 from metier_medical.red_flags import URGENT, red_flags
 
 _MAX_NOTES = 3
 # "Is that healthy?" of a value that was computed: a small model says "Yes", and no more.
 _ASKS_YES_OR_NO = re.compile(
-    r"\W*(?:(?:and|but|so) )?(?:is|are|am|was|does|do|should|would|could|can|"
-    r"ist|sind|muss|est|es|è)\b",
+    r"\W*(?:(?:and|but|so|then|now|also|please|tell me|say) )*"
+    r"(?:is|are|am|was|does|do|should|would|could|can|if|whether|ist|sind|muss|est|es|è|"
+    r"what (?:it|that|this|that value|that number) means|what (?:does|do) \w+(?: \w+)? mean)\b",
     re.IGNORECASE,
 )
+# A question about a value that asks for nothing else.
+_MOST_WORDS = 14
 VALUED = "Name the range or category that the value falls in, in a whole sentence."
 # How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
 # wherever nothing else speaks for its words.
@@ -40,6 +44,9 @@ class Medical(Expert):
     async def answer(self, task: Task, context: Context) -> AsyncIterator[str]:
         """One model call, and then the notes and codes: no model shortens them.
 
+        Where a value lies in its reference range is said first, by the program; a step that asks
+        for nothing else needs no model.
+
         From the user's own documents where they have something on it, with checked quotes; where
         there is no document and no note, the answer says that it was not checked. Where the
         question gives choices, the one that the model finds likeliest, or none.
@@ -49,17 +56,29 @@ class Medical(Expert):
             context.warn(urgent)
             yield f"{urgent}\n\n"
         notes = [*await _arithmetic(task, context), *await _notes_for(task.text)]
-        documents = tuple(Document(name=source.name, text=text) for source, text in notes)
-        grounded = replace(task, documents=(*task.documents, *documents))
         if choices := await in_thread(choices_in, task.text):
             yield await chosen(choices, await self.with_passages(task, context), self.card, context)
             return
+        readings = await in_thread(readings_in, task)
+        placed = [(reading.source, reading.text()) for reading in readings]
+        for source, _ in placed:
+            context.cite(source)
+        if placed:
+            yield "\n\n".join(text for _, text in placed)
+            if _only_judges(task) and not notes:
+                context.mark_checked(True)
+                return
+            yield "\n\n"
+        documents = tuple(
+            Document(name=source.name, text=text) for source, text in (*placed, *notes)
+        )
+        grounded = replace(task, documents=(*task.documents, *documents))
         found = await self.from_documents(grounded, context)
         if found is not None:
             yield found
         else:
-            valued = any(each.given for each in task.inputs) and _ASKS_YES_OR_NO.match(task.text)
-            extra = VALUED if valued else ""
+            valued = any(each.given for each in task.inputs) and not readings
+            extra = VALUED if valued and _ASKS_YES_OR_NO.match(task.text) else ""
             async for piece in context.stream(messages_for(self.card, grounded, extra=extra)):
                 yield piece
             if not grounded.documents:
@@ -84,6 +103,12 @@ class Medical(Expert):
     def icd10(self, text: Annotated[str, "a code such as E11.9, or a diagnosis in words"]) -> str:
         """ICD-10-CM entries by code or by words; empty where none is known."""
         return icd10.listing(icd10.looked_up(text))
+
+
+def _only_judges(task: Task) -> bool:
+    """Whether a task asks what a computed value means, and no more."""
+    is_short = len(task.text.split()) <= _MOST_WORDS
+    return bool(task.inputs and is_short and _ASKS_YES_OR_NO.match(task.text))
 
 
 async def _arithmetic(task: Task, context: Context) -> list[tuple[Source, str]]:

@@ -78,9 +78,10 @@ def test_the_program_names_an_urgent_sign_before_the_model_speaks(tmp_path: Path
     ],
 )
 async def test_a_question_about_a_value_asks_for_its_category(asked: str, told: bool) -> None:
-    bmi = Result(step_id="1", expert="math", task="BMI?", text="32.1", values={"bmi": "32.1"})
-    context = ScriptedContext(["Obese."])
-    _ = [piece async for piece in Medical(CARD).answer(Task(text=asked, inputs=(bmi,)), context)]
+    found = {"ferritin": "320 ng/mL"}
+    level = Result(step_id="1", expert="math", task="Ferritin?", text="320", values=found)
+    context = ScriptedContext(["High."])
+    _ = [piece async for piece in Medical(CARD).answer(Task(text=asked, inputs=(level,)), context)]
     (call,) = context.calls
     assert (VALUED in call.messages[-1].content) is told
 

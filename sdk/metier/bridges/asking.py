@@ -116,7 +116,7 @@ def asked(
 
     Args:
         target: who answers; an id is that of one of `council`'s experts.
-        council: whose models, limits and tools an expert uses. It is added to this council. Where
+        council: whose models, limits and tools an expert uses. It is added to this council. If
             none is given, a council of the installed experts is made, with this one beside them.
         experts: the only experts that a council may choose.
         limits: what a question may cost.

@@ -59,7 +59,7 @@ def arguments_model(
 
     Args:
         annotations: the type of each argument.
-        required: those that must be there; the others are None where they are not.
+        required: those that must be there; the others are None if they are not.
     """
     fields: dict[str, Any] = {
         f"field_{number}": (

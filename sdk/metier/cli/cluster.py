@@ -37,7 +37,7 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
         ensure_server(settings)
         facts = NodeFacts(
             labels=labels,
-            slots=settings.parallel,
+            concurrency=settings.concurrency,
             memory_bytes=memory_bytes_of(settings.servers[0]),
             num_ctx=settings.num_ctx,
         )

@@ -19,7 +19,7 @@ def completion(shell: str) -> None:
 
 
 def expert_names() -> list[str]:
-    """The installed experts; none where the settings cannot be read."""
+    """The installed experts; none if the settings cannot be read."""
     from metier.errors import MetierError
     from metier.experts.registry import Registry
     from metier.settings import Settings
@@ -31,7 +31,7 @@ def expert_names() -> list[str]:
 
 
 def model_names() -> list[str]:
-    """The models of a server that listens; none where it does not."""
+    """The models of a server that listens; none if it does not."""
     from metier.cli.session import run_async
     from metier.errors import MetierError
     from metier.models import local

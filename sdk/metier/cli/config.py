@@ -29,7 +29,10 @@ def get(name: str | None, *, as_json: bool) -> None:
         from metier.cli.text import as_json as dumped
         from metier.errors import InvalidSettings, nearest
         from metier.settings import Settings
+        from metier.settings.hosts import OLD_NAMES
+        from metier.settings.renamed import new_name
 
+        name = name and new_name(name, OLD_NAMES)
         values = load_settings().model_dump(mode="json")
         if name is not None and name not in values:
             raise InvalidSettings(f"there is no setting {name!r}{nearest(name, values)}")
@@ -52,7 +55,9 @@ def set_(name: str, value: str) -> None:
     """Set one setting in the file."""
     with errors_for_people():
         from metier.settings import config_file, write_setting
+        from metier.settings.hosts import OLD_NAMES
+        from metier.settings.renamed import new_name
 
-        file = config_file()
+        file, name = config_file(), new_name(name, OLD_NAMES)
         settings = write_setting(file, name, value)
         click.echo(f"{name} = {getattr(settings, name)} in {file}", err=True)

@@ -1,4 +1,4 @@
-"""A council with an expert that is not installed, beside those that are."""
+"""A council of the installed experts and one that is not installed."""
 
 from __future__ import annotations
 

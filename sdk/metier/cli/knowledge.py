@@ -241,7 +241,7 @@ def _tell(path: Path, change: Change) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on stderr; nothing where stderr is no terminal."""
+    """A progress bar on stderr; nothing if stderr is no terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

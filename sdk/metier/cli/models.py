@@ -93,7 +93,7 @@ def ps(*, as_json: bool) -> None:
         from metier.cli.text import as_json as dumped
 
         server = _server(load_settings())
-        found = run_async(server.resident, closing=server)
+        found = run_async(server.loaded, closing=server)
         if as_json:
             click.echo(dumped({"models": [asdict(model) for model in found]}))
             return

@@ -22,12 +22,13 @@ from metier.events import (
     Token,
     Voted,
 )
-from metier.telemetry.words import agreement_in_words, confidence_in_words, vote_in_words
+from metier.telemetry.words import confidence_in_words, outcome_in_words, vote_in_words
 
 if TYPE_CHECKING:
     from metier.answer import Answer, Vote
 
 Form = Literal["text", "json", "jsonl"]
+_OUTCOMES = {True: "checked", False: "not checked", None: "done"}
 
 
 class Screen:
@@ -191,12 +192,9 @@ def _vote(vote: Vote) -> str:
 
 
 def _checked(event: StepDone) -> str:
-    word = {True: "checked", False: "not checked", None: "done"}[event.checked]
-    word = "not sure enough to answer" if event.abstained else word
-    sure = confidence_in_words(event.confidence)
-    votes = agreement_in_words(event.votes, strategy=event.strategy)
+    outcome = outcome_in_words(event, _OUTCOMES, strategy=event.strategy)
     spans = f", {event.strategy}: {_shares(event)}" if event.spans else ""
-    return f"[{event.step_id}] {event.expert}: {word}{sure}{votes}{spans}"
+    return f"[{event.step_id}] {event.expert}: {outcome}{spans}"
 
 
 def _shares(event: StepDone) -> str:

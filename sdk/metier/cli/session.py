@@ -155,7 +155,7 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
 async def alongside(
     other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
-    """Run a command's coroutine, and another one beside it that ends with it.
+    """Run a command's coroutine, with another one in the background that ends with it.
 
     An error of metier in the other one is left out: a question itself says what is wrong.
     """
@@ -183,7 +183,7 @@ def warm_later(settings: Settings) -> None:
     """Have the prompts read after this command, if it was metier that started the server."""
     from metier.models import local
 
-    if settings.resident_prompts and local.slots_of(settings) > settings.parallel:
+    if settings.resident_prompts and local.slots_of(settings) > settings.concurrency:
         subprocess.Popen(  # this very program
             [sys.executable, "-m", "metier", "models", "warm"],
             stdin=subprocess.DEVNULL,
@@ -196,7 +196,7 @@ def warm_later(settings: Settings) -> None:
 def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:
     """Start the local server where nothing listens and the program is there; never a remote one.
 
-    Where it cannot be started, the command goes on and says itself that nothing answers.
+    If it cannot be started, the command goes on and says itself that nothing answers.
 
     Args:
         slots: how many prompts a server that is started keeps.
@@ -212,8 +212,8 @@ def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -
             continue
         if local.ollama_program(settings) is None:
             break
-        parallel = host.parallel or settings.parallel
-        own = settings.model_copy(update={"host": host.address, "parallel": parallel})
+        concurrency = host.concurrency or settings.concurrency
+        own = settings.model_copy(update={"host": host.address, "concurrency": concurrency})
         started = local.start(own, slots=slots())
         click.echo(
             f"started Ollama at {host.address} (process {started.process.pid}, log {started.log})",

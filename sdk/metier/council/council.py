@@ -40,11 +40,11 @@ class Council(HasTwins):
 
     Args:
         registry: the experts.
-        server: who runs the models; the Ollama of the settings where not given.
-        embedder: who makes vectors; the one of the settings where not given.
+        server: runs the models; the Ollama of the settings if not given.
+        embedder: makes vectors; the one of the settings if not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
-        runs: where every question is kept; nowhere if not given.
-        telemetry: backends that are told what happens in every run.
+        runs: keeps every question; none is kept if not given.
+        telemetry: backends that receive the events of every run.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Council(HasTwins):
         """A council of the domain folders and plugins that are installed.
 
         Args:
-            settings: `Settings.load()` where not given.
+            settings: `Settings.load()` if not given.
         """
         settings = settings or Settings.load()
         registry = Registry.from_installed(settings)
@@ -105,9 +105,9 @@ class Council(HasTwins):
         experts: Collection[str] | None = None,
         strategy: How = "single",
     ) -> Plan:
-        """Who would do what; no model is asked, only the embedder.
+        """Make a plan. No language model is asked, only the embedder.
 
-        With the setting `ask_to_split` the general model is asked, once, where it is unsure
+        With the setting `ask_to_split` the general model is asked, once, if it is unsure
         whether a question needs two experts.
 
         Args:

@@ -1,4 +1,4 @@
-"""The actor of one node: the calls of a pool, made to the model server beside it."""
+"""The actor of one node: the calls of a pool, made to the model server next to it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from metier.runs.remote import Sending
 from metier.settings import Settings
 from metier.telemetry.tracing import trace_headers
 
-_CALLS = frozenset(("embed", "list", "show", "resident", "load", "version"))
+_CALLS = frozenset(("embed", "list", "show", "loaded", "load", "version"))
 _STREAMS = frozenset(("chat", "generate", "pull", "step", "merge"))
-# Calls that wait beside each other: those to the model server, and looks at its state.
+# Concurrent calls: those to the model server, and looks at its state.
 _CONCURRENCY = 1000
 _CHECK_EVERY_S = 5.0
 
@@ -45,7 +45,7 @@ class Node:
     """Makes the calls, and runs the steps, that a council sends to this node.
 
     Args:
-        server: the model server beside it.
+        server: the model server next to it.
         settings: of this node; a job brings those that change an answer.
         experts: finds the experts that are installed here.
         merge: makes a merge here.

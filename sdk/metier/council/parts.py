@@ -11,6 +11,7 @@ from metier.experts.card import GENERAL, Card
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.models.embedder import Embedder
+from metier.models.old_server import with_new_names
 from metier.models.opening import embedder_of, server_of
 from metier.models.server import ModelServer
 from metier.planning.assembly import PlannerAssembly
@@ -37,10 +38,10 @@ class Parts:
     """What answers the questions of a council.
 
     Attributes:
-        server: who runs the models; recorded if runs are kept.
-        embedder: who makes vectors; recorded if runs are kept.
+        server: runs the models; recorded if runs are kept.
+        embedder: makes vectors; recorded if runs are kept.
         keeping: what keeps the runs; None if they are not kept.
-        telemetry: who is told what happens in every run.
+        telemetry: backends that receive the events of every run.
         one_loop: lets in one event loop at a time.
     """
 
@@ -59,7 +60,7 @@ class Parts:
         self.given_strategies = strategies
         self.telemetry: list[Backend] = []
         self.one_loop = OneLoop()
-        self._own_server = self.server = server or server_of(settings)
+        self._own_server = self.server = with_new_names(server) if server else server_of(settings)
         self.embedder = embedder or embedder_of(settings, self.server)
         self._runs = runs
         self.keeping = self._kept_in(runs) if runs is not None else None

@@ -120,7 +120,7 @@ class Portal:
         self._running: BlockingPortal | None = None
 
     def call(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine and wait for its result; also where a loop runs in this thread."""
+        """Run a coroutine and wait for its result; also if a loop runs in this thread."""
         with self._lock:
             if self._running is None:
                 self._running = _started()
@@ -128,7 +128,7 @@ class Portal:
         return running.call(make)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a last coroutine and end the loop; nothing where none was started."""
+        """Run a last coroutine and end the loop; nothing if none was started."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:

@@ -24,7 +24,7 @@ class Beforehand:
         max_calls: of the question; one is left for its answer.
 
     Attributes:
-        events: what is told of the calls, once the plan is ready.
+        events: of the calls, emitted once the plan is ready.
     """
 
     def __init__(

@@ -82,9 +82,9 @@ class Caller:
         self._made += 1
         return str(next(self._numbers))
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """How many requests to this model the server runs side by side."""
-        return self._server.slots(model)
+        return self._server.concurrency(model)
 
     def at_once(self, model: str, *, prompt_chars: int) -> int:
         """How many samples of one prompt are quickest side by side.
@@ -92,7 +92,7 @@ class Caller:
         Each slot reads the prompt itself. One after the other, they find it in the same slot: that
         is quicker for a long prompt, and takes no slot from another one.
         """
-        return 1 if prompt_chars > LONG_PROMPT_CHARS else self.slots(model)
+        return 1 if prompt_chars > LONG_PROMPT_CHARS else self.concurrency(model)
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether the server can run one request to each of these side by side."""
@@ -132,7 +132,7 @@ class Caller:
         label: str = "",
         think: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
-        """The reply, piece by piece. An answer that was cut off is said in a notice.
+        """The reply, piece by piece. A notice reports an answer that was cut off.
 
         Old turns of the conversation are left out of a prompt that would be too long; a notice
         says so.

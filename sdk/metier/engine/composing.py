@@ -18,7 +18,7 @@ from metier.models.server import ModelServer
 from metier.plan import Plan
 from metier.settings import Compose
 
-# A general model with fewer parameters loses facts when it writes them anew.
+# A general model with fewer parameters loses facts when it rewrites them.
 WRITES_FROM = 4_000_000_000
 # Longer results stay as they are: a model would read them for minutes, if they fit its context.
 _MOST_CHARS = 24_000
@@ -69,7 +69,7 @@ class Composer:
         Raises:
             MetierError: it cannot be asked.
         """
-        assert self._general is not None  # nobody writes without one
+        assert self._general is not None  # only called if there is one
         model = await self._chooser.model_for(self._general, self._general)
         if news := self._chooser.news_of(model.name):
             emit(Notice(text=news))

@@ -18,6 +18,7 @@ from metier.experts.knowledge.passages import NEAR, Passage, fitting
 from metier.experts.tools import Tool
 from metier.models.server import Chunk, InstalledModel, Sampling
 from metier.plan import Message
+from metier.settings.renamed import warn_renamed
 from metier.strategies.choices.label_probabilities import MOST_ALTERNATIVES, label_probabilities
 
 M = TypeVar("M", bound=BaseModel)
@@ -68,7 +69,7 @@ class StepContext:
 
     @property
     def mean_logprob(self) -> float | None:
-        """Of the tokens that were written; None where they were not asked for."""
+        """Of the tokens that were written; None if they were not asked for."""
         return sum(self._written) / len(self._written) if self._written else None
 
     async def stream(
@@ -193,10 +194,15 @@ class StepContext:
         """Say whether the program's own check of the answer passed."""
         self.checked = passed
 
-    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+    def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Say how probable it is that the answer is right."""
         self.confidence = min(1.0, max(0.0, confidence))
         self.abstained = abstain
+
+    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+        """Deprecated since version 0.2: use `set_confidence`."""
+        warn_renamed("Context.rate", "Context.set_confidence")
+        self.set_confidence(confidence, abstain=abstain)
 
 
 def _is_prose(sampling: Sampling) -> bool:

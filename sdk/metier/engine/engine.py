@@ -88,7 +88,7 @@ class _Run:
         return [self.done[step.id] for step in self.plan.steps if step.id in self.done]
 
     def take(self, results: Sequence[StepDone]) -> None:
-        """Take results of an earlier run; their steps are told, and not run."""
+        """Take results of an earlier run; their steps are reported, and not run."""
         for result in results:
             if result.step_id is not None:
                 started = StepStarted(
@@ -122,7 +122,7 @@ class Engine:
     """Runs plans.
 
     Args:
-        executor: who runs a step; this process where not given.
+        executor: runs the steps; this process if not given.
         strategies: the strategies that a plan may name; the installed ones if not given.
         num_ctx: the context window of every model, in tokens. Old turns of a conversation that
             do not fit into it are left out, and a notice says so.
@@ -223,7 +223,7 @@ class Engine:
         return {step_id: model for step_id, model in found.items() if model is not None}
 
     async def _model_of(self, expert: str, chances: Mapping[str, float]) -> str | None:
-        """An expert's model; None where it has none, which the step itself will say."""
+        """An expert's model; None if it has none, which the step itself will say."""
         if (card := self._registry.cards.get(expert)) is None:
             return None
         try:
@@ -252,11 +252,11 @@ class Engine:
         if len(run.plan.steps) == 1:
             return list(run.plan.steps)
         try:
-            resident = [model.name for model in await self._server.resident()]
+            loaded = [model.name for model in await self._server.loaded()]
         except MetierError:
-            resident = []
+            loaded = []
         last = await self._model_of(GENERAL, {}) if run.composing.writes else None
-        return ordered(run.plan.steps, run.models, resident=resident, last=last)
+        return ordered(run.plan.steps, run.models, loaded=loaded, last=last)
 
     def _batch(self, run: _Run, waiting: list[Step]) -> list[Step]:
         """The next step, and others that are ready, as many as can run side by side."""
@@ -316,12 +316,12 @@ class Engine:
             run.fail(step, error)
 
     def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
-        """What is missing, and the notices of the cards that took part."""
+        """What is missing, and the disclaimers of the cards that took part."""
         if overdue:
             self._tell_overdue(run, limits)
-        notices = {self._registry.cards[result.expert].notice for result in run.results()}
-        for notice in sorted(notices - {""}):
-            run.recorder(Notice(text=notice, answer=True))
+        cards = (self._registry.cards[result.expert] for result in run.results())
+        for text in sorted({card.disclaimer for card in cards} - {""}):
+            run.recorder(Notice(text=text, answer=True))
 
     def _tell_overdue(self, run: _Run, limits: Limits) -> None:
         run.composing.writes = False

@@ -52,7 +52,7 @@ class Executor(Protocol):
 
 
 async def no_passages(domain: str, query: str, k: int) -> Sequence[Passage]:
-    """What is found where nobody keeps documents."""
+    """Find nothing: no documents are kept."""
     return ()
 
 
@@ -120,6 +120,6 @@ class LocalExecutor:
 
 
 def _disagree(done: StepDone) -> str:
-    """That a vote has no majority, with what else was said."""
+    """A notice that a vote has no majority, with the other answers."""
     answers = dict.fromkeys(repr(vote.answer) for vote in done.votes if vote.answer)
     return f"{done.strategy}: most answers differ from this one: {', '.join(answers)}"

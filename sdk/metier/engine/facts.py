@@ -1,4 +1,4 @@
-"""What of a text may not change when it is written anew: numbers with units, code, quotes, links.
+"""What must not change when a text is rewritten: numbers with units, code, quotes, links.
 
 None of it depends on the language of the text.
 """
@@ -75,7 +75,7 @@ def quantities_in(text: str) -> list[str]:
 
 
 def passages_in(text: str) -> Iterator[str]:
-    """What is copied and not said anew: code, quotes, links, and marks of citations."""
+    """What is copied and not reworded: code, quotes, links, and citation marks."""
     for match in FENCED.finditer(text):
         yield match[1]
     rest = FENCED.sub(" ", text)

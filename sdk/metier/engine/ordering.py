@@ -15,25 +15,25 @@ def ordered(
     steps: Sequence[Step],
     models: Mapping[str, str],
     *,
-    resident: Collection[str] = (),
+    loaded: Collection[str] = (),
     last: str | None = None,
 ) -> list[Step]:
     """The steps in an order that respects their needs and changes models least often.
 
     Args:
         models: the model of each step, by step id; a step without one uses none.
-        resident: models that are in memory now: beginning with one costs no load.
+        loaded: models that are in memory now: beginning with one costs no load.
         last: the model that runs after all steps, such as the composing one.
     """
     if len(steps) > EXACT_UP_TO:
-        return _greedy(steps, models, resident)
-    return _exact(steps, models, frozenset(resident), last)
+        return _greedy(steps, models, loaded)
+    return _exact(steps, models, frozenset(loaded), last)
 
 
 def _exact(
     steps: Sequence[Step],
     models: Mapping[str, str],
-    resident: frozenset[str],
+    loaded: frozenset[str],
     last: str | None,
 ) -> list[Step]:
     number = {step.id: n for n, step in enumerate(steps)}
@@ -41,7 +41,7 @@ def _exact(
     everything = (1 << len(steps)) - 1
 
     def cost(before: str | None, after: str | None) -> int:
-        free = after is None or after == before or (before is None and after in resident)
+        free = after is None or after == before or (before is None and after in loaded)
         return 0 if free else 1
 
     @cache
@@ -64,11 +64,11 @@ def _exact(
 
 
 def _greedy(
-    steps: Sequence[Step], models: Mapping[str, str], resident: Collection[str]
+    steps: Sequence[Step], models: Mapping[str, str], loaded: Collection[str]
 ) -> list[Step]:
     waiting = list(steps)
     order: list[Step] = []
-    warm = set(resident)
+    warm = set(loaded)
     while waiting:
         done = {step.id for step in order}
         ready = [step for step in waiting if done.issuperset(step.needs)]

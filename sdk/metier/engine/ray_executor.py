@@ -138,7 +138,7 @@ class RayExecutor:
         return await self._somewhere(job, refused, caller.leaving(job.reserve), emit)
 
     def _refused(self, step: Step, emit: Emit) -> dict[Host, MetierError]:
-        """The nodes that must not run the step; each reason is told once."""
+        """The nodes that must not run the step; each reason is reported once."""
         found = self._refusals.of(step.expert, self._server)
         for host, reason in found.items():
             if (told := (step.expert, host.name, reason)) not in self._told:

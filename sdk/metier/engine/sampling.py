@@ -40,7 +40,7 @@ from metier.plan import Candidate, Member, Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter
 from metier.strategies.ballots.voting import VoteAggregator
-from metier.strategies.strategy import Prompt
+from metier.strategies.strategy import OldSamplerNames, Prompt
 
 # A candidate that the planner finds less probable has no say.
 _LIKELY = 0.1
@@ -52,7 +52,7 @@ class World:
     """What all steps share.
 
     Attributes:
-        embedder: who makes vectors of answers; without one, free texts are all alike.
+        embedder: makes vectors of answers; without one, all free texts count as alike.
         voting: what past votes taught.
         runs_on: labels of the hosts that experts run on, over their cards'.
     """
@@ -71,7 +71,7 @@ class World:
         return self.registry.cards.get(GENERAL)
 
 
-class StepSampler:
+class StepSampler(OldSamplerNames):
     """Asks experts about one step.
 
     Args:
@@ -108,12 +108,12 @@ class StepSampler:
 
     @property
     def judge(self) -> Voter:
-        """The general expert; the step's own where there is none."""
+        """The general expert; the step's own if there is none."""
         return Voter(expert=GENERAL) if self._world.general else self.own
 
     @property
     def output(self) -> str:
-        """What the capability that was chosen promises; empty where none was."""
+        """What the capability that was chosen promises; empty if none was."""
         candidate = self._candidate(self._step.expert)
         card = self._world.registry.cards[self._step.expert]
         kinds = {capability.name: capability.output for capability in card.capabilities}
@@ -138,8 +138,8 @@ class StepSampler:
         """What past votes taught."""
         return self._world.voting()
 
-    def slots(self, voter: Voter) -> int:
-        """As the server has; one if the prompt is so long that reading it anew costs more."""
+    def concurrency(self, voter: Voter) -> int:
+        """As the server has; one if the prompt is so long that reading it again costs more."""
         task = self._task
         texts = (
             self.card(voter).prompt,
@@ -305,7 +305,7 @@ def _crashed(expert: Expert, exc: BaseException) -> ExpertFailed:
 
 
 def _place_of(expert: Expert, exc: BaseException) -> tuple[str, str]:
-    """The line of an expert's code that led to an error, and its folder; empty where none did."""
+    """The line of an expert's code that led to an error, and its folder; empty if none did."""
     place = place_of(exc, type(expert).__module__)
     return place, str(Path(place.rpartition(":")[0]).parent) if place else ""
 

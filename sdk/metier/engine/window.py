@@ -30,7 +30,7 @@ class Window:
     Args:
         conversation: the messages before the question.
         tokens: the context window; None leaves it to the server to refuse.
-        tell: is given the notices.
+        tell: called with each notice.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class Window:
         return True
 
     def _start(self, messages: Messages) -> int | None:
-        """Where the conversation begins in a prompt; None if it is no part of it."""
+        """Where the conversation begins in a prompt; None if it is not part of it."""
         length = len(self._conversation)
         starts = range(len(messages) - length + 1) if self._turns else ()
         found = (n for n in starts if messages[n : n + length] == self._conversation)
         return next(found, None)
 
     def _too_many(self, around: Messages, sampling: Sampling) -> int:
-        """For how many of the oldest turns there is no room beside the rest of a prompt."""
+        """How many of the oldest turns do not fit into a prompt with the rest of it."""
         if self._tokens is None:
             return 0
         answer = min(sampling.max_tokens or self._tokens, self._tokens // _ANSWER_SHARE)
@@ -99,7 +99,7 @@ class Window:
 
 
 def _turns(conversation: Messages) -> tuple[Messages, list[Messages]]:
-    """What comes before the first question, and each question with what follows it."""
+    """The messages before the first question, then each question with those that follow it."""
     turns: list[list[Message]] = [[]]
     for message in conversation:
         if message.role == "user":

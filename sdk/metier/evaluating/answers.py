@@ -18,11 +18,11 @@ class Reply(Finding):
 
     Attributes:
         text: as far as it came.
-        experts: who answered; none where the model was asked alone.
+        experts: who answered; none if the model was asked alone.
         abstained: whether an expert said that it is not sure enough; the verdict is then of the
             answer that it finds likeliest, where it names one.
-        confidence: that of the least sure of its experts; None where one does not say.
-        error: what went wrong; empty where nothing did.
+        confidence: that of the least sure of its experts; None if one does not say.
+        error: what went wrong; empty if nothing did.
         seconds: from question to answer, less the time in which the server loaded models.
     """
 
@@ -130,7 +130,7 @@ class AnswersReport(Finding):
         asked: questions that were answered both ways; all figures are of these.
         planned: questions that were to be asked; more than `asked` after an interruption.
         domains: each with a question.
-        overall: all of them, each question counting the same; None where none was asked.
+        overall: all of them, each question counting the same; None if none was asked.
     """
 
     model: str

@@ -67,7 +67,7 @@ class BothWays:
         """See that both can be asked; what can only fail fails here, before the first question.
 
         Args:
-            model: the one to ask alone; that of the general expert where not given.
+            model: the one to ask alone; that of the general expert if not given.
             combining: how the council makes one answer of several.
 
         Raises:
@@ -107,7 +107,7 @@ class BothWays:
     async def ask_all(
         self, questions: Sequence[AnswerQuestion], *, log: AnswerLog, take: Callable[[Pair], None]
     ) -> None:
-        """Ask each question both ways; those that the log knows are judged anew.
+        """Ask each question both ways; those in the log are judged again.
 
         As many questions are asked at once as the server runs requests to the model.
 
@@ -129,7 +129,7 @@ class BothWays:
                 group.cancel_scope.cancel()
 
         async with anyio.create_task_group() as group:
-            for _ in range(self.council.server.slots(self.model.name)):
+            for _ in range(self.council.server.concurrency(self.model.name)):
                 group.start_soon(work)
         if failed:
             raise failed[0]
@@ -158,7 +158,7 @@ class BothWays:
         """The model's answer in one call, without tools and without a plan.
 
         Args:
-            messages: what it is asked; the card's prompt and the question where not given.
+            messages: what it is asked; the card's prompt and the question if not given.
         """
         if messages is None:
             task = Task(text=question.question, documents=question.documents)
@@ -170,7 +170,7 @@ class BothWays:
         return await self._reply(partial(self._together, question), question.gold)
 
     async def judged(self, pair: Pair, gold: Gold) -> Pair:
-        """The same answers, judged anew."""
+        """The same answers, judged again."""
         single = await self._judged(pair.single, gold)
         council = await self._judged(pair.council, gold)
         return pair.model_copy(update={"single": single, "council": council})

@@ -26,9 +26,9 @@ class Moved(Finding):
     """A question that goes to another expert than its own.
 
     Attributes:
-        owner: whose it is; `general` where it is nobody's.
-        taker: who is chosen; `general` where nobody is.
-        before: who is chosen where the expert that is looked at is not there.
+        owner: the expert it belongs to; `general` if it belongs to none.
+        taker: the expert that is chosen; `general` if none is.
+        before: the expert that is chosen without the new one.
     """
 
     question: str
@@ -44,7 +44,7 @@ class NewcomerReport(Finding):
         n: number of questions.
         recall: the share of its own questions that it is chosen for.
         precision: the share of what it is chosen for that is its own.
-        lost: its own questions that another one gets, or nobody.
+        lost: its own questions that go to another expert, or to none.
         stolen: others' questions that it takes, and that went right without it.
         wrong_anyway: others' questions that it takes, and that went wrong without it too.
         others: the share of others' questions that go right.

@@ -1,4 +1,4 @@
-"""What it brings to choose the model by the question, from who got which question right."""
+"""The gain from choosing the model for each question, learnt from which model got which right."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class OutcomesReport(Finding):
         oracle: mean outcome where the best model for each question is known.
         pair: of exactly two models, how many questions the better one must be given.
         voted: mean outcome where all models are asked, and their answers weighed by what was
-            learnt from the other questions; None where too few answers are known.
+            learnt from the other questions; None if too few answers are known.
         voted_gain: of that over the best single model, question by question.
     """
 
@@ -95,7 +95,7 @@ class OutcomesReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.gain.value <= 0:
             return (
                 f"choosing by the question is right {self.routed.value:.1%} of the time; "
@@ -110,7 +110,7 @@ class Outcomes:
 
     Attributes:
         vectors: of the texts, shape (len(texts), dimension).
-        right: outcomes between 0 and 1, NaN where unknown; shape (len(texts), len(models)).
+        right: outcomes between 0 and 1, NaN if unknown; shape (len(texts), len(models)).
         answers: a number each, the same one for the same answer to a question; like `right`.
         options: how many there are to choose from, 0 for an open question; shape (len(texts),).
     """
@@ -154,7 +154,7 @@ class Outcomes:
     def voting(self) -> VoteAggregator | None:
         """How the models' answers add up, to be kept with `council.planning.keep`.
 
-        None where fewer than 20 questions have an outcome of every model and answers of two.
+        None if fewer than 20 questions have an outcome of every model and answers of two.
         """
         voted = (self.answers != _NONE).sum(axis=1) > 1
         if (voted & self._is_complete).sum() < _JUDGE_AT_LEAST:

@@ -26,7 +26,7 @@ class ExpertFigures(Finding):
     Attributes:
         asked: questions that are its own.
         chosen: questions that it was chosen for.
-        recall: the share of its own that it was chosen for; None where there are none.
+        recall: the share of its own that it was chosen for; None if there are none.
         precision: the share of those that it was chosen for that are its own.
     """
 
@@ -38,12 +38,12 @@ class ExpertFigures(Finding):
 
 
 class Nobody(Finding):
-    """How often nobody is chosen, that is the general expert.
+    """How often no expert is chosen, that is, the general one.
 
     Attributes:
-        asked: questions that are nobody's.
-        spared: those of them that nobody is chosen for.
-        missed: questions of an expert that nobody is chosen for.
+        asked: questions that belong to no expert.
+        spared: those of them for which no expert is chosen.
+        missed: questions of an expert for which no expert is chosen.
     """
 
     asked: int
@@ -68,7 +68,7 @@ class Placing(Finding):
     """Where questions go with one calibration.
 
     Attributes:
-        confusion: whose question, who was chosen, how often; `general` stands for nobody.
+        confusion: whose question, which expert was chosen, how often; `general` stands for none.
         ece: expected calibration error of the probability of the nearest expert.
     """
 
@@ -99,7 +99,7 @@ class Judge:
     """Whose the questions are.
 
     Attributes:
-        general: whether there is a general expert, who takes what nobody covers.
+        general: whether there is a general expert, which takes what no other covers.
     """
 
     texts: Sequence[str]
@@ -122,7 +122,7 @@ class Judge:
         )
 
     def _stolen(self, names: Names) -> tuple[Stolen, ...]:
-        """The pairs, the most frequent first; what nobody was chosen for is nobody's theft."""
+        """The pairs, the most frequent first. Questions without a chosen expert do not count."""
         wrong = np.flatnonzero((names != self.owners) & (names != GENERAL)).tolist()
         pair_of = {n: (str(self.owners[n]), str(names[n])) for n in wrong}
         groups = groupby(sorted(wrong, key=pair_of.__getitem__), key=pair_of.__getitem__)
@@ -174,7 +174,7 @@ def _confusion(pairs: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]
 
 
 def _involved(pairs: Mapping[tuple[str, str], int]) -> list[str]:
-    """The experts that occur, nobody last."""
+    """The experts that occur, the general one last."""
     return sorted(
         {name for pair in pairs for name in pair}, key=lambda name: (name == GENERAL, name)
     )

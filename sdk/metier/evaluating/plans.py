@@ -30,7 +30,7 @@ class PlanFigures(Finding):
 
     Attributes:
         nodes: F1 of the capabilities.
-        links: F1 of the pairs of which one uses the other's result; 1 where there is none in both.
+        links: F1 of the pairs of which one uses the other's result; 1 if there is none in both.
         accuracy: the share of requests whose capabilities are all right.
     """
 
@@ -46,7 +46,7 @@ class PlansReport(Finding):
         n: number of plans.
         several: those with several capabilities.
         rules: the planner without what past plans taught.
-        learnt: the planner with it, each plan judged by what the others taught; None where they
+        learnt: the planner with it, each plan judged by what the others taught; None if they
             are too few.
         chains: what the others taught by itself, however far the request is from theirs.
     """
@@ -60,7 +60,7 @@ class PlansReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.learnt is None:
             return f"past plans are too few to learn from: {self.n}, and it takes {_LEARN_AT_LEAST}"
         before, after = (
@@ -83,7 +83,7 @@ class Planned:
 
     @classmethod
     def of(cls, plan: PastPlan | None) -> Self:
-        """Of a plan; nothing where no step of it names a capability."""
+        """Of a plan; nothing if no step of it names a capability."""
         return cls() if plan is None else cls(nodes=plan.chain, links=plan.links)
 
 
@@ -190,7 +190,7 @@ class PastPlans:
 
 
 def f1(found: Collection[object], right: Collection[object]) -> float:
-    """Harmonic mean of precision and recall; 1 where there is nothing in both."""
+    """Harmonic mean of precision and recall; 1 if there is nothing in both."""
     if not found and not right:
         return 1.0
     return 2 * len(set(found) & set(right)) / (len(found) + len(right))

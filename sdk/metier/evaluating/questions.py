@@ -1,4 +1,4 @@
-"""Questions of which it is known whose they are, who got them right, or what they need."""
+"""Labelled questions: their expert, the models that got them right, or what they need."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RoutingQuestion(BaseModel):
     """A question, the expert that it belongs to, and what its right answer is.
 
     Attributes:
-        expert: its id; the general expert where the question is nobody's (`null`, `"none"`).
+        expert: its id; the general expert if the question belongs to none (`null`, `"none"`).
         answer: what `metier evaluate answers` judges by; questions without are not asked there.
     """
 
@@ -91,7 +91,7 @@ _ANSWERED = (
 
 
 def domain_questions(registry: Registry) -> list[RoutingQuestion]:
-    """The questions that come with the registered experts: `evaluation.jsonl` beside each card.
+    """The questions that come with the registered experts: `evaluation.jsonl` next to each card.
 
     Raises:
         InvalidInput: a line that cannot be used, an expert that is not there, no question at all.
@@ -116,7 +116,7 @@ def routing_questions(file: Path, experts: Collection[str]) -> list[RoutingQuest
     """The questions of a JSON Lines file.
 
     Args:
-        experts: those that a question may belong to, beside the general one.
+        experts: those that a question may belong to, besides the general one.
 
     Raises:
         InvalidInput: a line that cannot be used, or an expert that is not there.

@@ -1,4 +1,4 @@
-"""What ratings tell beside who should answer: which model was right, and which plans were."""
+"""What ratings say besides who should answer: which models and which plans were right."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def rated_questions(
 ) -> tuple[list[RoutingQuestion], int]:
     """The steps whose right expert a rating tells, and how many ratings do not tell it.
 
-    A good one says that the expert was right, of a whole run that all were; a bad one says who is
+    A good rating says that the expert was right, or all of them for a run; a bad one says who is
     right if it names an expert.
     """
     found: list[RoutingQuestion] = []

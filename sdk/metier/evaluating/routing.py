@@ -58,12 +58,12 @@ class RoutingReport(Finding):
         embedder: who made the vectors.
         now: with the calibration in use.
         learnt: with calibrations learnt from the questions, each judged by one that did not see it;
-            None where there are too few questions.
-        threshold: probability below which nobody is chosen, now.
+            None if there are too few questions.
+        threshold: probability below which no expert is chosen, now.
         thresholds: those of experts that have another one.
         curve: other thresholds than the one in use, the calibration as it is.
         misplaced: the questions that go wrong now.
-        calibration: what all the questions teach; None where they are too few.
+        calibration: what all the questions teach; None if they are too few.
     """
 
     n: int
@@ -78,7 +78,7 @@ class RoutingReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.learnt is None:
             experts = sum(figures.asked > 0 for figures in self.now.experts)
             return (
@@ -192,7 +192,7 @@ def chosen(placed: Placed, calibration: Calibration, *, general: bool) -> Chosen
 
 
 def _crossfitted(selector: Selector, placed: Placed, judge: Judge) -> Chosen:
-    """Who is chosen by calibrations that were learnt from the other questions."""
+    """The choice of calibrations that were learnt from the other questions."""
     fold_of = folds(judge.texts, np.unique(judge.owners, return_inverse=True)[1])
     parts: list[tuple[npt.NDArray[np.int64], Chosen]] = []
     for fold in np.unique(fold_of):

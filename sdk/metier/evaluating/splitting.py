@@ -1,4 +1,4 @@
-"""How well one step is told from several, and what labelled questions teach about it."""
+"""How well one step is distinguished from several, and what labelled questions teach about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXAMPLES = 5
 
 
 class Mistakes(Finding):
-    """Questions that were told wrongly.
+    """Questions that were classified wrongly.
 
     Attributes:
         examples: up to five of them.
@@ -35,7 +35,7 @@ class Mistakes(Finding):
 
 
 class Told(Finding):
-    """How well one step is told from several.
+    """How well one step is distinguished from several.
 
     Attributes:
         false_splits: questions for one thing that are taken for several.
@@ -54,7 +54,7 @@ class SplittingReport(Finding):
         n: number of questions.
         several: those that ask for several things.
         grammar: without anything learnt.
-        learnt: each judged by what the others taught; None where they are too few.
+        learnt: each judged by what the others taught; None if they are too few.
     """
 
     n: int
@@ -65,7 +65,7 @@ class SplittingReport(Finding):
 
     @property
     def refusal(self) -> str | None:
-        """Why what was learnt had better not be used; None where it may be."""
+        """Why what was learnt had better not be used; None if it may be."""
         if self.learnt is None:
             return (
                 f"questions are too few to learn from: {self.n}, {self.several} of them for "

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from metier.errors import InvalidCard, nearest
 from metier.settings.reading import parsed_toml, read_text, shown
+from metier.settings.renamed import warn_renamed, with_new_keys
 
 API_VERSION = 1
 MAX_CARD_BYTES = 1 << 20
@@ -63,12 +72,18 @@ class _Head(_Frozen):
     description: Text
     models: tuple[Text, ...] = ()
     prompt: str = ""
-    notice: str = ""
+    disclaimer: str = ""
     stream: Literal["direct", "checked"] = "direct"
     max_tokens: int = Field(1024, ge=1)
     temperature: float = Field(0.0, ge=0, le=2)
     runs_on: Annotated[str, StringConstraints(max_length=63)] = ""
     think: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_keys(cls, table: object) -> object:
+        names = {"notice": "disclaimer"}
+        return with_new_keys(table, names) if isinstance(table, Mapping) else table
 
 
 class Card(_Head):
@@ -80,7 +95,7 @@ class Card(_Head):
         models: preferred models; the first that is installed and fits in memory is taken, else
             the general expert's, else the best chat model that is installed.
         prompt: the instruction that its model gets.
-        notice: a sentence that the program adds to an answer with a part of this expert.
+        disclaimer: a sentence that the program adds to an answer with a part of this expert.
         stream: `direct` lets words out as they come, `checked` after the expert's own check.
         max_tokens: the longest answer of one step, in tokens.
         runs_on: label of the hosts that its model runs on; ignored if no host has it.
@@ -94,6 +109,12 @@ class Card(_Head):
     def is_general(self) -> bool:
         """Whether this is the expert with no domain of its own."""
         return self.id == GENERAL
+
+    @property
+    def notice(self) -> str:
+        """Deprecated since version 0.2: use `disclaimer`."""
+        warn_renamed("Card.notice", "Card.disclaimer")
+        return self.disclaimer
 
     @property
     def edges(self) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:

@@ -24,7 +24,7 @@ def built(card: Card, code: EntryPoint | None, search_path: Sequence[str] = ()) 
     """The expert of a card, by its plugin's class where there is one, which is imported now.
 
     Args:
-        search_path: folders that it is imported from, where it is not installed.
+        search_path: folders that it is imported from, if it is not installed.
 
     Raises:
         PluginBroken: it cannot be imported or built.
@@ -49,7 +49,7 @@ def built(card: Card, code: EntryPoint | None, search_path: Sequence[str] = ()) 
 
 
 def place_of(exc: BaseException, module: str) -> str:
-    """`file:line` of the last line of a package that led to an error; empty where none did."""
+    """`file:line` of the last line of a package that led to an error; empty if none did."""
     if isinstance(exc, SyntaxError) and exc.filename:
         return f"{exc.filename}:{exc.lineno}"
     top = module.partition(".")[0]
@@ -89,7 +89,7 @@ def card_file(point: EntryPoint, search_path: Sequence[str] = ()) -> Path:
     top-level name does not, so the rest of the path is walked by hand.
 
     Args:
-        search_path: where to look; where Python looks where not given.
+        search_path: where to look; where Python looks if not given.
 
     Raises:
         PluginBroken: the entry point names no module, or one that is not installed.

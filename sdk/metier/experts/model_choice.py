@@ -21,7 +21,7 @@ class ModelChooser:
 
     Args:
         general_model: the model of the general expert, over its card's.
-        memory_bytes: what a model may take; None where that is not known.
+        memory_bytes: what a model may take; None if that is not known.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ModelChooser:
         learnt.
 
         Args:
-            chances: probability that a model gets the task right, where that was learnt.
+            chances: probability that a model gets the task right, if that was learnt.
 
         Raises:
             ModelMissing: no chat model that fits in memory is installed.

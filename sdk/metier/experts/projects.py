@@ -20,7 +20,7 @@ class Project:
 
     Attributes:
         folder: the project's own folder, or that of the card.
-        points: its experts as its `pyproject.toml` declares them; none where it is a folder with
+        points: its experts as its `pyproject.toml` declares them; none if it is a folder with
             a card alone.
     """
 

@@ -1,4 +1,4 @@
-"""What a model is told: a card's prompt, the task, and texts that are data and no instruction."""
+"""Prompts: a card's instruction, the task, and texts that are data, not instructions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def messages_for(card: Card, task: Task, *, extra: str = "") -> tuple[Message, .
 
 
 def delimited(tag: str, text: str, **attributes: str) -> str:
-    """A text between tags, which neither it nor an attribute can close or open anew.
+    """A text between tags, which neither it nor an attribute can close or open again.
 
     The same text gives the same words, so that a server that has read them once keeps them.
     """

@@ -30,8 +30,8 @@ class Entry:
 
     Attributes:
         origin: the file of its card, or the class that was given.
-        code: the plugin's entry point; None where the card alone is the expert.
-        search_path: folders that its code is imported from, where it is not installed.
+        code: the plugin's entry point; None if the card alone is the expert.
+        search_path: folders that its code is imported from, if it is not installed.
     """
 
     card: Card
@@ -198,7 +198,7 @@ class Registry:
                 self._note(name, self._entries[name].origin, error)
 
     def tool(self, name: str) -> Tool | None:
-        """The tool `expert.tool`, or None where it is not there."""
+        """The tool `expert.tool`, or None if it is not there."""
         owner, _, method = name.partition(".")
         try:
             return self.expert(owner).tools.get(method)
@@ -261,7 +261,7 @@ class Registry:
 
 
 def builtin_domains() -> Path:
-    """The domains that come with metier: in the wheel, or beside `sdk/` in a checkout."""
+    """The domains that come with metier: in the wheel, or next to `sdk/` in a checkout."""
     here = Path(__file__).parent.parent
     shipped = here / "domains"
     return shipped if shipped.is_dir() else here.parent.parent / "domains"

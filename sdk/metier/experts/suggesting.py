@@ -60,7 +60,7 @@ def _better(models: Sequence[str], runs_on: str | None, memory_bytes: int | None
         if runs_on is not None and full_name(model) == full_name(runs_on):
             return None
         size = library_size_bytes(model)
-        # Of a model whose size nobody knows nothing is promised.
+        # Promise nothing for a model of unknown size.
         if size is not None and fits(size, memory_bytes):
             return model
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from metier.experts.tool_choice import one_line
 from metier.plan import Document, Message
 
-# Of an earlier task, so much is shown beside its value: what it asks stands at its end.
+# So much of an earlier task is shown with its value; the question is at its end.
 _SHOWN_TASK = 160
 # A value, outside of the tags: short, and with nothing that gives orders.
 _VALUE = re.compile(r"(?=[^\d\n]{0,40}\d)[\w .,;:%‰°²³µμ/^*+=≈()$€£¥<>≤≥-]{1,60}")

@@ -29,8 +29,8 @@ def tool(
 
     Args:
         method: the method, where used without parentheses.
-        name: how it is called from outside; its own name where not given.
-        description: what it does; its docstring where not given.
+        name: how it is called from outside; its own name if not given.
+        description: what it does; its docstring if not given.
     """
 
     def mark(function: F) -> F:

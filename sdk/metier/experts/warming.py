@@ -69,7 +69,7 @@ class Warming:
         names = {model.name for model in (await self._models()).values()}
         if len(names) == 1:
             (name,) = names
-            loaded = {full_name(model.name) for model in await self._server.resident()}
+            loaded = {full_name(model.name) for model in await self._server.loaded()}
             if full_name(name) not in loaded:
                 await self._server.load(name)
 
@@ -115,7 +115,7 @@ class Warming:
         Raises:
             ModelServerError: the server cannot be asked.
         """
-        loaded = {full_name(model.name) for model in await self._server.resident()}
+        loaded = {full_name(model.name) for model in await self._server.loaded()}
         by_expert = await self._models()
         for name in dict.fromkeys(model.name for model in by_expert.values()):
             experts = [expert for expert, model in by_expert.items() if model.name == name]

@@ -31,7 +31,7 @@ class Choices:
     Attributes:
         stem: the question without its options.
         labels: what an answer is called: A, B, C, or yes, no, maybe.
-        options: the text of each label; empty where the label says all.
+        options: the text of each label; empty if the label says all.
     """
 
     stem: str
@@ -72,7 +72,7 @@ class Choices:
 
 
 def choices_in(question: str) -> Choices | None:
-    """The choices that a question gives; None where it is an open one.
+    """The choices that a question gives; None if it is an open one.
 
     Lettered options begin with A and leave no letter out: one a line, or in one line behind
     each other. Words are those of an order such as `Answer yes, no or maybe.`

@@ -53,7 +53,7 @@ class Verdict(BaseModel):
 
 
 def extracted(text: str, kind: AnswerKind | Gold) -> str | None:
-    """The answer that a text gives, in one way to write it; None where it gives none.
+    """The answer that a text gives, in one way to write it; None if it gives none.
 
     Extracting from what was extracted gives the same again.
     """
@@ -74,7 +74,7 @@ def extracted(text: str, kind: AnswerKind | Gold) -> str | None:
 
 
 def same(a: str, b: str, kind: AnswerKind | Gold) -> bool:
-    """Whether two texts give the same answer; False where either gives none.
+    """Whether two texts give the same answer; False if either gives none.
 
     Programs are compared as they are written, less comments and layout. Numbers may differ by
     the kind's tolerance.
@@ -99,7 +99,7 @@ async def is_right(text: str, gold: Gold, *, sandboxes: Sandbox | None = None) -
     """Whether a text answers rightly.
 
     Args:
-        sandboxes: where code is run, and nowhere else; those of this machine where not given.
+        sandboxes: where code is run, and nowhere else; those of this machine if not given.
     """
     answer = extracted(text, gold)
     if answer is None:

@@ -72,7 +72,7 @@ class Label(_Value):
     """One of several labels, such as the letters of a choice, or yes and no.
 
     Attributes:
-        options: the text that each label stands for, in their order; none where a label says all.
+        options: the text that each label stands for, in their order; none if a label says all.
     """
 
     kind: Literal["label"] = "label"

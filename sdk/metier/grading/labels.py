@@ -37,7 +37,7 @@ _COMMON = frozenset({"a", "i", "no", "none", "or"})
 
 
 def label_in(text: str, kind: Label) -> str | None:
-    """The label that a text gives as its answer; None where it gives none, or several."""
+    """The label that a text gives as its answer; None if it gives none, or several."""
     prose = without_code(text)
     body = plain(prose)
     for said in announced(body):

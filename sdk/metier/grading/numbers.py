@@ -36,7 +36,7 @@ _JOINED = re.compile(
 
 
 def number_in(text: str, kind: Number) -> Quantity | None:
-    """The number that a text gives as its answer; None where it gives none, or several.
+    """The number that a text gives as its answer; None if it gives none, or several.
 
     One that comes without a unit is in the kind's.
     """
@@ -86,7 +86,7 @@ def _in_line(said: str, own: Unit | None) -> Quantity | None:
 
 
 def _worked_out(said: str) -> int:
-    """Where the result of a calculation begins, behind its last `=`; 0 where there is none."""
+    """Where the result of a calculation begins, behind its last `=`; 0 if there is none."""
     equals = [match.end() for match in _EQUALS.finditer(said)]
     return equals[-1] if equals and _OPERATORS & set(said[: equals[-1]]) else 0
 
@@ -127,7 +127,7 @@ def _opens_with_one(said: str, own: Unit | None) -> bool:
 
 
 def _unless_offered(chosen: Stated, stated: list[Stated], text: str) -> Quantity | None:
-    """None where another number stands beside it for choice, or as the other end of a range."""
+    """None if another number stands beside it for choice, or as the other end of a range."""
     at = stated.index(chosen)
     pairs = zip(stated[max(at - 1, 0) :], stated[max(at - 1, 0) + 1 : at + 2], strict=False)
     for one, other in pairs:

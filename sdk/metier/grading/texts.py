@@ -31,7 +31,7 @@ def normal(text: str) -> str:
 
 
 def text_in(text: str) -> str | None:
-    """The short string that a text gives as its answer; None where it only tells sentences.
+    """The short string that a text gives as its answer; None if it only tells sentences.
 
     It is what the text announces, or the only words in bold, or its only line.
     """
@@ -47,7 +47,7 @@ def text_in(text: str) -> str | None:
 
 
 def missing_from(text: str, gold: ContainsGold) -> str | None:
-    """What a text lacks, or says and should not, in words; None where it is right."""
+    """What a text lacks, or says and should not, in words; None if it is right."""
     said = f" {normal(plain(text))} "
     for ways in gold.value:
         if not any(f" {normal(way)} " in said for way in ways):

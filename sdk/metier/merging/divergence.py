@@ -36,10 +36,10 @@ class Divergence(BaseModel):
     def of(
         cls, parent: str, before: Sequence[NextToken | None], after: Sequence[NextToken | None]
     ) -> Self | None:
-        """Compare what both models go on with; None where no text tells.
+        """Compare what both models go on with; None if no text tells.
 
         Args:
-            before: of the parent, one for each text; None where the server told nothing.
+            before: of the parent, one for each text; None if the server told nothing.
             after: of the merged model, for the same texts.
         """
         both = [(p, q) for p, q in zip(before, after, strict=True) if p and q]
@@ -65,7 +65,7 @@ async def next_tokens(
 ) -> list[NextToken | None]:
     """The likeliest tokens after each text, with their probabilities.
 
-    None where the server tells none: it does not where the text would end.
+    None if the server tells none: it does not where the text would end.
 
     Raises:
         ModelError, ModelServerError: the model cannot be asked.

@@ -42,7 +42,7 @@ def package() -> ModuleType:
 
 
 def type_name(code: int) -> str | None:
-    """The name of the number type with this code in a file; None where it is unknown."""
+    """The name of the number type with this code in a file; None if it is unknown."""
     try:
         return str(package().GGMLQuantizationType(code).name)
     except ValueError:

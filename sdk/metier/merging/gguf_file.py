@@ -1,7 +1,7 @@
 """The head of a GGUF file: its keys and where its tensors lie. No tensor is read here.
 
 `gguf.GGUFReader` makes an array of every token: 5 s and 500 MB for a vocabulary of 150,000. Here a
-key is a place in the file, and its value is read when somebody asks for it. A head has limits,
+key is a place in the file, and its value is read on request. A head has limits,
 since a file may be anybody's.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -118,7 +118,7 @@ class GgufFile:
             return _Head(path, file).read()
 
     def scalar(self, name: str) -> Scalar | None:
-        """A number, a truth value or a text; None where the key is not there or is a list."""
+        """A number, a truth value or a text; None if the key is not there or is a list."""
         key = self.keys.get(name)
         if key is None or key.kind == _ARRAY:
             return None
@@ -129,11 +129,11 @@ class GgufFile:
         return value
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts; empty where the key is not there or is no such list."""
+        """A list of texts; empty if the key is not there or is no such list."""
         return [text.decode(errors="replace") for text in self._items(name, _STRING)]
 
     def numbers(self, name: str) -> list[float]:
-        """A list of numbers; empty where the key is not there or is no such list."""
+        """A list of numbers; empty if the key is not there or is no such list."""
         data = self.value_bytes(name)
         kind = struct.unpack_from("<I", data)[0] if data and self.keys[name].kind == _ARRAY else -1
         if kind not in _FORMATS:
@@ -144,7 +144,7 @@ class GgufFile:
         return [float(item) for item in found]
 
     def value_bytes(self, name: str) -> bytes:
-        """A value as it stands in the file; empty where the key is not there."""
+        """A value as it stands in the file; empty if the key is not there."""
         key = self.keys.get(name)
         return self._bytes(key.value, key.stop) if key else b""
 

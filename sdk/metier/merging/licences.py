@@ -13,7 +13,7 @@ class Licence:
     """What is known of one model's licence.
 
     Attributes:
-        name: an SPDX id or a title; empty where the model does not say.
+        name: an SPDX id or a title; empty if the model does not say.
         texts: in full, as Ollama keeps them.
     """
 

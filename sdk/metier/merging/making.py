@@ -59,7 +59,7 @@ class Wanted:
         name: in Ollama; or a file, where it ends with `.gguf`.
         kind: the number type.
         replace: a model or file of that name may go.
-        exercises: what it is evaluated with; None where it is not.
+        exercises: what it is evaluated with; None if it is not.
         margin: how much less right than its best parent it may be, as a share.
     """
 
@@ -73,7 +73,7 @@ class Wanted:
 
     @property
     def file(self) -> Path | None:
-        """Where it goes; None where it goes to Ollama."""
+        """Where it goes; None if it goes to Ollama."""
         return Path(self.name).expanduser() if self.name.endswith(".gguf") else None
 
     @property
@@ -88,7 +88,7 @@ class Wanted:
 
     @property
     def quantize(self) -> str:
-        """The number type that Ollama makes of it; empty where it makes none."""
+        """The number type that Ollama makes of it; empty if it makes none."""
         return "" if self.stored == self.kind else self.kind
 
 

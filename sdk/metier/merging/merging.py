@@ -100,7 +100,7 @@ def merge(
     It computes for minutes; in an event loop, run it in a thread.
 
     Args:
-        threads: all cores where not given.
+        threads: all cores if not given.
 
     Raises:
         InvalidInput: `out` is one of the models.

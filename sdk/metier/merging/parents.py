@@ -28,7 +28,7 @@ class Parent:
         title: what others may read of its name: of a path only its end.
         adapters: what is added to the weights in the file.
         packaging: template, parameters and more; empty for a file that Ollama has not.
-        installed: its name in Ollama; None where it is not there.
+        installed: its name in Ollama; None if it is not there.
     """
 
     name: str

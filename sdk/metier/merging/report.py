@@ -37,7 +37,7 @@ class MergeReport(BaseModel):
 
     Attributes:
         model: its name in Ollama, or its file.
-        gate: None where it was not evaluated.
+        gate: None if it was not evaluated.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)

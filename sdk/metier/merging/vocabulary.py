@@ -80,7 +80,7 @@ class _Tokens:
         return cls(texts=texts, used=used)
 
     def lacked_by(self, other: _Tokens) -> Rows | None:
-        """The rows that another vocabulary lacks; None where it has one that is not here."""
+        """The rows that another vocabulary lacks; None if it has one that is not here."""
         shared = min(len(self.texts), len(other.texts))
         differ = self.texts[:shared] != other.texts[:shared]
         if other.used[len(self.texts) :].any() or (differ & other.used[:shared]).any():

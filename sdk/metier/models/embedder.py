@@ -59,7 +59,7 @@ _PREFIXES = {
 
 
 def prefixes_of(model: str) -> Prefixes:
-    """What a model wants, told by its name; nothing where the name is not known.
+    """What a model wants, told by its name; nothing if the name is not known.
 
     >>> prefixes_of("nomic-embed-text:v1.5").query
     'search_query: '

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 
 
-class ForwardingServer:
+class ForwardingServer(OldNames):
     """Passes every call on to another server; a subclass changes those that it is for."""
 
     def __init__(self, inner: ModelServer) -> None:
@@ -27,9 +28,9 @@ class ForwardingServer:
         """That of the server behind."""
         return self._inner.address
 
-    def slots(self, model: str) -> int:
-        """As many as the server behind has."""
-        return self._inner.slots(model)
+    def concurrency(self, model: str) -> int:
+        """That of the server behind."""
+        return self._inner.concurrency(model)
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece."""
@@ -51,9 +52,9 @@ class ForwardingServer:
         """What the server knows about a model."""
         return await self._inner.show(model)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that are in memory."""
-        return await self._inner.resident()
+        return await self._inner.loaded()
 
     def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model from the server's own library."""
@@ -68,5 +69,5 @@ class ForwardingServer:
         return await self._inner.version()
 
     async def aclose(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._inner.aclose()

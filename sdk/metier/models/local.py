@@ -91,7 +91,7 @@ def start(
 ) -> Started:
     """Start the local server and wait until it listens.
 
-    It has as many slots as the setting `parallel` says, or more, unless OLLAMA_NUM_PARALLEL says
+    It has as many slots as the setting `concurrency` says, or more, unless OLLAMA_NUM_PARALLEL says
     otherwise.
 
     Args:
@@ -110,7 +110,7 @@ def start(
     log = _log_file(settings)
     variables = _passed(os.environ if environment is None else environment)
     variables["OLLAMA_HOST"] = settings.host
-    variables.setdefault("OLLAMA_NUM_PARALLEL", str(max(slots, settings.parallel)))
+    variables.setdefault("OLLAMA_NUM_PARALLEL", str(max(slots, settings.concurrency)))
     attached = () if stays else (sys.executable, "-I", "-S", _ATTACHED)
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # the user's own ollama
@@ -151,9 +151,9 @@ def restart(settings: Settings, *, slots: int) -> Started | None:
 
 
 def slots_of(settings: Settings) -> int:
-    """The slots of the server: those that it was started with here, else the setting `parallel`."""
+    """How many slots the server was started with here, else the setting `concurrency`."""
     record = _record(settings)
-    return settings.parallel if record is None else max(record[1], settings.parallel)
+    return settings.concurrency if record is None else max(record[1], settings.concurrency)
 
 
 def last_slots(settings: Settings) -> int | None:

@@ -25,7 +25,7 @@ EXACT_UP_TO = 20_000
 _LISTS = 2.0
 # So many lists are read; docs/results/planner-scale.md has what others would find.
 _READ_LISTS = 64
-# Learnt anew when there are so many times the vectors, or so many times fewer.
+# Learnt again when there are this many times more vectors, or fewer.
 _OUTGROWN = 4
 _LEARNT_FROM = 64
 _ROUNDS = 10

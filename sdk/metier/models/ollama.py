@@ -2,7 +2,7 @@
 
 What the server does by itself and metier does not want: it cuts long prompts silently, reloads a
 model for another `num_ctx`, waits without end, and ends a stream of repetitions without saying
-that it is done. Each is met here or in `ollama_transport`, once, for everybody.
+that it is done. Each is handled once, here or in `ollama_transport`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from metier.models.ollama_values import (
     chunk_of,
     details_of,
     installed_of,
+    loaded_model_of,
     options_of,
-    resident_of,
     tools_of,
 )
 from metier.models.replies import (
@@ -41,10 +41,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
     Sampling,
     ToolCall,
 )
@@ -72,9 +72,9 @@ class OllamaServer:
     Args:
         host: its address, with scheme and port.
         num_ctx: the context window that every model is run with, in tokens. One value for all
-            calls: another one makes the server load the model anew.
+            calls: another one makes the server load the model again.
         keep_alive: how long the server keeps a model in memory after a call.
-        parallel: the server's own OLLAMA_NUM_PARALLEL, which it tells nobody.
+        concurrency: the server's own OLLAMA_NUM_PARALLEL, which it does not report.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class OllamaServer:
         *,
         num_ctx: int = 4096,
         keep_alive: str = "10m",
-        parallel: int = 1,
+        concurrency: int = 1,
         deadlines: Deadlines = Deadlines(),
     ) -> None:
         self._host = host
         self._num_ctx = num_ctx
         self._keep_alive = keep_alive
-        self._parallel = parallel
+        self._concurrency = concurrency
         self._deadlines = deadlines
         self._transport = Transport(host, deadlines=deadlines, num_ctx=num_ctx)
         self._shown: dict[str, ModelDetails] = {}
@@ -103,7 +103,7 @@ class OllamaServer:
             settings.host,
             num_ctx=settings.num_ctx,
             keep_alive=settings.keep_alive,
-            parallel=settings.parallel,
+            concurrency=settings.concurrency,
             deadlines=Deadlines(
                 pauses_s=pauses_s,
                 connect_s=settings.connect_timeout_s,
@@ -118,9 +118,9 @@ class OllamaServer:
         """The server's URL."""
         return self._host
 
-    def slots(self, model: str) -> int:  # the same for every model of a server
+    def concurrency(self, model: str) -> int:  # the same for every model of a server
         """How many requests this server runs at once."""
-        return self._parallel
+        return self._concurrency
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, piece by piece, thinking and calls of tools kept apart."""
@@ -233,10 +233,10 @@ class OllamaServer:
         reply = await self._transport.whole("POST", "/api/show", Shown, {"model": model})
         return details_of(model, reply)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory."""
         reply = await self._transport.whole("GET", "/api/ps", ProcessList)
-        return [resident_of(model) for model in reply.models]
+        return [loaded_model_of(model) for model in reply.models]
 
     async def load(self, model: str) -> None:
         """Bring a model into memory, with the window that later calls use."""

@@ -1,6 +1,6 @@
 """Ollama's HTTP API: JSON out, JSON in, and nothing that the server sends is without a limit.
 
-A server can be somebody else's, or something else that listens on the port. So a request goes to
+The server may be someone else's, or another program that listens on the port. So a request goes to
 the address of the settings and nowhere else (no redirects, no proxies, no credentials from
 `.netrc`), and a reply is read only as far as an honest one can go.
 """
@@ -130,7 +130,7 @@ class Client:
             pass
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._pool.aclose()
 
     @asynccontextmanager

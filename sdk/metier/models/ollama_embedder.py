@@ -17,7 +17,7 @@ class OllamaEmbedder:
     """Embeds through the model server.
 
     Args:
-        prefixes: what the model wants before a text; by its name where not given.
+        prefixes: what the model wants before a text; by its name if not given.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class Wait:
         self.restart()
 
     def restart(self) -> None:
-        """Let the call last as long again from now on."""
+        """Restart the deadline of the call."""
         self.ends_at = anyio.current_time() + self.deadlines.call_s
 
     async def for_next(self, stream: AsyncIterator[R], *, first: bool) -> R | None:

@@ -12,8 +12,8 @@ from metier.models.replies import ChosenToken, Installed, Part, Running, Shown
 from metier.models.server import (
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
-    ResidentModel,
     Sampling,
     TokenProbability,
     ToolCall,
@@ -88,9 +88,9 @@ def details_of(name: str, shown: Shown) -> ModelDetails:
     )
 
 
-def resident_of(model: Running) -> ResidentModel:
+def loaded_model_of(model: Running) -> LoadedModel:
     """A model in memory."""
-    return ResidentModel(
+    return LoadedModel(
         name=model.model or "",
         size_bytes=model.size or 0,
         context_length=model.context_length or 0,

@@ -43,14 +43,14 @@ def _host(one: HostSettings, settings: Settings) -> Host:
     from metier.models.ollama import OllamaServer
     from metier.models.shared import SharedServer
 
-    parallel = one.parallel or settings.parallel
-    own = settings.model_copy(update={"host": one.address, "parallel": parallel})
+    concurrency = one.concurrency or settings.concurrency
+    own = settings.model_copy(update={"host": one.address, "concurrency": concurrency})
     return Host(
         # The pool itself tries again, at once on another host.
         server=SharedServer.of(OllamaServer.from_settings(own, pauses_s=()), own),
         name=one.name,
         labels=frozenset(one.labels),
-        slots=parallel,
+        concurrency=concurrency,
         memory_bytes=memory_bytes_of(one),
         num_ctx=settings.num_ctx,
         patience=Patience(look_s=settings.connect_timeout_s),

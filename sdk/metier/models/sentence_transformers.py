@@ -23,7 +23,7 @@ class SentenceTransformersEmbedder:
     Args:
         model: a folder with the model, a hub name, or one of Ollama's names that is known here
             (`all-minilm`). Loaded at the first text.
-        prefixes: what the model wants before a text; by its name where not given.
+        prefixes: what the model wants before a text; by its name if not given.
     """
 
     def __init__(self, model: str = "all-minilm", *, prefixes: Prefixes | None = None) -> None:

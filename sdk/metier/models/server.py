@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from metier.answer import Usage
 from metier.models.control import without_control_tokens
 from metier.plan import Message
+from metier.settings.renamed import warn_renamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,7 @@ class ModelDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentModel:
+class LoadedModel:
     """A model that is in memory now.
 
     Attributes:
@@ -173,7 +174,7 @@ class Progress:
 
 
 class ModelServer(Protocol):
-    """What metier asks of whoever runs the models.
+    """The seam to whatever runs the models.
 
     Every method raises only `metier.errors`: `ModelServerUnreachable`, `ModelServerBusy`,
     `ModelServerFailed`, `ModelMissing`, `ModelRefused`, `ContextOverflow`, `StreamInterrupted`,
@@ -182,7 +183,7 @@ class ModelServer(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is, for people."""
+        """Its address, for people."""
         ...
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -205,19 +206,19 @@ class ModelServer(Protocol):
         """What the server knows about a model."""
         ...
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that are in memory."""
         ...
 
     def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Get a model from the server's own library."""
+        """Download a model from the server's library."""
         ...
 
     async def load(self, model: str) -> None:
-        """Bring a model into memory."""
+        """Load a model into memory."""
         ...
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """How many requests to this model run at once without slowing each other down."""
         ...
 
@@ -226,7 +227,7 @@ class ModelServer(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         ...
 
 
@@ -243,7 +244,7 @@ def run_together(server: ModelServer, models: Sequence[str]) -> bool:
     """Whether one request to each of these models can run side by side without slowing down."""
     if isinstance(server, SeveralHosts):
         return server.run_together(models)
-    return len(set(models)) <= 1 and len(models) <= max(map(server.slots, models), default=1)
+    return len(set(models)) <= 1 and len(models) <= max(map(server.concurrency, models), default=1)
 
 
 def full_name(model: str) -> str:
@@ -254,3 +255,10 @@ def full_name(model: str) -> str:
 def _inert(message: Message) -> Message:
     """A message that cannot end its own turn."""
     return message.model_copy(update={"content": without_control_tokens(message.content)})
+
+
+def __getattr__(name: str) -> object:
+    if name == "ResidentModel":
+        warn_renamed("metier.models.server.ResidentModel", "metier.models.server.LoadedModel")
+        return LoadedModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,16 +41,16 @@ class SharedServer(ForwardingServer):
         self,
         inner: ModelServer,
         *,
-        slots: int = 1,
+        concurrency: int = 1,
         keeps: int = 1,
         max_waiting: int = 64,
         max_wait_s: float = 300.0,
     ) -> None:
         super().__init__(inner)
-        self.keeps = max(slots, keeps)
+        self.keeps = max(concurrency, keeps)
         self.prompts = ResidentPrompts(inner.chat)
         self.turns = Turns(
-            inner.address, slots=slots, max_waiting=max_waiting, max_wait_s=max_wait_s
+            inner.address, concurrency=concurrency, max_waiting=max_waiting, max_wait_s=max_wait_s
         )
 
     @classmethod
@@ -58,7 +58,7 @@ class SharedServer(ForwardingServer):
         """A server with the limits of the settings."""
         return cls(
             inner,
-            slots=settings.parallel,
+            concurrency=settings.concurrency,
             keeps=keeps,
             max_waiting=settings.max_waiting,
             max_wait_s=settings.max_wait_s,

@@ -1,4 +1,4 @@
-"""Thinking kept apart from the answer, also where the server does not do it."""
+"""Thinking kept apart from the answer, also if the server does not do it."""
 
 from __future__ import annotations
 

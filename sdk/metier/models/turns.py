@@ -51,7 +51,7 @@ class Turns:
 
     Args:
         address: of the server, for errors.
-        slots: calls that run at once.
+        concurrency: calls that run at once.
         max_waiting: calls that wait; one more is refused.
         max_wait_s: the longest that a call waits, in seconds.
     """
@@ -60,13 +60,13 @@ class Turns:
         self,
         address: str,
         *,
-        slots: int = 1,
+        concurrency: int = 1,
         max_waiting: int = 64,
         max_wait_s: float = 300.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._address = address
-        self._slots = slots
+        self._concurrency = concurrency
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
         self._clock = clock
@@ -157,7 +157,7 @@ class Turns:
     def _next(self) -> _Call | None:
         """The call that starts now, if one may."""
         running = self._running.total()
-        if not self._waiting or running >= self._slots:
+        if not self._waiting or running >= self._concurrency:
             return None
         first = {call.question: call for call in reversed(self._waiting)}
         ready = sorted(first.values(), key=lambda call: call.since)

@@ -181,7 +181,7 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
 
     for match in SEPARATOR.finditer(question):
         kind = match.lastgroup or "joint"
-        if not inside(*match.span()):
+        if not inside(*match.span()) and not _lists_numbers(question, match):
             yield _Cut(match.start(), match.end(), _SIGNS[kind], kind == "joint")
     for match in _MARK.finditer(question):
         if not inside(match.start(), match.end()):
@@ -190,6 +190,14 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
         if openings.may_begin(match[1].lower()) and not inside(*match.span()):
             yield _Cut(match.start(), match.end(), Sign.NONE, joint=False)
     yield from _around(question, code)
+
+
+def _lists_numbers(question: str, match: re.Match[str]) -> bool:
+    """Whether a comma or an `and` stands between two numbers, as in `82, 77 and 91`."""
+    if match.lastgroup not in ("comma", "joint"):
+        return False
+    before = question[max(0, match.start() - 5) : match.start()].rstrip(" ,%")
+    return before[-1:].isdigit() and question[match.end() : match.end() + 1].isdigit()
 
 
 def _around(question: str, code: Sequence[tuple[int, int]]) -> Iterator[_Cut]:

@@ -45,7 +45,13 @@ _THEN = re.compile(
 # These point back wherever they stand; the vague words only where the task does not explain them.
 _COMES_AFTER = re.compile(
     r"\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
-    r"|\bthe (?:result|answer|output)s?\b",
+    r"|\bthe (?:result|answer|output)s?\b|\byour (?:answer|explanation|version|result|solution)\b"
+    r"|\bone by the other\b|\b(?:deine|ihre) (?:antwort|erklärung)\b"
+    # "With the total", "das Ergebnis", "spiegarli".
+    r"|\b(?:con|pour|avec|mit|com) (?:el|le|il|dem|der|o) (?:total|totale|ergebnis|summe)\b"
+    r"|\b(?:el resultado|le résultat|il risultato|o resultado|das ergebnis|dem ergebnis)\b"
+    r"|\b\w{3,20}(?:ar|er|ir)(?:l[oaie]s?|ne)\b"
+    r"|\b\w{3,20}-(?:l[ea]s?)\b",
     re.IGNORECASE,
 )
 # `that` as a conjunction or relative pronoun points nowhere.
@@ -55,6 +61,7 @@ _NOT_POINTING = re.compile(
     # "The trouble is that …", but not "how many pills is that?" or "what is that in feet?".
     r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
+    r"|\b(?:besides|apart from|aside from|other than|on top of) that\b"
     # What these announce comes after them.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
@@ -94,11 +101,33 @@ _RETURNED = {
     )
     for kind, nouns in _NOUNS.items()
 }
+# "In which year did the war end? How many years until 2024?": what is asked of a single number, and
+# who asked for another before.
+_ASKS_FOR_A_NUMBER = re.compile(
+    r"\b(?:how (?:many|much|long|old|fast|high|far|tall|big|heavy|deep)|(?:what|which) year|when|"
+    r"wann|wie (?:viele?|lange?|hoch|alt|schnell)|welche[mns]? jahr|cuánt[oa]s?|cuándo|qué año|"
+    r"combien|quand|quelle année|quant[oiae]|quando|(?:che|quale) anno)\b",
+    re.IGNORECASE,
+)
+_CALCULATES_WITH = re.compile(
+    r"\b(?:until|before|after|since|ago|earlier|later|how old|each|every|per|together|altogether|"
+    r"total|left|bis|vor|nach|seit|jede[rnms]?|zusammen|hasta|para|antes|después|cada|jusqu|avant|"
+    r"après|chacune?|fino|prima|dopo|ognuno)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.?!](?=\s)|\n")
 # A task of so many words, or with a program of its own, is a story that explains its `he` and its
 # `the list` itself. Only how it begins may point to another task.
 _STORY_WORDS = 25
 _OPENING_WORDS = 4
+# "John brings his dog": the story has named whom it speaks of.
+_OWN_PERSON = re.compile(
+    r"^(?!(?:and|then|so|but|now|is|was|does|did|has|had|will|how|what|why|when|where|which|who|if|"
+    r"he|she|they|his|her|their|it)\b)(?:an? |the )?[A-Za-z][\w’'-]*(?: [\w’'-]+)? "
+    r"(?:he|she|they|his|her|him|their|them)\b",
+    re.IGNORECASE,
+)
 # Past plans overrule a pronoun below the first, and the absence of words from the second on.
 _NEVER_BELOW = 0.1
 _ALWAYS_FROM = 0.75
@@ -118,9 +147,10 @@ def links(
     `both results`). What a long task or a program says behind its opening is its own: its `she` is
     the one of its story. Where it points back vaguely (`that`, `it`, `then`) it needs the last one
     whose result it can use, and of several rather one that a card says to lead to it, unless past
-    plans say that such a link never was. Without any words it needs the one that it nearly always
-    needed in past plans. A link is dropped where the capability cannot use the kind that the
-    earlier one returns.
+    plans say that such a link never was; so it does if it calculates with a single number right
+    after a question for another (`how many years until 2024?`). Without any words it needs the one
+    that it nearly always needed in past plans. A link is dropped if the capability cannot use the
+    kind that the earlier one returns.
 
     Args:
         graph: what past plans taught, and the edges that cards declare.
@@ -133,7 +163,8 @@ def links(
             needs.append(())
             continue
         named = _named(task, tasks[:n], capabilities[:n])
-        vague = _meant(usable, graph, keys, n) if _points_back(task) else []
+        points = _points_back(task) or _lacks_a_number(task, capabilities[n], tasks[n - 1])
+        vague = _meant(usable, graph, keys, n) if points else []
         learnt = [_learnt(graph, keys, m, n) for m in range(n)]
         needs.append(tuple(m for m in usable if m in named or _needed(learnt[m], vague=m in vague)))
     return tuple(needs)
@@ -223,10 +254,22 @@ def _points_back(task: str) -> bool:
     if beginning != task:
         # "And then there is this one" only announces a story.
         opening = " ".join(_NOT_POINTING.sub("", beginning).split()[:_OPENING_WORDS])
-        return _POINTS_BACK.search(opening) is not None
+        return _POINTS_BACK.search(_OWN_PERSON.sub("", opening)) is not None
     elided = _LEFT.search(task) and not _SENTENCE_END.search(task.strip())
     patterns = (_THEN, _POINTS_BACK, _POINTS_BACK_ELSEWHERE)
     return bool(elided) or any(pattern.search(plain) for pattern in patterns)
+
+
+def _lacks_a_number(task: str, capability: Capability | None, before: str) -> bool:
+    """Whether a task calculates with one number, right after one that asked for another."""
+    if capability is None or capability.output != "number" or brings_code(task):
+        return False
+    return (
+        len(_NUMBER.findall(task)) == 1
+        and _CALCULATES_WITH.search(task) is not None
+        and _ASKS_FOR_A_NUMBER.search(before) is not None
+        and not _NUMBER.search(before)
+    )
 
 
 def _beginning(task: str) -> str:

@@ -19,7 +19,7 @@ class Records(Protocol):
         """Take a request and its reply."""
         ...
 
-    def slots(self, model: str, slots: int) -> None:
+    def concurrency(self, model: str, concurrency: int) -> None:
         """Take how many requests a model takes at once."""
         ...
 

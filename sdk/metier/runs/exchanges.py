@@ -18,8 +18,8 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     RawRequest,
-    ResidentModel,
 )
 
 
@@ -80,7 +80,7 @@ def adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a type, such as t
 
 
 Models = tuple[InstalledModel, ...]
-Residents = tuple[ResidentModel, ...]
+LoadedModels = tuple[LoadedModel, ...]
 
 
 def key_of(kind: str, request: bytes) -> str:

@@ -22,10 +22,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     RawRequest,
-    ResidentModel,
     run_together,
 )
 from metier.plan import Message
@@ -63,7 +63,7 @@ class Recording:
         self._reason = ""
         self._ended = False
         self._row = 0
-        self._slots: dict[str, int] = {}
+        self._concurrency: dict[str, int] = {}
         self._history = conversation_hash(messages, question)
         self._write(lambda: self._begin(question, messages, versions))
 
@@ -86,11 +86,11 @@ class Recording:
         """Write down a request and its reply."""
         self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
 
-    def slots(self, model: str, slots: int) -> None:
+    def concurrency(self, model: str, concurrency: int) -> None:
         """Write down how many requests a model takes at once; the same is written once."""
-        if self._slots.get(model) != slots:
-            self._slots[model] = slots
-            self.exchange("slots", model.encode(), str(slots).encode())
+        if self._concurrency.get(model) != concurrency:
+            self._concurrency[model] = concurrency
+            self.exchange("slots", model.encode(), str(concurrency).encode())
 
     def fail(self, exc: BaseException) -> None:
         """Write down that the run ended with an error."""
@@ -185,25 +185,25 @@ class RecordingServer(ForwardingServer):
             recording.exchange("show", model.encode(), data)
         return details
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in the server's memory."""
-        found = await self._inner.resident()
+        found = await self._inner.loaded()
         if (recording := current.get()) is not None:
-            data = exchanges.adapter(exchanges.Residents).dump_json(tuple(found))
+            data = exchanges.adapter(exchanges.LoadedModels).dump_json(tuple(found))
             recording.exchange("resident", b"", data)
         return found
 
-    def slots(self, model: str) -> int:
-        """The server's slots, recorded once a run."""
-        slots = self._inner.slots(model)
+    def concurrency(self, model: str) -> int:
+        """The server's concurrency, recorded once a run."""
+        concurrency = self._inner.concurrency(model)
         if (recording := current.get()) is not None:
-            recording.slots(model, slots)
-        return slots
+            recording.concurrency(model, concurrency)
+        return concurrency
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether the server can run one request to each model side by side."""
         for model in models:
-            self.slots(model)  # written down, since a replay has nothing else to go by
+            self.concurrency(model)  # written down, since a replay has nothing else to go by
         return run_together(self._inner, models)
 
 

@@ -26,9 +26,9 @@ class Sending:
             made = RemoteExchange(kind=kind, request=request, reply=reply, texts=tuple(texts))
             self._send(made)
 
-    def slots(self, model: str, slots: int) -> None:
+    def concurrency(self, model: str, concurrency: int) -> None:
         """Send how many requests a model takes at once."""
-        self.exchange("slots", model.encode(), str(slots).encode())
+        self.exchange("slots", model.encode(), str(concurrency).encode())
 
 
 def keep(made: RemoteExchange) -> None:

@@ -15,11 +15,11 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 from metier.plan import Plan
 from metier.runs import exchanges
@@ -185,19 +185,18 @@ class ReplayServer:
         details: ModelDetails = exchanges.adapter(ModelDetails).validate_json(data)
         return details
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models that were in memory."""
         data = self._kept.state("resident")
-        return exchanges.adapter(exchanges.Residents).validate_json(data) if data else ()
+        return exchanges.adapter(exchanges.LoadedModels).validate_json(data) if data else ()
 
-    def slots(self, model: str) -> int:
-        """The recorded number of slots."""
+    def concurrency(self, model: str) -> int:
+        """The recorded concurrency."""
         return int(self._kept.state("slots", model.encode()) or 1)
 
-    async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Refuse: there is no server to pull from."""
-        raise ReplayDiffers(f"{model!r} is to be pulled, and a replay has no server")
-        yield Progress(status="")
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Refuse: a replay cannot download a model."""
+        raise ReplayDiffers(f"{model!r} is to be downloaded, and a replay has no server")
 
     async def load(self, model: str) -> None:
         """Do nothing: there is no server."""

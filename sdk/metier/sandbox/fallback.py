@@ -15,7 +15,7 @@ class Sandboxes:
     """Tries sandboxes until one has a verdict on the program; itself a `Sandbox`.
 
     A sandbox that is `unsupported` or `unavailable` gives way to the next. So does a failure in
-    one that is not `exact`: it stands only where no CPython can say otherwise. With nobody left,
+    one that is not `exact`: it stands only if no CPython can say otherwise. With nobody left,
     the outcome is the last one, `ran` is false, and `tried` says why.
 
     A program that imports a module for the network is `unsupported`, and no sandbox is tried.

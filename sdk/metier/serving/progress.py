@@ -13,9 +13,10 @@ from metier.events import (
 )
 from metier.plan import Plan, Step
 from metier.serving.failures import public, public_reason
-from metier.telemetry.words import agreement_in_words, confidence_in_words, vote_in_words
+from metier.telemetry.words import outcome_in_words, vote_in_words
 
 _LONGEST_CHARS = 160
+_OUTCOMES = {True: "done, checked", False: "done, not checked", None: "done"}
 
 
 def progress_of(event: Event) -> str | None:
@@ -28,7 +29,7 @@ def progress_of(event: Event) -> str | None:
         case Voted():
             return f"[{event.step_id}] {vote_in_words(event.vote, _answer)}"
         case StepDone():
-            return f"[{event.step_id}] {event.expert}: {_outcome(event)}"
+            return f"[{event.step_id}] {event.expert}: {outcome_in_words(event, _OUTCOMES)}"
         case StepFailed():
             reason = one_line(public_reason(event.code, event.reason))
             return f"[{event.step_id}] {event.expert} failed: {reason}"
@@ -56,9 +57,3 @@ def _step(step: Step) -> str:
 
 def _answer(text: str) -> str:
     return one_line(text) or "no answer"
-
-
-def _outcome(event: StepDone) -> str:
-    words = {True: "done, checked", False: "done, not checked", None: "done"}[event.checked]
-    words = "not sure enough to answer" if event.abstained else words
-    return f"{words}{confidence_in_words(event.confidence)}{agreement_in_words(event.votes)}"

@@ -15,8 +15,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    model_validator,
 )
 
+from metier.settings.renamed import with_new_keys
+
+OLD_NAMES = {"parallel": "concurrency"}
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
@@ -51,7 +55,7 @@ class HostSettings(BaseModel):
     Attributes:
         address: its URL.
         labels: names for groups of hosts, such as `gpu`; an expert can be pinned to one.
-        parallel: requests that it runs at once; the setting `parallel` if not given.
+        concurrency: requests that it runs at once; the setting `concurrency` if not given.
         memory_gb: memory for models there, in GB; if not given, all of it on this machine, and
             without a limit elsewhere.
     """
@@ -60,8 +64,13 @@ class HostSettings(BaseModel):
 
     address: Annotated[str, AfterValidator(normalised_host)]
     labels: tuple[Label, ...] = ()
-    parallel: int | None = Field(None, ge=1)
+    concurrency: int | None = Field(None, ge=1)
     memory_gb: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_keys(cls, table: object) -> object:
+        return with_new_keys(table, OLD_NAMES) if isinstance(table, Mapping) else table
 
     @property
     def name(self) -> str:

@@ -21,8 +21,9 @@ from pydantic import (
 
 from metier.errors import InvalidSettings, nearest
 from metier.settings.files import locked, private_folder, remove_leftovers, replace_file
-from metier.settings.hosts import Hosts, HostSettings, Names, Pins, normalised_host
+from metier.settings.hosts import OLD_NAMES, Hosts, HostSettings, Names, Pins, normalised_host
 from metier.settings.reading import MAX_TOML_BYTES, parsed_toml, read_text, shown
+from metier.settings.renamed import warn_renamed, with_new_keys
 
 DEFAULT_HOST = "http://127.0.0.1:11434"
 APP = "metier"
@@ -72,10 +73,10 @@ class Settings(BaseModel):
     num_ctx: int = Field(4096, ge=256, description="context window of every model, in tokens")
     keep_alive: str = Field("10m", description="how long the server keeps a model loaded")
     max_calls: int = Field(16, ge=1, description="model calls that one question may cost")
-    parallel: int = Field(
+    concurrency: int = Field(
         1,
         ge=1,
-        description="requests that the server runs at once; one that metier starts is told so",
+        description="requests that the server runs at once; metier starts one accordingly",
     )
     resident_prompts: bool = Field(
         True,
@@ -125,6 +126,11 @@ class Settings(BaseModel):
         500, ge=0, description="delete the oldest runs beyond so many megabytes; 0 for no limit"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: object) -> object:
+        return with_new_keys(values, OLD_NAMES) if isinstance(values, Mapping) else values
+
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
         """An expert that is pinned to hosts that do not exist could never answer."""
@@ -135,9 +141,15 @@ class Settings(BaseModel):
         return self
 
     @property
+    def parallel(self) -> int:
+        """Deprecated since version 0.2: use `concurrency`."""
+        warn_renamed("Settings.parallel", "Settings.concurrency")
+        return self.concurrency
+
+    @property
     def servers(self) -> tuple[HostSettings, ...]:
         """The Ollama servers in use: `hosts`, or the single `host`."""
-        return self.hosts or (HostSettings(address=self.host, parallel=self.parallel),)
+        return self.hosts or (HostSettings(address=self.host, concurrency=self.concurrency),)
 
     @classmethod
     def load(
@@ -172,6 +184,7 @@ class Settings(BaseModel):
     def _from_layers(cls, layers: Mapping[str, Mapping[str, object]]) -> Self:
         """Later layers win; each is named by where it comes from."""
         values: dict[str, Any] = {}
+        layers = {source: with_new_keys(layer, OLD_NAMES) for source, layer in layers.items()}
         for source, layer in layers.items():
             _refuse_unknown(layer, source=source)
             values |= layer
@@ -210,7 +223,7 @@ def write_setting(path: Path, name: str, value: str) -> Settings:
 
 
 def _write_setting(file: Path, name: str, value: str) -> Settings:
-    before = _from_file(file)
+    before = with_new_keys(_from_file(file), OLD_NAMES)
     layers = {str(file): before, "the call": {name: _parsed(name, value)}}
     settings = Settings._from_layers(layers)  # noqa: SLF001  # the same module
     kept = {key: getattr(settings, key) for key in before.keys() | {name}}

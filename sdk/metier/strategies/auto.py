@@ -1,8 +1,8 @@
-"""`auto`: one answer where it is sure, two where they agree, more only where they do not.
+"""`auto`: one answer if it is confident, two if they agree, more only if they do not.
 
 For small models picking and voting beat discussing (SLM-MUX, arXiv 2510.05077, table 1). So what
 can be compared is sampled until the vote is clear, and what cannot is answered once, and written
-again only where its model was unsure of its own words. To sample a letter again brings nothing
+again only if its model was unsure of its own words. To sample a letter again brings nothing
 (docs/results/combining.md), so choices are put to each model once.
 """
 
@@ -14,7 +14,7 @@ from metier.experts.threads import in_thread
 from metier.grading import choices_in
 from metier.plan import Step
 from metier.strategies.ballots.comparing import kind_of
-from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.confidence import confidence_of
 from metier.strategies.ballots.counting import top_two
 from metier.strategies.ballots.electing import Count, counted, declared, elected, typical
 from metier.strategies.ballots.polling import Ask, Ballot, Poll
@@ -39,7 +39,7 @@ _FREE_SAMPLES = 3
 async def auto(step: Step, sampler: Sampler, *, samples: Samples = MOST) -> Sampled:
     """As few calls as needed: one answer if it is sure, more only while answers disagree.
 
-    One call where the answer was checked or is surely meant, two where they agree, else up to
+    One call if the answer was checked or is confident, two if they agree, else up to
     `samples`, until one leads by two. Of choices one call a model.
 
     Args:
@@ -86,8 +86,8 @@ def _ask(voters: Sequence[Voter], number: int) -> Ask:
 
 
 def _is_sure(ballot: Ballot) -> bool:
-    sure = sure_of(ballot)
-    return sure is not None and sure >= SURE
+    confidence = confidence_of(ballot)
+    return confidence is not None and confidence >= SURE
 
 
 async def _voted(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
@@ -108,7 +108,7 @@ def _is_clear(count: Count) -> bool:
 
 
 async def _free(poll: Poll, voters: Sequence[Voter], most: int, sampler: Sampler) -> Sampled:
-    """A few texts: the most typical of them, or where none is, the one that the judge prefers."""
+    """A few texts: the most typical one, or if none is, the one that the judge prefers."""
     for number in range(1, most):
         await poll.ask([_ask(voters, number)])
     count = await counted(poll.ballots, sampler)

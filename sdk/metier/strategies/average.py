@@ -1,6 +1,6 @@
 """`average`: for a closed question, the weighted mean of how probable each model finds each choice.
 
-A linear opinion pool over one-token probes; nobody writes an answer. An open question has no
+A linear opinion pool over one-token probes; no answer is written. An open question has no
 choices to average over, so it is put to the vote by weight.
 """
 
@@ -56,7 +56,7 @@ async def averaged(
     One that cannot be asked is left out. Voters whose weight is 0 are not asked.
 
     Raises:
-        MetierError: nobody could be asked.
+        MetierError: no model could be asked.
     """
     opinions: list[_Opinion] = []
     lost: list[Vote] = []

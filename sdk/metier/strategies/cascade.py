@@ -1,6 +1,6 @@
-"""`cascade`: the cheapest model answers, and a dearer one only where that is not sure enough.
+"""`cascade`: the cheapest model answers, and a more expensive one only if it is not confident.
 
-FrugalGPT (Chen et al. 2023) stops where a scorer is content; here the scorer is free: what the
+FrugalGPT (Chen et al. 2023) stops when a scorer is content; here the scorer is free: what the
 expert says of its own answer, else how likely its model found its own words. Before that a
 question may skip the cheap models, as in RouteLLM (Ong et al. 2024), where outcomes have taught
 how often each model is right.
@@ -14,14 +14,14 @@ from typing import Annotated
 from pydantic import Field
 
 from metier.plan import Step
-from metier.strategies.ballots.confidence import sure_of, verified
+from metier.strategies.ballots.confidence import confidence_of, verified
 from metier.strategies.ballots.electing import counted, declared
 from metier.strategies.ballots.polling import Ask, Ballot, Poll
 from metier.strategies.strategy import Sampled, Sampler, Voter
 
 # Not measured yet: the mean probability of a token in an answer that is taken.
 SURE = 0.85
-# A dearer model that is likelier to be right by so much is asked at once.
+# A more expensive model that is this much more likely to be right is asked at once.
 GAP = 0.25
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -51,7 +51,7 @@ async def cascade(
 
 
 def routed(voters: Sequence[Voter]) -> list[Voter]:
-    """The cheapest first, less those that a dearer one is likelier to beat by `GAP`."""
+    """The cheapest first, less those that a more expensive one beats by `GAP`."""
     chain = sorted(voters, key=lambda voter: voter.size_bytes)
     skills = [voter.skill for voter in chain if voter.skill is not None]
     if len(skills) < len(chain):
@@ -64,5 +64,5 @@ def routed(voters: Sequence[Voter]) -> list[Voter]:
 
 
 async def _confidence(ballot: Ballot, sampler: Sampler, *, verify: bool) -> float:
-    told = await verified(ballot, sampler) if verify else sure_of(ballot)
+    told = await verified(ballot, sampler) if verify else confidence_of(ballot)
     return 0.0 if told is None else told

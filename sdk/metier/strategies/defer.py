@@ -1,4 +1,4 @@
-"""`defer`: one answer by two models. The small one writes; where it is unsure, the large one does.
+"""`defer`: one answer by two models. The small one writes; when it is unsure, the large one does.
 
 Co-LLM (Shen et al. 2024, "Learning to Decode Collaboratively with Multiple Language Models")
 learns for each token whether to defer, with one tokenizer and both models in one process. Over a
@@ -23,7 +23,7 @@ from metier.models.server import Chunk
 from metier.plan import Message, Step
 from metier.strategies.strategy import Prompt, Sampled, Sampler, Voter
 
-# The small model defers where it gives its first word of a step less than e^TAU.
+# The small model defers if it gives the first word of a step less than e^TAU.
 TAU = -0.7
 # Each is two requests: the large model's step, and going on with the small one.
 MAX_DEFERRALS = 9
@@ -86,7 +86,7 @@ class _Writing:
     async def through(self, base: Voter, expert: Voter) -> None:
         """Write until a model ends the answer.
 
-        Where the large model fails, the small one goes on alone; where the small one fails, the
+        If the large model fails, the small one goes on alone; if the small one fails, the
         large one does.
         """
         alone = base == expert

@@ -38,7 +38,7 @@ async def mixture(
 ) -> Sampled:
     """One answer written from several proposals (mixture of agents).
 
-    Where it cannot, the proposals are put to the vote.
+    If it cannot, the proposals are put to the vote.
 
     Args:
         samples: how many answers are proposed; three by default, or one of each member.

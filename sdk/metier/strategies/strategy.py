@@ -19,6 +19,7 @@ from metier.models.embedder import Vectors
 from metier.models.server import Chunk
 from metier.plan import Message
 from metier.sandbox import Sandbox
+from metier.settings.renamed import warn_renamed
 from metier.strategies.ballots.voting import VoteAggregator
 
 Prompt = Sequence[Message]
@@ -35,7 +36,7 @@ class Voter:
         skill: how probable it is that this model gets this step right, where outcomes have
             taught it.
         fit: how probable the planner finds it that this expert is the right one.
-        size_bytes: of the model; 0 where it is not known.
+        size_bytes: of the model; 0 if it is not known.
     """
 
     expert: str
@@ -99,21 +100,21 @@ class Sampler(Protocol):
 
     @property
     def judge(self) -> Voter:
-        """Who compares and joins answers: the general expert, where there is one."""
+        """The voter that compares and joins answers: the general expert, if there is one."""
         ...
 
     @property
     def sandbox(self) -> Sandbox:
-        """Where programs that are compared are run, and nowhere else."""
+        """The sandbox in which programs are compared."""
         ...
 
     @property
     def voting(self) -> VoteAggregator | None:
-        """How the answers of several models add up, where past votes have taught it."""
+        """How the votes of several models add up, if that was learnt from past votes."""
         ...
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
-        """Who may be asked: the step's members, where it names some.
+        """The voters that may be asked: the step's members, if it names any.
 
         Args:
             among: else the step's expert on each of its models that is installed, or each of the
@@ -124,7 +125,7 @@ class Sampler(Protocol):
         """
         ...
 
-    def slots(self, voter: Voter) -> int:
+    def concurrency(self, voter: Voter) -> int:
         """How many requests to its model run side by side."""
         ...
 
@@ -143,7 +144,7 @@ class Sampler(Protocol):
 
         Args:
             prompt: what its model is asked, without the expert's own code; the step's task,
-                answered by that code, where not given.
+                answered by that code, if not given.
 
         Raises:
             MetierError: it has no answer.
@@ -178,6 +179,15 @@ class Sampler(Protocol):
     def tell(self, vote: Vote) -> None:
         """Say that an answer has come, or could not be had."""
         ...
+
+
+class OldSamplerNames:
+    """The names of its methods before version 0.2, for a sampler to inherit."""
+
+    def slots(self: Sampler, voter: Voter) -> int:
+        """Deprecated since version 0.2: use `concurrency`."""
+        warn_renamed("Sampler.slots", "Sampler.concurrency")
+        return self.concurrency(voter)
 
 
 Strategy = Callable[..., Awaitable[Sampled]]

@@ -53,7 +53,7 @@ async def polled(asks: Sequence[Ask], sampler: Sampler) -> tuple[Poll, Count]:
     """Ask until the vote is settled, and who answered what.
 
     Raises:
-        MetierError: nobody answered.
+        MetierError: no voter answered.
     """
     poll = Poll(sampler)
     waiting = list(asks)
@@ -74,4 +74,4 @@ async def polled(asks: Sequence[Ask], sampler: Sampler) -> tuple[Poll, Count]:
 def _round(waiting: Sequence[Ask], sampler: Sampler) -> int:
     """How many are asked before the votes are counted: every voter once, or all that has room."""
     voters = len({ask.voter for ask in waiting})
-    return max(voters, sampler.slots(waiting[0].voter))
+    return max(voters, sampler.concurrency(waiting[0].voter))

@@ -1,4 +1,4 @@
-"""`weighted`: a vote in which who is more often right, or surer, counts for more.
+"""`weighted`: a vote in which more skilled or more confident voters count for more.
 
 Where past votes have taught how the models' answers add up, each answer weighs as much as it is
 likely to be right (`metier.strategies.ballots.voting`). Else weights are the log-odds of measured
@@ -16,7 +16,7 @@ import numpy as np
 from metier.experts.model_choice import full_name
 from metier.grading import Label
 from metier.plan import Step
-from metier.strategies.ballots.confidence import sure_of
+from metier.strategies.ballots.confidence import confidence_of
 from metier.strategies.ballots.counting import log_odds, softmax
 from metier.strategies.ballots.electing import Count, counted, elected
 from metier.strategies.ballots.polling import Ballot, Poll
@@ -52,7 +52,7 @@ async def weighted(step: Step, sampler: Sampler, *, samples: Samples | None = No
 def by_votes(count: Count, voting: VoteAggregator) -> list[float] | None:
     """How probable each ballot's answer is, shared among those who gave it.
 
-    None where it says nothing: of free texts, of an expert or a model that it has not met, or of
+    None if it says nothing: of free texts, of an expert or a model that it has not met, or of
     one that answered twice.
     """
     ballots = count.ballots
@@ -76,7 +76,7 @@ def by_votes(count: Count, voting: VoteAggregator) -> list[float] | None:
 
 
 def by_skill(count: Count) -> list[float] | None:
-    """The log-odds of each ballot's measured skill; None where one is not known, or all are alike.
+    """The log-odds of each ballot's measured skill; None if one is not known, or all are alike.
 
     Skills that are all at or below chance weigh nothing, and say nothing.
     """
@@ -90,9 +90,11 @@ def by_skill(count: Count) -> list[float] | None:
 
 
 def by_confidence(ballots: Sequence[Ballot]) -> list[float]:
-    """Shares by how sure each ballot is; all alike where nobody says."""
-    sure = [sure_of(ballot) for ballot in ballots]
-    known = [each for each in sure if each is not None]
+    """Shares by how sure each ballot is; all alike if none is known."""
+    confidences = [confidence_of(ballot) for ballot in ballots]
+    known = [each for each in confidences if each is not None]
     mean = math.fsum(known) / len(known) if known else 0.0
-    shares = softmax([mean if each is None else each for each in sure], temperature=_TEMPERATURE)
+    shares = softmax(
+        [mean if each is None else each for each in confidences], temperature=_TEMPERATURE
+    )
     return [share * len(ballots) for share in shares]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from metier.answer import Vote
+from metier.events import StepDone
 
 
 def vote_in_words(vote: Vote, shown: Callable[[str], str]) -> str:
@@ -16,6 +17,20 @@ def vote_in_words(vote: Vote, shown: Callable[[str], str]) -> str:
     who = f"{vote.expert} on {vote.model}" if vote.model else vote.expert
     said = f"no answer ({vote.error})" if vote.error else shown(vote.answer)
     return f"{who}: {said}"
+
+
+def outcome_in_words(
+    event: StepDone, words: Mapping[bool | None, str], *, strategy: str = ""
+) -> str:
+    """How a step ended, such as `done, 87% sure, 3 of 5 agree`.
+
+    Args:
+        words: for an answer that passed its check, failed it, or was not checked (None).
+        strategy: named before the votes, if given.
+    """
+    word = "not sure enough to answer" if event.abstained else words[event.checked]
+    votes = agreement_in_words(event.votes, strategy=strategy)
+    return f"{word}{confidence_in_words(event.confidence)}{votes}"
 
 
 def confidence_in_words(confidence: float | None) -> str:

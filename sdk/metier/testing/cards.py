@@ -46,7 +46,7 @@ def card_advice(card: Card) -> Iterator[str]:
 
 
 def question_problems(card: Card, file: Path) -> Iterator[str]:
-    """What is wrong with the questions that are to judge a card; nothing where there is no file."""
+    """What is wrong with the questions that are to judge a card; nothing if there is no file."""
     if not file.is_file():
         return
     try:

@@ -140,8 +140,8 @@ class ExpertConformance:
         _expect_none(failed, hint="Look at what its answer does with the words of a model")
         given = [event.text.strip() for event in events if isinstance(event, StepDone)]
         said = "".join(map(_answered, events)).strip()
-        notice = self.expert().card.notice
-        if [said.removesuffix(notice).strip()] != given:
+        disclaimer = self.expert().card.disclaimer
+        if [said.removesuffix(disclaimer).strip()] != given:
             raise Nonconforming(
                 f"it streamed {said!r}, and its answer is {' '.join(given)!r}",
                 hint="Yield each piece once",
@@ -255,6 +255,6 @@ def _seen(outcome: Answer | MetierError) -> tuple[object, ...]:
 
 
 def _file_of(expert: Expert) -> Path | None:
-    """The file of its class; None where it has no code of its own."""
+    """The file of its class; None if it has no code of its own."""
     kind = type(expert)
     return None if kind is Expert else Path(inspect.getfile(kind))

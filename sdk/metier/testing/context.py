@@ -13,6 +13,7 @@ from metier.errors import InvalidOutput
 from metier.experts.knowledge.passages import Passage
 from metier.models.server import Sampling
 from metier.plan import Message
+from metier.settings.renamed import warn_renamed
 from metier.testing.models import UnexpectedCall
 
 M = TypeVar("M", bound=BaseModel)
@@ -137,9 +138,14 @@ class ScriptedContext:
         """Keep the result in `checked`."""
         self.checked = passed
 
-    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+    def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Keep them in `confidence` and `abstained`."""
         self.confidence, self.abstained = confidence, abstain
+
+    def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
+        """Deprecated since version 0.2: use `set_confidence`."""
+        warn_renamed("Context.rate", "Context.set_confidence")
+        self.set_confidence(confidence, abstain=abstain)
 
     def _next(
         self,

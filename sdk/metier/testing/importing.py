@@ -39,7 +39,7 @@ class ImportReport(BaseModel):
     """What an import did.
 
     Attributes:
-        error: why it failed, with file and line; empty where it did not.
+        error: why it failed, with file and line; empty if it did not.
         works: what it did beside defining things, with file and line.
         seconds: how long it took, after metier's own modules.
     """

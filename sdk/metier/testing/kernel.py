@@ -28,7 +28,7 @@ def tool_problems(expert: Expert) -> Iterator[str]:
 
 
 def kernel_problems(expert: Expert) -> Iterator[str]:
-    """How its tools differ as functions of a real kernel; nothing where that is not installed."""
+    """How its tools differ as functions of a real kernel; nothing if that is not installed."""
     if not expert.tools or importlib.util.find_spec("semantic_kernel") is None:
         return
     with warnings.catch_warnings():

@@ -25,11 +25,11 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     ModelServer,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 
 
@@ -118,10 +118,10 @@ class FaultyModels(ForwardingServer):
         await self._fail("show", model)
         return await self._inner.show(model)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The inner server's models in memory, or an error."""
-        await self._fail("resident")
-        return await self._inner.resident()
+        await self._fail("loaded")
+        return await self._inner.loaded()
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """The inner server's download, or an error before it."""

@@ -11,16 +11,18 @@ import anyio
 import anyio.lowlevel
 
 from metier.answer import Usage
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
     TokenProbability,
 )
+from metier.settings.renamed import warn_renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class UnusedReplies(AssertionError):
     """A script had replies left at the end."""
 
 
-class ScriptedModels:
+class ScriptedModels(OldNames):
     """A `ModelServer` whose models reply from a script, in order.
 
     Args:
@@ -56,8 +58,9 @@ class ScriptedModels:
             a one-token probe: the probability of each label. Pairs of a word and its
             log-probability are streamed with it. A function in place of the replies
             is called with every request.
-        slots: how many requests it claims to run at once.
+        concurrency: how many requests it claims to run at once.
         parameters: how many parameters each model claims to have; None if it does not say.
+        slots: deprecated since version 0.2: use `concurrency`.
 
     Attributes:
         requests: every chat request, in order.
@@ -76,15 +79,19 @@ class ScriptedModels:
         self,
         replies: Mapping[str, Script] | None = None,
         *,
-        slots: int = 1,
+        concurrency: int = 1,
         parameters: int | None = None,
+        slots: int | None = None,
     ) -> None:
         given = replies or {}
         self._replies = {
             model: [] if callable(script) else list(script) for model, script in given.items()
         }
         self._always = {model: script for model, script in given.items() if callable(script)}
-        self._slots = slots
+        if slots is not None:
+            warn_renamed("slots", "concurrency")
+            concurrency = slots
+        self._concurrency = concurrency
         self._info = {} if parameters is None else {"general.parameter_count": parameters}
         self._loaded: str | None = None
         self._unexpected: list[str] = []
@@ -101,7 +108,7 @@ class ScriptedModels:
             self.check_all_used()
 
     def check_all_used(self) -> None:
-        """Raise where a script was not played to its end, or was asked for more.
+        """Raise if a script was not played to its end, or was asked for more.
 
         Raises:
             UnusedReplies: a reply was not asked for.
@@ -118,9 +125,9 @@ class ScriptedModels:
         """Nowhere."""
         return "scripted"
 
-    def slots(self, model: str) -> int:  # the same for all
+    def concurrency(self, model: str) -> int:  # the same for all
         """As given."""
-        return self._slots
+        return self._concurrency
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The next reply of the model, word by word."""
@@ -163,11 +170,11 @@ class ScriptedModels:
         capabilities = frozenset({"completion"})
         return ModelDetails(name=model, capabilities=capabilities, info=self._info)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The model of the last request."""
         if self._loaded is None:
             return []
-        return [ResidentModel(name=self._loaded, size_bytes=1, context_length=4096)]
+        return [LoadedModel(name=self._loaded, size_bytes=1, context_length=4096)]
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Done at once; the model has no replies."""

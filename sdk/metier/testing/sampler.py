@@ -19,7 +19,7 @@ from metier.plan import Step
 from metier.sandbox import Sandbox, Sandboxes
 from metier.strategies import Sampled, SampleOptions, Voter
 from metier.strategies.ballots.voting import VoteAggregator
-from metier.strategies.strategy import Prompt
+from metier.strategies.strategy import OldSamplerNames, Prompt
 
 QUESTION = "How many apples are left?"
 STEP = Step(id="1", task=QUESTION, expert="math")
@@ -40,7 +40,7 @@ def said(text: str, voter: Voter = SMALL, **known: Any) -> Sampled:  # noqa: ANN
 
 
 @dataclass
-class ScriptedSampler:
+class ScriptedSampler(OldSamplerNames):
     """A `Sampler` whose voters answer from a script.
 
     Attributes:
@@ -106,7 +106,7 @@ class ScriptedSampler:
         """A small card."""
         return Card(id=voter.expert, description="What it knows", prompt="Be brief.")
 
-    def slots(self, voter: Voter) -> int:
+    def concurrency(self, voter: Voter) -> int:
         """As `room` says."""
         return self.room
 

@@ -68,7 +68,7 @@ async def test_a_host_that_was_seen_to_load_slowly_is_avoided() -> None:
     quick = Node("quick", ["m"])
     hosts = pool(slow, quick)
     assert await ask(hosts, "m") == "slow"
-    slow.loaded.clear()
+    slow.in_memory.clear()
     hosts.hosts[0].forget()
     assert await ask(hosts, "m") == "quick"
 
@@ -102,10 +102,14 @@ async def test_other_weights_of_the_same_name_are_another_model() -> None:
     assert await ask(hosts, "m:latest@b") == "b"
 
 
-async def test_slots_are_those_of_the_hosts_that_have_the_model() -> None:
-    hosts = pool(Node("a", ["m"], slots=2), Node("b", ["m"], slots=3), Node("c", ["n"], slots=5))
+async def test_concurrency_is_that_of_the_hosts_that_have_the_model() -> None:
+    hosts = pool(
+        Node("a", ["m"], concurrency=2),
+        Node("b", ["m"], concurrency=3),
+        Node("c", ["n"], concurrency=5),
+    )
     await hosts.list()
-    assert (hosts.slots("m"), hosts.slots("n")) == (5, 5)
+    assert (hosts.concurrency("m"), hosts.concurrency("n")) == (5, 5)
 
 
 @pytest.mark.parametrize(

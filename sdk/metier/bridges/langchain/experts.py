@@ -29,7 +29,7 @@ def from_runnable(
 
     Args:
         card: what it is for; a `Runnable` does not say so itself.
-        make_input: what it is given for a task. Where not given: the card's prompt and the task as
+        make_input: what it is given for a task. If not given: the card's prompt and the task as
             messages for a language model, else the text of the task.
     """
     return _RunnableExpert(runnable, card, make_input)

@@ -46,10 +46,10 @@ class CouncilChatModel(BaseChatModel):
 
     Args:
         target: who answers: a council, an expert, or the id of one of `council`'s.
-        council: whose models and limits an expert uses; it is added to this council. Where none is
+        council: whose models and limits an expert uses; it is added to this council. If none is
             given, a council of the installed experts is made, with this one beside them.
         experts: the only experts that a council may choose.
-        limits: what a question may cost; those of the council where not given.
+        limits: what a question may cost; those of the council if not given.
         model_name: its name as a model.
     """
 

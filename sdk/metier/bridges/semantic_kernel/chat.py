@@ -60,7 +60,7 @@ class CouncilChatCompletion(ChatCompletionClientBase):
         target: who answers: a council, an expert, or the id of one of `council`'s.
         council: whose models an expert uses, as in `expert_plugin`.
         ai_model_id: its name as a model.
-        service_id: its name in the kernel; `ai_model_id` where not given.
+        service_id: its name in the kernel; `ai_model_id` if not given.
     """
 
     asked: Any = Field(exclude=True)

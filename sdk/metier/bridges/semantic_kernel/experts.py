@@ -44,7 +44,7 @@ def from_kernel_plugin(
 
     Args:
         plugin: the plugin, or an object with marked methods. It is not added to the kernel.
-        kernel: whose services, filters and telemetry are used; an empty one where not given.
+        kernel: whose services, filters and telemetry are used; an empty one if not given.
         granularity: `function` makes an expert of each function, which answers with what that
             returns; `plugin` makes one expert, whose model chooses a function and tells its result.
         cards: cards in place of those made from the descriptions, by the name of the function, or

@@ -51,9 +51,9 @@ def expert_plugin(
 
     Args:
         expert: the expert, or the id of one of the council's.
-        council: whose models and limits it uses; it is added to this council. Where none is given,
+        council: whose models and limits it uses; it is added to this council. If none is given,
             a council of the installed experts is made, with this one beside them.
-        plugin_name: the expert's id where not given.
+        plugin_name: the expert's id if not given.
 
     Raises:
         UnknownExpert: no expert of the council has this id.

@@ -40,7 +40,7 @@ _ALWAYS = ("Handoff",)
 class FunctionSelector:
     """Chooses functions for a text, with the index that chooses experts. It asks no model.
 
-    Vectors of functions are made once, and anew only where a description changes.
+    Vectors of functions are made once, and anew only if a description changes.
 
     Args:
         embedder: who makes vectors: `council.embedder`, for example.

@@ -113,7 +113,7 @@ def _on_terminal() -> bool:
 async def _talk(session: ChatSession, form: Form) -> int:
     """Answer until there is nothing more to read; returns the exit code.
 
-    At a terminal the person has seen what failed; a script is told.
+    At a terminal the user has seen what failed; a script needs the exit code.
     """
     from metier.cli.chat.commands import Quit
 

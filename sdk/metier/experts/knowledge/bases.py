@@ -44,7 +44,7 @@ class KnowledgeBases:
         return known
 
     async def search(self, domain: str, query: str, k: int = 4) -> list[Passage]:
-        """The passages of a domain's documents that fit best; none where it has no documents."""
+        """The passages of a domain's documents that fit best; none if it has no documents."""
         if saving.stamp_of(self.folder / domain) is None:
             return []
         with work("retrieval", domain):

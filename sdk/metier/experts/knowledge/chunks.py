@@ -53,9 +53,9 @@ class Chunk:
         text: the span itself.
         start: where it begins, in characters of its page, or of the whole text where there are no
             pages.
-        page: counted from 1; None where the document has no pages.
+        page: counted from 1; None if the document has no pages.
         headings: the path of headings that it stands under, outermost first.
-        lines: its first and last line, counted from 1; None where there are pages.
+        lines: its first and last line, counted from 1; None if there are pages.
     """
 
     name: str

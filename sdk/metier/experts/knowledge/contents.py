@@ -83,7 +83,7 @@ class Contents:
 
     @property
     def table(self) -> NearestVectors | None:
-        """The vectors; None if there are none yet, or they have to be made anew."""
+        """The vectors; None if there are none yet, or they have to be made again."""
         return self._table
 
     @property

@@ -11,7 +11,7 @@ from metier.experts.knowledge.chunks import Chunk
 from metier.experts.knowledge.quotes import check_quotes
 from metier.plan import Document
 
-# About 1,500 tokens: a question, a card's prompt and an answer fit beside them into 4,096.
+# About 1,500 tokens: a question, a card's prompt and an answer fit into 4,096 with them.
 MAX_CHARS = 6000
 # The similarity that a passage needs: what is further off is about something else, and a small
 # model would answer from it all the same.
@@ -59,7 +59,7 @@ def _lines(text: str) -> tuple[int, int]:
 
 
 class Citing(Protocol):
-    """Who takes sources: an expert's `Context`."""
+    """Something that sources can be added to: an expert's `Context`."""
 
     def cite(self, source: Source) -> None:
         """Name a source of the answer."""

@@ -12,7 +12,7 @@ import sys
 import zlib
 from io import BytesIO
 
-# What pypdf lets out where a file is damaged, beside its own errors.
+# What pypdf raises for a damaged file, besides its own errors.
 _DAMAGE = (
     ArithmeticError,
     AssertionError,

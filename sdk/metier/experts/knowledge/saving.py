@@ -25,7 +25,7 @@ _LOCK = ".lock"
 _VECTORS = "*.faiss"
 _LEFTOVERS = (files.SCRATCH, *(name + files.OLD_SCRATCH for name in (FILE, _VECTORS)))
 
-# Tells one state of a folder from another; None where nothing is saved.
+# Tells one state of a folder from another; None if nothing is saved.
 Stamp = tuple[int, int, int] | None
 
 
@@ -64,7 +64,7 @@ class Saved(_Frozen):
     """Everything but the vectors.
 
     Attributes:
-        vectors: SHA-256 of the vectors' file; empty where there are none.
+        vectors: SHA-256 of the vectors' file; empty if there are none.
         sha256: over all the other fields.
     """
 

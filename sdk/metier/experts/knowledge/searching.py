@@ -34,7 +34,7 @@ class WordIndex:
         }
 
     def shares(self, query: str) -> dict[int, float]:
-        """How much of the query's words the texts have, between 0 and 1; who has none is left out.
+        """The share of the query's words that each text has; texts with none are left out.
 
         It is the score of BM25 by the one that a text would have if it consisted of these words.
         Words that no text has do not count.

@@ -167,7 +167,7 @@ class KnowledgeBase:
         return [entry.name for entry in gone]
 
     async def search(self, query: str, k: int = 4, *, words: bool = True) -> list[Passage]:
-        """The `k` passages that fit best, best first; fewer where there are fewer.
+        """The `k` passages that fit best, best first; fewer if there are fewer.
 
         Args:
             words: score words in common too (BM25): it finds names, codes and numbers that say
@@ -275,7 +275,7 @@ class KnowledgeBase:
         """Be the only writer, and know what the others saved.
 
         The lock is tried again and again, not waited for in a thread: a wait in a thread cannot be
-        cancelled, and whoever got the lock after all would hold it for ever.
+        cancelled, and a thread that gets the lock after all would hold it for ever.
         """
         async with self._busy:
             deadline = time.monotonic() + WAIT_S

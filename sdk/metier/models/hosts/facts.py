@@ -33,7 +33,7 @@ class NodeFacts:
     """
 
     labels: tuple[str, ...]
-    slots: int
+    concurrency: int
     memory_bytes: int | None
     num_ctx: int
     versions: ExpertVersions | None = None

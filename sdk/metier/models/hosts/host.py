@@ -13,19 +13,19 @@ import anyio
 
 from metier.answer import Usage
 from metier.errors import DeadlineExceeded, MetierError, ModelServerUnreachable
-from metier.models.server import InstalledModel, ModelServer, ResidentModel, full_name
+from metier.models.server import InstalledModel, LoadedModel, ModelServer, full_name
 
 # Until a host has shown how fast it is: seconds to load a gigabyte, and for a whole reply.
 _LOAD_S_PER_GB = 2.0
 _LOAD_S = 1.0
 _REPLY_S = 5.0
-# What a model takes beside its weights, as a share of them.
+# Memory that a model needs, relative to its weights.
 _OVERHEAD = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a host is waited for.
+    """How long to wait for a host.
 
     Attributes:
         fresh_s: how long what a host reported counts as its present state.
@@ -58,24 +58,24 @@ class Host:
     Attributes:
         name: unique in its pool; for people.
         labels: groups that it belongs to.
-        slots: requests that it runs at once.
+        concurrency: requests that it runs at once.
         memory_bytes: memory for models; None if it is not known.
-        num_ctx: the window that it runs models with; one loaded with another is loaded anew.
+        num_ctx: the window that it runs models with; a model loaded with another is loaded again.
         installed: its models, by full name.
-        resident: those in memory.
+        loaded: those in memory.
         error: why its state is not known; None if it is.
     """
 
     server: ModelServer
     name: str
     labels: frozenset[str] = frozenset()
-    slots: int = 1
+    concurrency: int = 1
     memory_bytes: int | None = None
     num_ctx: int = 0
     patience: Patience = Patience()
     clock: Callable[[], float] = time.monotonic
     installed: dict[str, InstalledModel] = field(default_factory=dict)
-    resident: dict[str, ResidentModel] = field(default_factory=dict)
+    loaded: dict[str, LoadedModel] = field(default_factory=dict)
     error: MetierError | None = None
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class Host:
 
     def has_loaded(self, model: str) -> bool:
         """Whether the model is in memory, with the window that calls use."""
-        found = self.resident.get(full_name(model))
+        found = self.loaded.get(full_name(model))
         return found is not None and (found.context_length or self.num_ctx) == self.num_ctx
 
     def has_room(self, model: str) -> bool:
@@ -127,12 +127,12 @@ class Host:
         return self._queue_s() + self._load_s(name) + self._prompt_s(name, prompt)
 
     def _queue_s(self) -> float:
-        """Until one of its slots is free."""
-        waiting = self.running - self.slots + 1
+        """Until it is free for another request."""
+        waiting = self.running - self.concurrency + 1
         if waiting <= 0:
             return 0.0
         seconds = [self._seen(model).reply_s or _REPLY_S for model in self._running.elements()]
-        return waiting / self.slots * sum(seconds) / len(seconds)
+        return waiting / self.concurrency * sum(seconds) / len(seconds)
 
     def _load_s(self, name: str) -> float:
         """To load it, and later to load again what has to make room for it."""
@@ -143,14 +143,14 @@ class Host:
     def _loading_s(self, name: str) -> float:
         if (seen := self._seen(name).load_s) is not None:
             return seen
-        found = self.installed.get(name) or self.resident.get(name)
+        found = self.installed.get(name) or self.loaded.get(name)
         return _LOAD_S + _LOAD_S_PER_GB * (found.size_bytes / 1e9 if found else 0.0)
 
     def _evicted_by(self, name: str) -> Collection[str]:
         if self.memory_bytes is None:
             return ()
         needed = self.installed[name].size_bytes * _OVERHEAD
-        others = {key: model.size_bytes for key, model in self.resident.items() if key != name}
+        others = {key: model.size_bytes for key, model in self.loaded.items() if key != name}
         return others if needed + sum(others.values()) > self.memory_bytes else ()
 
     def _prompt_s(self, name: str, prompt: str) -> float:
@@ -203,7 +203,7 @@ class Host:
         return self.patience.cooldown_s * random.uniform(1, 1.3)  # noqa: S311  # not for secrets
 
     def forget(self) -> None:
-        """Ask anew what it has before the next choice."""
+        """Ask again what it has before the next choice."""
         self._looked_at = -float("inf")
 
     async def look(self) -> None:
@@ -224,7 +224,7 @@ class Host:
         try:
             with anyio.move_on_after(self.patience.look_s) as scope:
                 installed = await self.server.list()
-                resident = await self.server.resident()
+                loaded = await self.server.loaded()
             if scope.cancelled_caught:
                 reason = f"silent for {self.patience.look_s:g} s"
                 raise ModelServerUnreachable(self.server.address, reason=reason)
@@ -235,7 +235,7 @@ class Host:
         if self.error is not None:
             self._failures = 0
         self.installed = {full_name(model.name): model for model in installed}
-        self.resident = {full_name(model.name): model for model in resident}
+        self.loaded = {full_name(model.name): model for model in loaded}
         self.error = None
 
     async def watch(self) -> None:

@@ -24,9 +24,9 @@ def placed(
     for model, requests in sorted(Counter(models).items(), key=lambda item: len(able[item[0]])):
         mine: list[Host] = []
         for host in sorted(able[model], key=lambda host: not host.has_loaded(model)):
-            if sum(each.slots for each in mine) < requests and host in free:
+            if sum(each.concurrency for each in mine) < requests and host in free:
                 mine.append(host)
-        if sum(host.slots for host in mine) < requests:
+        if sum(host.concurrency for host in mine) < requests:
             return None
         taken[model] = mine
         free = [host for host in free if host not in mine]

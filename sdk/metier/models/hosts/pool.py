@@ -25,25 +25,26 @@ from metier.models.hosts.calls import Call, may_work_elsewhere, note_failure, re
 from metier.models.hosts.catalogue import Catalogue, name_there
 from metier.models.hosts.host import Host
 from metier.models.hosts.placing import placed
+from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 
 # Before the hosts are tried again, when none could answer.
 _PAUSES_S = (0.1, 0.3, 0.9)
 
 
-class HostPool:
+class HostPool(OldNames):
     """Several model servers that answer as one.
 
     Args:
-        hosts: in the order of preference where nothing else decides. Embeddings come from the
+        hosts: in order of preference, if nothing else decides. Embeddings come from the
             first that has the embedder.
         pauses_s: before each further attempt, when every host refused or had a full queue.
     """
@@ -73,11 +74,11 @@ class HostPool:
             hint=f"Hosts and labels: {', '.join(known)}",
         )
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """How many requests to a model run at once on the hosts that have it."""
         having = self._catalogue.hosts_with(model) or self.hosts
         working = [host for host in having if host.error is None and not host.is_cooling]
-        return sum(host.slots for host in working or having[:1]) or 1
+        return sum(host.concurrency for host in working or having[:1]) or 1
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether requests to these models can run side by side, no host running two models."""
@@ -167,7 +168,7 @@ class HostPool:
                     able,
                     key=lambda host: (
                         host.seconds_until_reply(call.model_there, call.prompt),
-                        host.running / host.slots,
+                        host.running / host.concurrency,
                         self.hosts.index(host),
                     ),
                 )
@@ -254,7 +255,7 @@ class HostPool:
         self._require_one()
         return self._catalogue.models()
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory, host by host."""
         await self._look()
         self._require_one()
@@ -262,7 +263,7 @@ class HostPool:
             replace(model, host=host.name)
             for host in self.hosts
             if host.error is None
-            for model in host.resident.values()
+            for model in host.loaded.values()
         ]
 
     def _require_one(self) -> None:
@@ -295,6 +296,6 @@ class HostPool:
         return await next(host for host in self.hosts if host.error is None).server.version()
 
     async def aclose(self) -> None:
-        """Let the connections to all hosts go."""
+        """Close the connections to all hosts."""
         for host in self.hosts:
             await host.server.aclose()

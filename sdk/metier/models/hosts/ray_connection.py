@@ -117,7 +117,7 @@ async def in_thread(function: Callable[[], T]) -> T:
     outcome: Future[T] = Future()
 
     def run() -> None:
-        with suppress(InvalidStateError):  # nobody waits any more
+        with suppress(InvalidStateError):  # no longer awaited
             try:
                 outcome.set_result(function())
             except BaseException as exc:  # noqa: BLE001  # whatever it is, the waiting task gets it

@@ -1,8 +1,8 @@
 """The hosts of a Ray cluster as one `ModelServer`.
 
-On each node that takes part, `metier cluster start-host` runs an actor beside the Ollama there. Ray
-finds these actors, carries calls to them and notices when a node is gone; which host a call goes to
-is decided here, as in any other pool.
+On each node that takes part, `metier cluster start-host` runs an actor next to the Ollama there.
+Ray finds these actors, carries calls to them and notices when a node is gone; which host a call
+goes to is decided here, as in any other pool.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from metier.models.server import (
     ChatRequest,
     Chunk,
     InstalledModel,
+    LoadedModel,
     ModelDetails,
     Progress,
     RawRequest,
-    ResidentModel,
 )
 from metier.telemetry.tracing import trace_headers
 
@@ -132,7 +132,7 @@ class RayServer(HostPool):
             server=server,
             name=name,
             labels=frozenset(facts.labels),
-            slots=facts.slots,
+            concurrency=facts.concurrency,
             memory_bytes=facts.memory_bytes,
             num_ctx=facts.num_ctx,
             patience=self._patience,
@@ -158,7 +158,7 @@ class RayNode:
         """The node's name."""
         return self._name
 
-    def slots(self, model: str) -> int:
+    def concurrency(self, model: str) -> int:
         """One; the pool knows how many there are."""
         return 1
 
@@ -188,9 +188,9 @@ class RayNode:
         """What the node's server knows about a model."""
         return await self._call("show", model)
 
-    async def resident(self) -> Sequence[ResidentModel]:
+    async def loaded(self) -> Sequence[LoadedModel]:
         """The models in memory."""
-        return await self._call("resident")
+        return await self._call("loaded")
 
     async def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Get a model onto the node."""

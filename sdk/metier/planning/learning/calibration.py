@@ -1,4 +1,4 @@
-"""What evaluation taught: a file beside the index, readable and diffable."""
+"""What evaluation taught: a file next to the index, readable and diffable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Calibration(BaseModel):
         right: from how near an expert is to the probability that it is the right one.
         fits: from how near an expert is to the probability that it fits at all, whoever may fit
             better.
-        threshold: probability of fitting below which nobody is chosen.
+        threshold: probability of fitting below which no expert is chosen.
         thresholds: those of experts that need another one.
     """
 

@@ -92,7 +92,7 @@ class CapabilityGraph:
             beside: whether no other capability lies between them.
 
         Returns:
-            The share of past plans, drawn a little to that of all pairs; None where no past plan
+            The share of past plans, drawn a little to that of all pairs; None if no past plan
             had the two in this order.
         """
         if earlier not in self._number or later not in self._number:

@@ -30,5 +30,5 @@ def with_pairs(words: Sequence[str]) -> list[str]:
 
 
 def dampened(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """1 + log(count), and 0 where there is none."""
+    """1 + log(count), and 0 if there is none."""
     return np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0).astype(np.float32)

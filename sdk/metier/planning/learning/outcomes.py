@@ -72,8 +72,8 @@ class ModelRouter:
 
         Args:
             vectors: of the texts, shape (len(texts), dimension).
-            right: 1 where the model was right, 0 where it was wrong, between them for a share,
-                NaN where it is not known; shape (len(texts), len(models)).
+            right: 1 if the model was right, 0 if it was wrong, between them for a share,
+                NaN if it is not known; shape (len(texts), len(models)).
             seed: of the landmarks that are drawn from many texts.
 
         Raises:

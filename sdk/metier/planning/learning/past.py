@@ -20,7 +20,7 @@ class PastStep(_Frozen):
     """One step of a past plan.
 
     Attributes:
-        task: its words; empty where they are not known.
+        task: its words; empty if they are not known.
         needs: numbers (from 0) of the earlier steps whose results it was given.
     """
 
@@ -62,7 +62,7 @@ class PastPlan(_Frozen):
 
     @classmethod
     def of(cls, plan: Plan) -> Self | None:
-        """What a plan that went well teaches; None where no step names a capability."""
+        """What a plan that went well teaches; None if no step names a capability."""
         ordered = [step for layer in plan.order() for step in layer]
         named = [(step, name) for step in ordered if (name := _capability(step)) is not None]
         number = {step.id: n for n, (step, _) in enumerate(named)}

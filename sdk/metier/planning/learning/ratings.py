@@ -1,4 +1,4 @@
-"""What rated questions teach about who answers what: a correction of the selector's scores.
+"""What rated questions teach about routing: a correction of the selector's scores.
 
 Kernel ridge regression on what the selector gets wrong (Rasmussen & Williams, Gaussian Processes
 for Machine Learning, 2.2): the target of a question and an expert is 1 or 0 less the probability

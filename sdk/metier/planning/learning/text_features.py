@@ -13,7 +13,7 @@ from metier.planning.learning.hashing import hashed_counts
 Array = npt.NDArray[np.float32]
 
 BAG_SIZE = 1024
-# A longer text is told from the others by its beginning.
+# Of a longer text, only the beginning counts.
 _MAX_CHARS = 6000
 _LARGEST = 1e12
 

@@ -65,7 +65,7 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
         Route("/api/tags", tags),
         Route("/api/chat", chat, methods=["POST"]),
         Route("/api/generate", generate, methods=["POST"]),
-        Route("/api/ps", _resident),
+        Route("/api/ps", _loaded),
         Route("/api/show", show, methods=["POST"]),
         Route("/api/embed", embed, methods=["POST"]),
         Route("/api/embeddings", old_embed, methods=["POST"]),
@@ -84,7 +84,7 @@ def _reply(
     return service.reply(body.question(model), written, stream=body.stream is not False)
 
 
-async def _resident(_: Request) -> Response:
+async def _loaded(_: Request) -> Response:
     """None: the models in memory are those of the server behind, which has its own `/api/ps`."""
     return json_response({"models": []})
 

@@ -61,8 +61,8 @@ def house_routes(service: Service) -> list[BaseRoute]:
 
 async def _models(council: Council) -> Wire:
     installed = await council.server.list()
-    resident = {each.name for each in await council.server.resident()}
-    return {"models": [asdict(each) | {"loaded": each.name in resident} for each in installed]}
+    loaded = {each.name for each in await council.server.loaded()}
+    return {"models": [asdict(each) | {"loaded": each.name in loaded} for each in installed]}
 
 
 async def _map(council: Council, question: str) -> Wire:

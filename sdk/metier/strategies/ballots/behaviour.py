@@ -22,7 +22,7 @@ _INPUTS = 8
 # Of the places in a question that look like a call, so many are read.
 _MOST_TRIED = 40
 _LIMITS = Limits(seconds=3.0)
-# By the words of an annotation; where there is none, all of them are tried.
+# By the words of an annotation; if there is none, all of them are tried.
 _VALUES: dict[str, tuple[str, ...]] = {
     "list[str]": ("[]", "['b', 'a', 'c']", "['aa', 'Bb', 'aa']"),
     "list[float]": ("[]", "[1.5, -2.0, 3.25]", "[0.5]"),

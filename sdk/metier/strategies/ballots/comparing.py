@@ -22,7 +22,7 @@ _SHOWN = 60
 
 
 def kind_of(question: str, output: str, texts: Sequence[str]) -> AnswerKind | None:
-    """How answers to a question are compared; None where they are free texts.
+    """How answers to a question are compared; None if they are free texts.
 
     Choices that the question gives come first. Else it is what the capability promises, or what
     the question asks for, where more than half of the texts give such an answer.
@@ -46,7 +46,7 @@ def kind_of(question: str, output: str, texts: Sequence[str]) -> AnswerKind | No
 async def grouped(
     texts: Sequence[str], kind: AnswerKind | None, question: str, sandbox: Sandbox
 ) -> list[int | None]:
-    """A number for each text, the same for the same answers; None where it gives none.
+    """A number for each text, the same for the same answers; None if it gives none.
 
     Numbers may be written in other units, labels as their options, and programs are the same if
     they do the same (see `behaviours`); free texts are all different.

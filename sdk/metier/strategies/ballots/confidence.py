@@ -16,11 +16,11 @@ _VERIFY = (
 )
 
 
-def sure_of(ballot: Ballot) -> float | None:
+def confidence_of(ballot: Ballot) -> float | None:
     """What the expert's check or the expert says of its answer, else how likely its words were.
 
-    The last is the geometric mean of the probabilities of its tokens. None where neither is
-    known. It asks nobody.
+    The last is the geometric mean of the probabilities of its tokens. None if neither is
+    known. No model is asked.
     """
     sampled = ballot.sampled
     if sampled.abstained:
@@ -36,7 +36,7 @@ async def verified(ballot: Ballot, sampler: Sampler) -> float | None:
     """P(True): how probable the ballot's own model finds it that the answer is right.
 
     One call of one token (Kadavath et al. 2022, "Language Models (Mostly) Know What They Know",
-    section 3). None where it cannot be asked.
+    section 3). None if it cannot be asked.
     """
     text = ballot.sampled.text
     asked = f"{sampler.task.text}\n\n{delimited('answer', text)}\n\n{_VERIFY}"

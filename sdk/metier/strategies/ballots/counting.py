@@ -46,7 +46,7 @@ def lead_is_real(first: int, second: int) -> float:
 
 
 def top_two(groups: Sequence[int | None]) -> tuple[int, int]:
-    """How many votes the leading answer and the next one have; 0 where there is none."""
+    """How many votes the leading answer and the next one have; 0 if there is none."""
     first, second, *_ = *tally(groups, [1.0] * len(groups)).values(), 0, 0
     return int(first), int(second)
 
@@ -54,7 +54,7 @@ def top_two(groups: Sequence[int | None]) -> tuple[int, int]:
 def is_settled(groups: Sequence[int | None], left: int, *, sure: float = SETTLED) -> bool:
     """Whether more votes are not worth their price.
 
-    Either nobody can catch up with the leader any more, or it is that probable that its lead is
+    Either no answer can catch up with the leader any more, or it is that probable that its lead is
     real.
 
     Args:
@@ -76,7 +76,7 @@ def known_skills(skills: Sequence[float | None]) -> list[float]:
 
 
 def log_odds(skill: float, *, choices: int = 2) -> float:
-    """The weight of an independent voter who is right with this probability.
+    """The weight of an independent voter that is right with this probability.
 
     log(skill (choices - 1) / (1 - skill)), which is best where the wrong answers are equally
     likely (Shapley & Grofman 1984; Li & Yu 2014, "Error rate bounds and iterative weighted

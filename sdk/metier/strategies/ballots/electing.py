@@ -21,7 +21,7 @@ class Count:
     """Ballots, and which of them answer the same.
 
     Attributes:
-        groups: a number a ballot, None where it answers nothing.
+        groups: a number a ballot, None if it answers nothing.
         answers: what each ballot answers, in a few words.
     """
 
@@ -61,7 +61,7 @@ async def elected(
 
     Of answers with equal weight it is the one whose best voter is known to be the most skilled,
     then the first. Free texts, of which no two are the same, are compared by what they mean: the
-    medoid wins. Where nobody answers anything, the first ballot stands as it is. The only answer
+    medoid wins. If no ballot answers anything, the first one is taken unchanged. The only answer
     is as sure as it says of itself.
     """
     given = list(weights) if weights is not None else [1.0] * len(count.ballots)
@@ -70,7 +70,7 @@ async def elected(
     totals = tally(count.groups, given)
     chosen = max(totals, key=lambda group: (totals[group], _skill(count, group)), default=None)
     whole = math.fsum(totals.values())
-    # One that nobody else voted on proves nothing of itself.
+    # An answer without other votes proves nothing.
     compared = count.kind is not None and sum(group is not None for group in count.groups) > 1
     share = totals[chosen] / whole if compared and chosen is not None and whole > 0 else None
     result = declared(count, chosen, poll, weights=given, share=share)
@@ -88,8 +88,8 @@ def declared(
     """The best wording of the chosen answer, with all votes.
 
     Args:
-        chosen: a group of the count; the first ballot stands where it is None.
-        share: how sure the vote is of it; what the ballot says of itself where it is None.
+        chosen: a group of the count; if None, the first ballot is taken.
+        share: the confidence of the vote; if None, the ballot's own.
     """
     votes = tuple(
         vote_of(ballot, answer, weight=weight, chosen=group is not None and group == chosen)
@@ -131,6 +131,6 @@ def _skill(count: Count, group: int) -> float:
 
 
 def _worth(sampled: Sampled) -> tuple[bool, float, float]:
-    """Which wording of the same answer is printed: checked, then surest, then likeliest."""
+    """The rank of a wording of the same answer: checked, then confident, then likely."""
     logprob = -math.inf if sampled.logprob is None else sampled.logprob
     return sampled.checked is True, sampled.confidence or 0.0, logprob

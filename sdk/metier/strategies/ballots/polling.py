@@ -1,4 +1,4 @@
-"""Asking several voters: by model, side by side where there is room, until time or calls end."""
+"""Ask several voters: by model, side by side if there is room, until time or calls run out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Poll:
     """The answers to one step so far, and what went wrong.
 
     Args:
-        step_sampler: who is asked.
+        step_sampler: asks the voters.
     """
 
     def __init__(self, step_sampler: Sampler) -> None:
@@ -104,7 +104,7 @@ class Poll:
         self._sampler.tell(vote_of(ballot, answer))
 
     def require(self) -> None:
-        """Raise where nobody has answered.
+        """Raise if no voter has answered.
 
         Raises:
             MetierError: the first thing that went wrong.
@@ -126,7 +126,7 @@ def _answer(question: str, output: str, text: str) -> str:
 
 
 def vote_of(ballot: Ballot, answer: str, *, weight: float = 1.0, chosen: bool = False) -> Vote:
-    """A ballot as it is told, with what it answers in a few words."""
+    """A ballot as it is reported, with its answer in a few words."""
     sampled = ballot.sampled
     return Vote(
         expert=sampled.expert,
@@ -145,5 +145,5 @@ def _by_model(asks: Sequence[Ask]) -> list[tuple[int, Ask]]:
 
 
 def lost_vote(voter: Voter, exc: MetierError) -> Vote:
-    """One who could not answer, as it is told."""
+    """A voter that could not answer, as it is reported."""
     return Vote(expert=voter.expert, model=voter.model, weight=0.0, error=exc.code)

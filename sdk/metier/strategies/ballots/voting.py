@@ -60,7 +60,7 @@ class VoteAggregator:
 
     Attributes:
         voters: their names, in the order of the columns.
-        fitted_on: number of questions on which somebody voted.
+        fitted_on: number of questions with at least one vote.
         choices: k, the answers that mistakes are drawn from.
     """
 
@@ -93,7 +93,7 @@ class VoteAggregator:
                 the same answer to a question; -1 for none; shape (questions, voters).
             skills: predicted probability that each voter is right if it answers. To be predicted
                 for questions that the predictor was not fitted on, or they seem better than they
-                will be; NaN where it is not known, which only that of a voter without an answer
+                will be; NaN if it is not known, which only that of a voter without an answer
                 may be; same shape.
             right: the group of the right answer, given or not; shape (questions,).
             options: how many answers there are to choose from, 0 for an open question; shape

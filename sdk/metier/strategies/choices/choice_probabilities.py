@@ -63,7 +63,7 @@ async def choice_probabilities(
     Args:
         task: the question with its documents; its text is replaced by the choices' own.
         probe: asks the model: `context.probe`.
-        orders: how many orders are asked; all of them where not given. Where the budget ends,
+        orders: how many orders are asked; all of them if not given. If the budget ends,
             those count that were.
 
     Raises:

@@ -19,7 +19,7 @@ MOST_ALTERNATIVES = 20
 def label_probabilities(
     token: TokenProbability | None, labels: Sequence[str]
 ) -> Mapping[str, float]:
-    """The probability of each label, in their order; all alike where nothing was reported.
+    """The probability of each label, in their order; all alike if nothing was reported.
 
     Args:
         token: the first token of a reply, with its alternatives.

@@ -86,7 +86,7 @@ async function cardNodes() {
       "details",
       { class: "card" },
       el("summary", {}, el("strong", {}, card.id), ` ${card.description}`),
-      card.notice && el("p", { class: "notice" }, card.notice),
+      card.disclaimer && el("p", { class: "notice" }, card.disclaimer),
       el("p", { class: "facts" }, `Models: ${card.models.join(", ") || "any"}`),
       card.capabilities.map((each) => [
         el("h3", {}, each.name),

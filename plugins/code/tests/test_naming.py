@@ -1,0 +1,40 @@
+"""A function gets the name that the question gives it."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier_code.naming import named_as_asked
+
+CODE = "def is_larger(area):\n    return area > 4\n"
+TEXT = f"```python\n{CODE}```\nCall `is_larger(5)`."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "A Python function bigger(area) that tells if an area is larger",
+        "give me python: def bigger(x) returns True above 4",
+        "eine Funktion mit dem Namen bigger(a), die True liefert",
+    ],
+)
+def test_the_only_function_takes_the_name_that_was_asked_for(question: str) -> None:
+    text = named_as_asked(TEXT, CODE, question)
+    assert "def bigger(area)" in text
+    assert "`bigger(5)`" in text
+    assert "is_larger" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "question"),
+    [
+        (CODE, "a function that tells if an area is larger"),
+        (CODE, "a function bigger(a, b)"),
+        (CODE, "a function bigger(a) and a function smaller(a)"),
+        (CODE + "bigger = is_larger\n", "a function bigger(a)"),
+        (CODE + "def other(x):\n    return x\n", "a function bigger(a)"),
+        ("def broken(:", "a function bigger(a)"),
+    ],
+)
+def test_other_answers_stay_as_they_are(code: str, question: str) -> None:
+    assert named_as_asked(code, code, question) == code

@@ -1,0 +1,55 @@
+"""Another unit: asked in words, computed without a model."""
+
+from __future__ import annotations
+
+import pytest
+from scripted_context import CARD, kinds, saying
+
+from metier.experts.expert import Result, Task
+from metier_math import Math
+from metier_math.calculator import Calculator
+from metier_math.conversions import conversion_in
+
+
+def after(value: str, asked: str, *, task: str = "?") -> Task:
+    """A question about a value that an earlier step gave."""
+    earlier = Result(step_id="1", expert="x", task=task, text=value, values={"answer": value})
+    return Task(text=asked, inputs=(earlier,))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("task", "result"),
+    [
+        (Task(text="The thermometer shows 101.3 °F. What is that in Celsius"), "38.5 Celsius"),
+        (Task(text="12.5 kg in pounds?"), "≈ 27.5578 pounds"),
+        (Task(text="How many seconds are in 3 days?"), "259200 seconds"),
+        (Task(text="0 °C in F"), "32 F"),
+        (after("37°C", "what is that in Fahrenheit?"), "98.6 Fahrenheit"),
+        (after("37 degrees", "in Fahrenheit?", task="normal in Celsius?"), "98.6 Fahrenheit"),
+        (after("8,848 metres", "and in feet?"), "≈ 29028.8714 feet"),
+        (after("40 weeks", "Wie viele Tage sind das?"), "280 days"),
+    ],
+)
+async def test_another_unit_needs_no_model(calculator: Calculator, task: Task, result: str) -> None:
+    script = saying("none")
+    text = await Math(CARD, calculator=calculator).answer(task, script)
+    assert text.endswith(f"**Result: {result}**")
+    assert kinds(script) == []
+    assert script.checked is True
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Task(text="What is 20% of 5 kg in grams?"),
+        Task(text="A pump moves 40 L/min for 15 min. How many gallons is that?"),
+        Task(text="how many hours are 17 matches of 90 minutes"),
+        Task(text="whats 7/8 as a decimal"),
+        after("4 g", "how many 500 mg tablets is that?"),
+        after("between 3 and 5 h", "how many minutes is that?"),
+        Task(text="how many days is that?"),
+    ],
+)
+def test_what_calculates_with_the_number_is_no_conversion(task: Task) -> None:
+    assert conversion_in(task) is None
