@@ -2,10 +2,10 @@
 
     python -m benchmarks.segments [--data DIR] [--rounds N]
 
-`benchmarks/own/splitting/questions.jsonl` holds questions that were written for it (the last 70 by
-another hand than the splitter's), with the experts in their order, as `own/chains/development.jsonl`
-does, `joins.jsonl` forms for gold questions of public sets; the questions that
-`benchmarks.natural` draws and reports are left out. Where a question is to be cut is not given: it
+`benchmarks/own/splitting/questions.jsonl` holds questions that were written for it, the last 70 by
+another hand than the splitter's, with the experts in their order; so does
+`own/chains/development.jsonl`. `joins.jsonl` has forms for gold questions of public sets; the
+questions that `benchmarks.natural` draws and reports are left out. Where a question is to be cut is not given: it
 is a latent variable of the model (Sarawagi and Cohen 2004, "Semi-Markov conditional random
 fields", section 3, with a sum over all segmentations that have the right experts in order).
 
@@ -65,7 +65,10 @@ TRUST = 0.002
 def own_questions() -> list[Question]:
     return [
         Question(
-            text=row["q"], group=row.get("group", "linked"), experts=tuple(row["experts"]), links=None
+            text=row["q"],
+            group=row.get("group", "linked"),
+            experts=tuple(row["experts"]),
+            links=None,
         )
         for row in (*rows(OWN, "questions.jsonl"), *rows(CHAINS, "development.jsonl"))
     ]
