@@ -24,6 +24,8 @@ MARKDOWN = """# Four
 print(2 + 2)
 ```
 
+$$2 + 2 = 2^2$$
+
 That is all."""
 
 

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "sdk" / "metier" / "serving" / "page" / "static"
 MOST_BYTES = 400_000
 LICENCES = {
-    f"{name}.LICENSE.txt" for name in ("highlight", "markdown-it", "markdown-it-parts", "purify")
+    f"{name}.LICENSE.txt"
+    for name in ("highlight", "markdown-it", "markdown-it-parts", "purify", "temml")
 }
 
 

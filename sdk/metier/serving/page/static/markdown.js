@@ -4,6 +4,7 @@
 import markdownit from "./vendor/markdown-it.esm.min.mjs";
 import "./vendor/purify.min.js";
 import { button, el, say } from "./dom.js";
+import { drawn, formulas } from "./formulas.js";
 
 const TAGS = (
   "a blockquote br code em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul"
@@ -14,7 +15,7 @@ const COLOURED = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: ["span"], ALLOWED_AT
 const MOST_COLOURED = 20_000;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-const md = markdownit({ html: false }).disable(["image"]);
+const md = markdownit({ html: false }).disable(["image"]).use(formulas);
 md.core.ruler.push("within_the_page", (state) => {
   for (const token of state.tokens) {
     // The page has headings of its own above these.
@@ -27,6 +28,7 @@ md.core.ruler.push("within_the_page", (state) => {
 function rendered(text, whole = true) {
   const fragment = globalThis.DOMPurify.sanitize(md.render(text), RULES);
   fragment.querySelectorAll("pre > code").forEach((code) => coloured(code, whole));
+  if (whole) drawn(fragment);
   fragment.querySelectorAll("a").forEach(safeLink);
   fragment.querySelectorAll("pre").forEach(withCopy);
   fragment.querySelectorAll("table").forEach((each) => {
@@ -64,9 +66,9 @@ function coloured(code, whole) {
   const [, language] = code.className.match(/^language-(\S+)/) ?? [];
   code.removeAttribute("class");
   if (!whole || !language || code.textContent.length > MOST_COLOURED) return;
-  highlighter ||= import("./vendor/highlight.min.js").then((module) => module.default);
+  highlighter ||= import("./vendor/highlight.min.js").then((module) => module.default).catch(() => null);
   highlighter.then((highlight) => {
-    if (!highlight.getLanguage(language)) return;
+    if (!highlight?.getLanguage(language)) return;
     const { value } = highlight.highlight(code.textContent, { language, ignoreIllegals: true });
     code.replaceChildren(globalThis.DOMPurify.sanitize(value, COLOURED));
   });
