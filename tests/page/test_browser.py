@@ -209,7 +209,7 @@ def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_p
         expect(nearest.locator("tbody td").first).to_have_text("math")
 
 
-@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts"])
+@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts", "/#/learnt"])
 def test_a_phone_scrolls_no_view_sideways(browser: Browser, tmp_path: Path, view: str) -> None:
     wide = f"{MARKDOWN}\n\n{'x' * 400}\n\n    {'y' * 400}"
     with opened(browser, council(tmp_path, models=says(wide)), width=360, path=view) as page:

@@ -151,7 +151,7 @@ export class Turn {
     try {
       await call("POST", `/metier/runs/${this.run.id}/rating`, rating);
       this.bar.append(el("span", {}, `Rated ${rating.verdict}.`));
-      say("Thank you. metier learn ratings learns from it who answers what.");
+      say("Thank you. Learnt, at the top of the page, shows what ratings teach.");
     } catch (error) {
       this.bar.append(el("span", { class: "bad", role: "alert" }, error.message));
     }
