@@ -13,6 +13,7 @@ const ATTRIBUTES = ["class", "href", "start"];
 const RULES = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ATTRIBUTES };
 const COLOURED = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"] };
 const MOST_COLOURED = 20_000;
+const DEFINITION = /^ {0,3}\[[^\]\n]{1,999}\]:/m;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
 const md = markdownit({ html: false }).disable(["image"]).use(formulas);
@@ -101,17 +102,20 @@ export class GrowingText {
     this.node = el("div", { class: "text" });
     this.last = el("div");
     this.node.append(this.last);
+    this.text = "";
     this.open = "";
     this.waiting = false;
+    this.whole = false;
   }
 
   add(text) {
+    this.text += text;
     this.open += text;
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      this.settle();
+      if (!this.whole) this.settle();
     });
   }
 
@@ -124,5 +128,14 @@ export class GrowingText {
       this.open = lines.slice(start).join("\n");
     }
     this.last.replaceChildren(rendered(this.open, false));
+  }
+
+  // The whole text, once it has come: what stands is kept, unless a link is defined below its use.
+  finish(text) {
+    this.whole = true;
+    if (text !== this.text || DEFINITION.test(text)) return markdown(text);
+    this.settle();
+    this.last.replaceChildren(rendered(this.open));
+    return this.node;
   }
 }

@@ -16,6 +16,7 @@ export class Turn {
     this.run = new Run();
     this.body = null;
     this.graph = null;
+    this.growing = null;
     this.open = null;
     this.picture = el("div", { class: "picture" });
     this.panel = el("div");
@@ -41,6 +42,7 @@ export class Turn {
 
   show(kept) {
     this.run = Run.of(kept);
+    this.growing = null;
     this.end();
   }
 
@@ -50,21 +52,20 @@ export class Turn {
     this.open = null;
     this.panel.replaceChildren();
     this.abort = new AbortController();
-    const growing = new GrowingText();
-    this.answer.replaceChildren(growing.node);
+    this.growing = new GrowingText();
+    this.answer.replaceChildren(this.growing.node);
     this.foot.replaceChildren(el("p", { class: "waiting" }, "Planning…"));
     this.bar.replaceChildren(button("Stop", () => this.stop()));
     this.node.setAttribute("aria-busy", "true");
     try {
       for await (const event of events(body, this.abort.signal)) {
         this.take(event);
-        if (event.type === "token" && event.answer) growing.add(event.text);
+        if (event.type === "token" && event.answer) this.growing.add(event.text);
       }
     } catch (error) {
       this.run.status = this.abort.signal.aborted ? "cancelled" : "failed";
       this.run.error = this.abort.signal.aborted ? "" : error.message;
     }
-    growing.settle();
     this.node.removeAttribute("aria-busy");
     this.end();
     say(this.run.status === "answered" ? "The answer is complete." : `The run has ended: ${this.run.status}.`);
@@ -105,7 +106,9 @@ export class Turn {
   end() {
     if (this.run.plan && !this.graph) this.draw();
     this.refresh();
-    this.answer.replaceChildren(markdown(this.run.text));
+    const { text } = this.run;
+    const node = this.growing?.finish(text) ?? markdown(text);
+    if (node.parentNode !== this.answer) this.answer.replaceChildren(node);
     this.foot.replaceChildren(...this.footer());
     this.bar.replaceChildren(...this.actions());
   }
