@@ -111,6 +111,12 @@ def test_the_page_names_no_other_host_and_holds_no_inline_code() -> None:
     assert not [file.name for file in own if "https://" in file.read_text()]
 
 
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    page = (STATIC / "index.html").read_text()
+    own = {file.name for file in STATIC.glob("*.js")}
+    assert not [name for name in own if f'"/page/{name}"' not in page]
+
+
 def test_a_wheel_holds_every_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -54,7 +54,10 @@ export class Turn {
     this.abort = new AbortController();
     this.growing = new GrowingText();
     this.answer.replaceChildren(this.growing.node);
-    this.foot.replaceChildren(el("p", { class: "waiting" }, "Planning…"));
+    this.foot.replaceChildren(el("p", { class: "waiting" }));
+    const asked = performance.now();
+    const ticking = setInterval(() => this.tick(asked), 1000);
+    this.tick(asked);
     this.bar.replaceChildren(button("Stop", () => this.stop()));
     this.node.setAttribute("aria-busy", "true");
     try {
@@ -66,9 +69,19 @@ export class Turn {
       this.run.status = this.abort.signal.aborted ? "cancelled" : "failed";
       this.run.error = this.abort.signal.aborted ? "" : error.message;
     }
+    clearInterval(ticking);
     this.node.removeAttribute("aria-busy");
     this.end();
     say(this.run.status === "answered" ? "The answer is complete." : `The run has ended: ${this.run.status}.`);
+  }
+
+  // What is going on, and for how long, so that a slow server does not look like a broken one.
+  tick(asked) {
+    const seconds = Math.round((performance.now() - asked) / 1000);
+    const running = [...this.run.steps.values()].filter((step) => step.state === "running");
+    const doing = running.map((step) => `${step.expert} is answering step ${step.id}`).join(", ");
+    const text = doing || (this.run.plan ? "Waiting for the model" : "Planning");
+    this.foot.firstChild.textContent = `${text}… ${seconds} s`;
   }
 
   stop() {
@@ -79,7 +92,6 @@ export class Turn {
     this.run.take(event);
     if (event.type === "plan_ready") {
       this.draw();
-      this.foot.replaceChildren();
       this.can.planned?.(this);
     }
     if (event.type !== "token") this.refresh();
