@@ -1,7 +1,7 @@
 """The pictures in the README: `SCREENSHOTS=docs/images` renews them.
 
-The words are those of the answer in the README, which qwen2.5-coder:1.5b gave; here they come from
-scripted models.
+The words are those of the answer in the README, which qwen2.5-coder:1.5b gave, shortened; here they
+come from scripted models.
 """
 
 from __future__ import annotations
