@@ -15,6 +15,7 @@ from metier.events import PlanReady
 from metier.experts.card import Capability
 from metier.plan import Step
 from metier.runs.run import Rating, Run, Versions
+from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,7 @@ TOPICS = {
 FILLER = "please today about again team monday quickly list check open new old".split()
 
 
-def council(folder: Path) -> Council:
+def council(folder: Path, *, runs: RunStore | None = None) -> Council:
     experts = [
         Expert(
             Card(
@@ -58,6 +59,7 @@ def council(folder: Path) -> Council:
         settings=Settings(cache_dir=folder),
         server=ScriptedModels(),
         embedder=FixedEmbedder(),
+        runs=runs,
     )
 
 
@@ -109,6 +111,16 @@ async def test_routing_gets_better_with_ratings_of_which_a_tenth_is_wrong(tmp_pa
 async def test_ratings_that_teach_more_than_chance_explains_may_be_applied(tmp_path: Path) -> None:
     rated = await RatedRouting.of(council(tmp_path), with_mistakes(month(200, seed=1), 0.1))
     assert rated.report().refusal is None
+
+
+async def test_the_report_names_the_questions_that_go_to_another_expert(tmp_path: Path) -> None:
+    rated = await RatedRouting.of(council(tmp_path), month(100, seed=1))
+    report = rated.report()
+    assert report.gain is not None
+    gained = sum(each.learnt == each.expert for each in report.changes)
+    lost = sum(each.now == each.expert for each in report.changes)
+    assert gained - lost == round(100 * report.gain.value)
+    assert all(each.now != each.learnt for each in report.changes)
 
 
 async def test_what_was_learnt_can_be_taken_back(tmp_path: Path) -> None:

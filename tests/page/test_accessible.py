@@ -33,7 +33,7 @@ def test_an_answer_and_all_that_opens_beside_it_has_no_violation(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts"])
+@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts", "/#/learnt"])
 def test_no_view_has_a_violation(browser: Browser, tmp_path: Path, view: str, dark: bool) -> None:
     with opened(browser, council(tmp_path), dark=dark, path=view) as page:
         page.page.wait_for_load_state("networkidle")

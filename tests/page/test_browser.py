@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from metier.experts.expert import Expert
 from metier.models.server import ChatRequest
+from metier.plan import Plan, Step
 from metier.testing import ScriptedModels
 from metier.testing.models import Stall
 
@@ -23,6 +24,8 @@ MARKDOWN = """# Four
 ```python
 print(2 + 2)
 ```
+
+$$2 + 2 = 2^2$$
 
 That is all."""
 
@@ -207,7 +210,7 @@ def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_p
         expect(nearest.locator("tbody td").first).to_have_text("math")
 
 
-@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts"])
+@pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts", "/#/learnt"])
 def test_a_phone_scrolls_no_view_sideways(browser: Browser, tmp_path: Path, view: str) -> None:
     wide = f"{MARKDOWN}\n\n{'x' * 400}\n\n    {'y' * 400}"
     with opened(browser, council(tmp_path, models=says(wide)), width=360, path=view) as page:
@@ -218,6 +221,25 @@ def test_a_phone_scrolls_no_view_sideways(browser: Browser, tmp_path: Path, view
         widths = "[document.documentElement.scrollWidth, innerWidth]"
         shown, has = page.page.evaluate(widths)
     assert shown <= has == 360
+
+
+@pytest.mark.parametrize("needs", [(), ("1",)], ids=["all at once", "all after the first"])
+def test_a_plan_of_twelve_steps_fits_on_a_laptop(
+    browser: Browser, tmp_path: Path, needs: tuple[str, ...]
+) -> None:
+    first = Step(id="1", task="First.", expert="math")
+    rest = [Step(id=str(n), task=f"Task {n}.", expert="code", needs=needs) for n in range(2, 13)]
+    asked = council(tmp_path)
+    asked.run_sync(Plan(question="Twelve things.", steps=(first, *rest)))
+    assert asked.runs is not None
+    with opened(browser, asked, path=f"/#/run/{asked.runs.load('last').id}") as page:
+        expect(page.page.locator(".step")).to_have_count(12)
+        width, height = page.page.locator(".graph").evaluate(
+            "(node) => [node.getBoundingClientRect().width / node.viewBox.baseVal.width, "
+            "node.getBoundingClientRect().height]"
+        )
+        assert width > 0.95  # as large as it was drawn
+        assert height < 500
 
 
 def test_the_page_says_that_the_server_is_gone(browser: Browser, tmp_path: Path) -> None:

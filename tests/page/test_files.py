@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "sdk" / "metier" / "serving" / "page" / "static"
 MOST_BYTES = 400_000
 LICENCES = {
-    f"{name}.LICENSE.txt" for name in ("highlight", "markdown-it", "markdown-it-parts", "purify")
+    f"{name}.LICENSE.txt"
+    for name in ("highlight", "markdown-it", "markdown-it-parts", "purify", "temml")
 }
 
 
@@ -108,6 +109,12 @@ def test_the_page_names_no_other_host_and_holds_no_inline_code() -> None:
     own = list(STATIC.glob("*.js"))
     assert not [file.name for file in own if "innerHTML" in file.read_text()]
     assert not [file.name for file in own if "https://" in file.read_text()]
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    page = (STATIC / "index.html").read_text()
+    own = {file.name for file in STATIC.glob("*.js")}
+    assert not [name for name in own if f'"/page/{name}"' not in page]
 
 
 def test_a_wheel_holds_every_file(tmp_path: Path) -> None:

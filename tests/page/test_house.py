@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from evaluating.test_ratings import month
 from kept_runs import council
 from page.asking import caller
+from page.rated import rated_council
+
+from metier.evaluating.ratings import RatedRouting
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +59,29 @@ async def test_the_map_has_every_capability_and_the_question(tmp_path: Path) -> 
     assert found["nearest"][0]["expert"] == "math"
     assert 0 < found["kept"] <= 1.0001
     assert without["question"] is None
+
+
+async def test_without_ratings_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    async with rated_council(tmp_path, 0) as asked, caller(asked) as client:
+        found = (await client.get("/metier/learnt")).json()
+    assert found["ratings"] is None
+
+
+async def test_what_ratings_teach_is_read_and_never_changed_over_http(tmp_path: Path) -> None:
+    writing = ("POST", "PUT", "PATCH", "DELETE")
+    async with rated_council(tmp_path, 60) as asked, caller(asked) as client:
+        found = (await client.get("/metier/learnt")).json()
+        refused = [(await client.request(each, "/metier/learnt")).status_code for each in writing]
+        applied = asked.planning.artefacts.has("ratings")
+    assert (found["ratings"]["n"], found["ratings"]["useless"]) == (60, 0)
+    assert refused == [405] * len(writing)
+    assert not applied
+    assert str(tmp_path) not in str(found)
+
+
+async def test_what_was_learnt_is_listed(tmp_path: Path) -> None:
+    async with rated_council(tmp_path, 60) as asked, caller(asked) as client:
+        asked.planning.keep((await RatedRouting.of(asked, month(60, seed=1))).learnt())
+        found = (await client.get("/metier/learnt")).json()
+    listed = {each["name"]: each["problem"] for each in found["learnt"]}
+    assert listed["ratings"] == ""

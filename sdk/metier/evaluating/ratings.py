@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from metier.council import Council
 from metier.errors import InvalidInput
@@ -22,6 +23,8 @@ from metier.planning.selecting import Selector
 from metier.runs.run import Rating, Run
 
 _LEARN_AT_LEAST = 20
+
+Names = npt.NDArray[np.str_]
 
 
 def rated_questions(
@@ -53,6 +56,21 @@ def _told(run: Run, rating: Rating, experts: Collection[str]) -> Iterable[Routin
             yield RoutingQuestion(question=step.task, expert=expert)
 
 
+class Change(Finding):
+    """A rated question that goes to another expert with what the other ratings teach.
+
+    Attributes:
+        expert: who should answer, as it was rated.
+        now: who answers without ratings.
+        learnt: who answers with what the other questions taught.
+    """
+
+    question: str
+    expert: str
+    now: str
+    learnt: str
+
+
 class RatingsReport(Finding):
     """What rated answers teach.
 
@@ -62,6 +80,7 @@ class RatingsReport(Finding):
         now: the share of them that goes to the right expert now.
         learnt: the share with what the other questions taught; None if they are too few.
         gain: the difference, paired.
+        changes: the questions that go to another expert with what the others taught.
     """
 
     n: int
@@ -69,6 +88,7 @@ class RatingsReport(Finding):
     now: Estimate
     learnt: Estimate | None
     gain: Estimate | None
+    changes: tuple[Change, ...] = ()
 
     @property
     def refusal(self) -> str | None:
@@ -88,6 +108,7 @@ class RatingsReport(Finding):
 class RatedRouting:
     """Rated questions, scored by the selector as it is without ratings."""
 
+    texts: tuple[str, ...]
     vectors: Vectors
     placed: Placed
     calibration: Calibration
@@ -121,6 +142,7 @@ class RatedRouting:
             raise InvalidInput(f"the index is too large to learn from ratings: {exc}") from exc
         known = np.flatnonzero(placed.owners >= 0)
         return cls(
+            texts=tuple(texts[n] for n in known),
             vectors=vectors[known],
             placed=_rows(placed, known),
             calibration=calibration,
@@ -132,17 +154,20 @@ class RatedRouting:
     def report(self) -> RatingsReport:
         """Judge what was learnt by questions that it was not learnt from."""
         n = len(self.vectors)
-        now = self._right(self.placed)
+        before = self._chosen(self.placed)
+        now = before == self._owners(self.placed)
         if n < _LEARN_AT_LEAST:
             share = Estimate.share(now)
             return RatingsReport(n=n, useless=self.useless, now=share, learnt=None, gain=None)
-        learnt = self._judged()
+        after = self._judged()
+        learnt = after == self._owners(self.placed)
         return RatingsReport(
             n=n,
             useless=self.useless,
             now=Estimate.share(now),
             learnt=Estimate.share(learnt),
             gain=Estimate.mean(learnt.astype(np.float64) - now),
+            changes=self._changes(before, after),
         )
 
     def learnt(self) -> RatedExamples:
@@ -150,13 +175,25 @@ class RatedRouting:
         everything = np.arange(len(self.vectors))
         return self._fit(everything, self._best(everything))
 
-    def _judged(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether each is placed rightly by what the other folds taught, their strength, too."""
-        right = np.zeros(len(self.vectors), np.bool_)
+    def _judged(self) -> Names:
+        """Who is chosen for each by what the other folds taught, their strength, too."""
+        found = self._chosen(self.placed)
         for fold in np.unique(self.fold_of):
             kept, held = np.flatnonzero(self.fold_of != fold), np.flatnonzero(self.fold_of == fold)
-            right[held] = self._placed_rightly(kept, held, self._best(kept))
-        return right
+            found[held] = self._chosen(self._corrected(kept, held, self._best(kept)))
+        return found
+
+    def _changes(self, before: Names, after: Names) -> tuple[Change, ...]:
+        rated = self._owners(self.placed)
+        return tuple(
+            Change(
+                question=self.texts[n],
+                expert=str(rated[n]),
+                now=str(before[n]),
+                learnt=str(after[n]),
+            )
+            for n in np.flatnonzero(before != after)
+        )
 
     def _best(self, rows: Numbers) -> Strength:
         """The strength under which most of these questions are placed rightly by the others."""
@@ -166,16 +203,17 @@ class RatedRouting:
             for fold in np.unique(self.fold_of[rows]):
                 kept = rows[self.fold_of[rows] != fold]
                 held = rows[self.fold_of[rows] == fold]
-                count += int(self._placed_rightly(kept, held, strength).sum()) if len(kept) else 0
+                if len(kept):
+                    placed = self._corrected(kept, held, strength)
+                    count += int((self._chosen(placed) == self._owners(placed)).sum())
             counts.append(count)
         return STRENGTHS[int(np.argmax(counts))]
 
-    def _placed_rightly(
-        self, kept: Numbers, held: Numbers, strength: Strength
-    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _corrected(self, kept: Numbers, held: Numbers, strength: Strength) -> Placed:
+        """Some questions, scored with what others teach."""
         correction = self._fit(kept, strength).correction(self.vectors[held], self.placed.names)
         placed = _rows(self.placed, held)
-        return self._right(replace(placed, scores=placed.scores + correction))
+        return replace(placed, scores=placed.scores + correction)
 
     def _fit(self, rows: Numbers, strength: Strength) -> RatedExamples:
         placed = _rows(self.placed, rows)
@@ -183,9 +221,11 @@ class RatedRouting:
             placed.names, self.vectors[rows], placed.scores, placed.owners, strength
         )
 
-    def _right(self, placed: Placed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        names = chosen(placed, self.calibration, general=self.general).names
-        return names == np.array(placed.names)[placed.owners]
+    def _chosen(self, placed: Placed) -> Names:
+        return chosen(placed, self.calibration, general=self.general).names
+
+    def _owners(self, placed: Placed) -> Names:
+        return np.array(placed.names, dtype=np.str_)[placed.owners]
 
 
 def _rows(placed: Placed, rows: Numbers) -> Placed:

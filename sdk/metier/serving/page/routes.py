@@ -13,6 +13,7 @@ from metier.serving.ollama.routes import running
 from metier.serving.page.files import HEADERS, page_files
 from metier.serving.page.house import house_routes
 from metier.serving.page.kept import Kept
+from metier.serving.page.learnt import learnt_routes
 from metier.serving.page.streaming import (
     AskBody,
     EventForm,
@@ -67,6 +68,7 @@ def page_routes(service: Service) -> list[BaseRoute]:
         Route("/metier/runs", run, methods=["POST"]),
         *kept.routes(),
         *house_routes(service),
+        *learnt_routes(service),
     ]
 
 

@@ -55,6 +55,15 @@ export function table(caption, heads, rows) {
   );
 }
 
+// Put into a place what is made for it, or why it cannot be made.
+export async function shown(place, made) {
+  try {
+    place.replaceChildren(...(await made()));
+  } catch (error) {
+    place.replaceChildren(el("p", { class: "bad", role: "alert" }, error.message));
+  }
+}
+
 // A sentence for everybody, also for those who hear the page.
 export function say(text) {
   document.getElementById("status").textContent = text;

@@ -1,7 +1,7 @@
 // The house: who is there, whether it works, and where a question would go.
 
 import { call, house } from "./api.js";
-import { counted, el, field, percent, svg, table } from "./dom.js";
+import { counted, el, field, percent, shown, svg, table } from "./dom.js";
 
 const SIZE = 360;
 const SHAPES = 6;
@@ -39,14 +39,6 @@ export class ExpertsView {
   }
 
   leave() {}
-}
-
-async function shown(place, made) {
-  try {
-    place.replaceChildren(...(await made()));
-  } catch (error) {
-    place.replaceChildren(el("p", { class: "bad", role: "alert" }, error.message));
-  }
 }
 
 async function healthNode() {
@@ -123,7 +115,7 @@ async function mapNodes(question) {
   if (found.nearest.length) {
     const rows = found.nearest.map((near) => [near.expert, near.text, percent(near.similarity)]);
     nodes.push(table("Nearest to the question", ["Expert", "Text of its card", "Alike"], rows));
-  };
+  }
   const pairs = found.overlaps.map((each) => [each.first.join(": "), each.second.join(": "), percent(each.similarity)]);
   nodes.push(table("Capabilities of different experts that are most alike", ["One", "Another", "Alike"], pairs));
   return nodes;

@@ -1,6 +1,6 @@
 // The plan as a picture that changes while it runs. Every node is a button.
 
-import { short, svg } from "./dom.js";
+import { counted, short, svg } from "./dom.js";
 import { HEIGHT, WIDTH, layout } from "./layout.js";
 
 const SMALLEST = 0.7;
@@ -37,7 +37,7 @@ export class Graph {
       event.preventDefault();
       open(step.id);
     };
-    const texts = [17, 36, 55].map((top) => svg("text", { x: 10, y: top }));
+    const texts = [17, 35, 53, 71].map((top) => svg("text", { x: 10, y: top }));
     const node = svg(
       "g",
       {
@@ -64,8 +64,9 @@ export class Graph {
       const how = step.strategy === "single" ? "" : ` · ${step.strategy}`;
       node.setAttribute("data-state", state);
       texts[0].textContent = short(`${SIGNS[state]} ${id} · ${now.expert}${how}`, 24);
-      texts[1].textContent = short(step.task, 25);
-      texts[2].textContent = short(stopped ? "stopped" : outcome(now), 30);
+      texts[1].textContent = short(step.task, 23);
+      texts[2].textContent = short([...now.models].join(", "), 26);
+      texts[3].textContent = short(stopped ? "stopped" : outcome(now), 26);
       const needs = step.needs.length ? `, needs ${step.needs.join(", ")}` : "";
       node.setAttribute("aria-label", `Step ${id}, ${now.expert}${how}, ${state}${needs}: ${short(step.task, 80)}`);
     }
@@ -73,13 +74,12 @@ export class Graph {
 }
 
 function outcome(step) {
-  const model = [...step.models].join(", ");
   if (step.state === "failed") return step.reason;
-  if (step.state !== "done") return step.state === "running" ? `${step.state} ${model}` : step.state;
+  if (step.state !== "done") return step.state;
   const seconds = step.ended > step.began ? `${(step.ended - step.began).toFixed(1)} s` : "";
   const checked = step.result.checked === true ? "✓ checked" : "";
-  const tokens = step.usage.completion_tokens ? `${step.usage.completion_tokens} tokens` : "";
-  return [checked, model, seconds, tokens].filter(Boolean).join(" · ");
+  const tokens = step.usage.completion_tokens ? counted(step.usage.completion_tokens, "token") : "";
+  return [seconds, tokens, checked].filter(Boolean).join(" · ");
 }
 
 function line(from, to) {

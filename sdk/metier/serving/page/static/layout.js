@@ -1,9 +1,11 @@
 // Where the steps of a plan lie: each below all that it needs, with few crossing lines.
 
 export const WIDTH = 176;
-export const HEIGHT = 66;
+export const HEIGHT = 82;
 const GAP_X = 18;
-const GAP_Y = 34;
+const GAP_Y = 26;
+// More in a row would not fit on a laptop.
+const MOST_IN_A_ROW = 5;
 const SWEEPS = 4;
 
 function layersOf(steps) {
@@ -53,8 +55,15 @@ function untangled(layers, steps) {
   return layers;
 }
 
+// Steps of a layer do not need each other, so a wide layer can be several rows.
+function rows(layer) {
+  const count = Math.ceil(layer.length / MOST_IN_A_ROW);
+  const size = Math.ceil(layer.length / count);
+  return Array.from({ length: count }, (_, n) => layer.slice(n * size, (n + 1) * size));
+}
+
 export function layout(steps) {
-  const layers = untangled(layersOf(steps), steps);
+  const layers = untangled(layersOf(steps), steps).flatMap(rows);
   const most = Math.max(...layers.map((layer) => layer.length));
   const width = most * (WIDTH + GAP_X) - GAP_X;
   const places = new Map();

@@ -4,6 +4,7 @@ import { AskView } from "./ask.js";
 import { CompareView } from "./compare.js";
 import { el, say } from "./dom.js";
 import { ExpertsView } from "./experts.js";
+import { LearntView } from "./learnt.js";
 import { refreshRuns, runsAside } from "./runs.js";
 
 const main = document.getElementById("main");
@@ -13,7 +14,7 @@ let view = null;
 async function show() {
   const [, name = "", id = ""] = location.hash.split("/");
   view?.leave();
-  const kind = { compare: CompareView, experts: ExpertsView }[name] ?? AskView;
+  const kind = { compare: CompareView, experts: ExpertsView, learnt: LearntView }[name] ?? AskView;
   view = new kind();
   main.replaceChildren(view.node);
   for (const link of document.querySelectorAll("nav a")) {

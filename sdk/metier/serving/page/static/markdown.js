@@ -4,6 +4,7 @@
 import markdownit from "./vendor/markdown-it.esm.min.mjs";
 import "./vendor/purify.min.js";
 import { button, el, say } from "./dom.js";
+import { drawn, formulas } from "./formulas.js";
 
 const TAGS = (
   "a blockquote br code em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul"
@@ -12,9 +13,10 @@ const ATTRIBUTES = ["class", "href", "start"];
 const RULES = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ATTRIBUTES };
 const COLOURED = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"] };
 const MOST_COLOURED = 20_000;
+const DEFINITION = /^ {0,3}\[[^\]\n]{1,999}\]:/m;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-const md = markdownit({ html: false }).disable(["image"]);
+const md = markdownit({ html: false }).disable(["image"]).use(formulas);
 md.core.ruler.push("within_the_page", (state) => {
   for (const token of state.tokens) {
     // The page has headings of its own above these.
@@ -27,6 +29,7 @@ md.core.ruler.push("within_the_page", (state) => {
 function rendered(text, whole = true) {
   const fragment = globalThis.DOMPurify.sanitize(md.render(text), RULES);
   fragment.querySelectorAll("pre > code").forEach((code) => coloured(code, whole));
+  if (whole) drawn(fragment);
   fragment.querySelectorAll("a").forEach(safeLink);
   fragment.querySelectorAll("pre").forEach(withCopy);
   fragment.querySelectorAll("table").forEach((each) => {
@@ -64,9 +67,9 @@ function coloured(code, whole) {
   const [, language] = code.className.match(/^language-(\S+)/) ?? [];
   code.removeAttribute("class");
   if (!whole || !language || code.textContent.length > MOST_COLOURED) return;
-  highlighter ||= import("./vendor/highlight.min.js").then((module) => module.default);
+  highlighter ||= import("./vendor/highlight.min.js").then((module) => module.default).catch(() => null);
   highlighter.then((highlight) => {
-    if (!highlight.getLanguage(language)) return;
+    if (!highlight?.getLanguage(language)) return;
     const { value } = highlight.highlight(code.textContent, { language, ignoreIllegals: true });
     code.replaceChildren(globalThis.DOMPurify.sanitize(value, COLOURED));
   });
@@ -99,17 +102,20 @@ export class GrowingText {
     this.node = el("div", { class: "text" });
     this.last = el("div");
     this.node.append(this.last);
+    this.text = "";
     this.open = "";
     this.waiting = false;
+    this.whole = false;
   }
 
   add(text) {
+    this.text += text;
     this.open += text;
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      this.settle();
+      if (!this.whole) this.settle();
     });
   }
 
@@ -122,5 +128,14 @@ export class GrowingText {
       this.open = lines.slice(start).join("\n");
     }
     this.last.replaceChildren(rendered(this.open, false));
+  }
+
+  // The whole text, once it has come: what stands is kept, unless a link is defined below its use.
+  finish(text) {
+    this.whole = true;
+    if (text !== this.text || DEFINITION.test(text)) return markdown(text);
+    this.settle();
+    this.last.replaceChildren(rendered(this.open));
+    return this.node;
   }
 }

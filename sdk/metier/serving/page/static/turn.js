@@ -16,6 +16,7 @@ export class Turn {
     this.run = new Run();
     this.body = null;
     this.graph = null;
+    this.growing = null;
     this.open = null;
     this.picture = el("div", { class: "picture" });
     this.panel = el("div");
@@ -41,6 +42,7 @@ export class Turn {
 
   show(kept) {
     this.run = Run.of(kept);
+    this.growing = null;
     this.end();
   }
 
@@ -50,24 +52,36 @@ export class Turn {
     this.open = null;
     this.panel.replaceChildren();
     this.abort = new AbortController();
-    const growing = new GrowingText();
-    this.answer.replaceChildren(growing.node);
-    this.foot.replaceChildren(el("p", { class: "waiting" }, "Planning…"));
+    this.growing = new GrowingText();
+    this.answer.replaceChildren(this.growing.node);
+    this.foot.replaceChildren(el("p", { class: "waiting" }));
+    const asked = performance.now();
+    const ticking = setInterval(() => this.tick(asked), 1000);
+    this.tick(asked);
     this.bar.replaceChildren(button("Stop", () => this.stop()));
     this.node.setAttribute("aria-busy", "true");
     try {
       for await (const event of events(body, this.abort.signal)) {
         this.take(event);
-        if (event.type === "token" && event.answer) growing.add(event.text);
+        if (event.type === "token" && event.answer) this.growing.add(event.text);
       }
     } catch (error) {
       this.run.status = this.abort.signal.aborted ? "cancelled" : "failed";
       this.run.error = this.abort.signal.aborted ? "" : error.message;
     }
-    growing.settle();
+    clearInterval(ticking);
     this.node.removeAttribute("aria-busy");
     this.end();
     say(this.run.status === "answered" ? "The answer is complete." : `The run has ended: ${this.run.status}.`);
+  }
+
+  // What is going on, and for how long, so that a slow server does not look like a broken one.
+  tick(asked) {
+    const seconds = Math.round((performance.now() - asked) / 1000);
+    const running = [...this.run.steps.values()].filter((step) => step.state === "running");
+    const doing = running.map((step) => `${step.expert} is answering step ${step.id}`).join(", ");
+    const text = doing || (this.run.plan ? "Waiting for the model" : "Planning");
+    this.foot.firstChild.textContent = `${text}… ${seconds} s`;
   }
 
   stop() {
@@ -78,7 +92,6 @@ export class Turn {
     this.run.take(event);
     if (event.type === "plan_ready") {
       this.draw();
-      this.foot.replaceChildren();
       this.can.planned?.(this);
     }
     if (event.type !== "token") this.refresh();
@@ -105,7 +118,9 @@ export class Turn {
   end() {
     if (this.run.plan && !this.graph) this.draw();
     this.refresh();
-    this.answer.replaceChildren(markdown(this.run.text));
+    const { text } = this.run;
+    const node = this.growing?.finish(text) ?? markdown(text);
+    if (node.parentNode !== this.answer) this.answer.replaceChildren(node);
     this.foot.replaceChildren(...this.footer());
     this.bar.replaceChildren(...this.actions());
   }
@@ -151,7 +166,7 @@ export class Turn {
     try {
       await call("POST", `/metier/runs/${this.run.id}/rating`, rating);
       this.bar.append(el("span", {}, `Rated ${rating.verdict}.`));
-      say("Thank you. metier learn ratings learns from it who answers what.");
+      say("Thank you. Learnt, at the top of the page, shows what ratings teach.");
     } catch (error) {
       this.bar.append(el("span", { class: "bad", role: "alert" }, error.message));
     }
