@@ -5,9 +5,10 @@
 `benchmarks/own/splitting/questions.jsonl` holds questions that were written for it, the last 70 by
 another hand than the splitter's, with the experts in their order; so does
 `own/chains/development.jsonl`. `joins.jsonl` has forms for gold questions of public sets; the
-questions that `benchmarks.natural` draws and reports are left out. Where a question is to be cut is not given: it
-is a latent variable of the model (Sarawagi and Cohen 2004, "Semi-Markov conditional random
-fields", section 3, with a sum over all segmentations that have the right experts in order).
+questions that `benchmarks.natural` draws and reports are left out. Where a question is to be cut
+is not given: it is a latent variable of the model (Sarawagi and Cohen 2004, "Semi-Markov
+conditional random fields", section 3, with a sum over all segmentations that have the right experts
+in order).
 
 Prints the weights. Keys: `GROUP.shipped` and `GROUP.fitted`, the percentage of questions divided
 rightly with the weights that ship (in sample) and with weights fitted to the other two thirds.
