@@ -39,7 +39,7 @@ _ABOUT_PRESSURE = re.compile(
 # Between the name of a measurement and its value.
 _SAYS = r"[^\d.?!\n;]{0,30}"
 # One of several numbers, half of a pair, or part of a formula.
-_ONE_OF_SEVERAL = re.compile(r"\s*(?:(?:,|/|and\b|und\b|to\b|-|–)\s*\d|[*×^+(])")
+_ONE_OF_SEVERAL = re.compile(r"(?<!\s)\s*+(?:(?:,|/|and\b|und\b|to\b|-|–)\s*+\d|[*×^+(])")
 _CHILD = re.compile(
     r"\b(?:baby|babies|newborn|infant|toddler|child|children|kid|kids|teenager|kind|kinder|enfant|"
     r"niñ[oa]|bambin[oa]|son|daughter|sohn|tochter|"
