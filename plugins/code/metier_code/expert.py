@@ -69,10 +69,9 @@ class Code(Expert):
         reply = await context.complete(messages_for(self.card, task))
         if len(reply) > MAX_CHARS:
             return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."
-        text = await in_thread(fenced, reply)
+        text = await in_thread(_shown, reply, task.text)
         if not _python(text):
             return text
-        text = await in_thread(named_as_asked, text, _code(text), task.text)
         if not _parses(text):
             context.mark_checked(False)
             return f"{text}\n\nNote: this Python does not parse."
@@ -121,10 +120,7 @@ class Code(Expert):
             temperature=max(given.temperature, TEMPERATURE),
         )
         reply = await _completed(messages_for(self.card, task), context, sampling=sampling)
-        if len(reply) > MAX_CHARS:
-            return ""
-        text = await in_thread(fenced, reply)
-        return await in_thread(named_as_asked, text, _code(text), task.text)
+        return await in_thread(_shown, reply, task.text) if len(reply) <= MAX_CHARS else ""
 
     @tool
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:
@@ -135,6 +131,12 @@ class Code(Expert):
     def parses(self, code: Annotated[str, "Python source"]) -> bool:
         """Whether a text is Python that parses. It is not run."""
         return is_python(code)
+
+
+def _shown(reply: str, question: str) -> str:
+    """A reply with its code in fences, under the name that the question asks for."""
+    text = fenced(reply)
+    return named_as_asked(text, _code(text), question)
 
 
 def _python(text: str) -> list[str]:

@@ -43,7 +43,7 @@ def with_stated_units(program: Program, text: str) -> Program | None:
         step.model_copy(update={"expression": _NUMERAL.sub(united, step.term)})
         for step in program.steps
     )
-    if steps == program.steps:
+    if [step.expression for step in steps] == [step.term for step in program.steps]:
         return None
     unit = program.unit.strip()
     return program.model_copy(

@@ -96,6 +96,15 @@ class Range(_Frozen):
     def _stated(self) -> re.Pattern[str]:
         return re.compile(rf"{self._named.pattern}{_SAYS}(?<![\d.,/])({_NUMBER})", re.I)
 
+    @cached_property
+    def _factors(self) -> list[tuple[str, float]]:
+        """Each spelling of a unit, the longest first, and what one of it is worth."""
+        known = {
+            self.unit.lower(): 1.0,
+            **{name.lower(): each for name, each in self.units.items()},
+        }
+        return sorted(((n, f) for n, f in known.items() if n), key=lambda e: -len(e[0]))
+
     def is_meant(self, text: str) -> bool:
         """Whether a text speaks of this measurement, and of nobody for whom it does not hold."""
         low = text.lower()
@@ -125,13 +134,9 @@ class Range(_Frozen):
         return value * factor
 
     def _factor(self, unit: str, *, is_bare: bool) -> float | None:
-        known = {
-            self.unit.lower(): 1.0,
-            **{name.lower(): each for name, each in self.units.items()},
-        }
-        for name in sorted(known, key=len, reverse=True):
-            if name and unit.startswith(name) and not unit[len(name) : len(name) + 1].isalnum():
-                return known[name]
+        for name, factor in self._factors:
+            if unit.startswith(name) and not unit[len(name) : len(name) + 1].isalnum():
+                return factor
         return 1.0 if self.bare and (not unit or not is_bare) else None
 
     def band_of(self, value: float) -> tuple[Band, str]:

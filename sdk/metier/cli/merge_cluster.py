@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metier.cli.session import load_settings, run_async, show_error
+from metier.cli.session import error_body, load_settings, run_async, show_error
 
 if TYPE_CHECKING:
     from metier.merging.node_jobs import MergeJob
@@ -68,12 +68,10 @@ def _explain(ended: Spread) -> None:
 
 def _body(ended: Spread) -> dict[str, Any]:
     report = ended.report.model_dump(mode="json", by_alias=True) if ended.report else None
-    exc = ended.error
-    error = {"code": exc.code, "message": exc.message, "hint": exc.hint} if exc else None
     return {
         "name": ended.name,
         "node": ended.node,
         "kept": _kept(ended),
         "report": report,
-        "error": error,
+        "error": error_body(ended.error) if ended.error else None,
     }

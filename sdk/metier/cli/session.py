@@ -59,13 +59,17 @@ def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:
     sys.exit(USAGE if usage else FAILED)
 
 
+def error_body(exc: MetierError) -> dict[str, str | None]:
+    """An error as the commands give it in JSON."""
+    return {"code": exc.code, "message": exc.message, "hint": exc.hint}
+
+
 def show_error(exc: MetierError, *, as_json: bool = False, indent: int | None = 2) -> None:
     """Print an error on stderr and, if JSON was asked for, as an object on stdout."""
     from metier.cli.text import as_json as dumped
 
     if as_json:
-        body = {"code": exc.code, "message": exc.message, "hint": exc.hint}
-        click.echo(dumped({"error": body}, indent=indent))
+        click.echo(dumped({"error": error_body(exc)}, indent=indent))
     styled("Error: ", fg="red", err=True, nl=False)
     click.echo(str(exc), err=True)
 

@@ -12,7 +12,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 # The day of `April 15, 1912` and of `15 April 1912`: the value is the year.
 _DAY = re.compile(
     r"(?<![^\W\d_])([^\W\d_]{3,10}\.? )\d{1,2}(?:st|nd|rd|th)?(?=,? \d{4}\b)"
-    r"|(?<![\d.,])()\d{1,2}(?:st|nd|rd|th|er|\.)?(?= (?:de )?[^\W\d_]{3,10}\.?,? (?:de )?\d{4}\b)"
+    r"|(?<![\d.,])\d{1,2}(?:st|nd|rd|th|er|\.)?(?= (?:de )?[^\W\d_]{3,10}\.?,? (?:de )?\d{4}\b)"
 )
 # Said again in another unit, and when it was so.
 _ASIDE = re.compile(r"\([^()\n]{0,60}\)|\b[Aa]s of [^.,;\n]{0,60}")
@@ -33,7 +33,7 @@ def stated_value(text: str, task: str) -> dict[str, str]:
     """
     known = {stated.quantity for stated in quantities_in(masked(plain(task)), None)}
     shown = plain(without_code(text))[:_MOST_CHARS]
-    for sentence in _SENTENCE_END.split(_DAY.sub(_without_day, _ASIDE.sub("", shown))):
+    for sentence in _SENTENCE_END.split(_DAY.sub(r"\1", _ASIDE.sub("", shown))):
         line = masked(sentence)
         found = {
             stated.quantity: sentence[stated.start : stated.end]
@@ -43,7 +43,3 @@ def stated_value(text: str, task: str) -> dict[str, str]:
         if found:
             return {NAME: found.popitem()[1].strip()} if len(found) == 1 else {}
     return {}
-
-
-def _without_day(date: re.Match[str]) -> str:
-    return date[1] or ""
