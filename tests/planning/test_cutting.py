@@ -22,6 +22,8 @@ def texts(question: str, openings: Openings = NOTHING) -> list[str]:
         ("Wer war Kant und was ist 5 mal 7?", ["Wer war Kant", "was ist 5 mal 7?"]),
         ("感冒有什么症状？另外，15 的阶乘是多少？", ["感冒有什么症状？", "15 的阶乘是多少？"]),
         ("1) who was Kant\n2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
+        ("1) who was Kant 2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
+        ("Solve 2) x = 1 3) x = 2", ["Solve 2) x = 1 3) x = 2"]),
         ("the average of 320, 415 and 505", ["the average of 320, 415 and 505"]),
         ("explain 'this and that'", ["explain 'this and that'"]),
     ],

@@ -13,7 +13,7 @@ from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
 from metier.planning.learning.calibration import Calibration
 from metier.planning.selecting import Selector
-from metier.planning.signals import NOWHERE, CapabilityRows
+from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows
 from metier.planning.words import HashedWords
 from metier.testing import FixedEmbedder
 
@@ -161,6 +161,15 @@ async def test_an_example_that_is_held_out_does_not_find_itself() -> None:
     assert held.best[0, 0] == NOWHERE
     assert held.best[1, 1] < 0.99
     assert rows.nearness(rows.examples).best[0, 0] == pytest.approx(1.0)
+
+
+async def test_what_is_near_is_measured_by_how_near_examples_are_to_each_other() -> None:
+    index, _ = await synchronised(None, many().values(), FixedEmbedder())
+    rows = CapabilityRows(index, sorted(index.capabilities))
+    nearest = rows.held_out(np.arange(len(rows.owners))).best.max(axis=1)
+    assert rows.usual == pytest.approx((nearest.mean(), nearest.std()), abs=1e-6)
+    few, _ = await synchronised(None, many(2).values(), FixedEmbedder())
+    assert CapabilityRows(few, sorted(few.capabilities)).usual == USUALLY
 
 
 async def test_counterexamples_are_kept_apart_from_examples() -> None:

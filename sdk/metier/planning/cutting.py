@@ -107,6 +107,8 @@ _SIGNS = {
 _MARK = re.compile(
     r"(?:(?:^|(?<=\n))[ \t]*|(?<=[.:;?!)\]\"'`] ))(?:\(?\d{1,2}[.):]+\s+|[-*•]\s+)", re.MULTILINE
 )
+# `1)` and `2)` in the middle of a line.
+_NUMBERED = re.compile(r"(?<=\s)\(?(\d)\)\s+(?=\S)|^\(?(1)\)\s+")
 # What is quoted, in brackets or in code is never cut.
 _WHOLE = re.compile(
     r"`[^`\n]+`|\"[^\"\n]{1,200}\"|“[^“”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^«»\n]{1,200}»"
@@ -186,10 +188,20 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
     for match in _MARK.finditer(question):
         if not inside(match.start(), match.end()):
             yield _Cut(match.start(), match.end(), Sign.MARK, joint=False)
+    for match in _numbered(question):
+        if not inside(match.start(), match.end()):
+            yield _Cut(match.start(), match.end(), Sign.MARK, joint=False)
     for match in re.finditer(r"(?<=\w)[ \t]+(?=(\w+))", question):
         if openings.may_begin(match[1].lower()) and not inside(*match.span()):
             yield _Cut(match.start(), match.end(), Sign.NONE, joint=False)
     yield from _around(question, code)
+
+
+def _numbered(question: str) -> list[re.Match[str]]:
+    """The marks of a list that is written in one line; nothing if they do not count from 1."""
+    found = list(_NUMBERED.finditer(question))
+    counted = [int(match[1] or match[2]) for match in found]
+    return found if len(found) > 1 and counted == list(range(1, len(found) + 1)) else []
 
 
 def _lists_numbers(question: str, match: re.Match[str]) -> bool:

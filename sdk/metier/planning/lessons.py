@@ -62,7 +62,7 @@ class Lessons:
     name: ClassVar[str] = "splitting"
     teaches: ClassVar[str] = "where a request of several needs is cut, and for whom"
     # Another one if the order of the features changes, too.
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def packed(self) -> Packed:
         """What to save; the openings come from the cards again."""

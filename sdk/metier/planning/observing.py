@@ -19,6 +19,8 @@ from metier.planning.selecting import Selector
 _BEST = 3
 # What stretches across a place: words of so many pieces before it and after it.
 _NEAR = 3
+# Standard deviations; further is not told apart.
+_FAR = 3.0
 
 
 def text_of(question: str, pieces: Sequence[Piece], numbers: Sequence[int]) -> str:
@@ -93,12 +95,16 @@ def observed(
     rows, columns = np.array(stretches).T
     spans[rows, columns] = logs[:, kept]
     fit[rows, columns] = fits
+    nearest = np.zeros((count, count))
+    usual, spread = selector.usual_nearness()
+    nearest[rows, columns] = np.clip((near - usual) / spread, -_FAR, _FAR)
     single = [n for n, (i, j) in enumerate(stretches) if i == j]
     seen = Observed(
         sizes=np.array([max(0.5, piece.size) for piece in pieces]),
         pieces=spans[np.arange(count), np.arange(count)],
         spans=spans,
         fits=fit,
+        near=nearest,
         fillers=_likeness(vectors[1 : 1 + count], fillers) - near[single],
         signs=np.array([piece.sign for piece in pieces], dtype=np.int64),
         asking=_asking(pieces, openings),

@@ -58,6 +58,7 @@ FEATURES = (
     "general_lead",
     "figures",
     "unfit",
+    "near",
 )
 BEFORE = FEATURES.index("joint"), FEATURES.index("shared") + 1
 _N = {name: n for n, name in enumerate(FEATURES)}
@@ -74,6 +75,8 @@ class Observed:
         pieces: log-probability of each expert for each piece, shape (pieces, experts).
         spans: the same for each stretch from piece i to piece j, shape (pieces, pieces, experts).
         fits: how likely it is that somebody fits a stretch, shape (pieces, pieces).
+        near: how near a stretch is to the nearest example, in standard deviations from what is
+            usual among the examples, shape (pieces, pieces).
         fillers: how much nearer each piece is to a text that asks for nothing than to any card,
             shape (pieces,).
         asking: how likely each piece asks for something, by its mark and its first word; the
@@ -91,6 +94,7 @@ class Observed:
     pieces: Array
     spans: Array
     fits: Array
+    near: Array
     fillers: Array
     asking: Array
     signs: npt.NDArray[np.int64]
@@ -142,6 +146,7 @@ def features(seen: Observed) -> Array:
         mine[:, :experts, _N["told"]] = told[ends + 1] - told[i]
         asks = np.maximum.accumulate(seen.asking[i:])
         mine[:, :experts, _N["unasked"]] = (1 - asks)[:, None]
+        mine[:, :experts, _N["near"]] = seen.near[i, i:, None]
         numbered = np.maximum.accumulate(seen.numbered[i:]).astype(np.int64)
         mine[:, :experts, _N["figures"]] = seen.figures[numbered]
         mine[:, :experts, _N["segment"]] = 1.0

@@ -17,7 +17,7 @@ from metier.planning.learning.artefacts import ArtefactStore
 from metier.planning.learning.calibration import Calibration
 from metier.planning.learning.ratings import RatedExamples
 from metier.planning.scoring import LEARN_AT_LEAST, Array, Field
-from metier.planning.signals import NOWHERE
+from metier.planning.signals import NOWHERE, USUALLY
 from metier.planning.splitting.code import brings_code
 from metier.planning.words import said
 
@@ -144,6 +144,10 @@ class Selector:
         names = field.experts
         kept = [n for n, name in enumerate(names) if only is None or name in only]
         return tuple(names[n] for n in kept), scores[:, kept], fits, near
+
+    def usual_nearness(self) -> tuple[float, float]:
+        """Mean and standard deviation of the similarity of an example to the nearest other one."""
+        return USUALLY if self._all is None else self._all.rows.usual
 
     def affinity(self, queries: Vectors) -> tuple[tuple[str, ...], Array]:
         """The experts, and how near each query is to what they state and show.
