@@ -24,6 +24,7 @@ def texts(question: str, openings: Openings = NOTHING) -> list[str]:
         ("1) who was Kant\n2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
         ("1) who was Kant 2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
         ("Solve 2) x = 1 3) x = 2", ["Solve 2) x = 1 3) x = 2"]),
+        ("add it up. besides that, who was Kant", ["add it up.", "who was Kant"]),
         ("the average of 320, 415 and 505", ["the average of 320, 415 and 505"]),
         ("explain 'this and that'", ["explain 'this and that'"]),
     ],

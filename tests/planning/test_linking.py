@@ -88,6 +88,50 @@ def test_what_is_left_out_points_back_and_what_is_announced_does_not(
     assert needs("What is the half-life of ibuprofen?", second) == [[], needed]
 
 
+NUMBER = Capability(name="calculate", description="calculates", inputs=("text",), output="number")
+TEXT = Capability(name="facts", description="knows", inputs=("text",), output="text")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "needed"),
+    [
+        ("how many legs does an insect have?", "how many would 12 of a kind have", [0]),
+        ("how far is the moon in km?", "at 90 km/h how many days would the drive take", [0]),
+        ("What is the half-life of iodine-131?", "how much of 40 MBq is left after 16 days", [0]),
+        ("length of a marathon in km", "what speed is needed to finish in 3 h 45 min", [0]),
+        ("wann starb Bach", "wie alt wäre er bis heute", [0]),
+        # Both numbers stand there, or the first one gives its own.
+        ("how many legs does an insect have?", "what do 3 shirts at 12 euros each cost", []),
+        ("how many cents are in 5 dollars?", "how many would 12 of a kind have", []),
+        # Nothing was asked that is a number.
+        ("who painted the Scream?", "how many would 12 of a kind have", []),
+        ("how many legs does an insect have?", "how many cm are in 6 ft", []),
+    ],
+)
+def test_a_sum_that_lacks_a_number_needs_the_fact_before_it(
+    first: str, second: str, needed: list[int]
+) -> None:
+    assert links((first, second), (TEXT, NUMBER)) == ((), tuple(needed))
+
+
+@pytest.mark.parametrize(
+    ("second", "linked"),
+    [
+        ("am I under or over the low-risk guideline?", True),
+        ("which category is it, I mean as a weight", True),
+        ("do I qualify for a screening in my country?", True),
+        ("is 120 over the limit?", False),
+        ("can I take ibuprofen with wine?", False),
+    ],
+)
+def test_a_judgement_that_states_no_value_needs_the_one_just_computed(
+    second: str, *, linked: bool
+) -> None:
+    first = "2 pints of 568 ml at 5.2 %: how many units?"
+    assert links((first, second), (NUMBER, TEXT))[1] == ((0,) if linked else ())
+    assert links(("who was Kant?", second), (TEXT, TEXT))[1] == ((0,) if " it," in second else ())
+
+
 def test_the_first_step_needs_nothing() -> None:
     assert needs("What is it?") == [[]]
 

@@ -84,7 +84,14 @@ _JOINTS = (
 _CJK_JOINTS = (
     "另外|然后|然後|并且|並且|以及|还有|還有|同时|同時|接着|顺便|而且|そして|それから|また、"
 )
-_SPACED = "|".join(sorted(map(re.escape, _JOINTS), key=len, reverse=True))
+_LONG_JOINTS = (
+    "besides that",
+    "apart from that",
+    "aside from that",
+    "other than that",
+    "by the way",
+)
+_SPACED = "|".join(sorted(map(re.escape, (*_JOINTS, *_LONG_JOINTS)), key=len, reverse=True))
 SEPARATOR = re.compile(
     rf"(?P<paragraph>\n[ \t]*\n\s*)|(?P<line>\n\s*)"
     r"|(?P<sentence>(?:(?<![ (]\d)(?<![ (][0-3]\d)\.|(?<![.?!…])[.?!…]{2,}+|[?!…])[\"'”’)\]]*\s+"

@@ -6,19 +6,21 @@ import re
 from collections.abc import Sequence
 
 from metier.experts.card import Capability, Kind
+from metier.planning.lacking import judges_a_value, lacks_a_number
 from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.learning.past import CapabilityKey
 from metier.planning.splitting.code import FENCED, brings_code
 
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|them|they|their|he|she|his|her|him|that|this|those|these|above|accordingly|"
-    r"the (?:above|previous|former|latter|same)|so obtained)\b",
+    r"the (?:above|previous|former|latter|same)|so obtained|(?:from|since|until|by) then|in there|"
+    r"(?:for|of|in|with|\d{1,9}) such)\b",
     re.IGNORECASE,
 )
 # The same in other languages: words that are neither an article nor a conjunction in theirs.
 _POINTS_BACK_ELSEWHERE = re.compile(
     r"\b(?:davon|damit|daraus|dafür|diese[mnrs]?|dies|ist das(?= (?-i:[a-zäöü]))|"
-    r"cela|ça|ceci|cette|celui-ci|c['’]est|ce résultat|en reste|"
+    r"cela|ça|ceci|cette|cel(?:ui|le)-ci|ce (?:nombre|total|chiffre)|c['’]est|ce résultat|en reste|"
     r"eso|esto|esa|ese|esta|dich[oa]|"
     r"quest[oaei]|quell[oaei]|ciò|"
     r"isso|isto|essa|esse|disso|dele|dela|"
@@ -101,21 +103,6 @@ _RETURNED = {
     )
     for kind, nouns in _NOUNS.items()
 }
-# "In which year did the war end? How many years until 2024?": what is asked of a single number, and
-# who asked for another before.
-_ASKS_FOR_A_NUMBER = re.compile(
-    r"\b(?:how (?:many|much|long|old|fast|high|far|tall|big|heavy|deep)|(?:what|which) year|when|"
-    r"wann|wie (?:viele?|lange?|hoch|alt|schnell)|welche[mns]? jahr|cuánt[oa]s?|cuándo|qué año|"
-    r"combien|quand|quelle année|quant[oiae]|quando|(?:che|quale) anno)\b",
-    re.IGNORECASE,
-)
-_CALCULATES_WITH = re.compile(
-    r"\b(?:until|before|after|since|ago|earlier|later|how old|each|every|per|together|altogether|"
-    r"total|left|bis|vor|nach|seit|jede[rnms]?|zusammen|hasta|para|antes|después|cada|jusqu|avant|"
-    r"après|chacune?|fino|prima|dopo|ognuno)\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.?!](?=\s)|\n")
 # A task of so many words, or with a program of its own, is a story that explains its `he` and its
 # `the list` itself. Only how it begins may point to another task.
@@ -163,7 +150,11 @@ def links(
             needs.append(())
             continue
         named = _named(task, tasks[:n], capabilities[:n])
-        points = _points_back(task) or _lacks_a_number(task, capabilities[n], tasks[n - 1])
+        points = (
+            _points_back(task)
+            or lacks_a_number(task, capabilities[n], tasks[n - 1])
+            or judges_a_value(task, capabilities[n - 1])
+        )
         vague = _meant(usable, graph, keys, n) if points else []
         learnt = [_learnt(graph, keys, m, n) for m in range(n)]
         needs.append(tuple(m for m in usable if m in named or _needed(learnt[m], vague=m in vague)))
@@ -258,18 +249,6 @@ def _points_back(task: str) -> bool:
     elided = _LEFT.search(task) and not _SENTENCE_END.search(task.strip())
     patterns = (_THEN, _POINTS_BACK, _POINTS_BACK_ELSEWHERE)
     return bool(elided) or any(pattern.search(plain) for pattern in patterns)
-
-
-def _lacks_a_number(task: str, capability: Capability | None, before: str) -> bool:
-    """Whether a task calculates with one number, right after one that asked for another."""
-    if capability is None or capability.output != "number" or brings_code(task):
-        return False
-    return (
-        len(_NUMBER.findall(task)) == 1
-        and _CALCULATES_WITH.search(task) is not None
-        and _ASKS_FOR_A_NUMBER.search(before) is not None
-        and not _NUMBER.search(before)
-    )
 
 
 def _beginning(task: str) -> str:

@@ -28,6 +28,7 @@ _WEIGHTS = np.array([13.765, -2.76, 2.259, -14.852, 11.556, 3.37])
 _BIAS = -4.4809
 # Among 10 experts and among 199, three in a hundred requests that need one are above it.
 _THRESHOLDS = (10, 0.444), (199, 0.756)
+FEWEST = _THRESHOLDS[0][0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

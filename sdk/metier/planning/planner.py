@@ -23,7 +23,7 @@ from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
 from metier.planning.pairing import paired
-from metier.planning.pairs import phrases
+from metier.planning.pairs import FEWEST, phrases
 from metier.planning.parts import (
     LEAST_WORDS,
     Asked,
@@ -184,7 +184,7 @@ class Planner:
             vectors = asked.vectors[: 1 + asked.looked_at]
             split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
         parts = merged([self._spanned(span, asked, experts) for span in split.spans])
-        if len(experts_of(parts)) < 3 and asked.sentences <= _SENTENCES and not asked.apart:
+        if len(experts_of(parts)) < 3 and self._may_be_pair(asked):
             pair = paired(self._selector, asked, experts)
             if experts_of(pair) - experts_of(parts):
                 return pair
@@ -199,6 +199,11 @@ class Planner:
         if not whole.choice.fits and parts:
             return [Part(text=asked.question, choice=parts[0].choice, vector=whole.vector)]
         return [whole]
+
+    def _may_be_pair(self, asked: Asked) -> bool:
+        # Of few experts each is so broad that whatever is said pulls towards two of them.
+        many = self._selector.experts >= FEWEST
+        return many and asked.sentences <= _SENTENCES and not asked.apart
 
     def _fields(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
         """A part for each of two fields that are named; none if it fits nobody in one of them."""
