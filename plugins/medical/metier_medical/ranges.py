@@ -40,6 +40,21 @@ _ABOUT_PRESSURE = re.compile(
 _SAYS = r"[^\d.?!\n;]{0,30}"
 # One of several numbers, half of a pair, or part of a formula.
 _ONE_OF_SEVERAL = re.compile(r"(?<!\s)\s*+(?:(?:,|/|and\b|und\b|to\b|-|–)\s*+\d|[*×^+(])")
+# What a number counts if it is no value of a range without units.
+_OTHER_UNIT = re.compile(
+    r"-?(?:s|secs?|seconds?|sek|sekunden?|secondes?|segundos?|second[oi]|mins?|minuten?|minutes?|"
+    r"minut[oi]s?|h|hrs?|hours?|std|stunden?|heures?|horas?|or[ae]|d|days?|tage?n?|jours?|d[ií]as?|"
+    r"giorn[oi]|weeks?|wochen?|semaines?|semanas?|settiman[ae]|months?|monaten?|mois|mes|meses|"
+    r"mes[ei]|years?|yrs?|yo|y/o|jahren?|jährige?[rn]?|ans?|años?|ann[oi]|kgs?|kilos?|g|mg|µg|mcg|"
+    r"grams?|gramm|grammes?|gramos?|grammi|lbs?|pounds?|stones?|oz|ounces?|mm|cm|m|km|ft|feet|"
+    r"inch(?:es)?|ml|cl|dl|l|lit(?:re|er)s?|units?|mmhg|m?mol\b|percent|prozent|times|mal|fois|"
+    r"veces|volte|tablets?|pills?|puffs?|people|steps|[%°/x×])(?![\w'])",
+    re.I,
+)
+# What makes the number after it an age.
+_AGE_BEFORE = re.compile(
+    r"\b(?:age|aged|i['’]?m|i am|s?he is|bin|alter|tengo|j['’]ai|ho|be at)\s*$", re.I
+)
 _CHILD = re.compile(
     r"\b(?:baby|babies|newborn|infant|toddler|child|children|kid|kids|teenager|kind|kinder|enfant|"
     r"niñ[oa]|bambin[oa]|son|daughter|sohn|tochter|"
@@ -121,6 +136,8 @@ class Range(_Frozen):
             amount = _AMOUNT.match(text, found.start(1))
             if amount is None or _ONE_OF_SEVERAL.match(text, found.end(2)):
                 continue
+            if _AGE_BEFORE.search(text[found.start() : found.start(1)]):
+                continue
             if (value := self.value_of(amount[1], amount[2] or "", is_bare=False)) is not None:
                 return value
         return None
@@ -137,7 +154,8 @@ class Range(_Frozen):
         for name, factor in self._factors:
             if unit.startswith(name) and not unit[len(name) : len(name) + 1].isalnum():
                 return factor
-        return 1.0 if self.bare and (not unit or not is_bare) else None
+        is_plain = not unit or not (is_bare or _OTHER_UNIT.match(unit))
+        return 1.0 if self.bare and is_plain else None
 
     def band_of(self, value: float) -> tuple[Band, str]:
         """The band of a value, and its bounds in words."""

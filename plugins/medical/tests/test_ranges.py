@@ -76,6 +76,40 @@ def test_nothing_is_said_of_a_value_that_may_mean_something_else(task: Task) -> 
     assert readings_in(task) == ()
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "my dad is resting and takes 7 breaths in 15 sec, is this normal",
+        "He takes breaths for 15 seconds at a time. Normal?",
+        "Sein Puls war 30 Sekunden lang schwach, ist das schlimm?",
+        "my pulse was fast for 3 days, should I worry?",
+        "mon pouls bat vite depuis 2 heures, est-ce normal ?",
+        "is my BMI of concern at 95 kg?",
+        "my HbA1c is 48 mmol/mol, good?",
+        "what should my resting pulse be at 58?",
+        "my pulse, I'm 58, is fast",
+        "resting heart rate of a 45-year-old man",
+        "I slept badly 3 times, is that bad?",
+        "saturation dropped after 20 minutes",
+    ],
+)
+def test_a_range_without_units_does_not_take_a_number_of_another_unit(question: str) -> None:
+    assert readings_in(Task(text=question)) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("is a BMI of 32 bad for me", "Body mass index of 32 kg/m²"),
+        ("my resting pulse was 88 this morning", "88 beats/min: normal"),
+        ("resting heart rate 48 and I run a lot of errands", "48 beats/min: low"),
+        ("HbA1c of 6.1, what does it mean", "HbA1c of 6.1 %: prediabetes"),
+    ],
+)
+def test_a_range_without_units_takes_a_plain_number(question: str, shown: str) -> None:
+    assert shown in said(Task(text=question))
+
+
 @pytest.mark.anyio
 async def test_a_question_that_only_asks_what_a_value_means_needs_no_model() -> None:
     context = ScriptedContext([])
