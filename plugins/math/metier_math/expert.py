@@ -17,6 +17,7 @@ from metier_math.explaining import explain, explain_solution, not_computed, unch
 from metier_math.given import invented, leaves_out
 from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asked_unit, asking
 from metier_math.program import Computed, Program
+from metier_math.rates import rate_in
 from metier_math.stated_units import is_off_by_thousands, with_stated_units
 from metier_math.tools import Tools
 from metier_math.word_problems import AGREEING, SAMPLES, is_word_problem, solution
@@ -56,15 +57,15 @@ class Math(Tools, Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """Answer with what the model's program computes: a word problem's is written several times.
 
-        Another unit is computed without a model. Where the first program cannot be computed or
-        leaves something out, the model writes others, as for a word problem; where these fail too,
+        Another unit or a rate is computed without a model. If the first program cannot be computed
+        or leaves something out, the model writes others, as for a word problem; if these fail too,
         it answers in its own words, and the answer says so.
         """
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
-        if (conversion := await in_thread(conversion_in, task)) is not None:
+        if (read := await in_thread(_read, task)) is not None:
             with suppress(InvalidInput):
-                return self._checked(conversion, await self._calculator.run(conversion), context)
+                return self._checked(read, await self._calculator.run(read), context)
         if await in_thread(is_word_problem, task.text):
             return await self._worked(task, context)
         sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
@@ -167,3 +168,8 @@ class Math(Tools, Expert):
         text = await context.complete(messages_for(self.card, task))
         context.mark_checked(False)
         return unchecked(text, reason)
+
+
+def _read(task: Task) -> Program | None:
+    """The calculation that the question states by itself, for which no model is needed."""
+    return conversion_in(task) or rate_in(task)
