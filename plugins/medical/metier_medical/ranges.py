@@ -20,14 +20,15 @@ from pydantic import BaseModel, ConfigDict
 
 from metier import Task
 from metier.answer import Source
+from metier_medical.patients import ANIMAL, CHILD, years_old
 
 FILE = "metier-medical, ranges.toml"
 
 _ADVICE = {
     "normal": "",
-    "watch": "This is outside the usual range.",
-    "doctor": "This is outside the usual range: have a doctor look at it.",
-    "urgent": "This can be dangerous: get medical help now.",
+    "watch": "",
+    "doctor": " Have a doctor look at it.",
+    "urgent": " This can be dangerous: get medical help now.",
 }
 _NUMBER = r"(\d{1,6}(?:[.,]\d{1,6})?)(?![\d.,]?\d)"
 _AMOUNT = re.compile(rf"{_NUMBER}\s*([^\d\s,;?!()\n][^,;?!()\n]{{0,24}})?")
@@ -55,12 +56,14 @@ _OTHER_UNIT = re.compile(
 _AGE_BEFORE = re.compile(
     r"\b(?:age|aged|i['’]?m|i am|s?he is|bin|alter|tengo|j['’]ai|ho|be at)\s*$", re.I
 )
-_CHILD = re.compile(
-    r"\b(?:baby|babies|newborn|infant|toddler|child|children|kid|kids|teenager|kind|kinder|enfant|"
-    r"niñ[oa]|bambin[oa]|son|daughter|sohn|tochter|"
-    r"fils|fille|hij[oa]|(?:[1-9]|1[0-7])[ -]?(?:years?|yrs?)[ -]old|\d{1,2}[ -]months?[ -]old)\b",
+_BETWEEN_WORDS = re.compile(r"[^\w/%]+")
+# What a question says before the name of what it wants to have computed.
+_WANTS = re.compile(
+    r"\b(?:how (?:much|many)|wie ?viele?|combien|cu[aá]nt[oa]s?|quant[ieoa]s?|calculate|work out|"
+    r"compute|find|what(?:['’]?s| is| are)|give me|berechne|calcul\w{0,3}|calcola)\b",
     re.I,
 )
+_WANTED_CHARS = 40
 # More values than anybody asks about: a case history.
 _MOST_CHARS = 600
 
@@ -87,7 +90,8 @@ class Range(_Frozen):
     """A measurement with its bands, as ranges.toml explains them.
 
     Attributes:
-        most: a number above it is something else.
+        ages: from and to, in years; the text has to state one of them.
+        least, most: a number below or above is something else.
     """
 
     name: str
@@ -98,8 +102,13 @@ class Range(_Frozen):
     units: dict[str, float] = {}
     bare: bool = False
     all_ages: bool = False
+    per: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    and_also: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+    ages: tuple[int, int] | None = None
+    whom: str = ""
+    least: float = 0.0
     most: float | None = None
 
     @cached_property
@@ -122,13 +131,30 @@ class Range(_Frozen):
 
     def is_meant(self, text: str) -> bool:
         """Whether a text speaks of this measurement, and of nobody for whom it does not hold."""
-        low = text.lower()
+        if self._named.search(text) is None or ANIMAL.search(text) is not None:
+            return False
+        low = f" {text.lower()} "
+        low = f"{low} {_BETWEEN_WORDS.sub(' ', low)}"
         return (
-            self._named.search(text) is not None
-            and not any(word in low for word in self.never)
-            and (not self.also or any(word in low for word in self.also))
-            and (self.all_ages or _CHILD.search(text) is None)
+            not any(word in low for word in self.never)
+            and all(
+                not words or any(word in low for word in words)
+                for words in (self.per, self.also, self.and_also)
+            )
+            and self._holds_for(text)
         )
+
+    def _holds_for(self, text: str) -> bool:
+        if self.ages is None:
+            return self.all_ages or CHILD.search(text) is None
+        found = years_old(text)
+        return len(found) == 1 and self.ages[0] <= min(found) <= self.ages[1]
+
+    def wanted_after(self, text: str) -> int:
+        """How soon a text asks to compute this measurement, in characters: `how much salt is`."""
+        asked = (text[found.end() : found.end() + _WANTED_CHARS] for found in _WANTS.finditer(text))
+        named = (self._named.search(each) for each in asked)
+        return min((found.start() for found in named if found), default=_WANTED_CHARS)
 
     def stated_in(self, text: str) -> float | None:
         """The one value that stands right after the name; None where it is one of several."""
@@ -138,15 +164,24 @@ class Range(_Frozen):
                 continue
             if _AGE_BEFORE.search(text[found.start() : found.start(1)]):
                 continue
+            if self.per and not self._is_total((amount[2] or "").lower()):
+                continue
             if (value := self.value_of(amount[1], amount[2] or "", is_bare=False)) is not None:
                 return value
         return None
+
+    def _is_total(self, unit: str) -> bool:
+        """Whether a unit says of which time it is: `g a day`, and not `mg six times a day`."""
+        after = unit.partition(" ")[2].removeprefix("in ")
+        return unit.startswith(self.per) or after.startswith(self.per)
 
     def value_of(self, number: str, unit: str, *, is_bare: bool = True) -> float | None:
         """A number in the range's own unit; None where its unit is another, or missing."""
         value = float(number.replace(",", "."))
         factor = self._factor(unit.strip().lower(), is_bare=is_bare)
         if factor is None or (self.most is not None and value * factor > self.most):
+            return None
+        if value * factor < self.least:
             return None
         return value * factor
 
@@ -161,6 +196,23 @@ class Range(_Frozen):
         """The band of a value, and its bounds in words."""
         at = next(n for n, band in enumerate(self.bands) if band.holds(value))
         return self.bands[at], self._bounds(at)
+
+    def place(self, value: float) -> str:
+        """Where a value lies, in plain words: `above the limit of 14 units a week`."""
+        usual = [n for n, band in enumerate(self.bands) if band.level == "normal"]
+        at = next(n for n, band in enumerate(self.bands) if band.holds(value))
+        least = _bound(self.bands[usual[0] - 1]) if usual[0] else 0.0
+        most = _bound(self.bands[usual[-1]])
+        where = "below" if at < usual[0] else "above" if at > usual[-1] else "within"
+        if usual[-1] == len(self.bands) - 1:
+            reached = "at" if value == least else "above" if where == "within" else where
+            return f"{reached} the minimum of {self._amount(least)}"
+        if not usual[0]:
+            return f"{'at' if value == most else where} the limit of {self._amount(most)}"
+        return f"{where} the usual range, {least:g} to {self._amount(most)}"
+
+    def _amount(self, value: float) -> str:
+        return f"{value:g} {self.unit}".strip()
 
     def _bounds(self, at: int) -> str:
         """`under 18.5 kg/m²`, `25 to under 30`, `over 4 g`."""
@@ -186,12 +238,13 @@ class Reading:
     def text(self) -> str:
         """What guidelines call the value, with the range and the source."""
         band, bounds = self.range.band_of(self.value)
-        whom = "all ages" if self.range.all_ages else "adults"
+        whom = self.range.whom or ("all ages" if self.range.all_ages else "adults")
         amount = f"{self.value:.4g} {self.range.unit}".strip()
         said = (
             f"{self.range.name} of {amount}: {band.name} ({bounds}; {whom}; {self.range.source})."
         )
-        return f"{said[0].upper()}{said[1:]} {_ADVICE[band.level]}".strip()
+        where = f"This is {self.range.place(self.value)}.{_ADVICE[band.level]}"
+        return f"{said[0].upper()}{said[1:]} {where}"
 
     @property
     def source(self) -> Source:
@@ -211,12 +264,22 @@ def readings_in(task: Task) -> tuple[Reading, ...]:
     given = [value for each in task.inputs for value in each.values.values()]
     found = [Reading(range=each, value=value) for each, value in _computed(meant, given)]
     if found or given:
-        return tuple(found) if len(found) == 1 else ()
+        return _wanted(found, asked)
     stated = [(each, each.stated_in(task.text)) for each in meant]
     return (
         *(Reading(range=each, value=value) for each, value in stated if value is not None),
         *_pressures(task.text),
     )
+
+
+def _wanted(found: list[Reading], asked: str) -> tuple[Reading, ...]:
+    """The one reading, or the one that the question asks for first; none if that is unclear."""
+    if len(found) < 2:
+        return tuple(found)
+    (first, best), (second, _) = sorted(
+        ((each.range.wanted_after(asked), each) for each in found), key=lambda each: each[0]
+    )[:2]
+    return (best,) if first < second else ()
 
 
 def _computed(meant: list[Range], given: list[str]) -> Iterator[tuple[Range, float]]:
@@ -252,4 +315,12 @@ def _bound(band: Band) -> float:
 def all_ranges() -> tuple[Range, ...]:
     """Every range that comes with the plugin."""
     data = tomllib.loads((files("metier_medical") / "ranges.toml").read_text(encoding="utf-8"))
+    groups: dict[str, list[str]] = data["groups"]
+    for entry in data["range"]:
+        for field in {"per", "also", "and_also", "never"} & entry.keys():
+            entry[field] = [
+                word
+                for each in entry[field]
+                for word in (groups[each[1:]] if each.startswith("@") else [each])
+            ]
     return tuple(Range.model_validate(entry) for entry in data["range"])
