@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
@@ -15,20 +14,12 @@ from metier.grading import choices_in
 from metier_medical import icd10
 from metier_medical.closed import chosen
 from metier_medical.dosing import TITLE, TOOL, computed, dosing_in
+from metier_medical.judging import judges, only_judges
 from metier_medical.notes import notes_on
 from metier_medical.ranges import readings_in
 from metier_medical.red_flags import URGENT, red_flags
 
 _MAX_NOTES = 3
-# "Is that healthy?" of a value that was computed: a small model says "Yes", and no more.
-_ASKS_YES_OR_NO = re.compile(
-    r"\W*(?:(?:and|but|so|then|now|also|please|tell me|say) )*"
-    r"(?:is|are|am|was|does|do|should|would|could|can|if|whether|ist|sind|muss|est|es|è|"
-    r"what (?:it|that|this|that value|that number) means|what (?:does|do) \w+(?: \w+)? mean)\b",
-    re.IGNORECASE,
-)
-# A question about a value that asks for nothing else.
-_MOST_WORDS = 14
 VALUED = "Name the range or category that the value falls in, in a whole sentence."
 # How sure a small model says that it is tells nothing (docs/results/end-to-end.md): so this is said
 # wherever nothing else speaks for its words.
@@ -65,7 +56,7 @@ class Medical(Expert):
             context.cite(source)
         if placed:
             yield "\n\n".join(text for _, text in placed)
-            if _only_judges(task) and not notes:
+            if only_judges(task) and not notes:
                 context.mark_checked(True)
                 return
             yield "\n\n"
@@ -78,7 +69,7 @@ class Medical(Expert):
             yield found
         else:
             valued = any(each.given for each in task.inputs) and not readings
-            extra = VALUED if valued and _ASKS_YES_OR_NO.match(task.text) else ""
+            extra = VALUED if valued and judges(task.text) else ""
             async for piece in context.stream(messages_for(self.card, grounded, extra=extra)):
                 yield piece
             if not grounded.documents:
@@ -103,12 +94,6 @@ class Medical(Expert):
     def icd10(self, text: Annotated[str, "a code such as E11.9, or a diagnosis in words"]) -> str:
         """ICD-10-CM entries by code or by words; empty where none is known."""
         return icd10.listing(icd10.looked_up(text))
-
-
-def _only_judges(task: Task) -> bool:
-    """Whether a task asks what a computed value means, and no more."""
-    is_short = len(task.text.split()) <= _MOST_WORDS
-    return bool(task.inputs and is_short and _ASKS_YES_OR_NO.match(task.text))
 
 
 async def _arithmetic(task: Task, context: Context) -> list[tuple[Source, str]]:
