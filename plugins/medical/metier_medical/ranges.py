@@ -39,6 +39,11 @@ _ABOUT_PRESSURE = re.compile(
 )
 # Between the name of a measurement and its value.
 _SAYS = r"[^\d.?!\n;]{0,30}"
+# After what was counted: `7 breaths in 15 seconds` are 28 a minute.
+_IN_SECONDS = (
+    r" (?:in|within|en|em) (\d{1,2})\s?"
+    r"(?:s|secs?|seconds?|sek|sekunden|secondes|segundos|secondi)\b"
+)
 # One of several numbers, half of a pair, or part of a formula.
 _ONE_OF_SEVERAL = re.compile(r"(?<!\s)\s*+(?:(?:,|/|and\b|und\b|to\b|-|–)\s*+\d|[*×^+(])")
 # What a number counts if it is no value of a range without units.
@@ -121,6 +126,10 @@ class Range(_Frozen):
         return re.compile(rf"{self._named.pattern}{_SAYS}(?<![\d.,/])({_NUMBER})", re.I)
 
     @cached_property
+    def _counted(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![\d.,/])(\d{{1,3}}) {self._named.pattern}{_IN_SECONDS}", re.I)
+
+    @cached_property
     def _factors(self) -> list[tuple[str, float]]:
         """Each spelling of a unit, the longest first, and what one of it is worth."""
         known = {
@@ -157,7 +166,13 @@ class Range(_Frozen):
         return min((found.start() for found in named if found), default=_WANTED_CHARS)
 
     def stated_in(self, text: str) -> float | None:
-        """The one value that stands right after the name; None where it is one of several."""
+        """The one value that stands right after the name, or was counted in some seconds.
+
+        None if it is one of several.
+        """
+        counted = self._counted.findall(text) if self.unit.endswith("/min") else []
+        if len(counted) == 1 and float(counted[0][1]):
+            return float(counted[0][0]) * 60 / float(counted[0][1])
         for found in self._stated.finditer(text):
             amount = _AMOUNT.match(text, found.start(1))
             if amount is None or _ONE_OF_SEVERAL.match(text, found.end(2)):

@@ -51,6 +51,9 @@ def test_a_value_that_was_computed_is_placed_in_its_range(
         ("meaning of ALT 90 U/l", "ALT of 90 U/L: mildly raised"),
         ("My LDL is 4.9 mmol/l. Dangerous?", "LDL cholesterol of 189.5 mg/dL: high"),
         ("I have a temperature of 39,2 °C", "39.2 °C: fever"),
+        ("my dad is resting and takes 7 breaths in 15 sec, normal?", "28 breaths/min: very high"),
+        ("he has 40 beats in 30 seconds, is this ok", "80 beats/min: normal"),
+        ("7 Atemzüge in 15 Sekunden, ist das normal?", "28 breaths/min"),
         ("blood pressure 150/95, is that bad", "Diastolic blood pressure of 95 mmHg: high"),
     ],
 )
@@ -79,7 +82,7 @@ def test_nothing_is_said_of_a_value_that_may_mean_something_else(task: Task) -> 
 @pytest.mark.parametrize(
     "question",
     [
-        "my dad is resting and takes 7 breaths in 15 sec, is this normal",
+        "my dad is resting and takes deep breaths in 15 sec bursts, is this normal",
         "He takes breaths for 15 seconds at a time. Normal?",
         "Sein Puls war 30 Sekunden lang schwach, ist das schlimm?",
         "my pulse was fast for 3 days, should I worry?",
@@ -212,6 +215,7 @@ def test_further_measurements_are_placed(asked: str, value: str, shown: str) -> 
         after("blood sugar in fasting mice per day", "30 g", "ok?"),
         after("tempo of the song in heartbeats", "128 beats per minute", "fast?"),
         Task(text="I drank wine for 3 weeks, 2 units of it were left. ok?"),
+        Task(text="7 breaths in 15 sec and 9 breaths in 15 sec, is one normal?"),
         Task(text="My platelets were taken 3 times"),
         Task(text="paracetamol 500 mg six times a day, ok?"),
         Task(text="caffeine: 95 mg per cup, 3 cups a day. ok?"),
