@@ -10,43 +10,58 @@ import re
 
 from metier.experts.expert import Task
 from metier_math.program import Assignment, Program
+from metier_math.unit_words import english
 
 _MAX_CHARS = 300
-_UNIT = r"(?:degrees? )?([a-zµμ°][a-z°²³/]{0,24})"
-_TARGET = re.compile(rf"\b(?:in|into|to|en) {_UNIT}\s*[?.!]*$", re.I)
+_DEGREE = r"(?:degrees?|grad|grados?|degrés?|grad[io]|graus?)"
+_LETTER = r"(?:[^\W\d_]|°)"
+_UNIT = rf"(?:{_DEGREE} )?({_LETTER}(?:{_LETTER}|[²³/]){{0,24}})"
+_PLEASE = r"(?:,? (?:please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît))?"
+_TARGET = re.compile(rf"\b(?:in|into|to|en|em|a) {_UNIT}{_PLEASE}\s*[?.!]*$", re.I)
 _HOW_MANY = re.compile(
-    rf"\b(?:how many|wie viele|combien de|cuánt[oa]s) {_UNIT}"
-    r" (?:(?:is|are|would|sind|ist)\b|(?:be|that|it|this|das|there|in|are)\b)",
+    rf"\b(?:how many|wie ?viele?|combien de|cu[aá]nt[oa]s|quant[ieoa]s?) {_UNIT} "
+    r"(?:is|are|would|sind|ist|son|hay en|font|fait|sono|são|be|that|it|this|das|there|in)\b",
     re.I,
 )
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?\d{1,15}(?:[.,]\d{1,15})*")
-_AFTER = re.compile(r"\s?(?:degrees? )?([a-zµμ°%][a-z°²³/^]{0,24}\d?)", re.I)
+_AFTER = re.compile(rf"\s?(?:{_DEGREE} )?((?:{_LETTER}|%)(?:{_LETTER}|[²³/^]){{0,24}}\d?)", re.I)
 _THOUSANDS = re.compile(r"[-−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 # Words of a calculation with the number, and of several things.
 _CALCULATES = re.compile(
-    r"[%+*×÷^=]|\b(?:percent|per|each|every|average|mean|median|times|plus|minus|half|twice|double|"
-    r"third|quarter|total|sum|left|difference|more|less|than|if|between|from|root|squared?|cubed|"
+    r"[%+*×÷^=]|\b(?:percent|per(?! favore)|each|every|average|mean|median|times|plus|minus|half|"
+    r"twice|double|third|quarter|total|sum|left|difference|more|less|than|if|between|from|root|squared?|cubed|"
     r"divided|multipl\w+|ratio|area|volume|long|after|before|until|since|ago|older|younger|one|two|"
     r"three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|billion|function)\b",
     re.I,
 )
+_CALCULATES_ABROAD = re.compile(
+    r"\b(?:prozent|pro|jede[rsnm]?|durchschnitt\w*|mal|plus|minus|hälfte|halb\w*|doppelt\w*|drittel|"
+    r"viertel|insgesamt|summe|rest|übrig|unterschied|mehr|weniger|als|wenn|zwischen|von|seit|bis|"
+    r"nach|vor|älter|jünger|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|fläche|volumen|"
+    r"pour cent|par|chaque|moyenne|fois|moins|moitié|double|tiers|quart|total|somme|reste|si|entre|"
+    r"depuis|après|avant|deux|trois|quatre|cinq|sept|huit|neuf|dix|surface|"
+    r"por(?! favor)|cada|promedio|media|veces|más|menos|mitad|doble|tercio|cuarto|suma|resto|desde|"
+    r"después|antes|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|área|"
+    r"per(?! favore)|ogni|volte|più|meno|metà|doppio|terzo|quarto|totale|somma|se|tra|dopo|prima|"
+    r"due|tre|quattro|cinque|sei|sette|otto|nove|dieci|"
+    r"média|vezes|mais|metade|dobro|terço|soma|depois|dois|três|quatro|sete|oito|dez)\b",
+    re.I,
+)
 _DEGREES = re.compile(r"([-−]?\d{1,6}(?:[.,]\d{1,6})?)\s*(?:°|degrees?)?", re.I)
 _SCALE = re.compile(r"\b(celsius|fahrenheit)\b", re.I)
-# Common names that pint knows by another one, or as something else.
-_NAMES = {"stunden": "hours", "tage": "days", "wochen": "weeks", "fuß": "feet", "pfund": "pounds"}
 
 
 def conversion_in(task: Task) -> Program | None:
     """The conversion that a task asks for; None if it asks for anything else."""
     text = task.text.strip()
-    if len(text) > _MAX_CHARS or _CALCULATES.search(text):
+    if len(text) > _MAX_CHARS or _CALCULATES.search(text) or _CALCULATES_ABROAD.search(text):
         return None
     target = _TARGET.search(text) or _HOW_MANY.search(text)
     quantity = target and (_only_quantity(text) if _NUMBER.search(text) else _given(task))
     if not target or not quantity:
         return None
     return Program(
-        operation="convert", steps=(Assignment(expression=quantity),), unit=_name(target[1])
+        operation="convert", steps=(Assignment(expression=quantity),), unit=english(target[1])
     )
 
 
@@ -67,7 +82,7 @@ def _only_quantity(text: str) -> str:
     if len(numbers) != 1:
         return ""
     unit = _AFTER.match(text, numbers[0].end())
-    return f"{_plain(numbers[0][0])} {_name(unit[1])}" if unit else ""
+    return f"{_plain(numbers[0][0])} {english(unit[1])}" if unit else ""
 
 
 def _plain(number: str) -> str:
@@ -75,7 +90,3 @@ def _plain(number: str) -> str:
     if _THOUSANDS.fullmatch(number):
         return number.replace(",", "")
     return number.replace(",", ".").replace("−", "-")
-
-
-def _name(unit: str) -> str:
-    return _NAMES.get(unit.lower(), unit)

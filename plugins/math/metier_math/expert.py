@@ -11,11 +11,12 @@ from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.threads import in_thread
 from metier.plan import Message
+from metier_math.asked_units import asked_unit
 from metier_math.calculator import Calculator
 from metier_math.conversions import conversion_in
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
 from metier_math.given import invented, leaves_out
-from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asked_unit, asking
+from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asking
 from metier_math.program import Computed, Program
 from metier_math.rates import rate_in
 from metier_math.stated_units import is_off_by_thousands, with_stated_units

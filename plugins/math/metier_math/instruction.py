@@ -7,7 +7,6 @@ what it seems to have said itself more faithfully than what it is told.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from metier.experts.card import Card
@@ -19,13 +18,6 @@ from metier_math.program import MAX_STEPS, Assignment, Program
 MAX_TOKENS = 400
 SCHEMA = Program.model_json_schema(mode="serialization")
 SCHEMA["properties"]["steps"]["maxItems"] = MAX_STEPS
-
-_UNITS = (
-    "ng|µg|mcg|mg|g|kg|lb|oz|mL|ml|dL|L|mm|cm|m|km|miles|mi|inches|feet|ft|s|min|h|hours|minutes|"
-    "seconds|days|weeks|years|km/h|m/s|mph|mg/kg|mg/mL|mL/h|%|percent|euros|dollars|litres|liters|"
-    "grams|kilograms|metres|meters"
-)
-_ASKED = re.compile(rf"\bin ({_UNITS})(?=\s*(?:[?.,;]|$))|\bhow many ({_UNITS})\b")
 
 _INSTRUCTION = """\
 Write the calculation that answers the question, as JSON. Do not calculate: a program does that.
@@ -94,9 +86,3 @@ def asking(card: Card, task: Task) -> tuple[Message, ...]:
     instructed = card.model_copy(update={"prompt": _INSTRUCTION})
     asked = replace(task, messages=(*_SHOWN, *task.messages))
     return messages_for(instructed, asked, extra=formulas_for(task))
-
-
-def asked_unit(text: str) -> str:
-    """The unit that a question asks for, as in `what is one dose in mg?`; ``""`` if none."""
-    found = [one or other for one, other in _ASKED.findall(text)]
-    return found[-1] if found else ""
