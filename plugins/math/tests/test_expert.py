@@ -230,11 +230,7 @@ async def test_a_formula_that_the_question_names_is_shown_to_the_model(
 ) -> None:
     script = writing(written("evaluate", "answer: 80 / 1.75^2"))
     await Math(CARD, calculator=calculator).answer(Task(text="BMI of 80 kg at 1.75 m?"), script)
-    assert (
-        script.calls[-1]
-        .messages[-1]
-        .content.endswith("\n\nUse: BMI = weight in kg / (height in m)^2.")
-    )
+    assert script.calls[-1].messages[-1].content.endswith("\n\nUse: bmi = weight_kg / height_m^2.")
 
 
 @pytest.mark.anyio
@@ -248,7 +244,7 @@ async def test_a_formula_that_the_earlier_step_names_is_shown_to_the_model(
     )
     await Math(CARD, calculator=calculator).answer(task, script)
     assert (
-        "Use: amount left = amount * (1/2)^(time / half_life)."
+        "Use: amount_left = amount * (1/2)^(time / half_life)."
         in script.calls[-1].messages[-1].content
     )
 
