@@ -15,13 +15,13 @@ _ENGLISH = (
     "mcg mg g kg lb lbs oz mL dL cL L mm cm m km miles mi inches feet ft yards cm² m² cm2 m2 cm³ "
     "m³ s min h hours minutes seconds days weeks months years km/h m/s mph % percent euros dollars "
     "litres liters millilitres milliliters grams milligrams kilograms metres meters kilometres "
-    "kilometers pounds ounces kcal kJ kWh Celsius Fahrenheit kelvin °C °F"
+    "kilometers pounds ounces kcal kJ kWh Celsius Fahrenheit kelvin °C °F ‰ promille"
 ).split()
 _SPELLED = {name.lower(): name for name in _ENGLISH}
 _ALL = "|".join(sorted(map(re.escape, {*_SPELLED, *ENGLISH}), key=len, reverse=True))
 _DEGREES = r"(?:degrees?|grad|grados|degrés|gradi|graus)"
 _IN = re.compile(
-    rf"\b(?:(?:in|into|en|em) (?:{_DEGREES} )?|(?:to|a|à) {_DEGREES} )({_ALL})"
+    rf"\b(?:(?:in|into|en|em) (?:{_DEGREES} )?|(?:to|a|à) {_DEGREES} |total )({_ALL})"
     r"(?=\s*(?:[?.,;:(]|$|please|pls|bitte|por favor|per favore|(?:and|und|et|y|e) "
     r"(?:is|does|what|should|ist|was|est|qué|es|è|cosa|tell)\b))",
     re.I,

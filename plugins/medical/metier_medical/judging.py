@@ -10,8 +10,8 @@ from metier import Task
 _MOST_WORDS = 18
 _MOST_CHARS = 300
 _LEAD = (
-    r"\W*(?:(?:and|but|so|then|now|also|please|pls|tell me|say|und|aber|also|dann|sag mir|et|mais|"
-    r"donc|alors|dis[- ]moi|y|pero|entonces|dime|e|ma|quindi|dimmi)\b\W*)*"
+    r"\W*+(?:(?:and|but|so|then|now|also|please|pls|tell me|say|und|aber|also|dann|sag mir|et|mais|"
+    r"donc|alors|dis[- ]moi|y|pero|entonces|dime|e|ma|quindi|dimmi)\b\W*+)*+"
 )
 _CATEGORY = r"(?:category|class|range|stage|grade|level|group|band|zone|bracket)"
 _KATEGORIE = r"(?:kategorie|klasse|stufe|stadium|bereich|gruppe)"
@@ -31,21 +31,25 @@ _OPENINGS = (
     r"how (?:bad|good|serious|dangerous|healthy|harmful|high|low|worrying) (?:is|are|would)",
     rf"how (?:does|do) {_FEW}compare|(?:what|which) (?:disease|condition|illness)",
     r"(?:under|over|above|below|within|inside|outside|too|normal|healthy|safe|dangerous|high|low|ok|"
-    r"okay|enough|good|bad|harmful|worrying)",
-    r"ist|sind|bin|muss|liegt|liege|reicht|gilt|zählt|darf|ob|zu (?:viel|wenig|hoch|niedrig)",
+    r"okay|enough|good|bad|harmful|worrying|mild|moderate|severe|raised|elevated|preterm|term|fever|"
+    r"diabetes|diabetic|prediabetes|obese|overweight|underweight|anaemi[ac]|anemi[ac])",
+    r"ist|sind|bin|habe|hat|muss|liegt|liege|reicht|gilt|zählt|darf|ob|"
+    r"zu (?:viel|wenig|hoch|niedrig)",
     rf"(?:in |zu )?welche[rnsm]? {_FEW}\w{{0,20}}{_KATEGORIE}|was (?:bedeutet|heißt|sagt)|"
     r"wie (?:schlimm|gefährlich|gesund|ungesund|gut|hoch) (?:ist|sind)|"
     r"wie (?:steht|ist) (?:das|es|dieser)|ungesund|gesund|gefährlich|genug",
-    rf"est|c['’]est|ça|cela|suis[- ]je|dois[- ]je|faut[- ]il|"
-    rf"(?:dans |à )?quel(?:le)? {_FEW}{_CATEGORIE}|"
+    rf"est|ai[- ]je|a[- ]t[- ](?:il|elle)|j['’]ai|c['’]est|ça|cela|suis[- ]je|dois[- ]je|"
+    rf"faut[- ]il|(?:dans |à )?quel(?:le)? {_FEW}{_CATEGORIE}|"
     r"si|que (?:signifie|veut dire)|qu['’]est[- ]ce que (?:ça|cela) (?:signifie|veut dire)|trop|"
     r"suffisant|dangereux",
-    rf"es|está|estoy|son|debo|debería|(?:en |a )?qué {_FEW}{_CATEGORIA}|qué significa|demasiado|"
-    r"basta|bastan|suficiente|peligroso",
-    rf"è|se|sono|sto|devo|dovrei|bastano|rientra|(?:in |a )?(?:che|quale) {_FEW}{_CATEGORIA}|"
+    rf"es|está|estoy|tengo|tiene|son|debo|debería|(?:en |a )?qué {_FEW}{_CATEGORIA}|qué significa|"
+    r"demasiado|basta|bastan|suficiente|peligroso",
+    rf"è|se|ho|ha|sono|sto|devo|dovrei|bastano|rientra|(?:in |a )?(?:che|quale) {_FEW}{_CATEGORIA}|"
     r"(?:che )?cosa (?:significa|vuol dire)|troppo|sufficiente|normale|pericoloso",
 )
 _JUDGES = re.compile(rf"{_LEAD}(?:{'|'.join(_OPENINGS)})\b", re.IGNORECASE)
+# "CKD stage?", "and the weight category?"
+_ONLY_CATEGORY = re.compile(rf"{_LEAD}(?:{_WORD} ){{0,3}}{_CATEGORY}\W*$", re.IGNORECASE)
 # What a range does not tell.
 _ASKS_MORE = re.compile(
     r"\b(?:why|how (?:can|could|do (?:i|we|you)|should|to|long|often|many|much)|"
@@ -62,7 +66,8 @@ _ASKS_MORE = re.compile(
 
 def judges(text: str) -> bool:
     """Whether a text asks what a value means: which category it is in, or whether it is well."""
-    return _JUDGES.match(text[:_MOST_CHARS]) is not None
+    asked = text[:_MOST_CHARS]
+    return bool(_JUDGES.match(asked) or _ONLY_CATEGORY.match(asked))
 
 
 def only_judges(task: Task) -> bool:

@@ -20,11 +20,13 @@ ANIMAL = re.compile(
 )
 _YEARS_OLD = re.compile(
     r"(?<![\d.,])(\d{1,3})[ -]?(?:years?|yrs?|yo|y/o|jahren?|jährig\w{0,2}|ans|años|anni|anos)\b|"
-    r"\b(?:aged?|im alter von) (\d{1,3})\b",
+    r"\b(?:aged?|im alter von) (\d{1,3})\b|"
+    r"\b(?:son|daughter|child|kid|boy|girl|sohn|tochter|kind|fils|fille|hij[oa]|figli[oa]),? ?"
+    r"(?:is |ist |\()?(\d{1,2})(?![\d:]|[.,]\d| ?h)",
     re.I,
 )
 
 
 def years_old(text: str) -> set[int]:
     """The ages in years that a text states."""
-    return {int(one or other) for one, other in _YEARS_OLD.findall(text)}
+    return {int("".join(found)) for found in _YEARS_OLD.findall(text)}
