@@ -47,6 +47,8 @@ _CALCULATES_ABROAD = re.compile(
     r"média|vezes|mais|metade|dobro|terço|soma|depois|dois|três|quatro|sete|oito|dez)\b",
     re.I,
 )
+# pint reads `fl` as femtolitres.
+_FLUID_OUNCES = re.compile(r"\bfl\.? ?oz\b|\bfluid ounces?\b", re.I)
 _DEGREES = re.compile(r"([-−]?\d{1,6}(?:[.,]\d{1,6})?)\s*(?:°|degrees?)?", re.I)
 _SCALE = re.compile(r"\b(celsius|fahrenheit)\b", re.I)
 
@@ -78,6 +80,7 @@ def _given(task: Task) -> str:
 
 
 def _only_quantity(text: str) -> str:
+    text = _FLUID_OUNCES.sub("floz", text)
     numbers = list(_NUMBER.finditer(text))
     if len(numbers) != 1:
         return ""

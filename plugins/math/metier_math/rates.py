@@ -26,9 +26,10 @@ _NUMBER = r"(?<![\w.,/-])\d{1,9}(?:[.,]\d{1,6})?(?![.,]?\d)"
 _HALF = r"(?:half an? |ein(?:e|er)? halben? |une demi-|medi[oa] |mezz[oa] )"
 _LONG = rf"(?P<base>{_NUMBER}\s?|{_HALF})(?P<unit>{_UNIT})"
 _WORD = r"[^\W\d_]{1,24}"
-_THING = rf"(?P<thing>(?!in\b|en\b|em\b|per\b){_WORD}(?: (?!in\b|en\b|em\b|per\b){_WORD}){{0,2}})"
+_NOUN = rf"(?!(?:in|en|em|per|over|sur)\b){_WORD}"
+_THING = rf"(?P<thing>{_NOUN}(?: {_NOUN}){{0,2}})"
 _EVERY = r"(?P<every>every|alle|tous les|toutes les|cada|ogni)"
-_PLAIN_IN = r"(?:in|within|en|em|dans|per|innerhalb von)"
+_PLAIN_IN = r"(?:in|within|over|en|em|dans|sur|per|innerhalb von)"
 _IN = rf"(?:{_PLAIN_IN}|{_EVERY})"
 _COUNTED = (
     re.compile(rf"(?P<count>{_NUMBER}) ?(?:{_THING} )?{_IN} {_LONG}", re.I),
@@ -46,7 +47,12 @@ _TARGET = re.compile(
     re.I,
 )
 # One word that says what is counted and in which time.
-_SHORT_TARGETS = {"bpm": ("beats", 60), "mph": ("miles", 3600), "kmh": ("km", 3600)}
+_SHORT_TARGETS = {
+    "bpm": ("beats", 60),
+    "wpm": ("words", 60),
+    "mph": ("miles", 3600),
+    "kmh": ("km", 3600),
+}
 _SHORT = re.compile(rf"\b(?:{'|'.join(_SHORT_TARGETS)})\b", re.I)
 _MANY = re.compile(
     rf"\b(?:how many|wie ?viele?|combien de|combien|cu[aá]nt[oa]s|quant[ieoa]s?) ({_WORD})", re.I
@@ -56,18 +62,20 @@ _AGE = re.compile(
     r"\b(?:i'?m|i am|aged?) \d{1,3}\b(?=\s?(?:[,.;)]|and\b))",
     re.I,
 )
+_IF = re.compile(r"^(?:if|when|wenn|si|se)\b", re.I)
 _CALCULATES = re.compile(
     r"[\d%+*×÷^=<>]|\b(?:"
-    r"percent\w*|average|mean|median|total|altogether|sum|left|remain\w*|more|less|fewer|faster|"
-    r"slower|than|each|every|twice|double|half(?! an hour)|third|quarter|times|minus|plus|"
-    r"divided|multipl\w+|if|instead|paus\w+|stop\w*|breaks?|both|how (?:long|far|much)|until|"
-    r"after|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|"
-    r"thousand|function|durchschnitt\w*|prozent|insgesamt|mehr|weniger|schneller|langsamer|wenn|"
-    r"falls|doppelt|hälfte|wie (?:lange|weit)|jede[rsnm]?|zwei|drei|vier|fünf|sechs|sieben|acht|"
-    r"neun|zehn|elf|zwölf|moyenne|pourcentage|moins|si|moitié|chaque|chacun\w*|deux|trois|"
-    r"quatre|cinq|sept|huit|neuf|dix|promedio|media|porcentaje|más|menos|doble|mitad|cada|dos|"
-    r"tres|cuatro|cinco|seis|percentuale|totale|più|meno|se|doppio|metà|ogni|ciascun\w*|due|tre|"
-    r"quattro|cinque|sei)\b",
+    r"percent\w*|average(?! speed)|mean|median|total|altogether|sum|left|remain\w*|more|less|"
+    r"fewer|faster|slower|than|each|every|twice|double|half(?! an hour)|third|quarter|times|"
+    r"minus|plus|divided|multipl\w+|if|instead|paus\w+|stop\w*|breaks?|both|"
+    r"how (?:long|far|much)|until|after|one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
+    r"twelve|dozen|hundred|thousand|function|durchschnitt(?!sgesch)\w*|prozent|insgesamt|mehr|"
+    r"weniger|schneller|langsamer|wenn|falls|doppelt|hälfte|wie (?:lange|weit)|jede[rsnm]?|zwei|"
+    r"drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|(?<!vitesse )moyenne|pourcentage|"
+    r"moins|si|moitié|chaque|chacun\w*|deux|trois|quatre|cinq|sept|huit|neuf|dix|promedio|"
+    r"(?<!velocidad )(?<!velocità )media|porcentaje|más|menos|doble|mitad|cada|dos|tres|cuatro|"
+    r"cinco|seis|percentuale|totale|più|meno|se|doppio|metà|ogni|ciascun\w*|due|tre|quattro|"
+    r"cinque|sei)\b",
     re.I,
 )
 _WORDS = re.compile(_WORD)
@@ -76,7 +84,7 @@ _TIMES = frozenset("times time mal fois veces vez volte volta vezes".split())
 # What may stand before "per minute" and name nothing that is counted.
 _FILLERS = _TIMES | frozenset(
     "per pro par por al a an in en je and und et y e that this it is are das ist es what many "
-    "viele wieviele combien cuántos cuántas cuantos quanti quante quantos rate frequency "
+    "viele wieviele combien cuántos cuántas cuantos quanti quante quantos rate speed frequency "
     "pulse puls pouls pulso frequenz fréquence frecuencia frequenza do does would did make "
     "makes be sind sont son sono ça cela eso i he she we you they ich er sie il elle".split()
 )
@@ -106,7 +114,7 @@ def rate_in(task: Task) -> Program | None:
     text = task.text.strip()
     if task.inputs or len(text) > _MAX_CHARS:
         return None
-    text = _AGE.sub("", text)
+    text = _AGE.sub("", _IF.sub("", text))
     counted = [found for each in _COUNTED for found in each.finditer(text)]
     if len(counted) != 1:
         return None
@@ -171,7 +179,9 @@ def _names(word: str, thing: str) -> bool:
 def _is_same(word: str, thing: str) -> bool:
     one, other = word.lower(), thing.lower()
     is_short = min(len(one), len(other)) < _STEM
-    return one == other if is_short else one[:_STEM] == other[:_STEM]
+    if is_short:
+        return one == other
+    return one[:_STEM] == other[:_STEM] or one in other or other in one
 
 
 def _last_noun(thing: str) -> str:

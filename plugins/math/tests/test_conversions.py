@@ -36,6 +36,7 @@ def after(value: str, asked: str, *, task: str = "?") -> Task:
         (Task(text="São 95 graus Fahrenheit. Em graus Celsius"), "35 Celsius"),
         (Task(text="¿Cuántos gramos son 2 kg?"), "2000 grams"),
         (Task(text="Combien d'heures ? 3 jours en heures"), "72 hours"),
+        (Task(text="how many ml are in 12 fl oz?"), "354.88235475 ml"),
         (Task(text="convertir 10 pies a pulgadas"), "120 inches"),
     ],
 )
