@@ -35,9 +35,9 @@ _MANY = re.compile(
 # More than one question, each of which may want another unit.
 _ASKS = re.compile(
     r"\b(?:how (?:many|much|long|old|far|fast)|wie ?(?:viele?|lange|alt|weit|schnell)|combien|"
-    r"cu[aá]nt[oa]s?|quant[ieoa]s?|"
-    r"(?:what|which|wie ?viel|quel|qué|que|che) (?:percent\w*|share|prozent\w*|pourcentage|"
-    r"porcentaje|percentuale))\b",
+    r"cu[aá]nt[oa]s?|quant[ieoa]s?)\b|"
+    r"\b(?:what|which|wie ?viel|quel|qué|que|che) (?:percent\w*|%|share|prozent\w*|pourcentage|"
+    r"porcentaje|percentuale)(?!\w)",
     re.I,
 )
 

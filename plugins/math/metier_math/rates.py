@@ -47,8 +47,9 @@ _TARGET = re.compile(
     re.I,
 )
 # One word that says what is counted and in which time.
+_BEATS = "beats pulses schläge battements pulsations latidos pulsaciones battiti pulsazioni"
 _SHORT_TARGETS = {
-    "bpm": ("beats", 60),
+    "bpm": (_BEATS, 60),
     "wpm": ("words", 60),
     "mph": ("miles", 3600),
     "kmh": ("km", 3600),
@@ -97,7 +98,7 @@ class _Target:
     """A time that is asked for.
 
     Attributes:
-        thing: what its abbreviation counts, as `bpm` does; else empty.
+        thing: what its abbreviation counts, as `bpm` does, in several languages; else empty.
         noun: what the question says is counted in it, as in `how many beats per minute`; or empty.
     """
 
@@ -161,7 +162,7 @@ def _sleeps_between(counted: re.Match[str], target: _Target) -> bool:
 def _asks_for(thing: str, target: _Target, text: str) -> bool:
     """Whether the target is one of what was counted, and not pages where words were counted."""
     if target.thing:
-        return _is_same(target.thing, thing)
+        return not thing or any(_is_same(each, thing) for each in target.thing.split())
     clause = _CLAUSE.split(text[max(0, target.start - 60) : target.start])[-1]
     *before, last = ["", *_WORDS.findall(clause)]
     many = [each for each in _MANY.findall(text) if not _names(each, thing)]

@@ -38,6 +38,7 @@ def test_the_unit_that_a_question_asks_for(text: str, unit: str) -> None:
         "How many mL does she get, and what is it in mg?",
         "How many hours did he work and how much does he earn?",
         "What percentage is lost, and how many grams?",
+        "How many minutes a week is that and what % is it of 150?",
         "I run in mid winter. How fast am I?",
         "The pain in my back: how many tablets?",
         "Is 5 in 10 a lot?",

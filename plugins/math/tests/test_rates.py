@@ -39,6 +39,7 @@ def rate_of(text: str) -> tuple[str, str] | None:
         ("dad (71) takes 7 breaths in 15 sec. breaths per minute?", "28 breaths per minute"),
         ("My heart beats 18 times in 15 s, how many beats a minute?", "72 beats a minute"),
         ("I sat for half an hour. 32 beats in 15 s, how many per minute", "128 beats per minute"),
+        ("mi pulso: 21 latidos en 15 segundos, ¿bpm?", "84 bpm"),
         ("45 beats in half a minute, bpm?", "90 bpm"),
         ("45 heartbeats in 30 s, beats per minute?", "90 heartbeats per minute"),
         ("1500 ml over 12 hours, what rate in ml/h", "125 ml/h"),
