@@ -13,6 +13,7 @@ from metier.experts.threads import in_thread
 from metier.plan import Message
 from metier_math.asked_units import asked_unit
 from metier_math.calculator import Calculator
+from metier_math.calendar import reckoned_in
 from metier_math.conversions import conversion_in
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
 from metier_math.given import invented, leaves_out
@@ -58,10 +59,14 @@ class Math(Tools, Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """Answer with what the model's program computes: a word problem's is written several times.
 
-        Another unit or a rate is computed without a model. If the first program cannot be computed
-        or leaves something out, the model writes others, as for a word problem; if these fail too,
-        it answers in its own words, and the answer says so.
+        Another unit, a rate, dates and clock times are computed without a model. If the first program
+        cannot be computed or leaves something out, the model writes others, as for a word problem; if
+        these fail too, it answers in its own words, and the answer says so.
         """
+        if (reckoned := await in_thread(reckoned_in, task)) is not None:
+            context.mark_checked(True)
+            context.give("answer", reckoned.value)
+            return reckoned.text
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
         if (read := await in_thread(_read, task)) is not None:

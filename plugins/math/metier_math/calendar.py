@@ -1,0 +1,212 @@
+"""Questions about dates and clock times: read here, and computed without a model.
+
+`My train leaves at 14:50 and takes 3 h 25 min. When do I get in?`, and, of what an earlier step
+gave, `mine was 14 February 2026, so which date am I due?`. The values have to be all that is
+there, the question itself has known words only, and nothing else is asked or calculated. What
+day is today, nobody guesses.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from metier.errors import InvalidInput
+from metier.experts.expert import Task
+from metier_math import reckoning
+from metier_math.moments import Clock, Language, Length, Moment, moments_in, words
+from metier_math.reckoning import Reckoned
+
+_MAX_CHARS = 300
+# A number that is no moment, and a second question.
+_SEVERAL = re.compile(r"\d|\?[^?]*\?|\b(?:and|und|et|y|e) (?:is|ist|est|es|è) ")
+_LASTS = re.compile(r"\b(?:last|lasted|take|took|dauerte?|dur[aeéòó]|duraron|durarono)\b")
+_YEAR = re.compile(
+    r"(?:^|\b(?:in|from|to|until|till|between|and|von|bis|zwischen|und|de|à|entre|et|en|y|a|desde|"
+    r"hasta|tra|fra|e|dal|al|nel|year|jahr|année|año|anno) )Y\b"
+)
+# What `before` belongs to: a value, or one that was named.
+_OF_WHAT = r"(?= (?:[^\W\d_]+ ){0,4}[DT]\b| (?:that|this|dem|das|ça|cela|eso|questo|quello)\b)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A text whose moments are letters (see `moments_in`), and what it asks.
+
+    Attributes:
+        clause: the question itself, without the words that ask.
+        rest: what is said before and after it.
+    """
+
+    language: Language
+    kind: str
+    unit: str
+    text: str
+    clause: str
+    rest: str
+    moments: tuple[Moment, ...]
+
+
+def reckoned_in(task: Task) -> Reckoned | None:
+    """The answer to a question about dates or clock times; None if it is any other, or unclear."""
+    asked = _question(task.text) if len(task.text) <= _MAX_CHARS else None
+    if asked is None or not _has_known_words(asked):
+        return None
+    given = _given(task)
+    try:
+        found = given and _answer(asked, (*asked.moments, given), given)
+        return found or _answer(asked, asked.moments, None)
+    except (InvalidInput, OverflowError, ValueError):  # the latter before the year 1, after 9999
+        return None
+
+
+def _question(text: str) -> _Question | None:
+    """The one question of a text that has no other number and that nothing speaks against."""
+    plain, moments = moments_in(text)
+    plain = re.sub(rf"\b(?:{words().named_today}) (?=D)", "", plain)
+    if _SEVERAL.search(plain) or re.search(words().never, plain):
+        return None
+    asked = [(each, found) for each, asks in _asks() for found in asks.finditer(plain)]
+    if len(asked) != 1:
+        return None
+    language, found = asked[0]
+    following = plain[found.end() :]
+    clause = re.split(rf"[.?!;]|(?<!\w)(?:{language.condition})(?!\w)", following, maxsplit=1)[0]
+    return _Question(
+        language=language,
+        kind=found.lastgroup or "",
+        unit=words().units().get(found[0].split()[-1].rpartition("'")[2], ""),
+        text=plain,
+        clause=clause,
+        rest=f"{plain[: found.start()]} {following[len(clause) :]}",
+        moments=moments,
+    )
+
+
+@cache
+def _asks() -> tuple[tuple[Language, re.Pattern[str]], ...]:
+    """What asks, in each language; what is longer comes before what it begins with."""
+    kinds = ("weekday", "day", "clock", "date", "age", "count", "long", "when", "leap")
+    found = []
+    for language in words().languages:
+        unit = "|".join(language.units.values()).lower()
+        named = "|".join(
+            f"(?P<{kind}>{language.asks[kind].replace('UNIT', f'(?:{unit})')})" for kind in kinds
+        )
+        found.append((language, re.compile(rf"(?<!\w)(?:{named})(?!\w)")))
+    return tuple(found)
+
+
+def _has_known_words(asked: _Question) -> bool:
+    """Whether each word of the question is known, or said before: `how long did the film last`."""
+    own = asked.language
+    phrases = f"{own.starts}|{own.ends}|{own.after}|{own.before}|{own.later}|{own.earlier}"
+    clause = re.sub(rf"(?<!\w)(?:{phrases})(?!\w)", " ", asked.clause)
+    known = re.compile(rf"[DTPY]|{own.words}|{own.forward}|{own.backward}")
+    said = set(_words(asked.rest))
+    unknown = {word for word in _words(clause) if not known.fullmatch(word)} - said
+    if asked.kind == "leap":
+        return all(known.fullmatch(word) for word in [*unknown, *said])
+    spans = _LASTS.search(clause) and len(re.findall(r"\b[DTY]\b", clause)) > 1
+    return not unknown or bool(spans)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text)
+
+
+def _given(task: Task) -> Moment | None:
+    """The one moment that earlier steps gave; of a year, the date of that answer."""
+    values = [value for each in task.inputs for value in each.values.values()]
+    read = [moments_in(value) for value in values]
+    found = [moments[0] for plain, moments in read if re.fullmatch("[DTP]", plain)]
+    if not found:
+        texts = [each.text[:_MAX_CHARS] for each in task.inputs]
+        found = [each for text in texts for each in moments_in(text)[1] if isinstance(each, date)]
+    return found[0] if len(found) == 1 and len(values) <= 1 else None
+
+
+def _answer(asked: _Question, moments: tuple[Moment, ...], given: Moment | None) -> Reckoned | None:
+    """What the moments give, if they are those that the question needs, and no others."""
+    own, of_clocks = asked.language, asked.unit in ("hour", "minute")
+    match asked.kind, moments:
+        case "count" | "long" | "age", (date() as first, date() as last) if not of_clocks:
+            unit = "age" if asked.kind == "age" else asked.unit
+            return reckoning.between_dates(own, first, last, unit)
+        case "count" | "long", (Clock() as first, Clock() as last) if of_clocks or not asked.unit:
+            in_order = given is None and _is_in_order(asked)
+            return reckoning.between_clocks(own, first, last, asked.unit) if in_order else None
+        case "count", (int() as first, int() as last) if asked.unit == "year":
+            named = len(_YEAR.findall(asked.text)) == len(moments)
+            return reckoning.between_years(own, first, last) if named else None
+        case "weekday" | "day", (date() as day,):
+            return reckoning.weekday(own, day)
+        case "leap", (int() as year,):
+            return reckoning.leap_year(own, year)
+        case _, (
+            (date() | Clock() as start, Length() as length)
+            | (Length() as length, (date() | Clock() as start))
+        ):
+            return _shifted(asked, start, length, _direction(asked, length is given))
+    return None
+
+
+def _shifted(asked: _Question, start: date | Clock, length: Length, sign: int) -> Reckoned | None:
+    own, kind = asked.language, asked.kind
+    if not sign:
+        return None
+    if isinstance(start, Clock):
+        is_asked = kind in ("clock", "when")
+        return reckoning.shifted_clock(own, start, length, sign) if is_asked else None
+    is_asked = kind in ("date", "when", "day", "weekday")
+    weekday = kind == "weekday"
+    return reckoning.shifted_date(own, start, length, sign, weekday=weekday) if is_asked else None
+
+
+def _is_in_order(asked: _Question) -> bool:
+    """Whether the first clock time is the start: `from T to T`, or what starts, and what ends."""
+    own, text = asked.language, asked.text
+    if any(re.search(rf"\b(?:{each.weekdays.lower()})\b", text) for each in words().languages):
+        return False
+    then = own.say["and"]
+    article = "(?:the |las |le )?"
+    if re.search(
+        rf"T (?:[-–]|{own.to}) {article}T|(?<!\w)(?:{own.between}) {article}T {then} {article}T",
+        text,
+    ):
+        return True
+    before, between, *_ = text.split("T")
+    between = re.split(rf",|(?<!\w){then}(?!\w)", between)[-1]
+    starts, ends = ((_says(own.starts, each), _says(own.ends, each)) for each in (before, between))
+    return starts == (True, False) and ends == (False, True)
+
+
+def _direction(asked: _Question, is_given: bool) -> int:
+    """1 for later, -1 for earlier, 0 if that is not clear."""
+    own, text = asked.language, asked.text
+    if is_given:
+        found = {1: _says(own.forward, asked.clause), -1: _says(own.backward, asked.clause)}
+    else:
+        if re.search(rf"P (?:{own.after}|{own.before})(?!\w)(?!{_OF_WHAT[3:]}", text):
+            return 0
+        later = rf"P (?:{own.later}|{own.after})|(?:{own.hence}) P|[DT] (?:\+|plus) P"
+        earlier = rf"P (?:{own.earlier}|{own.before})|[DT] (?:[-–−]|minus) P"
+        role = _role(asked)
+        found = {1: _says(later, text) or role > 0, -1: _says(earlier, text) or role < 0}
+    return 0 if found[1] and found[-1] else found[1] - found[-1]
+
+
+def _role(asked: _Question) -> int:
+    """1 if the end of what starts is asked, -1 if the start of what ends."""
+    own = asked.language
+    asks = _says(own.starts, asked.clause), _says(own.ends, asked.clause)
+    tells = _says(own.starts, asked.rest), _says(own.ends, asked.rest)
+    if tells != asks[::-1] or asks[0] == asks[1]:
+        return 0
+    return 1 if asks[1] else -1
+
+
+def _says(patterns: str, text: str) -> bool:
+    return re.search(rf"(?<!\w)(?:{patterns})(?!\w)", text) is not None
