@@ -25,10 +25,12 @@ _SEVERAL = re.compile(r"\d|\?[^?]*\?|\b(?:and|und|et|y|e) (?:is|ist|est|es|è) "
 _LASTS = re.compile(r"\b(?:last|lasted|take|took|dauerte?|dur[aeéòó]|duraron|durarono)\b")
 _YEAR = re.compile(
     r"(?:^|\b(?:in|from|to|until|till|between|and|von|bis|zwischen|und|de|à|entre|et|en|y|a|desde|"
-    r"hasta|tra|fra|e|dal|al|nel|year|jahr|année|año|anno) )Y\b"
+    r"hasta|tra|fra|e|il|dal|al|nel|year|jahr|année|año|anno) )Y\b"
 )
+# What asks for a date or a time, and not for a span.
+_OF_MOMENTS = ("clock", "date", "day", "weekday", "when")
 # What `before` belongs to: a value, or one that was named.
-_OF_WHAT = r"(?= (?:[^\W\d_]+ ){0,4}[DT]\b| (?:that|this|dem|das|ça|cela|eso|questo|quello)\b)"
+_OF_WHAT = r"(?: (?:[^\W\d_]+ ){0,4}[DT]\b| (?:that|this|dem|das|ça|cela|eso|questo|quello)\b)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +103,18 @@ def _asks() -> tuple[tuple[Language, re.Pattern[str]], ...]:
 
 def _has_known_words(asked: _Question) -> bool:
     """Whether each word of the question is known, or said before: `how long did the film last`."""
-    own = asked.language
-    phrases = f"{own.starts}|{own.ends}|{own.after}|{own.before}|{own.later}|{own.earlier}"
-    clause = re.sub(rf"(?<!\w)(?:{phrases})(?!\w)", " ", asked.clause)
-    known = re.compile(rf"[DTPY]|{own.words}|{own.forward}|{own.backward}")
+    own, clause = asked.language, asked.clause
+    known = f"[DTPY]|{own.words}|{own.forward}|{own.backward}"
+    if asked.kind in _OF_MOMENTS:  # of a span, `how long was it closed` asks the opposite
+        clause = re.sub(rf"(?<!\w)(?:{own.starts}|{own.ends})(?!\w)", " ", clause)
+    has_both = len(re.findall(r"\b[DTY]\b", clause)) > 1
+    if has_both or _says(f"{own.starts}|{own.sleeps}", asked.rest):
+        known = f"{known}|{own.sleeps}"
     said = set(_words(asked.rest))
-    unknown = {word for word in _words(clause) if not known.fullmatch(word)} - said
+    unknown = {word for word in _words(clause) if not re.fullmatch(known, word)} - said
     if asked.kind == "leap":
-        return all(known.fullmatch(word) for word in [*unknown, *said])
-    spans = _LASTS.search(clause) and len(re.findall(r"\b[DTY]\b", clause)) > 1
-    return not unknown or bool(spans)
+        return all(re.fullmatch(known, word) for word in [*unknown, *said])
+    return not unknown or (has_both and _LASTS.search(clause) is not None)
 
 
 def _words(text: str) -> list[str]:
@@ -149,7 +153,7 @@ def _answer(asked: _Question, moments: tuple[Moment, ...], given: Moment | None)
             (date() | Clock() as start, Length() as length)
             | (Length() as length, (date() | Clock() as start))
         ):
-            return _shifted(asked, start, length, _direction(asked, length is given))
+            return _shifted(asked, start, length, _direction(asked, start, length is given))
     return None
 
 
@@ -183,29 +187,29 @@ def _is_in_order(asked: _Question) -> bool:
     return starts == (True, False) and ends == (False, True)
 
 
-def _direction(asked: _Question, is_given: bool) -> int:
+def _direction(asked: _Question, start: Moment, is_given: bool) -> int:
     """1 for later, -1 for earlier, 0 if that is not clear."""
     own, text = asked.language, asked.text
-    if is_given:
-        found = {1: _says(own.forward, asked.clause), -1: _says(own.backward, asked.clause)}
+    if re.search(rf"P (?:{own.after}|{own.before})(?!\w)(?!{_OF_WHAT})", text):
+        return 0
+    later = rf"P (?:{own.later}|{own.after})|(?:{own.hence}) P|[DT] (?:\+|plus) P"
+    earlier = rf"P (?:{own.earlier}|{own.before})|[DT] (?:[-–−]|minus) P"
+    found = {1: _says(later, text), -1: _says(earlier, text)}
+    # Three days from Monday end on Wednesday: `when does it end` is clear for clock times only.
+    if isinstance(start, Clock) and not is_given:
+        found[_role(asked)] = True
     else:
-        if re.search(rf"P (?:{own.after}|{own.before})(?!\w)(?!{_OF_WHAT[3:]}", text):
-            return 0
-        later = rf"P (?:{own.later}|{own.after})|(?:{own.hence}) P|[DT] (?:\+|plus) P"
-        earlier = rf"P (?:{own.earlier}|{own.before})|[DT] (?:[-–−]|minus) P"
-        role = _role(asked)
-        found = {1: _says(later, text) or role > 0, -1: _says(earlier, text) or role < 0}
+        found[1] |= _says(own.forward, asked.clause)
+        found[-1] |= _says(own.backward, asked.clause)
     return 0 if found[1] and found[-1] else found[1] - found[-1]
 
 
 def _role(asked: _Question) -> int:
-    """1 if the end of what starts is asked, -1 if the start of what ends."""
+    """1 if the end of what starts is asked, -1 if the start of what ends, else 0."""
     own = asked.language
     asks = _says(own.starts, asked.clause), _says(own.ends, asked.clause)
     tells = _says(own.starts, asked.rest), _says(own.ends, asked.rest)
-    if tells != asks[::-1] or asks[0] == asks[1]:
-        return 0
-    return 1 if asks[1] else -1
+    return asks[1] - asks[0] if tells == asks[::-1] else 0
 
 
 def _says(patterns: str, text: str) -> bool:

@@ -135,10 +135,10 @@ def weekday(language: Language, day: date) -> Reckoned:
 def leap_year(language: Language, year: int) -> Reckoned:
     """Whether a year has a 29 February."""
     days = 365 + isleap(year)
-    said = language.say["leap" if isleap(year) else "no_leap"]
+    said = [each.say["leap" if isleap(year) else "no_leap"] for each in (language, _english())]
     note = _calendar(language, date(year, 1, 1))
     working = f"{year}: {language.counted(days, 'day')}{note}"
-    return Reckoned(working=working, result=said, value=said)
+    return Reckoned(working=working, result=said[0], value=said[1])
 
 
 def _later(day: date, months: int) -> date:

@@ -12,8 +12,8 @@ from scripted_context import CARD, kinds, saying
 
 from metier.experts.expert import Result, Task
 from metier_math import Math
-from metier_math.calendar import reckoned_in
 from metier_math.calculator import Calculator
+from metier_math.calendar import reckoned_in
 
 
 def after(value: str, asked: str, *, text: str = "") -> Task:
@@ -38,7 +38,7 @@ READ = [
     ("What date is 90 days after 3 March 2025?", "1 June 2025"),
     ("If today is 3 March 2025, what date is it in 2 weeks?", "17 March 2025"),
     ("What is the date 6 months before 31 August 2025?", "28 February 2025"),
-    ("The lease starts on 1 May 2025 and runs 18 months. When does it end?", "1 November 2026"),
+    ("My train gets in at 14:50 and takes 3 h 25 min. At what time did it leave?", "11:25"),
     ("What day of the week was 9 November 1989?", "Thursday"),
     ("Which weekday was 14 October 1066?", "Sunday"),
     ("my train leaves at 14:50 and takes 3 h 25 min. when do i get in?", "18:15"),
@@ -109,6 +109,9 @@ NOT_READ = [
     "I start at 9:00 and work for 8 h. When can I leave?",
     "The bus comes at 8:20, 15 minutes after I leave. When do I leave?",
     "The roast goes in at 18:00 and takes 90 min. When do I have to be home?",
+    "The course starts on 3 March 2025 and lasts 10 days. When does it end?",
+    "The pharmacy is open from 8:00 to 20:00. How many hours is it closed?",
+    "She is up from 6:15 to 22:30. How many hours does she sleep?",
     # Several things, or another one, are asked.
     "How many hours do I sleep from 23:15 to 6:15, and is that healthy?",
     "What weekday was 9 November 1989 and how many days is it to 3 October 1990?",
@@ -171,7 +174,7 @@ def test_words_without_dates_and_times_are_not_read(text: str) -> None:
     assert reckoned_in(Task(text=text)) is None
 
 
-@given(first=st.dates(), days=st.integers(0, 20_000))
+@given(first=st.dates(min_value=date(1000, 1, 1)), days=st.integers(0, 20_000))
 def test_days_after_a_date_and_days_between_two_agree(first: date, days: int) -> None:
     asked = f"What date is {days} days after {first.isoformat()}?"
     last = reckoned_in(Task(text=asked))
