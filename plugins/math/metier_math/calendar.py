@@ -9,6 +9,7 @@ day is today, nobody guesses.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -58,8 +59,9 @@ def reckoned_in(task: Task) -> Reckoned | None:
         return None
     given = _given(task)
     try:
-        found = given and _answer(asked, (*asked.moments, given), given)
-        return found or _answer(asked, asked.moments, None)
+        if given is not None and (found := _answer(asked, (*asked.moments, given), given)):
+            return found
+        return _answer(asked, asked.moments, None)
     except (InvalidInput, OverflowError, ValueError):  # the latter before the year 1, after 9999
         return None
 
@@ -132,41 +134,40 @@ def _given(task: Task) -> Moment | None:
     return found[0] if len(found) == 1 and len(values) <= 1 else None
 
 
-def _answer(asked: _Question, moments: tuple[Moment, ...], given: Moment | None) -> Reckoned | None:
+def _answer(asked: _Question, moments: Sequence[Moment], given: Moment | None) -> Reckoned | None:
     """What the moments give, if they are those that the question needs, and no others."""
-    own, of_clocks = asked.language, asked.unit in ("hour", "minute")
-    match asked.kind, moments:
-        case "count" | "long" | "age", (date() as first, date() as last) if not of_clocks:
-            unit = "age" if asked.kind == "age" else asked.unit
-            return reckoning.between_dates(own, first, last, unit)
-        case "count" | "long", (Clock() as first, Clock() as last) if of_clocks or not asked.unit:
-            in_order = given is None and _is_in_order(asked)
-            return reckoning.between_clocks(own, first, last, asked.unit) if in_order else None
-        case "count", (int() as first, int() as last) if asked.unit == "year":
-            named = len(_YEAR.findall(asked.text)) == len(moments)
-            return reckoning.between_years(own, first, last) if named else None
-        case "weekday" | "day", (date() as day,):
+    own = asked.language
+    match asked.kind, sorted(moments, key=lambda each: isinstance(each, Length)):
+        case "count" | "long" | "age", [first, last]:
+            return _span(asked, first, last, in_text=given is None)
+        case "weekday" | "day", [date() as day]:
             return reckoning.weekday(own, day)
-        case "leap", (int() as year,):
+        case "leap", [int() as year]:
             return reckoning.leap_year(own, year)
-        case _, (
-            (date() | Clock() as start, Length() as length)
-            | (Length() as length, (date() | Clock() as start))
-        ):
-            return _shifted(asked, start, length, _direction(asked, start, length is given))
+        case "clock" | "when", [Clock() as start, Length() as length]:
+            sign = _direction(asked, role=_role(asked), is_given=length is given)
+            return reckoning.shifted_clock(own, start, length, sign) if sign else None
+        case "date" | "when" | "day" | "weekday" as kind, [date() as day, Length() as length]:
+            # Ten days from the third end on the twelfth: what ends is unclear, what is due is not.
+            role = _says(own.forward, asked.clause) - _says(own.backward, asked.clause)
+            sign = _direction(asked, role=role, is_given=length is given)
+            say = Language.weekday_text if kind == "weekday" else Language.date_text
+            return reckoning.shifted_date(own, day, length, sign, say) if sign else None
     return None
 
 
-def _shifted(asked: _Question, start: date | Clock, length: Length, sign: int) -> Reckoned | None:
-    own, kind = asked.language, asked.kind
-    if not sign:
-        return None
-    if isinstance(start, Clock):
-        is_asked = kind in ("clock", "when")
-        return reckoning.shifted_clock(own, start, length, sign) if is_asked else None
-    is_asked = kind in ("date", "when", "day", "weekday")
-    weekday = kind == "weekday"
-    return reckoning.shifted_date(own, start, length, sign, weekday=weekday) if is_asked else None
+def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> Reckoned | None:
+    own, unit, of_clocks = asked.language, asked.unit, asked.unit in ("hour", "minute")
+    match first, last:
+        case date(), date() if not of_clocks:
+            unit = "age" if asked.kind == "age" else unit
+            return reckoning.between_dates(own, first, last, unit)
+        case Clock(), Clock() if of_clocks or not unit:
+            is_clear = in_text and asked.kind != "age" and _is_in_order(asked)
+            return reckoning.between_clocks(own, first, last, unit) if is_clear else None
+        case int(), int() if unit == "year" and len(_YEAR.findall(asked.text)) == 2:
+            return reckoning.between_years(own, first, last)
+    return None
 
 
 def _is_in_order(asked: _Question) -> bool:
@@ -182,26 +183,27 @@ def _is_in_order(asked: _Question) -> bool:
     ):
         return True
     before, between, *_ = text.split("T")
-    between = re.split(rf",|(?<!\w){then}(?!\w)", between)[-1]
-    starts, ends = ((_says(own.starts, each), _says(own.ends, each)) for each in (before, between))
-    return starts == (True, False) and ends == (False, True)
+    parts = before, re.split(rf",|(?<!\w){then}(?!\w)", between)[-1]
+    roles = [(_says(own.starts, part), _says(own.ends, part)) for part in parts]
+    return roles == [(True, False), (False, True)]
 
 
-def _direction(asked: _Question, start: Moment, is_given: bool) -> int:
-    """1 for later, -1 for earlier, 0 if that is not clear."""
+def _direction(asked: _Question, *, role: int, is_given: bool) -> int:
+    """1 for later, -1 for earlier, 0 if that is not clear.
+
+    Args:
+        role: what the verbs say of it.
+        is_given: the duration is from an earlier step, so that the text has nothing beside it.
+    """
     own, text = asked.language, asked.text
+    if is_given:
+        return _says(own.forward, asked.clause) - _says(own.backward, asked.clause)
     if re.search(rf"P (?:{own.after}|{own.before})(?!\w)(?!{_OF_WHAT})", text):
         return 0
     later = rf"P (?:{own.later}|{own.after})|(?:{own.hence}) P|[DT] (?:\+|plus) P"
     earlier = rf"P (?:{own.earlier}|{own.before})|[DT] (?:[-–−]|minus) P"
-    found = {1: _says(later, text), -1: _says(earlier, text)}
-    # Three days from Monday end on Wednesday: `when does it end` is clear for clock times only.
-    if isinstance(start, Clock) and not is_given:
-        found[_role(asked)] = True
-    else:
-        found[1] |= _says(own.forward, asked.clause)
-        found[-1] |= _says(own.backward, asked.clause)
-    return 0 if found[1] and found[-1] else found[1] - found[-1]
+    is_later, is_earlier = _says(later, text) or role > 0, _says(earlier, text) or role < 0
+    return is_later - is_earlier
 
 
 def _role(asked: _Question) -> int:

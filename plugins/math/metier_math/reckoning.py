@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import isleap, monthrange
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,8 +11,9 @@ from metier.errors import InvalidInput
 from metier_math.moments import Clock, Language, Length, words
 
 _DAY = 24 * 60
-_NOON = 12 * 60
+_ONE_PM = 13 * 60
 _GREGORIAN = date(1582, 10, 15)
+_SIGNS = {1: "+", -1: "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,51 +35,51 @@ def between_dates(language: Language, first: date, last: date, unit: str) -> Rec
     first, last = sorted((first, last))
     total = (last - first).days
     months = (last.year - first.year) * 12 + last.month - first.month - (last.day < first.day)
-    days = (last - _later(first, months)).days
+    rest = (last - _later(first, months)).days
+    days, longer = language.counted(total, "day"), _listed(language, months, rest)
     value = _english().counted(total, "day")
     match unit:
         case "age":
             result = language.counted(months // 12, "year")
             value = _english().counted(months // 12, "year")
-        case "week":
-            result = _listed(language, week=total // 7, day=total % 7)
-        case "month":
-            result = _listed(language, month=months, day=days)
         case "year":
-            result = _listed(language, year=months // 12, month=months % 12, day=days)
+            result = longer
+        case "month":
+            result = _joined(language, month=months, day=rest)
+        case "week":
+            result = _joined(language, week=total // 7, day=total % 7)
         case _:
-            result = language.counted(total, "day")
+            result = days
+    # Whether the first day counts is usage: of a journey it does, of an age it does not.
+    also = language.say["counting"].format(total + 1) if result == days else longer
     dates = f"{language.date_text(first)} – {language.date_text(last)}"
-    longer = _listed(language, year=months // 12, month=months % 12, day=days)
-    total_text = language.counted(total, "day")
-    also = f" = {longer}" if months else ""
-    working = f"{dates}: {total_text}{also}{_calendar(language, first)}"
+    working = f"{dates}: {days} ({also}){_calendar(language, first)}"
     return Reckoned(working=working, result=result, value=value)
 
 
 def between_years(language: Language, first: int, last: int) -> Reckoned:
     """The difference of two years."""
-    first, last = sorted((first, last))
-    said = [each.counted(last - first, "year") for each in (language, _english())]
-    return Reckoned(working=f"{last} - {first} = {last - first}", result=said[0], value=said[1])
+    years = abs(last - first)
+    working = f"{max(first, last)} - {min(first, last)} = {years}"
+    result, value = (each.counted(years, "year") for each in (language, _english()))
+    return Reckoned(working=working, result=result, value=value)
 
 
 def between_clocks(language: Language, start: Clock, end: Clock, unit: str) -> Reckoned:
-    """From one time to the next of the other: over midnight if that is earlier in the day.
+    """From one time of day to another, over midnight if that is the earlier one.
 
     Raises:
-        InvalidInput: it may be meant in hours up to twelve: from 9:30 to 5:00.
+        InvalidInput: one of them may be meant before or after noon: from 9:30 to 5:00.
     """
-    is_over = end.minutes <= start.minutes
-    if start.is_12_hours != end.is_12_hours or start.minutes == end.minutes:
+    is_over = end.minutes < start.minutes
+    is_clear = start.is_12_hours or not is_over or start.minutes >= _ONE_PM
+    if start.is_12_hours != end.is_12_hours or start.minutes == end.minutes or not is_clear:
         raise InvalidInput("one of the times may be before or after noon")
-    if is_over and not start.is_12_hours and start.minutes <= _NOON + 59:
-        raise InvalidInput("the second time may be after noon")
     minutes = (end.minutes - start.minutes) % _DAY
     result = span = _hours_and_minutes(minutes)
     if unit == "minute":
         result = f"{minutes} min"
-    elif unit == "hour" and minutes % 3 == 0:  # two decimals are enough
+    elif unit == "hour" and minutes % 3 == 0:  # two decimals are exact
         result = f"{minutes / 60:g} h"
     value = result if unit == "minute" else f"{minutes / 60:.4g} h"
     day = f" ({language.say['next_day']})" if is_over else ""
@@ -85,27 +87,32 @@ def between_clocks(language: Language, start: Clock, end: Clock, unit: str) -> R
 
 
 def shifted_clock(language: Language, start: Clock, length: Length, sign: int) -> Reckoned:
-    """The time so long after or before another.
+    """The time of day so long after or before another.
 
     Raises:
-        InvalidInput: it is not on the same day or the one next to it.
+        InvalidInput: it is neither on the same day nor on the one next to it.
     """
-    at = start.minutes + sign * length.minutes
-    days = at // _DAY
-    if length.months or length.days or not -1 <= days <= 1:
+    days, minutes = divmod(start.minutes + sign * length.minutes, _DAY)
+    if length.months or length.days or abs(days) > 1:
         raise InvalidInput("a clock time needs hours and minutes, a day's at most")
-    clock = Clock(minutes=at % _DAY, is_12_hours=start.is_12_hours)
+    clock = Clock(minutes=minutes, is_12_hours=start.is_12_hours)
     day = {0: "", 1: language.say["next_day"], -1: language.say["day_before"]}[days]
     result = f"{clock} {day}".strip()
-    span = _hours_and_minutes(length.minutes)
-    working = f"{start} {'+' if sign > 0 else '-'} {span} = {result}"
+    working = f"{start} {_SIGNS[sign]} {_hours_and_minutes(length.minutes)} = {result}"
     return Reckoned(working=working, result=result, value=f"{clock}")
 
 
 def shifted_date(
-    language: Language, day: date, length: Length, sign: int, *, weekday: bool = False
+    language: Language,
+    day: date,
+    length: Length,
+    sign: int,
+    say: Callable[[Language, date], str] = Language.date_text,
 ) -> Reckoned:
-    """The date so long after or before another; the last of a month that is shorter.
+    """The date so long after or before another; a month that is too short ends earlier.
+
+    Args:
+        say: how the date is said, for example by its weekday.
 
     Raises:
         InvalidInput: the length has hours or minutes.
@@ -113,50 +120,46 @@ def shifted_date(
     if length.minutes:
         raise InvalidInput("a date needs days, weeks, months or years")
     found = _later(day, sign * length.months) + timedelta(days=sign * length.days)
-    span = _listed(language, year=length.months // 12, month=length.months % 12, day=length.days)
-    name, english = (each.weekday_text(found) for each in (language, _english()))
     working = (
-        f"{language.date_text(day)} {'+' if sign > 0 else '-'} {span} = "
-        f"{language.date_text(found)} ({name}){_calendar(language, min(day, found))}"
+        f"{language.date_text(day)} {_SIGNS[sign]} {_listed(language, length.months, length.days)}"
+        f" = {language.date_text(found)} ({language.weekday_text(found)})"
+        f"{_calendar(language, min(day, found))}"
     )
-    if weekday:
-        return Reckoned(working=working, result=name, value=english)
-    said = (each.date_text(found) for each in (language, _english()))
-    return Reckoned(working=working, result=next(said), value=next(said))
+    return Reckoned(working=working, result=say(language, found), value=say(_english(), found))
 
 
 def weekday(language: Language, day: date) -> Reckoned:
     """The weekday of a date."""
-    name, english = (each.weekday_text(day) for each in (language, _english()))
-    working = f"{language.date_text(day)}: {name}{_calendar(language, day)}"
-    return Reckoned(working=working, result=name, value=english)
+    result, value = (each.weekday_text(day) for each in (language, _english()))
+    working = f"{language.date_text(day)}: {result}{_calendar(language, day)}"
+    return Reckoned(working=working, result=result, value=value)
 
 
 def leap_year(language: Language, year: int) -> Reckoned:
     """Whether a year has a 29 February."""
-    days = 365 + isleap(year)
-    said = [each.say["leap" if isleap(year) else "no_leap"] for each in (language, _english())]
-    note = _calendar(language, date(year, 1, 1))
-    working = f"{year}: {language.counted(days, 'day')}{note}"
-    return Reckoned(working=working, result=said[0], value=said[1])
+    name = "leap" if isleap(year) else "no_leap"
+    days = language.counted(365 + isleap(year), "day")
+    working = f"{year}: {days}{_calendar(language, date(year, 1, 1))}"
+    return Reckoned(working=working, result=language.say[name], value=_english().say[name])
 
 
 def _later(day: date, months: int) -> date:
+    """So many months later, on the last day of a month that is too short."""
     years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    last = monthrange(day.year + years, month + 1)[1]
+    return date(day.year + years, month + 1, min(day.day, last))
 
 
 def _hours_and_minutes(minutes: int) -> str:
-    parts = [
-        f"{count} {unit}"
-        for count, unit in zip(divmod(minutes, 60), ("h", "min"), strict=True)
-        if count
-    ]
-    return " ".join(parts) or "0 min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours and rest else f"{hours} h" if hours else f"{rest} min"
 
 
-def _listed(language: Language, **counts: int) -> str:
+def _listed(language: Language, months: int, days: int) -> str:
+    return _joined(language, year=months // 12, month=months % 12, day=days)
+
+
+def _joined(language: Language, **counts: int) -> str:
     """`8 months and 9 days`, without what is zero."""
     said = [language.counted(count, unit) for unit, count in counts.items() if count]
     *before, last = said or [language.counted(0, "day")]
