@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -59,6 +60,9 @@ WORKED_OUT: dict[str, float | Fraction] = {
     "2.4 g per day": 2400 / 4,
     "Sort out x": (14 + 1) / 3,
     "sum of the integers": sum(range(1, 251)),
+    "The roof was begun": (date(2025, 11, 12) - date(2025, 3, 3)).days,
+    "He falls asleep": 24 + 6.75 - 23.25,
+    "Wie viele Wochen": (date(2025, 3, 31) - date(2025, 1, 6)).days / 7,
 }
 
 PROGRAMS = {

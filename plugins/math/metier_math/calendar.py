@@ -106,12 +106,11 @@ def _asks() -> tuple[tuple[Language, re.Pattern[str]], ...]:
 def _has_known_words(asked: _Question) -> bool:
     """Whether each word of the question is known, or said before: `how long did the film last`."""
     own, clause = asked.language, asked.clause
-    known = f"[DTPY]|{own.words}|{own.forward}|{own.backward}"
     if asked.kind in _OF_MOMENTS:  # of a span, `how long was it closed` asks the opposite
         clause = re.sub(rf"(?<!\w)(?:{own.starts}|{own.ends})(?!\w)", " ", clause)
     has_both = len(re.findall(r"\b[DTY]\b", clause)) > 1
-    if has_both or _says(f"{own.starts}|{own.sleeps}", asked.rest):
-        known = f"{known}|{own.sleeps}"
+    is_night = has_both or _says(f"{own.starts}|{own.sleeps}", asked.rest)
+    known = f"[DTPY]|{own.words}|{own.forward}|{own.backward}{f'|{own.sleeps}' if is_night else ''}"
     said = set(_words(asked.rest))
     unknown = {word for word in _words(clause) if not re.fullmatch(known, word)} - said
     if asked.kind == "leap":

@@ -217,7 +217,7 @@ def _length(text: str) -> Length | None:
     """`3 h 25 min`; only hours may have decimals, and no unit comes twice."""
     unit_of = words().units()
     amounts: dict[str, float] = {}
-    for number, word in re.findall(r"(\d+(?:[.,]\d+)?)[ -]?([^\W\d_]+)", text):
+    for number, word in re.findall(r"(?<!\d)(\d{1,5}(?:[.,]\d{1,2})?)[ -]?([^\W\d_]+)", text):
         unit, amount = unit_of.get(word, ""), float(number.replace(",", "."))
         if not unit or unit in amounts or (unit != "hour" and amount % 1):
             return None

@@ -51,7 +51,9 @@ def between_dates(language: Language, first: date, last: date, unit: str) -> Rec
         case _:
             result = days
     # Whether the first day counts is usage: of a journey it does, of an age it does not.
-    also = language.say["counting"].format(total + 1) if result == days else longer
+    also = longer if unit == "age" else result
+    if result == days:
+        also = language.say["counting"].format(total + 1)
     dates = f"{language.date_text(first)} – {language.date_text(last)}"
     working = f"{dates}: {days} ({also}){_calendar(language, first)}"
     return Reckoned(working=working, result=result, value=value)
