@@ -28,6 +28,12 @@ _YEAR = re.compile(
     r"(?:^|\b(?:in|from|to|until|till|between|and|von|bis|zwischen|und|de|à|entre|et|en|y|a|desde|"
     r"hasta|tra|fra|e|il|dal|al|nel|year|jahr|année|año|anno) )Y\b"
 )
+# Of whom it is: nobody adds it to a time of day.
+_AGE = re.compile(
+    r"\b(?:d[ie] \d{1,3} an(?:ni|s)|de \d{1,3} años|\d{1,3}[- ]years?[- ]old|aged \d{1,3}|"
+    r"\d{1,3} jahre alt|\d{1,3}[- ]?jährige[rmns]?)\b",
+    re.I,
+)
 # What asks for a date or a time, and not for a span.
 _OF_MOMENTS = ("clock", "date", "day", "weekday", "when")
 # What `before` belongs to: a value, or one that was named.
@@ -69,6 +75,8 @@ def reckoned_in(task: Task) -> Reckoned | None:
 def _question(text: str) -> _Question | None:
     """The one question of a text that has no other number and that nothing speaks against."""
     plain, moments = moments_in(text)
+    if any(isinstance(each, Clock) for each in moments):
+        plain, moments = moments_in(_AGE.sub(" ", text))
     plain = re.sub(rf"\b(?:{words().named_today}) (?=D)", "", plain)
     if _SEVERAL.search(plain) or re.search(words().never, plain):
         return None
@@ -78,6 +86,8 @@ def _question(text: str) -> _Question | None:
     language, found = asked[0]
     following = plain[found.end() :]
     clause = re.split(rf"[.?!;]|(?<!\w)(?:{language.condition})(?!\w)", following, maxsplit=1)[0]
+    if _goes_on(plain, found.end() + len(clause)):
+        return None
     return _Question(
         language=language,
         kind=found.lastgroup or "",
@@ -87,6 +97,12 @@ def _question(text: str) -> _Question | None:
         rest=f"{plain[: found.start()]} {following[len(clause) :]}",
         moments=moments,
     )
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a sentence follows the question and the values: `Now text that to my granny`."""
+    last = max([end, *(found.end() for found in re.finditer(r"\b[DTPY]\b", text))])
+    return any(_words(sentence) for sentence in re.split(r"[.?!;]", text[last:])[1:])
 
 
 @cache
@@ -125,7 +141,7 @@ def _words(text: str) -> list[str]:
 def _given(task: Task) -> Moment | None:
     """The one moment that earlier steps gave; of a year, the date of that answer."""
     values = [value for each in task.inputs for value in each.values.values()]
-    read = [moments_in(value) for value in values]
+    read = [moments_in(value[:_MAX_CHARS]) for value in values]
     found = [moments[0] for plain, moments in read if re.fullmatch("[DTP]", plain)]
     if not found:
         texts = [each.text[:_MAX_CHARS] for each in task.inputs]

@@ -51,6 +51,7 @@ READ = [
     ("How many minutes are there from 9:15 to 11:45?", "150 min"),
     ("How many years lie between 1789 and 1945?", "156 years"),
     ("Was 1900 a leap year?", "not a leap year"),
+    ("Calculate my age on 1 January 2040 if I was born on 5 May 1988.", "51 years"),
     # German
     ("Wie viele Tage liegen zwischen dem 3. März 2025 und dem 12.11.2025?", "254 Tage"),
     ("Sie wurde am 12. Mai 1980 geboren. Wie alt war sie am 3. März 2025?", "44 Jahre"),
@@ -72,6 +73,10 @@ READ = [
     ("Me acuesto a las 23:30 y me levanto a las 7:00. ¿Cuántas horas duermo?", "7.5 h"),
     # Italian
     ("si addormenta alle 23:15 e si sveglia alle 6:15. Quante ore dorme", "7 h"),
+    (
+        "Mia figlia di 8 anni si addormenta alle 21:00 e si sveglia alle 7:00. Quante ore dorme?",
+        "10 h",
+    ),
     ("Quanti giorni ci sono dal 3 marzo 2025 al 12 novembre 2025?", "254 giorni"),
     ("Che giorno della settimana era il 2 giugno 1946?", "domenica"),
     ("Il treno parte alle 14:50 e ci mette 3 ore e 25 minuti. A che ora arriva?", "18:15"),
@@ -81,6 +86,10 @@ LINKED = [
     (after("280 days", "Mine was 14 February 2026, so which date am I due?"), "21 November 2026"),
     (after("3 March 2025", "What date is 90 days after that?"), "1 June 2025"),
     (after("3 March 2025", "How many days are there from that to 12 November 2025?"), "254 days"),
+    (
+        after("", "How many days before 1 March 2024 was that?", text="On 31 March 1889."),
+        "49278 days",
+    ),
     (after("1912", "What day of the week was that?", text="On April 15, 1912."), "Monday"),
 ]
 
@@ -115,6 +124,7 @@ NOT_READ = [
     # Several things, or another one, are asked.
     "How many hours do I sleep from 23:15 to 6:15, and is that healthy?",
     "What weekday was 9 November 1989 and how many days is it to 3 October 1990?",
+    "My train leaves at 14:50 and takes 3 h 25 min. When do I get in? Text that to my granny.",
     "What happened on 9 November 1989?",
     "He was born in 1879 and died in 1955. How many years did he live?",
     "Write a function: how many days are there between 2025-03-03 and 2025-11-12?",
