@@ -64,10 +64,12 @@ def reckoned_in(task: Task) -> Reckoned | None:
     if asked is None or not _has_known_words(asked):
         return None
     given = _given(task)
+    # Of a date alone, `which day is that` would ask its weekday.
+    is_alone = given is None or asked.kind not in ("day", "weekday")
     try:
         if given is not None and (found := _answer(asked, (*asked.moments, given), given)):
             return found
-        return _answer(asked, asked.moments, None)
+        return _answer(asked, asked.moments, None) if is_alone else None
     except (InvalidInput, OverflowError, ValueError):  # the latter before the year 1, after 9999
         return None
 
@@ -125,8 +127,8 @@ def _has_known_words(asked: _Question) -> bool:
     if asked.kind in _OF_MOMENTS:  # of a span, `how long was it closed` asks the opposite
         clause = re.sub(rf"(?<!\w)(?:{own.starts}|{own.ends})(?!\w)", " ", clause)
     has_both = len(re.findall(r"\b[DTY]\b", clause)) > 1
-    is_night = has_both or _says(f"{own.starts}|{own.sleeps}", asked.rest)
-    known = f"[DTPY]|{own.words}|{own.forward}|{own.backward}{f'|{own.sleeps}' if is_night else ''}"
+    is_done = has_both or _says(f"{own.starts}|{own.does}", asked.rest)
+    known = f"[DTPY]|{own.words}|{own.forward}|{own.backward}{f'|{own.does}' if is_done else ''}"
     said = set(_words(asked.rest))
     unknown = {word for word in _words(clause) if not re.fullmatch(known, word)} - said
     if asked.kind == "leap":
@@ -156,7 +158,8 @@ def _answer(asked: _Question, moments: Sequence[Moment], given: Moment | None) -
         case "count" | "long" | "age", [first, last]:
             return _span(asked, first, last, in_text=given is None)
         case "weekday" | "day", [date() as day]:
-            return reckoning.weekday(own, day)
+            is_next = _says(f"{own.forward}|{own.backward}", asked.clause)
+            return None if is_next else reckoning.weekday(own, day)
         case "leap", [int() as year]:
             return reckoning.leap_year(own, year)
         case "clock" | "when", [Clock() as start, Length() as length]:

@@ -39,7 +39,7 @@ class Language(BaseModel):
     backward: str
     between: str
     to: str
-    sleeps: str
+    does: str
     words: str
 
     def date_text(self, day: date) -> str:

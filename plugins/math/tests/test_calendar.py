@@ -49,6 +49,7 @@ READ = [
     ("I went to bed at 11:15 pm and woke up at 6:15 am. How many hours did I sleep?", "7 h"),
     ("A train leaves at 14:35 and arrives at 18:10. How long is the ride?", "3 h 35 min"),
     ("How many minutes are there from 9:15 to 11:45?", "150 min"),
+    ("How many hours do I work from 8:30 am to 5 pm?", "8.5 h"),
     ("How many years lie between 1789 and 1945?", "156 years"),
     ("Was 1900 a leap year?", "not a leap year"),
     ("Calculate my age on 1 January 2040 if I was born on 5 May 1988.", "51 years"),
@@ -121,6 +122,7 @@ NOT_READ = [
     "The course starts on 3 March 2025 and lasts 10 days. When does it end?",
     "The pharmacy is open from 8:00 to 20:00. How many hours is it closed?",
     "She is up from 6:15 to 22:30. How many hours does she sleep?",
+    "Which day was before 3 March 2025?",
     # Several things, or another one, are asked.
     "How many hours do I sleep from 23:15 to 6:15, and is that healthy?",
     "What weekday was 9 November 1989 and how many days is it to 3 October 1990?",
@@ -143,6 +145,12 @@ def test_a_value_may_come_from_an_earlier_step(task: Task, result: str) -> None:
     reckoned = reckoned_in(task)
     assert reckoned is not None
     assert reckoned.result == result
+
+
+def test_a_weekday_is_not_told_where_a_duration_was_to_be_added() -> None:
+    assert (
+        reckoned_in(after("280 days", "It began on 3 March 2025. Which day is the last?")) is None
+    )
 
 
 @pytest.mark.parametrize("text", NOT_READ)
