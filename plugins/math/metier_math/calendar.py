@@ -1,9 +1,9 @@
 """Questions about dates and clock times: read here, and computed without a model.
 
-`My train leaves at 14:50 and takes 3 h 25 min. When do I get in?`, and, of what an earlier step
-gave, `mine was 14 February 2026, so which date am I due?`. The values have to be all that is
-there, the question itself has known words only, and nothing else is asked or calculated. What
-day is today, nobody guesses.
+`My train leaves at 14:50 and takes 3 h 25 min. When do I get in?`, and, with a value of an earlier
+step, `mine was 14 February 2026, so which date am I due?`. A question is read only if it has the
+values that are needed and no other number, if each of its words is known, and if nothing else is
+asked. Today's date is never assumed.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from functools import cache
 
 from metier.errors import InvalidInput
 from metier.experts.expert import Task
-from metier_math import reckoning
+from metier_math import date_arithmetic
+from metier_math.date_arithmetic import CalendarAnswer
 from metier_math.moments import Clock, Language, Length, Moment, moments_in, words
-from metier_math.reckoning import Reckoned
 
 _MAX_CHARS = 300
-# A number that is no moment, and a second question.
+# A number that is not part of a date, time or duration; a second question.
 _SEVERAL = re.compile(r"\d|\?[^?]*\?|\b(?:and|und|et|y|e) (?:is|ist|est|es|è) ")
 _LASTS = re.compile(r"\b(?:last|lasted|take|took|dauerte?|dur[aeéòó]|duraron|durarono)\b")
 _YEAR = re.compile(
     r"(?:^|\b(?:in|from|to|until|till|between|and|von|bis|zwischen|und|de|à|entre|et|en|y|a|desde|"
     r"hasta|tra|fra|e|il|dal|al|nel|year|jahr|année|año|anno) )Y\b"
 )
-# Of whom it is: nobody adds it to a time of day.
+# A person's age is no duration to be added to a time of day.
 _AGE = re.compile(
     r"\b(?:d[ie] \d{1,3} an(?:ni|s)|de \d{1,3} años|\d{1,3}[- ]years?[- ]old|aged \d{1,3}|"
     r"\d{1,3} jahre alt|\d{1,3}[- ]?jährige[rmns]?)\b",
     re.I,
 )
-# What asks for a date or a time, and not for a span.
+# These ask for a date or a time, the others for a span.
 _OF_MOMENTS = ("clock", "date", "day", "weekday", "when")
-# What `before` belongs to: a value, or one that was named.
+# `3 h before` needs a value after it, or a word for one.
 _OF_WHAT = r"(?: (?:[^\W\d_]+ ){0,4}[DT]\b| (?:that|this|dem|das|ça|cela|eso|questo|quello)\b)"
 
 
@@ -58,13 +58,13 @@ class _Question:
     moments: tuple[Moment, ...]
 
 
-def reckoned_in(task: Task) -> Reckoned | None:
+def calendar_answer(task: Task) -> CalendarAnswer | None:
     """The answer to a question about dates or clock times; None if it is any other, or unclear."""
     asked = _question(task.text) if len(task.text) <= _MAX_CHARS else None
     if asked is None or not _has_known_words(asked):
         return None
     given = _given(task)
-    # Of a date alone, `which day is that` would ask its weekday.
+    # With no duration to add, `which day is that` would ask for a weekday.
     is_alone = given is None or asked.kind not in ("day", "weekday")
     try:
         if given is not None and (found := _answer(asked, (*asked.moments, given), given)):
@@ -151,7 +151,9 @@ def _given(task: Task) -> Moment | None:
     return found[0] if len(found) == 1 and len(values) <= 1 else None
 
 
-def _answer(asked: _Question, moments: Sequence[Moment], given: Moment | None) -> Reckoned | None:
+def _answer(
+    asked: _Question, moments: Sequence[Moment], given: Moment | None
+) -> CalendarAnswer | None:
     """What the moments give, if they are those that the question needs, and no others."""
     own = asked.language
     match asked.kind, sorted(moments, key=lambda each: isinstance(each, Length)):
@@ -159,32 +161,32 @@ def _answer(asked: _Question, moments: Sequence[Moment], given: Moment | None) -
             return _span(asked, first, last, in_text=given is None)
         case "weekday" | "day", [date() as day]:
             is_next = _says(f"{own.forward}|{own.backward}", asked.clause)
-            return None if is_next else reckoning.weekday(own, day)
+            return None if is_next else date_arithmetic.weekday(own, day)
         case "leap", [int() as year]:
-            return reckoning.leap_year(own, year)
+            return date_arithmetic.leap_year(own, year)
         case "clock" | "when", [Clock() as start, Length() as length]:
             sign = _direction(asked, role=_role(asked), is_given=length is given)
-            return reckoning.shifted_clock(own, start, length, sign) if sign else None
+            return date_arithmetic.shifted_clock(own, start, length, sign) if sign else None
         case "date" | "when" | "day" | "weekday" as kind, [date() as day, Length() as length]:
             # Ten days from the third end on the twelfth: what ends is unclear, what is due is not.
             role = _says(own.forward, asked.clause) - _says(own.backward, asked.clause)
             sign = _direction(asked, role=role, is_given=length is given)
             say = Language.weekday_text if kind == "weekday" else Language.date_text
-            return reckoning.shifted_date(own, day, length, sign, say) if sign else None
+            return date_arithmetic.shifted_date(own, day, length, sign, say) if sign else None
     return None
 
 
-def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> Reckoned | None:
+def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> CalendarAnswer | None:
     own, unit, of_clocks = asked.language, asked.unit, asked.unit in ("hour", "minute")
     match first, last:
         case date(), date() if not of_clocks:
             unit = "age" if asked.kind == "age" else unit
-            return reckoning.between_dates(own, first, last, unit)
+            return date_arithmetic.between_dates(own, first, last, unit)
         case Clock(), Clock() if of_clocks or not unit:
             is_clear = in_text and asked.kind != "age" and _is_in_order(asked)
-            return reckoning.between_clocks(own, first, last, unit) if is_clear else None
+            return date_arithmetic.between_clocks(own, first, last, unit) if is_clear else None
         case int(), int() if unit == "year" and len(_YEAR.findall(asked.text)) == 2:
-            return reckoning.between_years(own, first, last)
+            return date_arithmetic.between_years(own, first, last)
     return None
 
 

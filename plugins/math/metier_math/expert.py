@@ -13,7 +13,7 @@ from metier.experts.threads import in_thread
 from metier.plan import Message
 from metier_math.asked_units import asked_unit
 from metier_math.calculator import Calculator
-from metier_math.calendar import reckoned_in
+from metier_math.calendar import calendar_answer
 from metier_math.conversions import conversion_in
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
 from metier_math.given import invented, leaves_out
@@ -63,10 +63,10 @@ class Math(Tools, Expert):
         cannot be computed or leaves something out, the model writes others, as for a word problem; if
         these fail too, it answers in its own words, and the answer says so.
         """
-        if (reckoned := await in_thread(reckoned_in, task)) is not None:
+        if (answer := await in_thread(calendar_answer, task)) is not None:
             context.mark_checked(True)
-            context.give("answer", reckoned.value)
-            return reckoned.text
+            context.give("answer", answer.value)
+            return answer.text
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
         if (read := await in_thread(_read, task)) is not None:

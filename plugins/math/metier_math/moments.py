@@ -1,6 +1,7 @@
-"""Dates, clock times and durations of a text, in English, German, French, Spanish and Italian.
+"""Read the dates, clock times and durations of a text, in the languages of calendar.toml.
 
-What has two readings is not read: `12/11/2025` is a day in two months, `3/3/25` in any century.
+What has two readings is left alone: `12/11/2025` may be in November or December, `3/3/25` in any
+century.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 
@@ -216,13 +218,13 @@ def _clock(hour: str, minute: str = "0", half: str = "") -> Clock | None:
 def _length(text: str) -> Length | None:
     """`3 h 25 min`; only hours may have decimals, and no unit comes twice."""
     unit_of = words().units()
-    amounts: dict[str, float] = {}
+    amounts: dict[str, Fraction] = {}
     for number, word in re.findall(r"(?<!\d)(\d{1,5}(?:[.,]\d{1,2})?)[ -]?([^\W\d_]+)", text):
-        unit, amount = unit_of.get(word, ""), float(number.replace(",", "."))
+        unit, amount = unit_of.get(word, ""), Fraction(number.replace(",", "."))
         if not unit or unit in amounts or (unit != "hour" and amount % 1):
             return None
         amounts[unit] = amount
-    minutes = amounts.get("hour", 0) * 60 + amounts.get("minute", 0)
+    minutes = amounts.get("hour", Fraction()) * 60 + amounts.get("minute", 0)
     months = int(amounts.get("year", 0) * 12 + amounts.get("month", 0))
     days = int(amounts.get("week", 0) * 7 + amounts.get("day", 0))
     return None if minutes % 1 else Length(months=months, days=days, minutes=int(minutes))

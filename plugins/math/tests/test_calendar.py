@@ -13,7 +13,7 @@ from scripted_context import CARD, kinds, saying
 from metier.experts.expert import Result, Task
 from metier_math import Math
 from metier_math.calculator import Calculator
-from metier_math.calendar import reckoned_in
+from metier_math.calendar import calendar_answer
 
 
 def after(value: str, asked: str, *, text: str = "") -> Task:
@@ -135,27 +135,28 @@ NOT_READ = [
 
 @pytest.mark.parametrize(("text", "result"), READ)
 def test_a_question_about_dates_or_times_is_read_in_five_languages(text: str, result: str) -> None:
-    reckoned = reckoned_in(Task(text=text))
-    assert reckoned is not None
-    assert reckoned.result == result
+    answer = calendar_answer(Task(text=text))
+    assert answer is not None
+    assert answer.result == result
 
 
 @pytest.mark.parametrize(("task", "result"), LINKED)
 def test_a_value_may_come_from_an_earlier_step(task: Task, result: str) -> None:
-    reckoned = reckoned_in(task)
-    assert reckoned is not None
-    assert reckoned.result == result
+    answer = calendar_answer(task)
+    assert answer is not None
+    assert answer.result == result
 
 
 def test_a_weekday_is_not_told_where_a_duration_was_to_be_added() -> None:
     assert (
-        reckoned_in(after("280 days", "It began on 3 March 2025. Which day is the last?")) is None
+        calendar_answer(after("280 days", "It began on 3 March 2025. Which day is the last?"))
+        is None
     )
 
 
 @pytest.mark.parametrize("text", NOT_READ)
 def test_what_is_unclear_or_asks_for_something_else_is_not_read(text: str) -> None:
-    assert reckoned_in(Task(text=text)) is None
+    assert calendar_answer(Task(text=text)) is None
 
 
 # What is asked, and values with which nothing is computed: an amount, a list, a formula, a time
@@ -174,7 +175,7 @@ def test_a_question_with_another_number_is_not_read(
     text: str, number: str, unit: str, is_first: bool
 ) -> None:
     more = f"{number} {unit}."
-    assert reckoned_in(Task(text=f"{more} {text}" if is_first else f"{text} {more}")) is None
+    assert calendar_answer(Task(text=f"{more} {text}" if is_first else f"{text} {more}")) is None
 
 
 @given(
@@ -189,18 +190,18 @@ def test_a_question_with_another_number_is_not_read(
     ).map(" ".join)
 )
 def test_words_without_dates_and_times_are_not_read(text: str) -> None:
-    assert reckoned_in(Task(text=text)) is None
+    assert calendar_answer(Task(text=text)) is None
 
 
 @given(first=st.dates(min_value=date(1000, 1, 1)), days=st.integers(0, 20_000))
 def test_days_after_a_date_and_days_between_two_agree(first: date, days: int) -> None:
     asked = f"What date is {days} days after {first.isoformat()}?"
-    last = reckoned_in(Task(text=asked))
+    last = calendar_answer(Task(text=asked))
     if first.toordinal() + days > date.max.toordinal():
         assert last is None
         return
     assert last is not None
-    span = reckoned_in(Task(text=f"How many days is it from {first} to {last.value}?"))
+    span = calendar_answer(Task(text=f"How many days is it from {first} to {last.value}?"))
     assert span is not None
     assert span.value == (f"{days} days" if days != 1 else "1 day")
 
@@ -219,13 +220,13 @@ async def test_the_expert_says_how_it_computed_a_time_and_asks_no_model(
 
 
 def test_a_span_of_hours_is_a_value_that_ranges_can_place() -> None:
-    reckoned = reckoned_in(Task(text="How long is it from 22:00 to 5:20?"))
-    assert reckoned is not None
-    assert reckoned.result == "7 h 20 min"
-    assert reckoned.value == "7.333 h"
+    answer = calendar_answer(Task(text="How long is it from 22:00 to 5:20?"))
+    assert answer is not None
+    assert answer.result == "7 h 20 min"
+    assert answer.value == "7.333 h"
 
 
 def test_a_date_before_the_gregorian_calendar_says_how_it_is_counted() -> None:
-    reckoned = reckoned_in(Task(text="Which weekday was 14 October 1066?"))
-    assert reckoned is not None
-    assert reckoned.working == "14 October 1066: Sunday, in the proleptic Gregorian calendar"
+    answer = calendar_answer(Task(text="Which weekday was 14 October 1066?"))
+    assert answer is not None
+    assert answer.working == "14 October 1066: Sunday, in the proleptic Gregorian calendar"

@@ -17,7 +17,7 @@ _SIGNS = {1: "+", -1: "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reckoned:
+class CalendarAnswer:
     """How a result was computed, the result, and the same for later steps, in English."""
 
     working: str
@@ -30,7 +30,7 @@ class Reckoned:
         return f"{self.working}\n\n**Result: {self.result}**"
 
 
-def between_dates(language: Language, first: date, last: date, unit: str) -> Reckoned:
+def between_dates(language: Language, first: date, last: date, unit: str) -> CalendarAnswer:
     """The span of two dates in a unit; in full years for an `age`, in days if no unit is asked."""
     first, last = sorted((first, last))
     total = (last - first).days
@@ -56,18 +56,18 @@ def between_dates(language: Language, first: date, last: date, unit: str) -> Rec
         also = language.say["counting"].format(total + 1)
     dates = f"{language.date_text(first)} – {language.date_text(last)}"
     working = f"{dates}: {days} ({also}){_calendar(language, first)}"
-    return Reckoned(working=working, result=result, value=value)
+    return CalendarAnswer(working=working, result=result, value=value)
 
 
-def between_years(language: Language, first: int, last: int) -> Reckoned:
+def between_years(language: Language, first: int, last: int) -> CalendarAnswer:
     """The difference of two years."""
     years = abs(last - first)
     working = f"{max(first, last)} - {min(first, last)} = {years}"
     result, value = (each.counted(years, "year") for each in (language, _english()))
-    return Reckoned(working=working, result=result, value=value)
+    return CalendarAnswer(working=working, result=result, value=value)
 
 
-def between_clocks(language: Language, start: Clock, end: Clock, unit: str) -> Reckoned:
+def between_clocks(language: Language, start: Clock, end: Clock, unit: str) -> CalendarAnswer:
     """From one time of day to another, over midnight if that is the earlier one.
 
     Raises:
@@ -85,10 +85,10 @@ def between_clocks(language: Language, start: Clock, end: Clock, unit: str) -> R
         result = f"{minutes / 60:g} h"
     value = result if unit == "minute" else f"{minutes / 60:.4g} h"
     day = f" ({language.say['next_day']})" if is_over else ""
-    return Reckoned(working=f"{start} – {end}{day}: {span}", result=result, value=value)
+    return CalendarAnswer(working=f"{start} – {end}{day}: {span}", result=result, value=value)
 
 
-def shifted_clock(language: Language, start: Clock, length: Length, sign: int) -> Reckoned:
+def shifted_clock(language: Language, start: Clock, length: Length, sign: int) -> CalendarAnswer:
     """The time of day so long after or before another.
 
     Raises:
@@ -101,7 +101,7 @@ def shifted_clock(language: Language, start: Clock, length: Length, sign: int) -
     day = {0: "", 1: language.say["next_day"], -1: language.say["day_before"]}[days]
     result = f"{clock} {day}".strip()
     working = f"{start} {_SIGNS[sign]} {_hours_and_minutes(length.minutes)} = {result}"
-    return Reckoned(working=working, result=result, value=f"{clock}")
+    return CalendarAnswer(working=working, result=result, value=f"{clock}")
 
 
 def shifted_date(
@@ -110,7 +110,7 @@ def shifted_date(
     length: Length,
     sign: int,
     say: Callable[[Language, date], str] = Language.date_text,
-) -> Reckoned:
+) -> CalendarAnswer:
     """The date so long after or before another; a month that is too short ends earlier.
 
     Args:
@@ -127,22 +127,24 @@ def shifted_date(
         f" = {language.date_text(found)} ({language.weekday_text(found)})"
         f"{_calendar(language, min(day, found))}"
     )
-    return Reckoned(working=working, result=say(language, found), value=say(_english(), found))
+    return CalendarAnswer(
+        working=working, result=say(language, found), value=say(_english(), found)
+    )
 
 
-def weekday(language: Language, day: date) -> Reckoned:
+def weekday(language: Language, day: date) -> CalendarAnswer:
     """The weekday of a date."""
     result, value = (each.weekday_text(day) for each in (language, _english()))
     working = f"{language.date_text(day)}: {result}{_calendar(language, day)}"
-    return Reckoned(working=working, result=result, value=value)
+    return CalendarAnswer(working=working, result=result, value=value)
 
 
-def leap_year(language: Language, year: int) -> Reckoned:
+def leap_year(language: Language, year: int) -> CalendarAnswer:
     """Whether a year has a 29 February."""
     name = "leap" if isleap(year) else "no_leap"
     days = language.counted(365 + isleap(year), "day")
     working = f"{year}: {days}{_calendar(language, date(year, 1, 1))}"
-    return Reckoned(working=working, result=language.say[name], value=_english().say[name])
+    return CalendarAnswer(working=working, result=language.say[name], value=_english().say[name])
 
 
 def _later(day: date, months: int) -> date:
