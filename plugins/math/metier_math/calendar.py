@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 from metier.errors import InvalidInput
@@ -24,6 +24,8 @@ _MAX_CHARS = 300
 # A number that is not part of a date, time or duration; a second question.
 _SEVERAL = re.compile(r"\d|\?[^?]*\?|\b(?:and|und|et|y|e) (?:is|ist|est|es|è) ")
 _LASTS = re.compile(r"\b(?:last|lasted|take|took|dauerte?|dur[aeéòó]|duraron|durarono)\b")
+_EVENT = re.compile(rf"{_LASTS.pattern}|\b(?:trip|journey|reise|voyage|viaje|viaggio)\b")
+_SHORT = timedelta(days=60)
 _YEAR = re.compile(
     r"(?:^|\b(?:in|from|to|until|till|between|and|von|bis|zwischen|und|de|à|entre|et|en|y|a|desde|"
     r"hasta|tra|fra|e|il|dal|al|nel|year|jahr|année|año|anno) )Y\b"
@@ -179,7 +181,7 @@ def _answer(
 def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> CalendarAnswer | None:
     own, unit, of_clocks = asked.language, asked.unit, asked.unit in ("hour", "minute")
     match first, last:
-        case date(), date() if not of_clocks:
+        case date(), date() if not (of_clocks or _counts_first_day(asked, abs(last - first))):
             unit = "age" if asked.kind == "age" else unit
             return date_arithmetic.between_dates(own, first, last, unit)
         case Clock(), Clock() if of_clocks or not unit:
@@ -188,6 +190,11 @@ def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> Ca
         case int(), int() if unit == "year" and len(_YEAR.findall(asked.text)) == 2:
             return date_arithmetic.between_years(own, first, last)
     return None
+
+
+def _counts_first_day(asked: _Question, span: timedelta) -> bool:
+    """Whether it is a short event: a journey from Monday to Wednesday takes three days."""
+    return span < _SHORT and _EVENT.search(asked.text) is not None
 
 
 def _is_in_order(asked: _Question) -> bool:

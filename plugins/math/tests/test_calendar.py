@@ -36,6 +36,7 @@ READ = [
     ("She was born on 29 February 2000. How old was she on 28 February 2025?", "24 years"),
     ("How long did the war last from 28 July 1914 to 11 November 1918?", "1567 days"),
     ("What date is 90 days after 3 March 2025?", "1 June 2025"),
+    ("What is 3 March 2025 plus 90 days?", "1 June 2025"),
     ("If today is 3 March 2025, what date is it in 2 weeks?", "17 March 2025"),
     ("What is the date 6 months before 31 August 2025?", "28 February 2025"),
     ("My train gets in at 14:50 and takes 3 h 25 min. At what time did it leave?", "11:25"),
@@ -122,6 +123,8 @@ NOT_READ = [
     "The course starts on 3 March 2025 and lasts 10 days. When does it end?",
     "The pharmacy is open from 8:00 to 20:00. How many hours is it closed?",
     "She is up from 6:15 to 22:30. How many hours does she sleep?",
+    "Wie viele Tage dauert die Reise vom 3. März 2025 bis zum 12. März 2025?",
+    "The plane leaves London at 23:50 and arrives in Rome at 6:10. How many hours is that?",
     "Which day was before 3 March 2025?",
     # Several things, or another one, are asked.
     "How many hours do I sleep from 23:15 to 6:15, and is that healthy?",
