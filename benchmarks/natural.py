@@ -6,7 +6,8 @@ The experts are those that come with metier. `natural/questions.jsonl` has rows 
 and `links` (pairs of numbers, earlier and later); `loose_links` says that its links are a matter of
 taste, `hard` that a need is only implied or comes in another order, `lang` that it is not in
 English. `natural/joins.jsonl` has forms with the kinds of their parts, which are drawn from GSM8K,
-HumanEval and MedQA.
+HumanEval and MedQA. `--questions benchmarks/own` takes 100 questions by another hand in place of
+those of DIR.
 
 Keys: `single.experts`, `several.experts`, `several.links`, `hard.experts`, `lang.experts`: the plan
 has exactly the right experts, and with `links` exactly the right links too. `joined.experts`: as
@@ -251,10 +252,12 @@ def installed(embedder: KeptVectors) -> tuple[CapabilityIndex, dict[str, Card]]:
 
 
 def main() -> None:
-    options = arguments(__doc__ or "").parse_args()
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--questions", type=Path, help="folder of other natural questions")
+    options = parser.parse_args()
     require(options.data, FILES)
     started = time.perf_counter()
-    asked = questions(options.data, options.limit)
+    asked = questions(options.questions or options.data, options.limit)
     asked += joins(options.data, count=min(JOINED, options.limit or JOINED), seed=options.seed)
     with kept_vectors(options.embedder, model=options.embed_model) as embedder:
         index, cards = installed(embedder)
