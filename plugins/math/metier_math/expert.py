@@ -59,9 +59,9 @@ class Math(Tools, Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """Answer with what the model's program computes: a word problem's is written several times.
 
-        Another unit, a rate, dates and clock times are computed without a model. If the first program
-        cannot be computed or leaves something out, the model writes others, as for a word problem; if
-        these fail too, it answers in its own words, and the answer says so.
+        Another unit, a rate, dates and clock times are computed without a model. If the first
+        program cannot be computed or leaves something out, the model writes others, as for a word
+        problem; if these fail too, it answers in its own words, and the answer says so.
         """
         if (answer := await in_thread(calendar_answer, task)) is not None:
             context.mark_checked(True)
