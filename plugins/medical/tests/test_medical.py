@@ -78,8 +78,8 @@ def test_the_program_names_an_urgent_sign_before_the_model_speaks(tmp_path: Path
     ],
 )
 async def test_a_question_about_a_value_asks_for_its_category(asked: str, told: bool) -> None:
-    found = {"ferritin": "320 ng/mL"}
-    level = Result(step_id="1", expert="math", task="Ferritin?", text="320", values=found)
+    found = {"zinc": "320 µg/dL"}
+    level = Result(step_id="1", expert="math", task="Zinc?", text="320", values=found)
     context = ScriptedContext(["High."])
     _ = [piece async for piece in Medical(CARD).answer(Task(text=asked, inputs=(level,)), context)]
     (call,) = context.calls
