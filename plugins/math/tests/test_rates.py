@@ -23,7 +23,7 @@ QUESTIONS = ("how many {}?", "wie viele {}", "combien {} ?", "¿cuántos {}?", "
 def rate_of(text: str) -> tuple[str, str] | None:
     """What is computed, and in which unit."""
     program = rate_in(Task(text=text))
-    return program and (program.steps[-1].expression, program.unit)
+    return (program.steps[-1].expression, program.unit) if program else None
 
 
 @pytest.mark.anyio
