@@ -136,6 +136,16 @@ async def test_a_setting_of_today_does_not_change_a_replay(tmp_path: Path, store
     assert (await today.replay(run)).same
 
 
+async def test_a_run_with_a_seed_of_its_own_is_replayed_with_it(
+    tmp_path: Path, store: RunStore
+) -> None:
+    made = council(tmp_path, store=store)
+    await made.ask("Everything about math, then about code.", seed=7)
+    run = store.load("last")
+    assert run.versions.settings["seed"] == 7
+    assert (await without_a_server(tmp_path).replay(run)).same
+
+
 async def test_a_run_that_did_not_end_is_not_replayed(tmp_path: Path, store: RunStore) -> None:
     run = (await kept(tmp_path, store)).model_copy(update={"status": "interrupted"})
     with pytest.raises(ReplayDiffers, match="interrupted"):

@@ -84,6 +84,16 @@ def test_an_answer_is_cut_where_the_options_say() -> None:
     assert (short.message.content, short.done_reason) == ("one ", "length")
 
 
+def test_an_answer_is_drawn_with_the_seed_of_the_options() -> None:
+    with (
+        models(cooking=["Forty minutes."]) as server,
+        served(council(server)) as url,
+        ollama.Client(host=url, trust_env=False) as made,
+    ):
+        made.chat("cooking", said(BREAD), options={"seed": 7})
+    assert server.requests[0].sampling.seed == 7
+
+
 def test_an_unknown_model_is_not_found() -> None:
     with client() as made, pytest.raises(ollama.ResponseError, match="not found") as caught:
         made.chat("nobody", said(BREAD))

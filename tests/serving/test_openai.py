@@ -176,6 +176,17 @@ def test_an_experts_model_keeps_to_a_schema() -> None:
     assert server.requests[0].sampling.schema == schema
 
 
+@pytest.mark.parametrize("model", ["metier", "cooking"])
+def test_each_sample_is_drawn_with_the_clients_seed(model: str) -> None:
+    with (
+        models(cooking=["Forty minutes."]) as server,
+        served(council(server)) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as made,
+    ):
+        made.chat.completions.create(model=model, messages=said(BREAD), seed=7)
+    assert server.requests[0].sampling.seed == 7
+
+
 def test_a_council_cannot_keep_to_a_schema_and_says_who_can() -> None:
     with client() as made, pytest.raises(openai.BadRequestError, match="ask one expert"):
         made.chat.completions.create(

@@ -165,6 +165,16 @@ def test_a_response_that_is_not_to_be_stored_is_not_kept(tmp_path: Path) -> None
     assert caught.value.code == "previous_response_not_found"
 
 
+def test_a_response_with_a_schema_is_kept_and_each_call_once(tmp_path: Path) -> None:
+    text: Any = {"format": {"type": "json_schema", "name": "time", "schema": {"type": "object"}}}
+    with keeping(tmp_path, cooking=['{"minutes": 40}', "Fifty."]) as (made, store):
+        first = made.responses.create(model="cooking", input=BREAD, text=text)
+        run = store.load(first.id.removeprefix("resp_"))
+        made.responses.create(model="cooking", input="Rye?", previous_response_id=first.id)
+    assert run.answer == '{"minutes": 40}'
+    assert [each.kind for each in run.exchanges].count("chat") == 1
+
+
 def test_the_beginning_of_an_id_names_no_response(tmp_path: Path) -> None:
     with keeping(tmp_path, cooking=["Forty."]) as (made, _):
         first = made.responses.create(model="cooking", input=BREAD)

@@ -54,6 +54,7 @@ class Asked:
         *,
         documents: Sequence[Document] = (),
         keep: bool = True,
+        seed: int | None = None,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
@@ -68,6 +69,7 @@ class Asked:
             limits=self.limits,
             strict=True,
             keep=keep,
+            seed=seed,
         )
         async with aclosing(stream) as events:
             async for event in events:

@@ -65,6 +65,7 @@ def answering(parts: Parts, inquiry: Inquiry) -> Callable[[Emit], Awaitable[Outc
         EmptyQuestion: there is nothing to answer.
     """
     limits = inquiry.limits or parts.limits
+    seed = parts.settings.seed if inquiry.seed is None else inquiry.seed
 
     async def answer(emit: Emit) -> Outcome:
         since = anyio.current_time()
@@ -74,14 +75,20 @@ def answering(parts: Parts, inquiry: Inquiry) -> Callable[[Emit], Awaitable[Outc
             plan = await _within(limits, _planned(parts, inquiry, before))
         with one_question():
             return await parts.engine.run(
-                plan, emit, limits=limits, before=before, since=since, results=inquiry.results
+                plan,
+                emit,
+                limits=limits,
+                before=before,
+                since=since,
+                results=inquiry.results,
+                seed=seed,
             )
 
     keeping = parts.keeping if inquiry.keep else None
     if keeping is None and not parts.telemetry:
         return answer
     question, messages = inquiry.conversation()
-    kept = answer if keeping is None else keeping.kept(question, messages, answer)
+    kept = answer if keeping is None else keeping.kept(question, messages, answer, seed=seed)
     if not parts.telemetry:
         return kept
     from metier.telemetry.following import followed

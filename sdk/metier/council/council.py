@@ -135,17 +135,19 @@ class Council(HasTwins):
         experts: Collection[str] | None = None,
         strategy: How = "single",
         limits: Limits | None = None,
+        seed: int | None = None,
     ) -> Answer:
         """Plan and run.
+
+        Args:
+            seed: of every sampled answer; the one of the settings if not given.
 
         Raises:
             MetierError: nothing could be answered. A partial answer is returned, not raised:
                 see `Answer.missing`.
         """
-        inquiry = Inquiry(
-            asked=question, documents=documents, experts=experts, strategy=strategy, limits=limits
-        )
-        return await answered(self._parts, inquiry)
+        how = Inquiry(asked=question, documents=documents, experts=experts, strategy=strategy)
+        return await answered(self._parts, replace(how, limits=limits, seed=seed))
 
     async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """Run a plan as it stands.
@@ -168,6 +170,7 @@ class Council(HasTwins):
         strict: bool = False,
         results: Sequence[StepDone] = (),
         keep: bool = True,
+        seed: int | None = None,
     ) -> AsyncGenerator[Event, None]:
         """What happens, as it happens; the last event is `Answered`.
 
@@ -179,9 +182,10 @@ class Council(HasTwins):
                 does.
             results: of steps of a plan that are not to be run again.
             keep: whether the run is kept, if runs are.
+            seed: of every sampled answer; the one of the settings if not given.
         """
         how = Inquiry(asked=question, documents=documents, experts=experts, strategy=strategy)
-        inquiry = replace(how, limits=limits, results=results, keep=keep)
+        inquiry = replace(how, limits=limits, results=results, keep=keep, seed=seed)
         return streamed(self._parts, inquiry, strict=strict)
 
     async def replay(self, run: Run) -> Replay:

@@ -27,6 +27,7 @@ class Inquiry:
         experts: the only experts that may be chosen.
         results: of steps of a plan that are not to be run again.
         keep: whether the run is kept, if runs are.
+        seed: of every sampled answer; the one of the settings if None.
     """
 
     asked: Question | Plan
@@ -36,6 +37,7 @@ class Inquiry:
     limits: Limits | None = None
     results: Sequence[StepDone] = ()
     keep: bool = True
+    seed: int | None = None
 
     @property
     def combining(self) -> Combining:

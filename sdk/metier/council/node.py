@@ -124,14 +124,14 @@ class Node:
             await self._step(remote, emit)
 
     async def _step(self, remote: RemoteJob, emit: Emit) -> None:
-        asked = {"seed": remote.seed, "model": remote.model}
-        settings = self._parts.settings.model_copy(update=asked)
+        settings = self._parts.settings.model_copy(update={"model": remote.model})
         parts = self._parts_of(self._parts.registry, settings)
         caller = Caller(
             parts.server,
             emit=emit,
             budget=Budget(remote.calls),
             window=Window(remote.task.messages, tokens=settings.num_ctx, tell=emit),
+            seed=remote.seed,
         )
         with anyio.move_on_after(remote.timeout_s) as scope:
             await parts.executor.run(remote.job, caller=caller, emit=emit)

@@ -98,7 +98,6 @@ class Parts:
         here = LocalExecutor(
             self.registry,
             self.chooser,
-            seed=self.settings.seed,
             find_passages=self.knowledge.search,
             embedder=self.embedder,
             voting=self._votes,

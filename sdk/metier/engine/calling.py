@@ -36,6 +36,9 @@ class Caller:
         reserve: calls of the budget that other steps need; the first is never refused for them.
         numbers: of the calls.
         window: fits the conversation before the question into each prompt.
+
+    Attributes:
+        seed: of the run; each of several samples adds its number to it.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class Caller:
         reserve: int = 0,
         numbers: Iterator[int] | None = None,
         window: Window | None = None,
+        seed: int = 0,
     ) -> None:
+        self.seed = seed
         self._server = server
         self._emit = emit
         self._budget = budget
@@ -65,6 +70,7 @@ class Caller:
             reserve=calls,
             numbers=self._numbers,
             window=self._window,
+            seed=self.seed,
         )
 
     @property

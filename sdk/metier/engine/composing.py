@@ -39,13 +39,11 @@ class Composer:
         general: Card | None,
         *,
         compose: Compose = "auto",
-        seed: int = 0,
     ) -> None:
         self._server = server
         self._chooser = chooser
         self._general = general
         self._compose = compose
-        self._seed = seed
 
     async def writes(self) -> bool:
         """Whether a model writes the answer, which costs one call at its end."""
@@ -73,7 +71,7 @@ class Composer:
         model = await self._chooser.model_for(self._general, self._general)
         if news := self._chooser.news_of(model.name):
             emit(Notice(text=news))
-        messages, sampling = prompt(results, seed=self._seed)
+        messages, sampling = prompt(results, seed=caller.seed)
         stream = caller.stream(model, messages, sampling, purpose="compose", step_id=None)
         async with aclosing(stream) as pieces:
             async for piece in pieces:

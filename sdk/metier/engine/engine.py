@@ -135,7 +135,6 @@ class Engine:
         server: ModelServer,
         chooser: ModelChooser,
         *,
-        seed: int = 0,
         executor: Executor | None = None,
         strategies: Strategies | None = None,
         num_ctx: int | None = None,
@@ -143,16 +142,11 @@ class Engine:
     ) -> None:
         self._num_ctx = num_ctx
         self._strategies = strategies or Strategies()
-        self._composer = Composer(
-            server, chooser, registry.cards.get(GENERAL), compose=compose, seed=seed
-        )
+        self._composer = Composer(server, chooser, registry.cards.get(GENERAL), compose=compose)
         self._registry = registry
         self._server = server
         self._chooser = chooser
-        self._seed = seed
-        self._executor = executor or LocalExecutor(
-            registry, chooser, seed=seed, strategies=self._strategies
-        )
+        self._executor = executor or LocalExecutor(registry, chooser, strategies=self._strategies)
 
     async def run(
         self,
@@ -163,6 +157,7 @@ class Engine:
         before: Beforehand | None = None,
         since: float | None = None,
         results: Sequence[StepDone] = (),
+        seed: int = 0,
     ) -> Outcome:
         """Run a plan; what happens goes to `emit` as it happens.
 
@@ -187,6 +182,7 @@ class Engine:
             budget=Budget(limits.max_calls, spent=made),
             numbers=itertools.count(1 + made),
             window=Window(plan.messages, tokens=self._num_ctx, tell=recorder),
+            seed=seed,
         )
         recorder(PlanReady(plan=plan))
         for event in before.events if before else ():

@@ -72,7 +72,6 @@ class LocalExecutor:
         registry: Registry,
         chooser: ModelChooser,
         *,
-        seed: int = 0,
         find_passages: FindPassages = no_passages,
         embedder: Embedder | None = None,
         voting: Callable[[], VoteAggregator | None] = lambda: None,
@@ -86,7 +85,6 @@ class LocalExecutor:
             find_passages=find_passages,
             embedder=embedder,
             voting=voting,
-            seed=seed,
             runs_on=runs_on,
         )
 

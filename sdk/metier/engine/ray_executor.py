@@ -162,7 +162,7 @@ class RayExecutor:
             relay = _Relay(caller, emit, host=host.name, attempt=attempt)
             try:
                 with host.working(model):
-                    done = await self._on(host, job, relay, calls=max(1, caller.calls_left))
+                    done = await self._on(host, job, relay, caller)
             except MetierError as exc:
                 note_failure(host, model, exc)
                 if relay.spoke or not may_work_elsewhere(exc):
@@ -184,14 +184,14 @@ class RayExecutor:
         for exchange in (there, *relay.exchanges):
             self._keep(exchange)
 
-    async def _on(self, host: Host, job: Job, relay: _Relay, *, calls: int) -> StepDone:
+    async def _on(self, host: Host, job: Job, relay: _Relay, caller: Caller) -> StepDone:
         remote = RemoteJob(
             step=job.step,
             task=job.task,
             solo=job.solo,
-            calls=calls,
+            calls=max(1, caller.calls_left),
             timeout_s=_seconds_left(),
-            seed=self._settings.seed,
+            seed=caller.seed,
             model=self._settings.model,
             recorded=self._keep is not None,
         )

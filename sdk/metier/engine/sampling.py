@@ -62,7 +62,6 @@ class World:
     find_passages: FindPassages
     embedder: Embedder | None
     voting: Callable[[], VoteAggregator | None]
-    seed: int
     runs_on: Mapping[str, str]
 
     @property
@@ -291,7 +290,7 @@ class StepSampler(OldSamplerNames):
             find_tool=world.registry.tool,
             find_passages=world.find_passages,
             step_id=self._step.id,
-            seed=world.seed + options.draw,
+            seed=self._caller.seed + options.draw,
             logprobs=self._step.strategy != "single",
         )
 

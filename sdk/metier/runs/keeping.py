@@ -38,19 +38,25 @@ class Keeping:
         self._store = store
         self._registry = registry
         self._settings = settings
-        self.server = RecordingServer(server)
-        self.embedder = RecordingEmbedder(embedder)
+        # A council that is made of another one's parts has them recorded already.
+        recorded = isinstance(server, RecordingServer)
+        self.server = server if recorded else RecordingServer(server)
+        recorded = isinstance(embedder, RecordingEmbedder)
+        self.embedder = embedder if recorded else RecordingEmbedder(embedder)
 
     def kept(
         self,
         question: str,
         messages: Sequence[Message],
         answer: Callable[[Emit], Awaitable[T]],
+        *,
+        seed: int,
     ) -> Callable[[Emit], Awaitable[T]]:
         """Wrap what answers a question so that the run is recorded."""
 
         async def kept(emit: Emit) -> T:
-            versions = versions_of(self._registry, self.embedder, self._settings)
+            settings = self._settings.model_copy(update={"seed": seed})
+            versions = versions_of(self._registry, self.embedder, settings)
             recording = Recording(self._store, question, messages, versions)
             with recorded_as(recording):
                 self.server.keep_list()

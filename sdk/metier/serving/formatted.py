@@ -40,6 +40,7 @@ def council_with(council: Council, expert: str, schema: Schema) -> Council:
         settings=council.settings,
         server=council.server,
         embedder=council.embedder,
+        runs=council.runs,
         telemetry=council.telemetry,
     )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from metier.bridges.asking import Asked
 from metier.council import Council
@@ -17,6 +20,11 @@ from metier.serving.names import Served
 # There is no tokenizer here: a token of English text has about four characters.
 CHARS_PER_TOKEN = 4
 
+# Clients send 64 bits; the samples of a vote count up from here, and no server takes more.
+Seed = Annotated[
+    int, Field(ge=-(1 << 63), lt=1 << 63), AfterValidator(lambda seed: seed % (1 << 31))
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -27,6 +35,7 @@ class Question:
         max_tokens: length of the answer; a token counts as `CHARS_PER_TOKEN` characters.
         schema: a JSON schema that one expert's model follows.
         keep: whether the run is kept, if runs are.
+        seed: of every sampled answer; the one of the settings if None.
     """
 
     model: Served
@@ -36,6 +45,7 @@ class Question:
     max_tokens: int | None = None
     schema: Schema | None = None
     keep: bool = True
+    seed: int | None = None
 
     @property
     def max_chars(self) -> int | None:
@@ -67,7 +77,9 @@ async def events_of(council: Council, question: Question) -> AsyncGenerator[Even
     if question.schema is not None and model.expert is not None:
         council = council_with(council, model.expert, question.schema)
     who = Asked(council=council, expert=model.expert, strategy=model.strategy)
-    stream = who.stream(question.messages, documents=question.documents, keep=question.keep)
+    stream = who.stream(
+        question.messages, documents=question.documents, keep=question.keep, seed=question.seed
+    )
     async with aclosing(stream) as events:
         async for event in events:
             yield event

@@ -17,7 +17,7 @@ from metier.serving.forms import NDJSON, Framing, Wire
 from metier.serving.names import Served
 from metier.serving.openai.chat import outcome, stops
 from metier.serving.pieces import End, Piece, Thought, Words
-from metier.serving.questions import Question, conversation
+from metier.serving.questions import Question, Seed, conversation
 from metier.serving.reading import Body
 
 _NS = 1_000_000_000
@@ -28,6 +28,7 @@ class Options(Body):
 
     stop: str | list[str] | None = None
     num_predict: int | None = None
+    seed: Seed | None = None
 
 
 class Request(Body):
@@ -58,6 +59,7 @@ class Request(Body):
             stop=stops(options.stop),
             max_tokens=options.num_predict if limited else None,
             schema=checked_schema(model, wanted, param="format"),
+            seed=options.seed,
         )
 
 

@@ -16,7 +16,7 @@ from metier.serving.names import Served
 from metier.serving.open_webui import finished, status_of
 from metier.serving.openai.parts import Turn, read_turns
 from metier.serving.pieces import End, Piece, Thought, Words
-from metier.serving.questions import Question
+from metier.serving.questions import Question, Seed
 from metier.serving.reading import Body
 
 _MOST_STOPS = 16
@@ -59,6 +59,7 @@ class ChatBody(Body):
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     n: int | None = None
+    seed: Seed | None = None
     tool_choice: str | dict[str, object] | None = None
     store: bool | None = None
     response_format: ResponseFormat | None = None
@@ -80,6 +81,7 @@ class ChatBody(Body):
             max_tokens=self.max_completion_tokens or self.max_tokens,
             schema=checked_schema(model, wanted, param="response_format"),
             keep=self.store is not False,
+            seed=self.seed,
         )
 
     def _refuse_what_cannot_be_kept(self) -> None:
