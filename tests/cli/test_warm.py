@@ -86,6 +86,19 @@ def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path
     assert sorted(read) == ["Hello", "Write the c", "You are a c", "You are a h", "You give me"]
 
 
+def test_serve_says_when_the_prompts_of_every_expert_are_read(said: Path) -> None:
+    command = [sys.executable, "-m", "metier", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        heard = [next(process.stderr) for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert heard[0].startswith("started Ollama")
+    assert heard[1].startswith("serving at")
+    assert heard[3] == "the models are loaded, and the prompts are read\n"
+    assert len(lines(said, "read")) == 5
+
+
 def test_a_command_that_finds_the_server_knows_its_slots(said: Path) -> None:
     warmed()
     warmed()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fake_ollama import fake_ollama
 
 from metier.cli.main import cli
 from metier.serving.access import hashed
 from metier.settings import Settings
+from metier.testing import FixedEmbedder
 
 
 def test_it_serves_until_it_is_told_to_stop() -> None:
@@ -30,6 +32,30 @@ def test_it_serves_until_it_is_told_to_stop() -> None:
         assert process.wait(60) == 0
     assert names[0] == "metier"
     assert {"general", "math", "code", "medical", "metier:vote"} <= set(names)
+
+
+def said_at_start() -> str:
+    """What `metier serve` says after its address."""
+    command = [sys.executable, "-m", "metier", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert next(process.stderr).startswith("serving at")
+        line = next(process.stderr)
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    return line
+
+
+def test_a_model_server_that_is_down_is_named_at_the_start() -> None:
+    assert said_at_start().startswith("no question can be answered yet: no Ollama answers at")
+
+
+def test_a_model_that_is_not_in_memory_is_named_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fake_ollama(FixedEmbedder(), models=["m:1b"], reply="Four.") as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.host)
+        assert "metier models warm" in said_at_start()
 
 
 def test_a_new_key_is_shown_once_and_only_its_hash_is_kept(tmp_path: Path) -> None:

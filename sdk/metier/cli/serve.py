@@ -18,6 +18,7 @@ from metier.cli.session import (
 )
 
 if TYPE_CHECKING:
+    from metier.council import Council
     from metier.serving import Access
     from metier.settings import Settings
 
@@ -80,15 +81,32 @@ def serve(
             ) from exc
         access = _access(settings, host=host, key=key, origins=origins)
         council = open_council(settings, runs=run_store(settings, log=True))
-        serving = partial(
-            run,
-            council,
-            port=port,
-            access=access,
-            limits=ServingLimits(requests=requests),
-            say=partial(click.echo, err=True),
-        )
-        run_async(partial(alongside, council.warming.keep_warm, serving), closing=council)
+        limits = ServingLimits(requests=requests)
+        serving = partial(run, council, port=port, access=access, limits=limits, say=_say)
+        run_async(partial(alongside, partial(_warm, council), serving), closing=council)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+async def _warm(council: Council) -> None:
+    """Have the models loaded and the prompts read, and say what the first question waits for."""
+    from metier.errors import MetierError
+
+    warming = council.warming
+    try:
+        for card in council.registry.cards.values():
+            await council.model_of(card)
+        if warming.keeps_prompts:
+            _say(
+                "loading the models and reading the experts' prompts; answers take longer meanwhile"
+            )
+            await warming.keep_warm(lambda: _say("the models are loaded, and the prompts are read"))
+        elif not await warming.is_loaded():
+            _say("the first answer waits for its model; to load it now: metier models warm")
+    except MetierError as exc:
+        _say(f"no question can be answered yet: {exc}")
 
 
 def _access(settings: Settings, *, host: str, key: str | None, origins: tuple[str, ...]) -> Access:

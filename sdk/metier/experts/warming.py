@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from metier.errors import MetierError, PluginBroken
 from metier.experts.card import GENERAL
@@ -58,6 +58,20 @@ class Warming:
         finally:
             await server.aclose()
 
+    @property
+    def keeps_prompts(self) -> bool:
+        """Whether the server keeps the prompts of several experts, and the settings want it to."""
+        return self._shared is not None and self._settings.resident_prompts
+
+    async def is_loaded(self) -> bool:
+        """Whether all models that experts run on are in memory.
+
+        Raises:
+            ModelServerError: the server cannot be asked.
+        """
+        loaded = {full_name(model.name) for model in await self._server.loaded()}
+        return all(full_name(model.name) in loaded for model in (await self._models()).values())
+
     async def load(self) -> None:
         """Load the model that all experts run on, while a question is planned.
 
@@ -67,11 +81,8 @@ class Warming:
             ModelServerError, ModelMissing: it cannot be loaded.
         """
         names = {model.name for model in (await self._models()).values()}
-        if len(names) == 1:
-            (name,) = names
-            loaded = {full_name(model.name) for model in await self._server.loaded()}
-            if full_name(name) not in loaded:
-                await self._server.load(name)
+        if len(names) == 1 and not await self.is_loaded():
+            await self._server.load(names.pop())
 
     async def warm(self, models: Collection[str] = ()) -> None:
         """Load models, and have the prompts of those that experts run on read.
@@ -95,16 +106,20 @@ class Warming:
             prompts = await self._prompts(name, experts)
             await self._shared.keep_when_idle(name, most_useful(prompts, self._shared.keeps))
 
-    async def keep_warm(self) -> None:
+    async def keep_warm(self, ready: Callable[[], None] = lambda: None) -> None:
         """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.
 
         Does nothing on a server that keeps only one prompt.
+
+        Args:
+            ready: called once when all prompts have been read.
 
         Raises:
             ModelServerError, ModelMissing: a model cannot be loaded.
         """
         if self._shared is not None and self._settings.resident_prompts:
             await self.warm()
+            ready()
             await self._shared.keep_again()
 
     async def are_kept(self) -> bool | None:
