@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+import anyio
 import pytest
 from kept_runs import PLAN, card, council, settings_in, words_for
 
 from metier import Card, Council, Expert, Settings
 from metier.errors import ModelServerFailed, ReplayDiffers
 from metier.events import PlanReady, StepDone, StepStarted, fold
+from metier.models.embedder import Role, Vectors
 from metier.models.server import ChatRequest
 from metier.plan import Plan, Step
 from metier.runs.run import Run
@@ -134,6 +136,38 @@ async def test_a_setting_of_today_does_not_change_a_replay(tmp_path: Path, store
         embedder=FixedEmbedder(),
     )
     assert (await today.replay(run)).same
+
+
+class Planning(FixedEmbedder):
+    """Lets another task run once while a question is planned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.other_done = anyio.Event(), anyio.Event()
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        self.begun.set()
+        await self.other_done.wait()
+        return await super().embed(texts, role=role)
+
+
+async def test_a_run_is_replayed_if_its_models_were_listed_while_it_was_planned(
+    tmp_path: Path, store: RunStore
+) -> None:
+    embedder = Planning()
+    made = Council.of(
+        [Expert(card(name)) for name in NAMES],
+        settings=settings_in(tmp_path),
+        server=ScriptedModels({"small": words_for}),
+        embedder=embedder,
+        runs=store,
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.ask, "Everything about math.")
+        await embedder.begun.wait()
+        await made.warming.load()
+        embedder.other_done.set()
+    assert (await without_a_server(tmp_path).replay(store.load("last"))).differences == ()
 
 
 async def test_a_run_with_a_seed_of_its_own_is_replayed_with_it(

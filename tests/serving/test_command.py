@@ -85,4 +85,4 @@ def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
         port = str(taken.getsockname()[1])
         done = CliRunner().invoke(cli, ["serve", "--port", port])
     assert done.exit_code == 2
-    assert f"127.0.0.1:{port} cannot be listened on" in done.stderr
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr

@@ -19,6 +19,10 @@ class Records(Protocol):
         """Take a request and its reply."""
         ...
 
+    def models(self, listed: bytes) -> None:
+        """Take the models that the server has."""
+        ...
+
     def concurrency(self, model: str, concurrency: int) -> None:
         """Take how many requests a model takes at once."""
         ...

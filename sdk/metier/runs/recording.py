@@ -64,6 +64,7 @@ class Recording:
         self._ended = False
         self._row = 0
         self._concurrency: dict[str, int] = {}
+        self._models = b""
         self._history = conversation_hash(messages, question)
         self._write(lambda: self._begin(question, messages, versions))
 
@@ -85,6 +86,12 @@ class Recording:
     ) -> None:
         """Write down a request and its reply."""
         self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
+
+    def models(self, listed: bytes) -> None:
+        """Write down the models that the server has; the same list is written once."""
+        if listed != self._models:
+            self._models = listed
+            self.exchange("list", b"", listed)
 
     def concurrency(self, model: str, concurrency: int) -> None:
         """Write down how many requests a model takes at once; the same is written once."""
@@ -148,10 +155,11 @@ class RecordingServer(ForwardingServer):
 
     def __init__(self, inner: ModelServer) -> None:
         super().__init__(inner)
-        self._listed: Sequence[InstalledModel] | None = None
+        self._listed: bytes | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The server's reply; it is written down when it ends, however it ends."""
+        self.keep_list()
         packed, texts = exchanges.packed_chat(request)
         async with aclosing(_followed("chat", self._inner.chat(request), packed, texts)) as pieces:
             async for piece in pieces:
@@ -159,6 +167,7 @@ class RecordingServer(ForwardingServer):
 
     async def generate(self, request: RawRequest) -> AsyncGenerator[Chunk, None]:
         """The continuation of a raw text, recorded as `chat` is."""
+        self.keep_list()
         packed = exchanges.packed_raw(request)
         async with aclosing(_followed("generate", self._inner.generate(request), packed)) as pieces:
             async for piece in pieces:
@@ -166,16 +175,18 @@ class RecordingServer(ForwardingServer):
 
     async def list(self) -> Sequence[InstalledModel]:
         """The server's models."""
-        self._listed = await self._inner.list()
+        listed = await self._inner.list()
+        self._listed = exchanges.adapter(exchanges.Models).dump_json(tuple(listed))
         self.keep_list()
-        return self._listed
+        return listed
 
     def keep_list(self) -> None:
-        """Write down the models that were listed last: a council asks for them once."""
-        recording = current.get()
-        if recording is not None and self._listed is not None:
-            listed = exchanges.adapter(exchanges.Models).dump_json(tuple(self._listed))
-            recording.exchange("list", b"", listed)
+        """Write down the models that were listed last.
+
+        A council lists them once: for an earlier question, or while it loads a model beforehand.
+        """
+        if (recording := current.get()) is not None and self._listed is not None:
+            recording.models(self._listed)
 
     async def show(self, model: str) -> ModelDetails:
         """What the server knows about a model."""

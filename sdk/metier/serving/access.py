@@ -15,22 +15,22 @@ from metier.serving.failures import Failure
 
 SHORTEST_KEY = 16
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_SHOWN = 100
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # The programs that Ollama lets in, too: their pages have no address on the web.
 _APP_SCHEMES = {"app", "tauri", "vscode-webview", "vscode-file"}
-# They hold nothing of anybody's, and the page has to ask for the key.
+# The page's files hold nobody's data, and it must load before it can ask for the key.
 _UNKEYED = "/page/"
-# What people asked, and how much: not for pages of other programs of this machine, unless they
-# are named.
+# Kept runs and metrics: not for pages of other programs on this machine, unless they are listed.
 _OWN = ("/metier/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may call.
+    """Who may call the server.
 
-    Without a key only programs on this machine may, under a name of this machine: a page that a
-    browser shows cannot, whatever name it gives this machine.
+    Without a key, only programs on this machine may call, and only by a name of this machine: a web
+    page cannot reach the server through a host name of its own (DNS rebinding).
 
     Attributes:
         host: the address to listen on.
@@ -38,7 +38,7 @@ class Access:
         origins: more origins of pages that may call, such as `https://chat.example`.
 
     Raises:
-        InvalidSettings: an address that other machines reach has no key.
+        InvalidSettings: other machines can reach the address, and there is no key.
     """
 
     host: str = "127.0.0.1"
@@ -58,13 +58,17 @@ class Access:
         """Why a request is refused; None if it is allowed."""
         if self.key_sha256 is None and not _is_own_name(headers.get("host", "")):
             return Failure(
-                status=403, message="this name of the server is not known", code="foreign_host"
+                status=403,
+                message=f"{headers.get('host', '')[:_SHOWN]!r} is not a name of this machine",
+                code="foreign_host",
             )
         origin = headers.get("origin")
         host = headers.get("host", "")
         if origin is not None and not self.allows_origin(origin, host, path=path):
             return Failure(
-                status=403, message="pages of this origin may not call", code="foreign_origin"
+                status=403,
+                message=f"pages from {origin[:_SHOWN]!r} may not call: see metier serve --origin",
+                code="foreign_origin",
             )
         if not _is_unkeyed(path) and not self._has_key(headers.get("authorization", "")):
             return Failure(
@@ -73,10 +77,10 @@ class Access:
         return None
 
     def allows_origin(self, origin: str, host: str, *, path: str = "") -> bool:
-        """Whether a page may call: a page of this machine or server, of an app, or a listed one.
+        """Whether a page may call: one of this machine, of this server, of an app, or a listed one.
 
         Args:
-            path: what it calls; kept runs are for this server's page, and those that are listed.
+            path: of the request; kept runs are only for this server's own page and listed origins.
         """
         if origin in self.origins:
             return True
@@ -105,7 +109,7 @@ def hashed(key: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""The first that a request meets: who calls, and from where."""
+"""Access control, which every request passes first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHAPES = (("/v1", openai_error), ("/metier/", page_error))
 
 
 class Admission:
-    """Lets in who may call, and tells browsers so."""
+    """Middleware that refuses callers without access, and answers the preflights of browsers."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -54,7 +54,7 @@ class Admission:
 
 
 def error_response(path: str, failure: Failure) -> Response:
-    """An error in the form of the protocol that a path belongs to."""
+    """An error in the form of the protocol that the path belongs to."""
     shape = next((shape for start, shape in _SHAPES if path.startswith(start)), ollama_error)
     return Response(
         dumped(shape(failure)),
@@ -65,8 +65,10 @@ def error_response(path: str, failure: Failure) -> Response:
 
 
 def _ambiguous(path: str) -> Response:
-    """A proxy may have gone by the length: what it took for a body could be read as a request."""
-    failure = Failure(status=400, message="a body has a length or comes in chunks, never both")
+    """Refuse a body that a proxy could delimit differently: its rest would be read as a request."""
+    failure = Failure(
+        status=400, message="a request has Content-Length or Transfer-Encoding, never both"
+    )
     response = error_response(path, failure)
     response.headers["connection"] = "close"
     return response
@@ -81,7 +83,7 @@ def _is_preflight(scope: Scope, headers: Headers) -> bool:
 
 
 def _allowing(send: Send, origin: str | None) -> Send:
-    """Sends with the headers that let a page of an allowed origin read the reply."""
+    """Wrap `send` to add the headers that let a page of an allowed origin read the reply."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

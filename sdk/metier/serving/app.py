@@ -24,7 +24,7 @@ from metier.serving.runs import Runs
 from metier.serving.service import Service
 from metier.serving.tracing import Traced
 
-_MESSAGES = {404: "there is nothing at this path", 405: "this path takes another method"}
+_MESSAGES = {404: "there is nothing at this path", 405: "this path does not take this method"}
 
 
 def http_app(
@@ -34,13 +34,13 @@ def http_app(
     limits: ServingLimits = ServingLimits(),
     runs: Runs | None = None,
 ) -> Starlette:
-    """The council as a page, in the protocols of OpenAI and Ollama, and of MCP if it is installed.
+    """Serve the council as a page and over the protocols of OpenAI, Ollama and, if installed, MCP.
 
-    The council stays its owner's: close it when the app is no longer served.
+    The app does not close the council: do that yourself when the app has ended.
 
     Args:
         access: who may call; programs of this machine by default.
-        runs: the questions in progress; give your own to end them when the server stops.
+        runs: the questions in progress; pass your own to cancel them when the server stops.
     """
     service = Service(council=council, limits=limits, runs=runs or Runs(limits.requests))
     mcp, lifespan = _mcp(council)
@@ -81,7 +81,9 @@ async def _on_http(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     message = _MESSAGES.get(exc.status_code, "the request cannot be answered")
     failure = Failure(status=exc.status_code, message=message)
-    return error_response(request.url.path, failure)
+    response = error_response(request.url.path, failure)
+    response.headers.update(exc.headers or {})
+    return response
 
 
 async def _on_bug(request: Request, _: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Vectors for clients that search by themselves: those of the council's own embedder."""
+"""Embeddings, made by the council's own embedder."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class OldEmbedBody(Body):
 
 
 async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
-    """One unit vector a text.
+    """Return one unit vector per text.
 
     Args:
         model: the embedder's own name, or any model of the server.
 
     Raises:
-        Refused: no model is called so, or a text is empty.
-        MetierError: the embedder cannot be asked.
+        Refused: no model has this name, or a text is empty.
+        MetierError: the embedder failed.
     """
     texts = [given] if isinstance(given, str) else given
     if model.removesuffix(":latest") != service.council.settings.embed_model:
@@ -63,7 +63,7 @@ async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
 
 
 def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:
-    """The reply of OpenAI."""
+    """The reply in OpenAI's form."""
     rows = [
         {"object": "embedding", "index": index, "embedding": _encoded(row, body.encoding_format)}
         for index, row in enumerate(vectors)
@@ -74,7 +74,7 @@ def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:
 
 
 def embedded(vectors: Vectors, body: EmbedBody) -> Wire:
-    """The reply of Ollama."""
+    """The reply in Ollama's form."""
     return {
         "model": body.model,
         "embeddings": vectors.tolist(),

@@ -68,14 +68,14 @@ class Failure:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Clients of OpenAI repeat every 5xx by themselves unless they are told not to."""
+        """Tell clients when to retry, or not to: OpenAI's retry every 5xx by themselves."""
         if self.retry:
             return {"retry-after": str(RETRY_AFTER_S)}
         return {"x-should-retry": "false"}
 
 
 class Refused(MetierError):
-    """A request that is not answered; the failure says why."""
+    """A request that the server does not answer, with the failure to send."""
 
     code = "refused"
 
@@ -92,7 +92,7 @@ def refused(
 
 
 def failure_of(error: MetierError) -> Failure:
-    """What a client is told of an error: no path, and nothing of an error that is the server's."""
+    """The failure that a client sees: no paths, and no details of internal errors."""
     if isinstance(error, Refused):
         return error.failure
     for kind, status in _STATUS:

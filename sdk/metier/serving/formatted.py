@@ -1,4 +1,4 @@
-"""A reply that follows a JSON schema: one expert's model keeps it, an answer of several cannot."""
+"""Replies that follow a JSON schema: one expert's model can write them, a council cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY_OBJECT: Schema = {"type": "object"}
 class Formatted(Expert):
     """An expert's model with the expert's prompt, and a grammar while it writes.
 
-    The expert's own code and its functions have no part: they write text.
+    The expert's own code and functions are not used, since they write text.
     """
 
     def __init__(self, card: Card, schema: Schema) -> None:
@@ -32,7 +32,7 @@ class Formatted(Expert):
 
 
 def council_with(council: Council, expert: str, schema: Schema) -> Council:
-    """A council in which an expert keeps to a schema. Do not close it: its server is shared."""
+    """A council in which an expert keeps to a schema. Do not close it: its parts are shared."""
     cards = council.registry.cards
     experts: list[Expert] = [Expert(cards[GENERAL])] if GENERAL in cards else []
     return Council.of(

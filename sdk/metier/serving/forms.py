@@ -12,7 +12,7 @@ from metier.serving.failures import Failure
 from metier.serving.pieces import Piece, Telling
 from metier.serving.questions import Question
 
-# A JSON object that goes out.
+# A JSON object to send.
 Wire = Mapping[str, object]
 
 
@@ -53,15 +53,15 @@ class Form(Protocol):
         ...
 
     def opening(self) -> Sequence[Wire]:
-        """What is sent once the plan is ready."""
+        """The objects to send once the plan is ready."""
         ...
 
     def chunks(self, piece: Piece) -> Sequence[Wire]:
-        """What is sent for a piece."""
+        """The objects to send for a piece."""
         ...
 
     def closing(self) -> bytes:
-        """What is sent after the last chunk."""
+        """The bytes to send after the last chunk."""
         ...
 
     def whole(self, pieces: Sequence[Piece]) -> Wire:
@@ -74,7 +74,7 @@ class Form(Protocol):
 
 
 def streamed(events: Sequence[Event], question: Question, form: Form) -> list[Wire]:
-    """All objects that are sent for the events of a run, in order."""
+    """All objects to send for the events of a run, in order."""
     telling = Telling(stop=question.stop, max_chars=question.max_chars)
     pieces = [piece for event in events for piece in telling.take(event)]
     return [*form.opening(), *(chunk for piece in pieces for chunk in form.chunks(piece))]

@@ -24,7 +24,7 @@ class Served:
 
     Attributes:
         name: without a tag.
-        expert: who answers alone, with no planning; None asks the council.
+        expert: the expert that answers alone, without planning; None for the council.
         strategy: how several answers to a step become one.
         digest: SHA-256 that changes with the cards and with metier's version. Clients take two
             names with one digest for one model.
@@ -48,7 +48,7 @@ class Served:
 
 
 def served(council: Council) -> list[Served]:
-    """All models, the council first. Nothing is imported, embedded or asked for it."""
+    """List all models, the council first. This imports and embeds nothing, and asks no server."""
     cards = tuple(council.registry.cards.values())
     whole = "Plans, asks the experts that fit, and joins what they answer"
     found = [Served(name=COUNCIL, description=whole, digest=_digest(COUNCIL, cards))]
@@ -79,7 +79,7 @@ def model_named(council: Council, name: str) -> Served:
     """The model of this name, with or without Ollama's tag `latest`.
 
     Raises:
-        Refused: 404; there is none.
+        Refused: 404; no model has this name.
     """
     models = {each.name: each for each in served(council)}
     if (found := models.get(name.removesuffix(LATEST))) is not None:

@@ -1,8 +1,8 @@
-"""Open WebUI: the extra events that it shows, and its calls that are not questions.
+"""Open WebUI: its own events for status and sources, and its requests that are not questions.
 
-It names itself if its connection sends the headers of the guide. Each run then comes with its own
-events for status and sources. For one question it also asks the same model for a title, tags and
-follow-up questions: those are answered here, without the council.
+It is recognised by the headers that docs/serving.md adds to its connection. Beside each question,
+it asks the same model for a title, tags and follow-up questions: those are answered here, without
+the council.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LONGEST_TITLE = 60
 
 
 def is_open_webui(headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from Open WebUI."""
+    """Whether a request is from Open WebUI."""
     return any(name.lower().startswith(_HEADERS) for name in headers)
 
 
@@ -64,7 +64,7 @@ def task_of(headers: Mapping[str, str], messages: Sequence[Message], *, stream: 
 
 
 async def task_events(task: str, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
-    """The reply to a task, as a run that asked nobody."""
+    """The reply to a task, as a run that asked no expert."""
     text = _reply(task, messages[-1].content)
     yield Token(text=text, answer=True)
     yield Answered(answer=Answer(question=messages[-1].content, text=text))

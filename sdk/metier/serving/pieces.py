@@ -36,8 +36,8 @@ class End:
     """The end of the reply.
 
     Attributes:
-        answer: what came out so far, where the reply was cut.
-        run_id: of the run; the id under which it is kept, if runs are.
+        answer: the answer; only its beginning if the reply was cut.
+        run_id: of the run, under which it is kept if runs are.
         reason: `length` if the reply is longer than the client wanted.
     """
 
@@ -65,7 +65,7 @@ class Telling:
         self.ended = False
 
     def take(self, event: Event) -> Iterator[Piece]:
-        """The pieces that an event adds; none after the end."""
+        """The pieces of an event; none after the end."""
         if self.ended:
             return
         self._folding.add(event)

@@ -1,4 +1,4 @@
-"""Events as one line of text each, for people who want to follow a run."""
+"""Events as lines of text, for people who follow a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OUTCOMES = {True: "done, checked", False: "done, not checked", None: "done"}
 
 
 def progress_of(event: Event) -> str | None:
-    """A line, or several for a plan; None if the event is of no interest to people."""
+    """A line, or several for a plan; None for an event that is not shown."""
     match event:
         case PlanReady():
             return _plan(event.plan)
@@ -40,7 +40,7 @@ def progress_of(event: Event) -> str | None:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, cut where it is long."""
+    """The text on one line, cut if it is long."""
     line = " ".join(text[: 4 * _LONGEST_CHARS].split())
     return line if len(line) <= _LONGEST_CHARS else f"{line[: _LONGEST_CHARS - 1]}…"
 

@@ -54,10 +54,10 @@ class Question:
 
 
 def conversation(turns: Sequence[Message]) -> tuple[Message, ...]:
-    """The turns that are not empty, checked.
+    """Check a conversation, and drop its empty turns.
 
     Raises:
-        Refused: the last one is not the user's, or there is none.
+        Refused: there is no turn left, or the last one is not the user's.
     """
     said = tuple(turn for turn in turns if turn.content.strip())
     if not said or said[-1].role != "user":

@@ -1,21 +1,27 @@
-"""A request's body, read within limits and checked."""
+"""Reading the body of a request, within limits, and checking it."""
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from typing import TypeVar
 
 import anyio
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect, Request
 
 from metier.serving.failures import Refused, refused
 from metier.serving.limits import ServingLimits
 
 B = TypeVar("B", bound="Body")
+# How pydantic names the alternatives of a field: `str`, `list[str]`, or a class.
+_TYPE = re.compile(r"(?:str|int|float|bool|dict|list|constrained-str)\b|[A-Z]")
+_LONGEST_CHARS = 200
 
 
 class Body(BaseModel):
-    """What a client sends. Fields that are not known here are ignored, as servers do."""
+    """The body of a request. Unknown fields are ignored, as other servers do."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
@@ -30,7 +36,7 @@ async def read_body(request: Request, shape: type[B], limits: ServingLimits) -> 
         with anyio.fail_after(limits.body_s):
             data = await _bytes(request, limits.body_bytes)
     except TimeoutError:
-        raise refused("the request's body did not come in time", status=408) from None
+        raise refused("the body of the request did not arrive in time", status=408) from None
     except ClientDisconnect:
         raise refused("the client is gone", status=400) from None
     try:
@@ -49,9 +55,23 @@ async def _bytes(request: Request, most: int) -> bytes:
 
 
 def _explained(exc: ValidationError) -> Refused:
-    """The first problem: where it is, and what would be right."""
-    error = exc.errors(include_url=False, include_input=False)[0]
-    if error["type"] == "json_invalid":
-        return refused(f"the request's body is not valid JSON: {error['msg']}")
-    place = ".".join(str(part) for part in error["loc"])[:200]
-    return refused(f"{place or 'the body'}: {error['msg']}", param=place or None)
+    """The first field that is wrong, and what it should be; if it may be several things, each."""
+    errors = exc.errors(include_url=False, include_input=False)
+    if errors[0]["type"] == "json_invalid":
+        return refused(f"the body of the request is not JSON: {errors[0]['ctx']['error']}")
+    first = _field(errors[0]["loc"])
+    wanted = [_wanted(each) for each in errors if _field(each["loc"]) == first]
+    place = ".".join(map(str, first))[:_LONGEST_CHARS]
+    what = "; or: ".join(wanted)[:_LONGEST_CHARS]
+    return refused(f"{place or 'the body'}: {what}", param=place or None)
+
+
+def _wanted(error: ErrorDetails) -> str:
+    """What a field should be; of an alternative, what a field within it should be."""
+    within = ".".join(map(str, error["loc"][len(_field(error["loc"])) + 1 :]))
+    return f"{within}: {error['msg']}" if within else error["msg"]
+
+
+def _field(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The place of a field, without the name of the type that was tried there."""
+    return tuple(takewhile(lambda part: not _TYPE.match(str(part)), place))

@@ -1,4 +1,4 @@
-"""A reply that is written while the question is answered, and ends with its client."""
+"""Replies that are sent while the question is answered, and stop when the client leaves."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Telling(Protocol):
         ...
 
     def take(self, event: Event) -> Iterator[Piece]:
-        """The pieces that an event adds."""
+        """The pieces of an event."""
         ...
 
 
 class LiveReply:
     """An ASGI response: the events of a run in a protocol's form.
 
-    A client that goes away ends the run at once, also while nothing is sent. Errors before the
-    plan stands have a status of their own; later ones are the last object of the stream.
+    If the client leaves, the run ends at once, even while nothing is being sent. An error before
+    the plan is ready sets the status of the response; a later one is the last object of the stream.
 
     Args:
         events: the run, not yet begun.
@@ -63,7 +63,7 @@ class LiveReply:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; returns when the reply is complete or its client has gone."""
+        """Answer; returns when the reply is complete or the client has left."""
         async with aclosing(self._events), anyio.create_task_group() as group:
             out = _Out(send, self._form, group)
             group.start_soon(_until_gone, receive, group.cancel_scope)
@@ -113,7 +113,7 @@ class _Out:
         self._complete = False
 
     async def begin(self, ping_s: float) -> None:
-        """Send the headers and the opening, the first time that it is called."""
+        """Send the headers and the opening, on the first call only."""
         if self._begun:
             return
         self._begun = True
@@ -141,7 +141,7 @@ class _Out:
         await self._body(dumped(self._form.whole(pieces)), more=False)
 
     async def fail(self, failure: Failure) -> None:
-        """Send an error: with its status if nothing was sent, else as the last object."""
+        """Send an error: with its own status if nothing was sent yet, else as the last object."""
         if self._complete:
             return
         error = self._form.error(failure)
@@ -169,7 +169,7 @@ class _Out:
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _ping(self, every_s: float, ping: bytes) -> None:
-        """Send a comment whenever nothing was sent for a while: proxies cut silent streams."""
+        """Send a comment after each silence, since proxies close silent streams."""
         while not self._complete:
             await anyio.sleep(max(0.01, self._sent_at + every_s - anyio.current_time()))
             if anyio.current_time() - self._sent_at >= every_s:

@@ -1,4 +1,4 @@
-"""Running the server until it is told to stop."""
+"""Running the server until a signal stops it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metier.serving.limits import ServingLimits
 from metier.serving.runs import Runs
 
 PORT = 8413
-# Beyond what the answers get: for connections that do not close.
+# Added to the time that answers get, for connections that do not close.
 _SPARE_S = 5
 
 
@@ -30,13 +30,13 @@ async def serve(
     limits: ServingLimits = ServingLimits(),
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until the process is told to stop; then let running answers finish, or end them.
+    """Serve until a signal; then wait for running answers, and cancel those that take too long.
 
     Args:
-        say: takes what the operator should know, a line at a time.
+        say: called with each line that the operator should read.
 
     Raises:
-        InvalidSettings: the address cannot be listened on.
+        InvalidSettings: the address is in use, or not one of this machine's.
     """
     runs = Runs(limits.requests)
     app = http_app(council, access=access, limits=limits, runs=runs)
@@ -59,7 +59,7 @@ async def serve(
 
 
 class _Server(HeadsServer):
-    """Ends the questions in progress before the connections."""
+    """Ends questions in progress before it closes their connections."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class _Server(HeadsServer):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at a signal, and do not die of it afterwards: the council is still to be closed."""
+        """Stop at a signal, without raising it again: the council must still be closed."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
@@ -98,7 +98,7 @@ class _Server(HeadsServer):
 
 
 def listening(config: uvicorn.Config) -> socket.socket:
-    """A socket of the address; uvicorn's own way ends the process where it cannot be had."""
+    """Bind the address. uvicorn itself would end the process if that fails."""
     try:
         bound = socket.create_server(
             (config.host, config.port),
@@ -111,7 +111,7 @@ def listening(config: uvicorn.Config) -> socket.socket:
         return bound
     except OSError as exc:
         raise InvalidSettings(
-            f"{config.host}:{config.port} cannot be listened on: {exc.strerror or exc}",
+            f"cannot listen on {config.host}:{config.port}: {(exc.strerror or str(exc)).lower()}",
             hint="Choose another address or port: metier serve --port 8414",
         ) from exc
 

@@ -22,7 +22,7 @@ class Runs:
     """Counts the questions in progress, refuses those over the limit, and cancels them all.
 
     Args:
-        most: how many there may be at once.
+        most: maximum number of questions at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,7 +40,7 @@ class Runs:
         """A question: its scope is cancelled when the server stops.
 
         Raises:
-            Refused: there are too many, or the server is stopping.
+            Refused: too many questions are in progress, or the server is stopping.
         """
         if self._stopping:
             raise Refused(STOPPING)

@@ -1,4 +1,4 @@
-"""What all endpoints share: the council, the limits, and how a question is answered."""
+"""What all endpoints share: the council, the limits and the questions in progress."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Service:
     """One server.
 
     Attributes:
-        started: seconds since the epoch; the age of all its models.
+        started: seconds since the epoch; clients see it as the date of each model.
     """
 
     council: Council
@@ -42,7 +42,7 @@ class Service:
 
     @property
     def models(self) -> list[Served]:
-        """The models that it offers."""
+        """The models on offer."""
         return served(self.council)
 
     @property
@@ -51,18 +51,18 @@ class Service:
         return rfc3339(self.started)
 
     def model(self, name: str) -> Served:
-        """The model of a name.
+        """Look up a model by its name.
 
         Raises:
-            Refused: 404; there is none.
+            Refused: 404; no model has this name.
         """
         return model_named(self.council, name)
 
     async def read(self, request: Request, shape: type[B]) -> B:
-        """The body of a request.
+        """Read and check the body of a request.
 
         Raises:
-            Refused: it cannot be used.
+            Refused: the body cannot be used.
         """
         return await read_body(request, shape, self.limits)
 
@@ -70,7 +70,7 @@ class Service:
         """Call a function as a question in progress, and return its result.
 
         Raises:
-            Refused: there are too many, or the server stops before the end.
+            Refused: too many questions are in progress, or the server stops before the end.
         """
         with self.runs.one():
             return await ask()
@@ -87,7 +87,7 @@ class Service:
         """The response that answers a question while it is sent.
 
         Args:
-            events: the run, if it is not the council's.
+            events: the run to send, if the council is not to be asked.
 
         Raises:
             Refused: the conversation is too long.

@@ -1,4 +1,4 @@
-"""The trace that a request belongs to: it goes on to the model server."""
+"""The trace that a request belongs to, passed on to the model server."""
 
 from __future__ import annotations
 

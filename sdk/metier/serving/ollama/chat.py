@@ -35,7 +35,7 @@ class Request(Body):
     """What both requests share."""
 
     model: str = Field(min_length=1)
-    # The protocol streams unless it is told not to.
+    # Ollama streams by default.
     stream: bool | None = True
     think: bool | str | None = None
     format: Literal["", "json"] | dict[str, object] | None = None
@@ -135,7 +135,7 @@ class OllamaForm:
     """Writes replies of Ollama.
 
     Attributes:
-        created: when, as RFC 3339 says it.
+        created: the time, in RFC 3339's format.
         key: `message` in a chat, `response` for a prompt.
         thinking: whether progress is shown.
     """
@@ -209,7 +209,7 @@ class OllamaForm:
 
 
 def form(body: Request, key: Literal["message", "response"], *, created: str) -> OllamaForm:
-    """How a request wants its reply; the model is named as the client names it."""
+    """The form of the reply that a request asks for; it names the model as the client did."""
     return OllamaForm(
         created=created,
         model=body.model,

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 
 
 class ShowBody(Body):
-    """Which model is asked about; old clients call it `name`."""
+    """The name of a model; old clients send it as `name`."""
 
     model: str = ""
     name: str = ""
@@ -26,13 +26,13 @@ def tags(offered: Sequence[Served], *, modified: str) -> Wire:
     """The list of models.
 
     Args:
-        modified: when they changed, as RFC 3339 says it.
+        modified: when they changed, in RFC 3339's format.
     """
     return {"models": [model(each, modified=modified) for each in offered]}
 
 
 def model(served: Served, *, modified: str) -> Wire:
-    """One model. It has no size: the models behind it are the server's own affair."""
+    """One model. Its size is 0, since several models of another server may be behind it."""
     return {
         "name": served.tagged,
         "model": served.tagged,
@@ -78,6 +78,6 @@ def details() -> Wire:
 
 
 def own_version() -> Wire:
-    """Digits and dots alone: clients compare it part by part, as numbers."""
+    """The version, digits and dots only: clients compare its parts as numbers."""
     found = _NUMBER.match(version("metier"))
     return {"version": found[0] if found else "0.0.0"}

@@ -47,7 +47,9 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 
     async def show(request: Request) -> Response:
         body = await service.read(request, models.ShowBody)
-        found = service.model(body.model or body.name)
+        if not (name := body.model or body.name):
+            raise refused("model is required", param="model")
+        found = service.model(name)
         num_ctx = service.council.settings.num_ctx
         return json_response(models.shown(found, modified=service.modified, num_ctx=num_ctx))
 
@@ -76,7 +78,7 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 def _reply(
     service: Service, body: ChatBody | GenerateBody, key: Key, *, ask: bool
 ) -> LiveReply | Response:
-    """The answer; without a question, the word that the model is loaded, as it always is."""
+    """The answer; without a question, the reply that the model is loaded, which is always true."""
     model = service.model(body.model)
     written = form(body, key, created=rfc3339(time.time()))
     if not ask:
@@ -85,7 +87,7 @@ def _reply(
 
 
 async def _loaded(_: Request) -> Response:
-    """None: the models in memory are those of the server behind, which has its own `/api/ps`."""
+    """Reply with no model: those in memory belong to the server behind, with its own `/api/ps`."""
     return json_response({"models": []})
 
 

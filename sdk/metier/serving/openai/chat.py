@@ -35,7 +35,7 @@ class JsonSchema(Body):
 
 
 class ResponseFormat(JsonSchema):
-    """The shape of the reply; the schema stands in it or in `json_schema`."""
+    """The format of the reply; the schema is a field of it, or of `json_schema`."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
@@ -68,7 +68,7 @@ class ChatBody(Body):
         """The question to the council.
 
         Raises:
-            Refused: something is asked for that cannot be kept.
+            Refused: the request asks for something that metier cannot do.
         """
         self._refuse_what_cannot_be_kept()
         wanted = None if self.response_format is None else self.response_format.schema_of_reply
@@ -87,11 +87,20 @@ class ChatBody(Body):
     def _refuse_what_cannot_be_kept(self) -> None:
         if self.n not in (None, 1):
             raise refused("only one choice can be written: leave 'n' out", param="n")
-        if self.tool_choice not in (None, "auto", "none"):
-            raise refused(
-                "the experts call no tools of the client: leave 'tool_choice' out, or 'auto'",
-                param="tool_choice",
-            )
+        refuse_tools(self.tool_choice)
+
+
+def refuse_tools(choice: str | dict[str, object] | None) -> None:
+    """Refuse a request in which a tool must be called.
+
+    Raises:
+        Refused: one must.
+    """
+    if choice not in (None, "auto", "none"):
+        raise refused(
+            "metier calls no tools of the client: leave 'tool_choice' out, or set it to 'auto'",
+            param="tool_choice",
+        )
 
 
 def stops(given: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -112,8 +121,8 @@ class ChatForm:
 
     Attributes:
         created: seconds since the epoch.
-        with_usage: whether a stream ends with what the answer cost.
-        open_webui: whether Open WebUI's own events go with it.
+        with_usage: whether a stream ends with the token counts.
+        open_webui: whether to send Open WebUI's own events.
     """
 
     id: str
@@ -132,7 +141,7 @@ class ChatForm:
         return [self._chunk({"role": "assistant", "content": ""})]
 
     def chunks(self, piece: Piece) -> Sequence[Wire]:
-        """The chunks of a piece; words and progress are never in the same one."""
+        """The chunks of a piece; words and progress never share one."""
         match piece:
             case Words():
                 return [self._chunk({"content": piece.text})]
@@ -208,7 +217,7 @@ class ChatForm:
 
 
 def usage(answer: Answer) -> Wire:
-    """The tokens of all calls that the answer needed."""
+    """The tokens of all calls for the answer."""
     used = answer.usage
     return {
         "prompt_tokens": used.prompt_tokens,
@@ -239,7 +248,7 @@ def titled(source: Source) -> str:
 
 
 def outcome(end: End) -> Wire:
-    """What the protocol has no field for: experts, missing parts and notices."""
+    """The run, its experts, missing parts and notices, for which the protocol has no field."""
     answer = end.answer
     return {
         **({"run": end.run_id} if end.run_id else {}),

@@ -32,7 +32,7 @@ class File(Body):
 
 
 class ContentPart(File):
-    """A part of a message; a file's fields stand in it or in `file`."""
+    """A part of a message; the fields of a file are its own, or those of `file`."""
 
     type: str
     text: str | None = None
@@ -58,7 +58,8 @@ class Reading:
 def read_turns(turns: Sequence[Turn]) -> tuple[tuple[Message, ...], tuple[Document, ...]]:
     """A conversation and its documents.
 
-    Files become documents. So do the texts of the last message but its last one: the question.
+    Files become documents. Of the texts in the last message, the last is the question, and the
+    others become documents.
 
     Raises:
         Refused: there is no question, or a part is not text.

@@ -15,7 +15,7 @@ from metier.runs.store import RunStore
 from metier.serving.failures import refused
 from metier.serving.formatted import checked_schema
 from metier.serving.names import Served
-from metier.serving.openai.chat import ResponseFormat
+from metier.serving.openai.chat import ResponseFormat, refuse_tools
 from metier.serving.openai.parts import ContentPart, Turn, read_turns
 from metier.serving.questions import Question
 from metier.serving.reading import Body
@@ -58,9 +58,9 @@ class ResponsesBody(Body):
         """The question to the council.
 
         Raises:
-            Refused: something is asked for that cannot be kept.
+            Refused: the request asks for something that metier cannot do.
         """
-        self._refuse_what_cannot_be_kept()
+        refuse_tools(self.tool_choice)
         wanted = self.text.format.schema_of_reply if self.text and self.text.format else None
         messages, documents = read_turns(self._turns())
         return Question(
@@ -78,18 +78,11 @@ class ResponsesBody(Body):
             return [*before, Turn(role="user", content=self.input)]
         return [*before, *(turn for item in self.input if (turn := _turn(item)) is not None)]
 
-    def _refuse_what_cannot_be_kept(self) -> None:
-        if self.tool_choice not in (None, "auto", "none"):
-            raise refused(
-                "the experts call no tools of the client: leave 'tool_choice' out, or 'auto'",
-                param="tool_choice",
-            )
-
 
 async def continued(question: Question, previous: str, store: RunStore | None) -> Question:
-    """A question after an earlier response, with what was said until then.
+    """Put the conversation of an earlier response before a question.
 
-    Earlier instructions do not hold any longer, as in OpenAI's API.
+    As in OpenAI's API, its instructions no longer apply.
 
     Args:
         previous: the id of the earlier response.

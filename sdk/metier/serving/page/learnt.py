@@ -1,4 +1,4 @@
-"""What was learnt, and what the ratings so far would change. Only read: a terminal applies it."""
+"""What was learnt, and what the ratings would change. Read-only: apply it at a terminal."""
 
 from __future__ import annotations
 

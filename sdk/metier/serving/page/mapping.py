@@ -10,7 +10,7 @@ import numpy as np
 from metier.models.embedder import Vectors
 from metier.planning.index import CapabilityIndex, RowKind
 
-# Of all pairs of capabilities of different experts, the nearest.
+# How many pairs of capabilities of different experts are shown, the most alike first.
 _OVERLAPS = 12
 _NEAREST = 5
 
