@@ -131,7 +131,13 @@ def long_prompt() -> str:
     return f"{words}\n\nWrite a Python class for a bank account with ten methods."
 
 
-async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) -> Call:
+async def raw(
+    client: ollama.AsyncClient,
+    request: ChatRequest,
+    num_ctx: int,
+    *,
+    keep_alive: str | None = "10m",
+) -> Call:
     """The same call through the plain package."""
     given = request.sampling
     options: dict[str, Any] = {
@@ -149,7 +155,7 @@ async def raw(client: ollama.AsyncClient, request: ChatRequest, num_ctx: int) ->
         stream=True,
         format=dict(given.schema) if given.schema else None,
         options=options,
-        keep_alive="10m",
+        keep_alive=keep_alive,
     )
     async for part in stream:
         call.first_s = call.first_s or time.perf_counter() - started

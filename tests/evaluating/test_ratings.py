@@ -140,7 +140,7 @@ async def test_ratings_at_random_are_not_applied(tmp_path: Path) -> None:
 
 async def test_few_ratings_are_not_learnt_from(tmp_path: Path) -> None:
     rated = await RatedRouting.of(council(tmp_path), month(5, seed=1))
-    assert "it takes 20" in str(rated.report().refusal)
+    assert "at least 20" in str(rated.report().refusal)
 
 
 async def test_no_rating_is_an_error_that_says_how_to_rate(tmp_path: Path) -> None:

@@ -22,4 +22,4 @@ def test_the_page_shows_which_questions_go_to_another_expert(
 
 def test_too_few_ratings_are_shown_as_such(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, rated_council(tmp_path, 3), path="/#/learnt") as page:
-        expect(page.page.locator(".notice")).to_contain_text("it takes 20")
+        expect(page.page.locator(".notice")).to_contain_text("at least 20")

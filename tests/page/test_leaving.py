@@ -160,4 +160,4 @@ def test_a_run_that_another_tab_deleted_is_said_to_be_gone(
             expect(other.get_by_text("Nothing yet.")).to_be_visible()
         expect(page.locator(".question")).to_have_text("everything about math")
         page.reload()
-        expect(page.get_by_role("alert")).to_contain_text("no run has the id")
+        expect(page.get_by_role("alert")).to_contain_text("no run has an id")

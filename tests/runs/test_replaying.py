@@ -101,7 +101,9 @@ async def test_a_changed_card_is_named(tmp_path: Path, store: RunStore) -> None:
     replay = await without_a_server(tmp_path, card("general"), changed, card("code")).replay(run)
     assert not replay.same
     assert "the card of math has changed" in replay.differences
-    assert "a model is asked differently: messages were 1 and are 2" in replay.differences
+    assert (
+        "a model is asked differently: the number of messages was 1 and is 2" in replay.differences
+    )
 
 
 async def test_a_changed_text_of_a_request_is_named(tmp_path: Path, store: RunStore) -> None:
@@ -109,7 +111,7 @@ async def test_a_changed_text_of_a_request_is_named(tmp_path: Path, store: RunSt
     steps = (PLAN.steps[0].model_copy(update={"task": "What is 3 + 3?"}), *PLAN.steps[1:])
     edited = run.model_copy(update={"events": (PlanReady(plan=Plan(question="?", steps=steps)),)})
     replay = await without_a_server(tmp_path).replay(edited)
-    assert "a model is asked differently: the text of messages[0] is another" in replay.differences
+    assert "a model is asked differently: the text of messages[0] has changed" in replay.differences
 
 
 async def test_a_changed_card_that_changes_no_answer_is_no_difference(

@@ -8,6 +8,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from ollama import ChatResponse, GenerateResponse
+from openai.types.chat import ChatCompletionChunk
 from serving.runs_of_events import runs, texts
 
 from metier.answer import Answer
@@ -16,6 +18,7 @@ from metier.serving.forms import Form, Wire, dumped
 from metier.serving.names import Served
 from metier.serving.ollama.chat import OllamaForm
 from metier.serving.openai.chat import ChatForm
+from metier.serving.page.streaming import EventForm, EventPieces
 from metier.serving.pieces import Piece, Telling
 
 MODEL = Served(name="metier", description="all", digest="0" * 64)
@@ -62,6 +65,15 @@ def test_joined_content_of_ollama_is_the_answer(events: Sequence[Event]) -> None
 
 
 @given(runs)
+def test_joined_words_of_the_page_are_the_answer(events: Sequence[Event]) -> None:
+    telling = EventPieces()
+    pieces = [piece for event in events for piece in telling.take(event)]
+    told = sent(EventForm(), pieces)
+    words = [each["text"] for each in told if each["type"] == "token" and each["answer"]]
+    assert "".join(words) == told[-1]["answer"]["text"] == answer_of(events).text
+
+
+@given(runs)
 def test_a_reply_in_one_object_is_the_stream_joined(events: Sequence[Event]) -> None:
     pieces = pieces_of(events)
     chunks = sent(OPENAI, pieces)
@@ -90,6 +102,21 @@ def test_a_stream_begins_with_the_role_and_ends_with_reason_and_usage(
     assert last["choices"][0]["finish_reason"] == "stop"
     assert cost["choices"] == []
     assert cost["usage"]["prompt_tokens"] == answer_of(events).usage.prompt_tokens
+
+
+@given(runs)
+def test_every_chunk_is_one_of_openais_client(events: Sequence[Event]) -> None:
+    for chunk in sent(OPENAI, pieces_of(events)):
+        ChatCompletionChunk.model_validate(chunk)
+
+
+@given(runs)
+def test_every_line_is_a_reply_of_ollamas_client(events: Sequence[Event]) -> None:
+    pieces = pieces_of(events)
+    for line in sent(CHAT, pieces):
+        ChatResponse.model_validate(line)
+    for line in sent(GENERATE, pieces):
+        GenerateResponse.model_validate(line)
 
 
 @given(runs)

@@ -113,6 +113,38 @@ async def test_ollama_refuses_it_in_its_form(body: bytes) -> None:
     _has_no_details(reply.json()["error"])
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            "/v1/embeddings",
+            {"model": "metier", "input": []},
+            "input: Input should be a valid string; or: List should have at least 1 item after "
+            "validation, not 0",
+        ),
+        (
+            "/v1/chat/completions",
+            {"model": "metier", "messages": [{"role": "user", "content": [{"text": "Bread?"}]}]},
+            "messages.0.content: Input should be a valid string; or: 0.type: Field required",
+        ),
+    ],
+    ids=["a list that is too short", "a part without a type"],
+)
+async def test_an_error_names_the_field_and_all_that_it_may_be(
+    path: str, body: dict[str, object], message: str
+) -> None:
+    async with caller(app()) as client:
+        error = (await client.post(path, json=body)).json()["error"]
+    assert error["message"] == message
+    assert error["param"] == message.partition(":")[0]
+
+
+async def test_a_model_must_be_named_to_be_shown() -> None:
+    async with caller(app()) as client:
+        reply = await client.post("/api/show", json={})
+    assert (reply.status_code, reply.json()) == (400, {"error": "model is required"})
+
+
 @pytest.mark.parametrize(("path", "key"), [("/v1/nothing", "message"), ("/api/nothing", None)])
 async def test_an_unknown_path_is_not_found_in_the_protocols_form(
     path: str, key: str | None
@@ -125,7 +157,7 @@ async def test_an_unknown_path_is_not_found_in_the_protocols_form(
 async def test_another_method_is_refused() -> None:
     async with caller(app()) as client:
         reply = await client.get("/v1/chat/completions")
-    assert reply.status_code == 405
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
 
 
 async def test_a_body_that_does_not_come_is_given_up() -> None:

@@ -15,7 +15,8 @@ import openai
 import pytest
 from bridges.kitchen import council, models
 from hypothesis import given
-from openai.types.responses import ResponseFailedEvent
+from openai.types.responses import ResponseFailedEvent, ResponseStreamEvent
+from pydantic import TypeAdapter
 from serving.running_server import served
 from serving.runs_of_events import runs
 from serving.test_forms import MODEL, answer_of, pieces_of, sent
@@ -31,6 +32,8 @@ from metier.testing import FixedEmbedder
 from metier.testing.models import Reply
 
 BREAD = "How long does bread bake?"
+# A union of all types of events, each with its own `type`.
+EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 
 
 @contextmanager
@@ -78,6 +81,12 @@ def test_events_are_numbered_and_every_item_that_is_opened_is_closed(
     assert kinds[-1] == "response.completed"
     assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
     assert kinds.count("response.output_item.added") == len(told[-1]["response"]["output"])
+
+
+@given(runs)
+def test_every_event_has_its_type_in_openais_client(events: Sequence[Event]) -> None:
+    for sent_event in sent(form(), pieces_of(events)):
+        assert EVENT.validate_python(sent_event).type == sent_event["type"]
 
 
 @given(runs)

@@ -96,15 +96,15 @@ def ratings(*, apply: bool, as_json: bool) -> None:
 def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
     from metier.cli.text import interval, points
 
-    click.echo(f"questions whose expert the ratings tell: {report.n} ({report.useless} do not)")
-    click.echo(f"placed rightly now:         {interval(report.now)}")
+    click.echo(f"ratings that name the right expert: {report.n} (others: {report.useless})")
+    click.echo(f"routed correctly now:         {interval(report.now)}")
     if report.learnt is not None and report.gain is not None:
-        click.echo(f"with what the others teach: {interval(report.learnt)}")
-        click.echo(f"gain in points:             {points(report.gain)}")
+        click.echo(f"with what the ratings teach:  {interval(report.learnt)}")
+        click.echo(f"gain in points:               {points(report.gain)}")
     if report.refusal:
         click.echo(f"not applied: {report.refusal}", err=True)
     elif file is None:
-        click.echo("it would be better; to plan by it: metier learn ratings --apply", err=True)
+        click.echo("this would be better; to use it: metier learn ratings --apply", err=True)
     else:
         click.echo(f"applied: {file}; to take it back: metier learn remove ratings", err=True)
 
@@ -120,10 +120,17 @@ def outcomes(*, apply: bool, as_json: bool) -> None:
     models`; `metier learn remove outcomes` takes it back.
     """
     from metier.cli.evaluate import evaluated_outcomes, run_evaluated
+    from metier.errors import InvalidInput
     from metier.evaluating.rated import rated_outcomes
 
     async def evaluated(council: Council) -> Evaluated:
-        return await evaluated_outcomes(council, rated_outcomes(_rated_runs(council)))
+        rated = rated_outcomes(_rated_runs(council))
+        if not rated:
+            raise InvalidInput(
+                "no rating says whether a model was right",
+                hint="A bad rating with --expert does not; rate an answer: metier rate last good",
+            )
+        return await evaluated_outcomes(council, rated)
 
     run_evaluated(evaluated, apply=apply, as_json=as_json)
 

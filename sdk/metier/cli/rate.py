@@ -47,7 +47,7 @@ def rate(
 
 
 def _check(kept: Run, *, verdict: Verdict, step_id: str, expert: str) -> None:
-    """A correction names an expert that is there, and one step."""
+    """Check that a correction names an installed expert, and one step."""
     from metier.council import Council
     from metier.errors import InvalidInput, UnknownExpert
 

@@ -59,7 +59,10 @@ def store(*, as_json: bool = False) -> Iterator[RunStore]:
 def list_runs(*, limit: int, before: str | None, as_json: bool) -> None:
     """List the newest runs."""
     with store(as_json=as_json) as kept:
-        _show_list(kept.newest(limit=limit, before=before), as_json=as_json)
+        found = kept.newest(limit=limit, before=before)
+        _show_list(
+            found, none="no older run is kept" if before else "no run is kept yet", as_json=as_json
+        )
 
 
 @runs.command(epilog="Example: metier runs search amoxicillin dose")
@@ -72,7 +75,8 @@ def search(*, words: tuple[str, ...], limit: int, as_json: bool) -> None:
     The last word may be the beginning of one, from three letters on.
     """
     with store(as_json=as_json) as kept:
-        _show_list(kept.search(" ".join(words), limit=limit), as_json=as_json)
+        found = kept.search(" ".join(words), limit=limit)
+        _show_list(found, none="no run has these words", as_json=as_json)
 
 
 @runs.command(epilog="Example: metier runs show 3f2a91bc")
@@ -110,7 +114,7 @@ def export(*, names: tuple[str, ...], everything: bool, output: Path | None) -> 
         with replacing(output) as file:
             for line in lines:
                 file.write(line.encode())
-        click.echo(f"wrote {len(ids)} runs to {output}", err=True)
+        click.echo(f"wrote {_runs(len(ids))} to {output}", err=True)
 
 
 @runs.command(epilog="Example: metier runs delete --older 30")
@@ -129,7 +133,7 @@ def delete(*, names: tuple[str, ...], everything: bool, older: float | None, yes
             count = kept.delete(names)
         else:
             count = kept.delete_older(than_s=0 if older is None else older * _DAY_S)
-        click.echo(f"deleted {count} runs", err=True)
+        click.echo(f"deleted {_runs(count)}", err=True)
 
 
 @runs.command(epilog="Example: metier runs stats --json")
@@ -144,7 +148,7 @@ def stats(*, as_json: bool) -> None:
             click.echo(_counted(found, kept.path))
 
 
-def _show_list(found: list[RunSummary], *, as_json: bool) -> None:
+def _show_list(found: list[RunSummary], *, none: str, as_json: bool) -> None:
     from metier.cli.text import clipped, table
 
     if as_json:
@@ -164,7 +168,11 @@ def _show_list(found: list[RunSummary], *, as_json: bool) -> None:
         header = ("run", "when", "status", "experts", "rated", "question")
         click.echo(table(rows, header=header))
     else:
-        click.echo("no run found", err=True)
+        click.echo(none, err=True)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _print_json(value: object) -> None:
@@ -203,7 +211,7 @@ def _counted(found: Statistics, path: Path) -> str:
     oldest = "" if found.oldest is None else f", the oldest of {_when(found.oldest)}"
     return "\n".join(
         (
-            f"{found.runs} runs ({listed(found.by_status)}){oldest}",
+            f"{_runs(found.runs)} ({listed(found.by_status)}){oldest}",
             f"experts: {listed(found.by_expert)}",
             f"ratings: {listed(found.ratings)}",
             cost_of(found.calls, read=found.prompt_tokens, written=found.completion_tokens),

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 def replay(*, run: str, from_step: str | None, as_json: bool) -> None:
     """Run a kept run again from its own replies, and compare the answers.
 
-    No server is needed. If the answer is not the same, byte for byte, the command says what
-    differs (a request, the embedder, a card, a plugin's version, metier's) and exits with 1.
+    No server is needed. Unless the answer is the same, byte for byte, the command says what has
+    changed (a request, the embedder, a card, the version of a plugin or of metier) and exits with
+    1.
 
-    With --from, that step and all that needs its result are run with today's models; the other
-    results stay. That is a run of its own.
+    With --from, that step and all that needs its result are run with today's models, as a new run;
+    the other results stay.
     """
     with errors_for_people(as_json=as_json):
         from metier.council import Council
@@ -56,9 +57,11 @@ def _show(found: Replay, *, as_json: bool) -> None:
         differences = list(found.differences)
         click.echo(dumped({"same": found.same, "differences": differences, "answer": answer}))
         return
+    same, other = "the run fails with the same error", "the run fails now:"
     if found.answer is not None:
         click.echo(found.answer.text.strip("\n"))
-    click.echo("the same answer" if found.same else "another answer:", err=True)
+        same, other = "the same answer", "another answer; what has changed:"
+    click.echo(same if found.same else other, err=True)
     for difference in found.differences:
         click.echo(f"- {difference}", err=True)
 
@@ -83,7 +86,7 @@ def _run_on(kept: Run, step: str, *, as_json: bool) -> int:
 async def _marked(
     council: Council, kept: Run, step: str, events: AsyncGenerator[Event, None]
 ) -> AsyncGenerator[Event, None]:
-    """The events, the first of which tells which run it is that repeats the other."""
+    """Pass events on; with the first, record that their run repeats another."""
     first = True
     async with aclosing(events):
         async for event in events:

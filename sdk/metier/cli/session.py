@@ -231,7 +231,7 @@ class Closable(Protocol):
     """A council or a model server."""
 
     async def aclose(self) -> None:
-        """Let go what it holds."""
+        """Release its resources."""
         ...
 
 

@@ -250,5 +250,5 @@ class Council(HasTwins):
         return await self._parts.model_of(card)
 
     async def aclose(self) -> None:
-        """Let go the server's connections, what the experts hold, and the file of kept runs."""
+        """Close the server's connections, the experts' resources and the file of kept runs."""
         await self._parts.aclose()

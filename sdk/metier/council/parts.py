@@ -180,7 +180,7 @@ class Parts:
         return (await self.chooser.model_for(card, general)).name
 
     async def aclose(self) -> None:
-        """Let go the server's connections, what the experts hold, and the file of kept runs."""
+        """Close the server's connections, the experts' resources and the file of kept runs."""
         await self.registry.aclose()
         await self.server.aclose()
         if self._runs is not None:

@@ -11,8 +11,8 @@ class UnknownRun(InvalidInput):
 
     code = "unknown_run"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, hint="See: metier runs list")
+    def __init__(self, message: str, *, hint: str = "See: metier runs list") -> None:
+        super().__init__(message, hint=hint)
 
 
 class RunStoreUnavailable(MetierError):

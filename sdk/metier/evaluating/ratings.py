@@ -94,10 +94,10 @@ class RatingsReport(Finding):
     def refusal(self) -> str | None:
         """Why what was learnt had better not be used; None if it may be."""
         if self.gain is None:
-            return f"the ratings tell the expert of {self.n} questions; it takes {_LEARN_AT_LEAST}"
+            return f"{self.n} ratings name the right expert; at least {_LEARN_AT_LEAST} are needed"
         if self.gain.low <= 0:
             return (
-                f"what was learnt changes the share that is placed rightly by "
+                f"what was learnt changes the share that is routed correctly by "
                 f"{100 * self.gain.value:+.1f} points ({100 * self.gain.low:+.1f} to "
                 f"{100 * self.gain.high:+.1f}), which may be chance"
             )

@@ -1,1 +1,1 @@
-"""Every question kept: written as it happens, searched, replayed, rated."""
+"""Kept runs: every question, recorded as it happens, to search, replay, rate and learn from."""

@@ -1,7 +1,7 @@
-"""Which conversation a question goes on: recognised by what was said, not by an id.
+"""Recognise the conversation that a question continues, by what was said and not by an id.
 
-A client sends the conversation again with each question, so its hash finds the run that gave the
-last answer; a client that edited it begins a conversation of its own.
+A client sends the whole conversation with each question, so its hash finds the run that gave the
+last answer. A client that has edited it starts another conversation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from metier.plan import Message
 
 
 def conversation_hash(messages: Sequence[Message], question: str | None = None) -> str:
-    """The hash of a conversation, and of the question after it."""
+    """The hash of a conversation and, if given, the question after it."""
     tip = ""
     for message in messages:
         tip = _next(tip, message.role, message.content)

@@ -1,4 +1,4 @@
-"""The run that is being recorded here: a context variable, which tasks and threads inherit."""
+"""The run that is being recorded: a context variable, which tasks and threads inherit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metier.runs.run import ExchangeKind
 
 
 class Records(Protocol):
-    """Takes what passes the seams: a `Recording`, or what sends it to the machine that records."""
+    """Takes what passes the seams: a `Recording`, or a sender to the machine that records."""
 
     def exchange(
         self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
@@ -33,7 +33,7 @@ current: ContextVar[Records | None] = ContextVar("metier_recording", default=Non
 
 @contextmanager
 def recorded_as(recording: Records | None) -> Iterator[None]:
-    """Whatever this block asks belongs to this run; to none, such as building an index, if None."""
+    """Record what this block asks in a run, or in none, as when an index is built."""
     token = current.set(recording)
     try:
         yield

@@ -15,7 +15,7 @@ _BUSY_MS = 5000
 
 # The first version. `found` is filled by triggers once a run has ended, and holds no copy of the
 # texts; `tip` is the hash of a conversation with its answer, by which the next question finds the
-# run that it goes on from; `uses` says which blobs a run needs, so that those nobody needs can go.
+# run that it continues; `uses` says which blobs a run needs, so that unused ones can be removed.
 _V1 = """
 CREATE TABLE blobs (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, data BLOB NOT NULL);
 CREATE TABLE runs (
@@ -92,13 +92,13 @@ ALTER TABLE runs ADD COLUMN title TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_title ON runs (title) WHERE title != '';
 """
 
-# Forward only; a released one never changes. The file's `user_version` counts those it has had.
+# Forward only; a released one never changes. The file's `user_version` counts those applied to it.
 MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 
 
 @contextmanager
 def errors_named(path: Path) -> Iterator[None]:
-    """Raise what SQLite and the system raise as an error of metier."""
+    """Raise the errors of SQLite and of the system as metier's own."""
     try:
         yield
     except sqlite3.Error as exc:
@@ -112,15 +112,15 @@ def errors_named(path: Path) -> Iterator[None]:
 
 def _hint(exc: sqlite3.Error) -> str:
     if isinstance(exc, sqlite3.OperationalError):
-        return "Wait until other programs have let it go, or set METIER_KEEP_RUNS=false"
-    return "Move the file away, and a new one is begun"
+        return "Wait until other programs have finished with it, or set METIER_KEEP_RUNS=false"
+    return "Move the file away; the next question begins a new one"
 
 
 def opened(path: Path, *, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
-    """A connection to the file, which is made if it is missing and readable by its owner only.
+    """Open the file; create it if it is missing, readable by its owner only.
 
     Raises:
-        RunStoreUnavailable: it cannot be opened, is damaged, or a newer metier has written it.
+        RunStoreUnavailable: it cannot be opened, is damaged, or was written by a newer metier.
     """
     with errors_named(path):
         private_folder(path.parent)
@@ -155,7 +155,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
-    """Bring the file up to date, each step whole or not at all; the old file is kept beside it."""
+    """Bring the file up to date, each step whole or not at all, and keep a copy of the old file."""
     if have := _version(connection):
         _copied(connection, path.with_name(f"{path.name}.v{have}"))
     for number, script in enumerate(migrations, start=1):

@@ -1,4 +1,4 @@
-"""Deleting runs so that nothing of them is left, and those that are too old or too many."""
+"""Deleting runs without a trace, and pruning those that are too old or too many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from metier.runs.blobs import remove_unused
 
 _DAY_S = 86_400.0
-# Of the runs that are kept, deleted at a time where they take too much room.
+# While runs take too much room, one of so many is deleted at a time.
 _SHARE = 20
 
 
@@ -20,9 +20,9 @@ class Retention:
     """How long runs are kept.
 
     Attributes:
-        days: older ones go; 0 keeps them.
-        size_mb: the oldest go while the file holds more than so many megabytes; 0 for no limit.
-        check_s: how often a process that goes on writing looks for them, in seconds.
+        days: age at which runs are deleted; 0 for no limit.
+        size_mb: size of the file, in megabytes, above which the oldest are deleted; 0 for no limit.
+        check_s: how often a process that keeps running deletes them, in seconds.
     """
 
     days: float = 0
@@ -31,7 +31,7 @@ class Retention:
 
 
 def delete_rows(connection: sqlite3.Connection, rows: Collection[int]) -> None:
-    """Delete runs, and what no other run holds."""
+    """Delete runs, and the blobs that only they use."""
     held: set[int] = set()
     for row in rows:
         found = connection.execute("SELECT blob FROM uses WHERE run = ?", (row,)).fetchall()
@@ -41,26 +41,26 @@ def delete_rows(connection: sqlite3.Connection, rows: Collection[int]) -> None:
 
 
 def scrub(connection: sqlite3.Connection, path: Path) -> bool:
-    """Remove what deleted runs leave behind, and the copies of the file in older formats.
+    """Remove what deleted runs leave in the search index, in free pages and in the journal.
 
-    They leave texts in the search index, in free pages and in the journal.
+    Copies of the file in older formats are removed, too.
 
     Returns:
-        Whether nothing is left. The journal cannot be emptied while another program reads the file
-        as it was before; the last program that closes it does that then.
+        Whether nothing is left. The journal cannot be emptied while another program reads an
+        earlier state of the file; the last program to close the file then empties it.
     """
     for copy in path.parent.glob(f"{path.name}.v*"):
         copy.unlink(missing_ok=True)
-    # A deleted row stays in the index, marked as deleted, until its parts are merged.
+    # The index only marks a row as deleted, until its segments are merged.
     connection.execute("INSERT INTO found (found) VALUES ('optimize')")
-    # It gives back one page a step, and `execute` takes one step.
+    # It frees one page per step, and `execute` makes one step.
     connection.executescript("PRAGMA incremental_vacuum;")
     ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
     return not busy
 
 
 def prune(connection: sqlite3.Connection, path: Path, retention: Retention) -> int:
-    """Delete what is older, or takes more room, than may be kept; returns how many runs went."""
+    """Delete runs beyond the limits on age and size; return how many."""
     gone = 0
     if retention.days:
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""What differs between two runs, or between a run and today."""
+"""The differences between two runs, or between a run and its replay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 60
 
 
 def versions_differ(then: Versions, now: Versions) -> list[str]:
-    """A line for each thing that an answer depends on and that has changed."""
+    """List what answers depend on and has changed, one line each."""
     found: list[str] = []
     if then.embedder != now.embedder:
         found.append(f"the embedder was {then.embedder!r} and is {now.embedder!r}")
@@ -44,12 +44,12 @@ def _changed(then: Mapping[str, object], now: Mapping[str, object]) -> Iterable[
 
 
 def first_difference(kind: ExchangeKind, request: bytes, kept: Sequence[bytes]) -> str:
-    """Where a request differs first from the kept one that is most like it."""
+    """Describe where a request first differs from the most similar kept one."""
     what = {"embed": "the embedder"}.get(kind, "a model")
     if request in kept:
-        return f"{what} is asked the same more often than in the kept run"
+        return f"{what} is asked the same thing more often than in the kept run"
     if not kept:
-        return f"{what} is asked ({kind}), and the kept run did not ask"
+        return f"{what} is asked ({kind}), but was not in the kept run"
     asked = json.loads(request)
     ways = [list(_paths(asked, json.loads(each))) for each in kept]
     nearest = min(ways, key=len)
@@ -58,9 +58,9 @@ def first_difference(kind: ExchangeKind, request: bytes, kept: Sequence[bytes]) 
 
 def _told(place: str, now: object, then: object) -> str:
     if place.endswith("].content"):  # a hash
-        return f"the text of {place.removesuffix('.content')} is another"
+        return f"the text of {place.removesuffix('.content')} has changed"
     if isinstance(now, list) and isinstance(then, list):
-        return f"{place} were {len(then)} and are {len(now)}"
+        return f"the number of {place} was {len(then)} and is {len(now)}"
     return f"{place} was {_shown(then)} and is {_shown(now)}"
 
 
@@ -82,11 +82,11 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsDiffer:
-    """What differs between two runs.
+    """The differences between two runs.
 
     Attributes:
-        plan: lines about steps.
-        versions: lines about what the answers depend on.
+        plan: differences between steps, one per line.
+        versions: differences in what the answers depend on, one per line.
         answer: a unified diff of the texts, line by line; empty if they are the same.
     """
 

@@ -1,4 +1,4 @@
-"""Requests and replies at the seams to models and embedder, as bytes and back."""
+"""Requests and replies at the seams to models and embedder, converted to bytes and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Failure(BaseModel):
     """How a call broke off.
 
     Attributes:
-        code: of the error; `closed` if the reader had enough, `cancelled` if the run was ended.
+        code: of the error; `closed` if the reader stopped, `cancelled` if the run was cancelled.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,7 +46,7 @@ class Failure(BaseModel):
     def error(self) -> MetierError:
         """The error to raise again."""
         if self.code == "cancelled":
-            return DeadlineExceeded("the kept run was ended here")
+            return DeadlineExceeded("the kept run was cancelled during this call")
         kind = _errors().get(self.code, MetierError)
         error = kind.__new__(kind, self.message)
         MetierError.__init__(error, self.message, hint=self.hint)
@@ -89,9 +89,9 @@ def key_of(kind: str, request: bytes) -> str:
 
 
 def packed_chat(request: ChatRequest) -> tuple[bytes, list[bytes]]:
-    """A request whose texts are named by their hashes, and the texts.
+    """Split a request into itself with hashes for its texts, and the texts.
 
-    A prompt is mostly what the prompts before it were: each text is kept once.
+    Prompts repeat most of their texts, so each is stored once.
     """
     texts = [message.content.encode(errors="surrogatepass") for message in request.messages]
     messages = tuple(
@@ -103,7 +103,7 @@ def packed_chat(request: ChatRequest) -> tuple[bytes, list[bytes]]:
 
 
 def unpacked_chat(data: bytes, text_of: Callable[[str], str]) -> ChatRequest:
-    """The request as it was made."""
+    """Put the texts back into a request."""
     named: ChatRequest = adapter(ChatRequest).validate_json(data)
     messages = tuple(
         message.model_copy(update={"content": text_of(message.content)})
@@ -124,16 +124,16 @@ def packed_texts(embedder_id: str, texts: Sequence[str], role: Role) -> bytes:
 
 
 def packed_vectors(vectors: Vectors) -> bytes:
-    """Vectors as they are, to the last bit; their number is that of the texts."""
+    """Vectors, bit for bit."""
     return np.ascontiguousarray(vectors, dtype="<f4").tobytes()
 
 
 def unpacked_vectors(data: bytes, count: int) -> Vectors:
-    """The vectors of so many texts."""
+    """The vectors of `count` texts."""
     return np.frombuffer(data, dtype="<f4").reshape(count, -1).astype(np.float32)
 
 
 def packed_reply(pieces: Sequence[Chunk], failure: Failure | None) -> bytes:
-    """A reply as JSON; what has its default is left out."""
+    """A reply as JSON, without fields that have their default."""
     reply = Reply(pieces=tuple(pieces), failure=failure)
     return reply.model_dump_json(exclude_defaults=True).encode()

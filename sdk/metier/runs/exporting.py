@@ -1,4 +1,4 @@
-"""A run as JSON for other programs, its requests with their texts."""
+"""A run as JSON for other programs, with the texts of its requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metier.runs.store import RunStore
 
 
 def exported(store: RunStore, name: str) -> dict[str, Any]:
-    """All that is kept of a run; vectors are left out.
+    """Everything that is kept of a run, except vectors.
 
     Raises:
         UnknownRun: there is no such run.

@@ -9,7 +9,7 @@ from metier.errors import UnknownRun
 from metier.runs.run import Rating, RunSummary
 
 LAST = "last"
-# Of hexadecimal digits; fewer fit too many runs.
+# Fewer digits of an id would fit too many runs.
 _SHORTEST = 4
 _SHORTEST_BEGINNING = 3
 _COLUMNS = (
@@ -20,15 +20,15 @@ _LONGEST_CONVERSATION = 1000
 
 
 def row_of(connection: sqlite3.Connection, name: str) -> int:
-    """The number of the run that a name means.
+    """Find the number of a run by its id, the beginning of it, or `last`.
 
     Raises:
-        UnknownRun: none, or several.
+        UnknownRun: there is no such run, or several have an id that begins so.
     """
     if name == LAST:
         found = connection.execute("SELECT n FROM runs ORDER BY n DESC LIMIT 1").fetchall()
         if not found:
-            raise UnknownRun("no run is kept yet")
+            raise UnknownRun("no run is kept yet", hint="Ask a question: metier ask")
         return int(found[0][0])
     if len(name) < _SHORTEST:
         raise UnknownRun(f"{name!r} is too short: give at least {_SHORTEST} characters of an id")
@@ -37,7 +37,7 @@ def row_of(connection: sqlite3.Connection, name: str) -> int:
         "SELECT n, id FROM runs WHERE id >= ? AND id < ? LIMIT 2", (name, f"{name}g")
     ).fetchall()
     if not found:
-        raise UnknownRun(f"no run has the id {name!r}")
+        raise UnknownRun(f"no run has an id that begins with {name!r}")
     if len(found) > 1:
         raise UnknownRun(f"several runs have an id that begins with {name!r}")
     return int(found[0][0])
@@ -57,8 +57,8 @@ def newest(
 def with_words(connection: sqlite3.Connection, text: str, *, limit: int) -> list[RunSummary]:
     """The newest runs with all words of a text, or with the text in their title.
 
-    The last word may be the beginning of one if it has three letters: fewer begin nearly every
-    run's words, which takes a quarter of a second to find out for 100,000 runs.
+    The last word may be the beginning of one if it has at least three letters: nearly every run has
+    a word that begins with fewer, and searching 100,000 runs would take a quarter of a second.
     """
     words = text.replace("\0", " ").split()
     if not words:
@@ -77,7 +77,7 @@ def with_words(connection: sqlite3.Connection, text: str, *, limit: int) -> list
 
 
 def summary(connection: sqlite3.Connection, n: int) -> RunSummary:
-    """The run of this number."""
+    """Read the summary of a run by its number."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE n = ?", (n,)).fetchone()  # noqa: S608  # the columns are ours
     return _summary(connection, row)
 

@@ -1,4 +1,4 @@
-"""Recording every run of a council."""
+"""Recording the runs of a council."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Keeping:
         self._store = store
         self._registry = registry
         self._settings = settings
-        # A council that is made of another one's parts has them recorded already.
+        # A council that is made of another one's parts gets them with the recorder around them.
         recorded = isinstance(server, RecordingServer)
         self.server = server if recorded else RecordingServer(server)
         recorded = isinstance(embedder, RecordingEmbedder)

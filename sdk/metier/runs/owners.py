@@ -9,12 +9,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def this_process() -> str:
-    """This process, distinct from one of the same number before the last start of the machine."""
+    """Name this process, unlike any of the same number before the machine's last start."""
     return f"{os.getpid()}@{_boot()}"
 
 
 def is_alive(owner: str) -> bool:
-    """Whether the process that began a run is there; True if that cannot be known."""
+    """Whether the process that began a run still runs; True if that cannot be known."""
     pid, _, boot = owner.partition("@")
     if os.name == "nt":
         return True  # there, signal 0 is Ctrl-C
@@ -25,7 +25,7 @@ def is_alive(owner: str) -> bool:
     except (ProcessLookupError, ValueError):
         return False
     except OSError:
-        return True  # somebody else's
+        return True  # a process of another user
     return True
 
 

@@ -1,7 +1,7 @@
 """Recording one run as it happens: its events, and what passes the two seams.
 
-`RecordingServer` and `RecordingEmbedder` stand in a council's seams for good; `current` says to
-whose run a call belongs.
+`RecordingServer` and `RecordingEmbedder` stay in a council's seams; `current` says which run a call
+belongs to.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Emit = Callable[[Event], None]
 
-# Tokens are written together: so many seconds of them, or so many characters, can be lost.
+# Tokens are written in batches; a killed process loses at most this many seconds or characters.
 _TOKENS_S = 0.25
 _TOKENS_CHARS = 1024
 
@@ -48,8 +48,8 @@ _TOKENS_CHARS = 1024
 class Recording:
     """Writes one run.
 
-    A question is answered whether or not it can be kept: if the store fails, the log says so once,
-    and no more of this run is written.
+    A question is answered even if it cannot be kept: if the store fails, the log says so once, and
+    the rest of the run is not written.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Recording:
         self._row = self._store.begin(uuid.uuid4().hex, question, versions, before=before)
 
     def emit_to(self, emit: Emit) -> Emit:
-        """An emitter that also writes each event down."""
+        """Wrap an emitter to write down each event, too."""
 
         def both(event: Event) -> None:
             self._event(event)
@@ -143,7 +143,7 @@ class Recording:
             write()
         except RunStoreUnavailable as exc:
             self._broken = True
-            # Without a handler of the app's, logging prints it on stderr as it is.
+            # If the app sets no handler, logging prints it on stderr.
             logging.getLogger("metier").warning("this run is not kept: %s", exc)
 
 
@@ -158,7 +158,7 @@ class RecordingServer(ForwardingServer):
         self._listed: bytes | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """The server's reply; it is written down when it ends, however it ends."""
+        """The server's reply, written down when it ends, in whatever way."""
         self.keep_list()
         packed, texts = exchanges.packed_chat(request)
         async with aclosing(_followed("chat", self._inner.chat(request), packed, texts)) as pieces:
@@ -214,7 +214,7 @@ class RecordingServer(ForwardingServer):
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether the server can run one request to each model side by side."""
         for model in models:
-            self.concurrency(model)  # written down, since a replay has nothing else to go by
+            self.concurrency(model)  # recorded, since a replay knows it from nowhere else
         return run_together(self._inner, models)
 
 

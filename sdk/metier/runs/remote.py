@@ -1,4 +1,4 @@
-"""What steps exchange with models on other machines: sent from there, and kept here."""
+"""What steps exchange with models on other machines, sent to the machine that keeps the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metier.runs.run import ExchangeKind
 class Sending:
     """Sends each exchange of a step to the machine that records the run.
 
-    What is said of the server's state stays: a replay goes by the models of the whole cluster.
+    The state of the server there is not sent: a replay uses that of the whole cluster.
     """
 
     def __init__(self, send: Callable[[RemoteExchange], None]) -> None:

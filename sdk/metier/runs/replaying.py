@@ -1,4 +1,4 @@
-"""A kept run again, without a server: from its own replies, or an error that says what differs."""
+"""Replaying a kept run from its own replies, without a server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from metier.settings import Settings
 
 
 class Replays(Protocol):
-    """What a replay needs of a council."""
+    """The part of a council that a replay uses."""
 
     async def run(self, plan: Plan) -> Answer:
         """Run a plan."""
@@ -38,7 +38,7 @@ class Replays(Protocol):
 
 
 class CouncilOf(Protocol):
-    """What makes a council of the same experts on another server."""
+    """Makes a council of the same experts on another server."""
 
     def __call__(self, *, server: ModelServer, embedder: Embedder, settings: Settings) -> Replays:
         """A council."""
@@ -47,13 +47,14 @@ class CouncilOf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What came out of a replay.
+    """The result of a replay.
 
     Attributes:
         answer: the answer now; None if there is none.
-        same: whether its text is the kept one, byte for byte.
-        differences: what is not as it was, in the order in which it matters: requests that the
-            kept run did not make, then versions.
+        same: whether its text is the kept one, byte for byte; without an answer, whether the run
+            failed with the same error.
+        differences: what has changed, the most important first: requests that the kept run did not
+            make, an error, versions.
     """
 
     answer: Answer | None
@@ -72,7 +73,7 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
         ReplayDiffers: the run has no plan, or did not end by itself.
     """
     if run.plan is None:
-        raise ReplayDiffers("this run has no plan to run again", hint="Ask the question anew")
+        raise ReplayDiffers("this run has no plan to run again", hint="Ask the question again")
     if run.status not in ("answered", "failed"):
         raise ReplayDiffers(
             f"this run was {run.status}", hint="Run it on with: metier runs replay --from STEP"
@@ -88,12 +89,19 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
         error = str(exc)
     same = error == run.error if answer is None else answer.text == run.answer
     changed = [*versions_differ(run.versions, now), *_documents_elsewhere(run)]
-    found = [*kept.differences, *([] if same else changed or ["the answer, for no known reason"])]
-    return Replay(answer=answer, same=same, differences=tuple(found))
+    found = list(kept.differences)
+    if not same:
+        found += [f"there is no answer now: {error}"] if error and not found else []
+        found += changed
+    return Replay(answer=answer, same=same, differences=tuple(found or _unexplained(same=same)))
+
+
+def _unexplained(*, same: bool) -> list[str]:
+    return [] if same else ["nothing that was recorded: an expert's code may have changed"]
 
 
 def _documents_elsewhere(run: Run) -> Iterator[str]:
-    """The steps whose documents were those of another machine."""
+    """The steps that used documents of another machine."""
     cited = {part.step_id for part in run.folded.parts if part.sources}
     for each in run.exchanges:
         if each.kind == "node" and (step := each.request.decode()) in cited:
@@ -109,7 +117,7 @@ class Kept:
     """The exchanges of a run, each to be used as often as it was made.
 
     Attributes:
-        differences: what was asked that the run did not ask.
+        differences: requests that the kept run did not make.
     """
 
     def __init__(self, run: Run) -> None:
@@ -135,7 +143,7 @@ class Kept:
         return waiting.popleft()
 
     def state(self, kind: ExchangeKind, request: bytes = b"") -> bytes | None:
-        """The next recorded state of the server; the last one again if there is no other."""
+        """The next recorded state of the server; after the last, the last again."""
         key = key_of(kind, request)
         if waiting := self._waiting[key]:
             self._last[key] = waiting.popleft()

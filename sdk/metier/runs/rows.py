@@ -1,4 +1,4 @@
-"""Rows of the database as values, and values as rows."""
+"""Conversions between rows of the database and values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metier.runs.run import Exchange
 
 
 def follow(connection: sqlite3.Connection, run: int, event: Event) -> None:
-    """Keep beside the events what lists show of them."""
+    """Copy what lists show from an event to the run's row."""
     if isinstance(event, PlanReady):
         experts = " ".join(dict.fromkeys(step.expert for step in event.plan.steps))
         row = (event.run_id, experts, run)
@@ -34,10 +34,10 @@ def follow(connection: sqlite3.Connection, run: int, event: Event) -> None:
 
 
 def text(connection: sqlite3.Connection, sha256: str) -> str:
-    """The text with this hash.
+    """Read the text with a hash.
 
     Raises:
-        UnknownRun: no run holds it any more.
+        UnknownRun: no run uses it any more.
     """
     if (data := blobs.by_hash(connection, sha256)) is None:
         raise UnknownRun("the run of this request was deleted")
@@ -79,7 +79,7 @@ def exchanges(connection: sqlite3.Connection, run: int) -> Iterator[Exchange]:
 
 
 def end_orphans(connection: sqlite3.Connection) -> None:
-    """Runs whose process is gone were interrupted; what they had finished stays readable."""
+    """Mark the runs whose process is gone as interrupted; what they finished stays readable."""
     rows = connection.execute("SELECT n, owner FROM runs WHERE status = 'running'").fetchall()
     for n, owner in rows:
         if not is_alive(owner):

@@ -76,7 +76,7 @@ class RunSummary(_Frozen):
         answer: its text; empty if there is none.
         error: why there is no answer.
         started: seconds since the epoch.
-        follows: the run of the same conversation that it goes on from.
+        follows: the previous run of the same conversation.
         replay_of: the run that it repeats from the step `from_step` on.
         ratings: the newest of each step.
         title: the name that a person gave the conversation; empty if none.
@@ -102,7 +102,7 @@ class RunSummary(_Frozen):
 
 
 class Run(RunSummary):
-    """All that is kept of one question.
+    """Everything that is kept of one question.
 
     Attributes:
         events: as far as the run went.
@@ -120,14 +120,14 @@ class Run(RunSummary):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation with this question and its answer, to go on from."""
+        """The conversation up to and including this answer."""
         before = self.plan.messages if self.plan else ()
         asked = Message(role="user", content=self.question)
         return (*before, asked, Message(role="assistant", content=self.answer))
 
     @cached_property
     def folded(self) -> Answer:
-        """The answer that the events tell, as far as they go."""
+        """The answer folded from the events, as far as they go."""
         last = self.events[-1] if self.events else None
         return last.answer if isinstance(last, Answered) else fold(self.events)
 
@@ -141,7 +141,7 @@ class Run(RunSummary):
         }
 
     def results_before(self, step_id: str) -> tuple[StepDone, ...]:
-        """The results that stay if a step is run again: of all that do not need it.
+        """The results that remain valid if a step is run again: those of steps that do not need it.
 
         Raises:
             ReplayDiffers: the run has no such step.

@@ -14,7 +14,7 @@ class Statistics(BaseModel):
 
     Attributes:
         by_status: runs by how they ended.
-        by_expert: runs that an expert had a step in.
+        by_expert: runs in which an expert had a step.
         ratings: ratings by verdict.
         blobs: texts, requests, replies and vectors, each kept once.
         size_bytes: of the file with its journal.

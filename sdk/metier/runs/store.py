@@ -1,4 +1,4 @@
-"""The kept runs: written while they happen, listed, searched, read back, rated, deleted."""
+"""The store of kept runs: write, list, search, read, rate and delete them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from metier.runs.statistics import Statistics, statistics_of
 from metier.settings import Settings
 
 FILE = "runs.db"
-# Of the newest runs, for one that was answered.
+# How many of the newest runs are searched for one with an answer.
 _LOOKED_AT = 100
 
 
 class RunStore:
     """Runs in one SQLite file, which is opened when it is first needed.
 
-    One process writes a run; any number of processes and threads may use the file. Pass one to a
-    `Council` to keep its runs.
+    Pass one to a `Council` to keep its runs. A run is written by one process; any number of
+    processes and threads may use the file.
 
     Args:
-        path: the file; it and its folder are made if missing, for their owner only.
+        path: the file; it and its folder are created if missing, for their owner only.
         retention: how long runs are kept, and how much room they may take.
     """
 
@@ -50,7 +50,7 @@ class RunStore:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The store of the settings, whether or not they say that runs are kept."""
+        """The store of the settings, even if they say that no runs are kept."""
         retention = Retention(days=settings.keep_runs_days, size_mb=settings.keep_runs_mb)
         return cls(settings.state_dir / FILE, retention=retention)
 
@@ -69,15 +69,15 @@ class RunStore:
             return finding.newest(connection, limit=limit, older_than=older)
 
     def search(self, text: str, *, limit: int = 20) -> list[RunSummary]:
-        """The newest runs with these words in question or answer, or in their title.
+        """The newest runs with all these words in question or answer, or the text in their title.
 
-        The last word may be the beginning of one.
+        The last word may be the beginning of one, from three letters on.
         """
         with self._reading() as connection:
             return finding.with_words(connection, text, limit=limit)
 
     def conversation(self, name: str) -> list[RunSummary]:
-        """The runs that a run goes on from, oldest first, and the run itself.
+        """The conversation that ends with a run, oldest run first.
 
         Raises:
             UnknownRun: there is no such run.
@@ -93,7 +93,7 @@ class RunStore:
         """
         answered = (run for run in self.newest(limit=_LOOKED_AT) if run.status == "answered")
         if (last := next(answered, None)) is None:
-            raise UnknownRun("there is no answer to go on from")
+            raise UnknownRun("there is no answer to go on from", hint="Ask a question: metier ask")
         return last
 
     def last_conversation(self) -> tuple[Message, ...]:
@@ -105,7 +105,7 @@ class RunStore:
         return self.load(self.last_answered().id).messages
 
     def load(self, name: str) -> Run:
-        """All that is kept of a run.
+        """Load everything that is kept of a run.
 
         Args:
             name: its id, the beginning of it, or `last` for the newest.
@@ -125,7 +125,7 @@ class RunStore:
             )
 
     def request(self, exchange: Exchange) -> ChatRequest:
-        """The request of a chat as it was made; the exchange names its texts by their hashes.
+        """The request of a chat with its texts, which the exchange names by their hashes.
 
         Raises:
             UnknownRun: the run was deleted.
@@ -134,7 +134,7 @@ class RunStore:
             return unpacked_chat(exchange.request, partial(rows.text, connection))
 
     def rate(self, name: str, rating: Rating) -> RunSummary:
-        """Keep what a person says about a run or a step; it replaces what was said before.
+        """Store a person's rating of a run or a step, in place of an earlier one.
 
         Raises:
             UnknownRun: there is no such run, or it has no such step.
@@ -142,7 +142,10 @@ class RunStore:
         with self._writing() as connection:
             n = self._row(connection, name)
             if rating.step_id and rating.step_id not in rows.steps(connection, n):
-                raise UnknownRun(f"run {name!r} has no step {rating.step_id!r}")
+                raise UnknownRun(
+                    f"run {name!r} has no step {rating.step_id!r}",
+                    hint=f"Its steps: metier runs show {name[:8]}",
+                )
             row = (n, rating.step_id, rating.verdict, rating.expert, rating.note, time.time())
             connection.execute(
                 "INSERT INTO ratings (run, step_id, verdict, expert, note, at) "
@@ -156,7 +159,7 @@ class RunStore:
     def rename(self, name: str, title: str) -> RunSummary:
         """Name the conversation that a run belongs to; an empty title removes its name.
 
-        Questions that go on with the conversation later have the title, too.
+        Later questions of the conversation have the title, too.
 
         Raises:
             UnknownRun: there is no such run.
@@ -175,13 +178,13 @@ class RunStore:
         return [self.load(each) for each in ids]
 
     def delete(self, names: Sequence[str]) -> int:
-        """Delete runs with all that only they hold; nothing of them stays in the file.
+        """Delete runs and everything that only they use; nothing of them stays in the file.
 
         Returns:
             How many were deleted.
 
         Raises:
-            UnknownRun: one of them is not there; nothing is deleted then.
+            UnknownRun: there is no such run; then none is deleted.
             RunStoreUnavailable: they are deleted, but the journal cannot be emptied yet.
         """
         with self._writing() as connection:
@@ -197,7 +200,7 @@ class RunStore:
         return len(numbers)
 
     def delete_older(self, *, than_s: float) -> int:
-        """Delete the runs that began more than so many seconds ago; returns how many."""
+        """Delete the runs that began more than `than_s` seconds ago; return how many."""
         with self._reading() as connection:
             found = connection.execute(
                 "SELECT id FROM runs WHERE started < ?", (time.time() - than_s,)
@@ -205,18 +208,18 @@ class RunStore:
         return self.delete([each for (each,) in found]) if found else 0
 
     def statistics(self) -> Statistics:
-        """How many runs there are, how they ended, what they cost, and how large the file is."""
+        """Count the runs, how they ended and what they cost, and measure the file."""
         with self._reading() as connection:
             return statistics_of(connection, self.path)
 
     def mark_replay(self, name: str, *, of: str, from_step: str) -> None:
-        """Note that a run repeats another from a step on."""
+        """Record that a run repeats another from a step on."""
         with self._writing() as connection:
             row = (self.load(of).id, from_step, self._row(connection, name))
             connection.execute("UPDATE runs SET replay_of = ?, from_step = ? WHERE n = ?", row)
 
     def close(self) -> None:
-        """Let the file go; runs that are older or larger than may be kept are deleted first."""
+        """Close the file, after deleting the runs beyond the limits on age and size."""
         with self._lock:
             if self._connection is None:
                 return
@@ -237,10 +240,10 @@ class RunStore:
     # What a recording writes. Each method is one transaction.
 
     def begin(self, run_id: str, question: str, versions: Versions, *, before: str = "") -> int:
-        """A new run; returns its number.
+        """Begin a run, and return its number.
 
         Args:
-            before: the hash of the conversation that the question goes on.
+            before: the hash of the conversation that the question continues.
         """
         with self._writing() as connection:
             follows = connection.execute(
@@ -261,7 +264,7 @@ class RunStore:
             return run
 
     def add_events(self, run: int, events: Sequence[Event]) -> None:
-        """Events in order; a run takes the id that they carry."""
+        """Add events, in order; the run takes their run id."""
         lines = "\n".join(event.model_dump_json() for event in events).encode()
         with self._writing() as connection:
             row = (run, events[0].seq, blobs.packed(lines))
@@ -277,7 +280,7 @@ class RunStore:
         reply: bytes,
         texts: Sequence[bytes] = (),
     ) -> None:
-        """A request, its reply, and the texts that the request names by their hashes."""
+        """Add a request, its reply, and the texts that the request names by their hashes."""
         with self._writing() as connection:
             for text in texts:
                 blobs.put(connection, run, text)
@@ -295,7 +298,7 @@ class RunStore:
             )
 
     def end(self, run: int, status: Status, *, error: str = "", tip: str = "") -> None:
-        """The end of a run."""
+        """End a run."""
         with self._writing() as connection:
             row = (status, error, tip, time.time(), run)
             connection.execute(
@@ -304,7 +307,7 @@ class RunStore:
         self._prune_if_due()
 
     def _prune_if_due(self) -> None:
-        """A server may go on for months before it closes the file."""
+        """Prune now and then, since a server may run for months before it closes the file."""
         if time.monotonic() - self._pruned_at < self._retention.check_s:
             return
         self._pruned_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What an answer depends on besides the question, read from a council's parts."""
+"""What an answer depends on besides the question, as a council has it now."""
 
 from __future__ import annotations
 

@@ -199,7 +199,11 @@ def _claimed(make: Callable[[], Path]) -> tuple[Path, int]:
 
 
 def _scratch_file(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as exc:
+        exc.filename = str(path)  # the user knows no other
+        raise
     os.close(handle)
     return Path(name)
 
