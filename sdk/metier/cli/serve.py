@@ -40,20 +40,20 @@ _KEY_BYTES = 32
     help="Address to listen on; needs a key if other machines reach it.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8413, show_default=True)
-@click.option("--key", help="Key that callers must send, for this time; else the one that is kept.")
-@click.option("--new-key", is_flag=True, help="Print a new key, keep its hash, and end.")
+@click.option("--key", help="Key that callers must send, for this start only; by default the kept one.")
+@click.option("--new-key", is_flag=True, help="Print a new key, keep its hash, and exit.")
 @click.option(
     "--origin",
     "origins",
     multiple=True,
-    help="Let pages of this origin call, such as https://chat.example. Repeatable.",
+    help="Allow pages from this origin, such as https://chat.example. Repeatable.",
 )
 @click.option(
     "--requests",
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="Questions at once; more are refused as busy.",
+    help="Maximum number of questions at once; more are refused as busy.",
 )
 def serve(
     *, host: str, port: int, key: str | None, new_key: bool, origins: tuple[str, ...], requests: int
@@ -129,5 +129,5 @@ def _keep_new_key() -> None:
 
     key = secrets.token_urlsafe(_KEY_BYTES)
     write_setting(config_file(), "serve_key_sha256", hashed(key))
-    click.echo("the key, shown this once; its hash is in the settings", err=True)
+    click.echo("the key, shown only once; its hash is kept in the settings", err=True)
     click.echo(key)
