@@ -167,6 +167,20 @@ def test_a_rating_names_an_expert_that_is_there() -> None:
     assert "no expert is called 'astrology'" in done.stderr
 
 
+def test_learning_from_too_few_ratings_is_refused_and_says_how_many_it_takes() -> None:
+    metier("ask", "all about math")
+    metier("rate", "last", "good")
+    assert "--apply would refuse: at least 20" in metier("learn", "ratings").stderr
+    assert "Not applied: at least 20" in metier("learn", "ratings", "--apply", code=1).stderr
+
+
+def test_a_bad_rating_with_an_expert_teaches_nothing_about_models() -> None:
+    metier("ask", "all about math")
+    metier("rate", "last", "bad", "--expert", "code")
+    done = metier("learn", "outcomes", code=2)
+    assert "no rating says whether a model was right" in done.stderr
+
+
 def test_stats_count_runs_and_ratings() -> None:
     metier("ask", "all about math")
     metier("rate", "last", "good")

@@ -139,7 +139,7 @@ def plans(*, data: Path, apply: bool, as_json: bool) -> None:
 def run_evaluated(
     evaluated: Callable[[Council], Coroutine[Any, Any, Evaluated]], *, apply: bool, as_json: bool
 ) -> None:
-    """Show what was found, and keep it where that is wished and is worth it; else exit with 1."""
+    """Show what was found; with `apply`, use it if it is better, else exit with 1."""
     with errors_for_people(as_json=as_json):
         council = open_council(load_settings(), only_embeds=True)
         found = run_async(partial(evaluated, council), closing=council)
@@ -153,10 +153,18 @@ def run_evaluated(
 
             body = found.report.model_dump(mode="json")
             click.echo(dumped({**body, "applied": apply and refusal is None, "refusal": refusal}))
-        if apply and refusal is not None:
-            styled("Not applied: ", fg="red", err=True, nl=False)
-            click.echo(refusal, err=True)
-            sys.exit(FAILED)
+        if refusal is not None:
+            tell_refusal(refusal, apply=apply)
+
+
+def tell_refusal(refusal: str, *, apply: bool) -> None:
+    """Say why what was learnt is not applied, or would not be; end the command if it should be."""
+    if not apply:
+        click.echo(f"--apply would refuse: {refusal}", err=True)
+        return
+    styled("Not applied: ", fg="red", err=True, nl=False)
+    click.echo(refusal, err=True)
+    sys.exit(FAILED)
 
 
 def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metier.cli.evaluate import output_options
+from metier.cli.evaluate import output_options, tell_refusal
 from metier.cli.session import errors_for_people, load_settings, open_council, run_async
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def ratings(*, apply: bool, as_json: bool) -> None:
             click.echo(dumped(report.model_dump(mode="json") | applied))
         else:
             _tell_ratings(report, file)
+        if report.refusal:
+            tell_refusal(report.refusal, apply=apply)
 
 
 def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
@@ -101,12 +103,10 @@ def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
     if report.learnt is not None and report.gain is not None:
         click.echo(f"with what the ratings teach:  {interval(report.learnt)}")
         click.echo(f"gain in points:               {points(report.gain)}")
-    if report.refusal:
-        click.echo(f"not applied: {report.refusal}", err=True)
-    elif file is None:
-        click.echo("this would be better; to use it: metier learn ratings --apply", err=True)
-    else:
+    if file is not None:
         click.echo(f"applied: {file}; to take it back: metier learn remove ratings", err=True)
+    elif not report.refusal:
+        click.echo("this would be better; to use it: metier learn ratings --apply", err=True)
 
 
 @learn.command(epilog="Example: metier learn outcomes --apply")

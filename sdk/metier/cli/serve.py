@@ -40,7 +40,9 @@ _KEY_BYTES = 32
     help="Address to listen on; needs a key if other machines reach it.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8413, show_default=True)
-@click.option("--key", help="Key that callers must send, for this start only; by default the kept one.")
+@click.option(
+    "--key", help="Key that callers must send, for this start only; by default the kept one."
+)
 @click.option("--new-key", is_flag=True, help="Print a new key, keep its hash, and exit.")
 @click.option(
     "--origin",

@@ -94,7 +94,7 @@ class RatingsReport(Finding):
     def refusal(self) -> str | None:
         """Why what was learnt had better not be used; None if it may be."""
         if self.gain is None:
-            return f"{self.n} ratings name the right expert; at least {_LEARN_AT_LEAST} are needed"
+            return f"at least {_LEARN_AT_LEAST} ratings must name the right expert; so far {self.n}"
         if self.gain.low <= 0:
             return (
                 f"what was learnt changes the share that is routed correctly by "
