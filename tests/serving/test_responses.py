@@ -33,7 +33,7 @@ from metier.testing.models import Reply
 
 BREAD = "How long does bread bake?"
 # A union of all types of events, each with its own `type`.
-EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
+EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 
 @contextmanager

@@ -39,10 +39,10 @@ class Keeping:
         self._registry = registry
         self._settings = settings
         # A council that is made of another one's parts gets them with the recorder around them.
-        recorded = isinstance(server, RecordingServer)
-        self.server = server if recorded else RecordingServer(server)
-        recorded = isinstance(embedder, RecordingEmbedder)
-        self.embedder = embedder if recorded else RecordingEmbedder(embedder)
+        self.server = server if isinstance(server, RecordingServer) else RecordingServer(server)
+        self.embedder = (
+            embedder if isinstance(embedder, RecordingEmbedder) else RecordingEmbedder(embedder)
+        )
 
     def kept(
         self,

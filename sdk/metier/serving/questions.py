@@ -20,10 +20,13 @@ from metier.serving.names import Served
 # There is no tokenizer here: a token of English text has about four characters.
 CHARS_PER_TOKEN = 4
 
-# Clients send 64 bits; the samples of a vote count up from here, and no server takes more.
-Seed = Annotated[
-    int, Field(ge=-(1 << 63), lt=1 << 63), AfterValidator(lambda seed: seed % (1 << 31))
-]
+
+def _short(seed: int) -> int:
+    """Clients send 64 bits. A server takes fewer, and the samples of a vote count up from here."""
+    return seed % (1 << 31)
+
+
+Seed = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63), AfterValidator(_short)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
