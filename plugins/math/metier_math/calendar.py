@@ -193,8 +193,10 @@ def _span(asked: _Question, first: Moment, last: Moment, *, in_text: bool) -> Ca
 
 
 def _counts_first_day(asked: _Question, span: timedelta) -> bool:
-    """Whether it is a short event: a journey from Monday to Wednesday takes three days."""
-    return span < _SHORT and _EVENT.search(asked.text) is not None
+    """Whether it may be a short event: a course from Monday to Wednesday takes three days."""
+    joined = rf"\bD (?:[-–]|{asked.language.to}) (?:[^\W\d_]+ )?D\b"
+    is_event = _EVENT.search(asked.text) or re.search(joined, asked.rest)
+    return span < _SHORT and is_event is not None
 
 
 def _is_in_order(asked: _Question) -> bool:

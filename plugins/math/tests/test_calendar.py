@@ -124,6 +124,7 @@ NOT_READ = [
     "The pharmacy is open from 8:00 to 20:00. How many hours is it closed?",
     "She is up from 6:15 to 22:30. How many hours does she sleep?",
     "Wie viele Tage dauert die Reise vom 3. März 2025 bis zum 12. März 2025?",
+    "Der Kurs geht vom 3. März 2025 bis zum 5. März 2025. Wie viele Tage sind das?",
     "The plane leaves London at 23:50 and arrives in Rome at 6:10. How many hours is that?",
     "Which day was before 3 March 2025?",
     # Several things, or another one, are asked.
