@@ -38,9 +38,10 @@ class Medical(Expert):
         Where a value lies in its reference range is said first, by the program; a step that asks
         for nothing else needs no model.
 
-        From the user's own documents where they have something on it, with checked quotes; where
-        there is no document and no note, the answer says that it was not checked. Where the
-        question gives choices, the one that the model finds likeliest, or none.
+        From the user's own documents where they have something on it, or from those that came
+        with the question, with checked quotes; where there is no document and no note, the answer
+        says that it was not checked. Where the question gives choices, the one that the model
+        finds likeliest, or none.
         """
         if signs := await in_thread(red_flags, task.text):
             urgent = f"Urgent: {', '.join(signs)}. {URGENT}"
@@ -65,6 +66,8 @@ class Medical(Expert):
         )
         grounded = replace(task, documents=(*task.documents, *documents))
         found = await self.from_documents(grounded, context)
+        if found is None and task.documents:  # the notes alone are shown anyway
+            found = await self.from_given(grounded, context)
         if found is not None:
             yield found
         else:

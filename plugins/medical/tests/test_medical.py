@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from metier import Card, Council, Settings, Task
+from metier import Card, Council, Document, Settings, Task
+from metier.answer import Source
 from metier.experts.expert import Result
+from metier.experts.knowledge.passages import QUOTE
 from metier.plan import Plan, Step
 from metier.testing import FixedEmbedder, ScriptedContext, ScriptedModels
 from metier_medical import Medical, icd10
@@ -173,3 +175,32 @@ async def test_it_answers_from_documents_that_were_added_with_its_notes(tmp_path
     assert "in this clinic” [1]." in answer.text
     assert "Safety notes on warfarin" in answer.text
     assert answer.sources[0].name == "guide.md"
+
+
+@pytest.mark.anyio
+async def test_a_document_that_came_with_the_question_is_quoted_and_named(tmp_path: Path) -> None:
+    leaflet = Document(name="leaflet.txt", text="Tablets are kept in the blue cupboard.")
+    question = "Where are the tablets of paracetamol kept?"
+    step = Step(id="1", task=question, expert="medical")
+    with ScriptedModels({"small": ['There: "kept in the blue cupboard".']}) as models:
+        council = Council.of(
+            [Medical(CARD)],
+            settings=Settings(cache_dir=tmp_path),
+            server=models,
+            embedder=FixedEmbedder(),
+        )
+        plan = Plan(question=question, documents=(leaflet,), steps=(step,))
+        async with council:
+            answer = await council.run(plan)
+    named = Source(name="leaflet.txt", place="line 1", quote="kept in the blue cupboard")
+    assert answer.sources[0] == named
+    assert "Safety notes on paracetamol" in answer.text
+
+
+@pytest.mark.anyio
+async def test_an_answer_from_notes_alone_comes_word_by_word() -> None:
+    task = Task(text="When must Tylenol not be given?")
+    context = ScriptedContext(["Not with liver failure."])
+    _ = [piece async for piece in Medical(CARD).answer(task, context)]
+    (call,) = context.calls
+    assert QUOTE not in call.messages[-1].content

@@ -190,8 +190,14 @@ class Expert:
         text = await context.complete(messages_for(self.card, grounded, extra=QUOTE))
         return cite_quotes(text, passages, context)
 
-    async def _from_given(self, task: Task, context: Context) -> str:
-        """An answer to a question about the documents that came with it, its quotes checked."""
+    async def from_given(self, task: Task, context: Context) -> str | None:
+        """An answer from the documents that came with the question, its quotes checked.
+
+        None if there are none, or if the task is not a question; then no model was asked. The
+        words come when they are complete, as in `from_documents`.
+        """
+        if not (task.documents and task.text.rstrip().endswith(_QUESTION_MARKS)):
+            return None
         text = await context.complete(messages_for(self.card, task, extra=QUOTE))
         return await in_thread(cite_quotes, text, passages_of(task.documents), context)
 
@@ -204,8 +210,8 @@ class Expert:
 
     async def _without_tools(self, task: Task, context: Context) -> AsyncIterator[str]:
         found = await self.from_documents(task, context)
-        if found is None and task.documents and task.text.rstrip().endswith(_QUESTION_MARKS):
-            found = await self._from_given(task, context)
+        if found is None:
+            found = await self.from_given(task, context)
         if found is not None:
             yield found
             return
