@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -169,6 +170,26 @@ class Broken(Expert):
 def installed(*experts: Expert) -> Callable[[Settings], Registry]:
     """Exactly these experts, on a node."""
     return lambda _: Registry.of(experts)
+
+
+def installed_in(folder: Path) -> Callable[[Settings], Registry]:
+    """The experts of a folder like site-packages, on a node."""
+
+    def found(settings: Settings) -> Registry:
+        sys.path.insert(0, str(folder))
+        return Registry.from_installed(settings)
+
+    return found
+
+
+def with_a_wrong_clock(*experts: Expert) -> Callable[[Settings], Registry]:
+    """Exactly these experts, on a node whose clock is half a century slow."""
+
+    def found(_: Settings) -> Registry:
+        time.time = lambda: 0.0
+        return Registry.of(experts)
+
+    return found
 
 
 def pids(texts: Sequence[str]) -> set[int]:

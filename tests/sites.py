@@ -48,16 +48,16 @@ class Site:
         files: Mapping[str, str] | None = None,
         *,
         group: str = "metier.experts",
+        version: str = "1.0",
     ) -> None:
         """Files, and what an installer writes about them; `points` are the experts."""
         for name, text in (files or {}).items():
             self.write(name, text)
         listed = "".join(f"{name} = {value}\n" for name, value in points.items())
-        info = f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info = f"{distribution.replace('-', '_')}-{version}.dist-info"
         self.write(f"{info}/entry_points.txt", f"[{group}]\n{listed}")
-        self.write(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
-        )
+        named = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        self.write(f"{info}/METADATA", named)
 
     def write(self, name: str, text: str) -> Path:
         """A file with its folders."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -108,3 +109,15 @@ def test_a_question_is_answered_though_one_host_is_down(monkeypatch: pytest.Monk
         done = run("ask", "What is 2 + 2?")
     assert done.exit_code == 0, done.stderr
     assert "Four." in done.stdout
+
+
+def test_without_ray_questions_are_answered_and_a_cluster_is_an_error_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with two_hosts(monkeypatch):
+        answered = run("ask", "--model", MODEL, "What?")
+        refused = run("ask", "--cluster", "127.0.0.1:6379", "What?")
+    assert (answered.exit_code, answered.stdout.strip()) == (0, "Four.")
+    assert refused.exit_code == 1
+    assert "pip install 'metier[ray]'" in refused.stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from clusters import MODEL, World, card, installed
-from fake_ollama import FakeOllama
+from fake_ollama import FakeOllama, Machine
 
 from metier import Expert
 from metier.cli.main import cli
@@ -46,3 +47,21 @@ def test_doctor_and_the_list_of_models_say_which_node_is_not_used_and_why(
     assert not check["ok"]
     assert check["detail"] == "not used: num_ctx there is 8192, here 4096"
     assert "two is not used: num_ctx there is 8192, here 4096" in run("models", "list").stderr
+
+
+def test_the_questions_of_an_evaluation_are_answered_on_all_nodes_of_a_cluster(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, ollama in zip(("one", "two"), ollamas, strict=True):
+        ollama.machine, ollama.loaded = Machine(reply_s=0.5), [MODEL]  # so that the questions meet
+        world.start(name, ollama.host)
+    monkeypatch.setenv("METIER_EMBED_MODEL", MODEL)
+    gold = {"kind": "contains", "value": ["Four"]}
+    rows = [{"question": f"Tell story {n}.", "expert": "general", "answer": gold} for n in range(4)]
+    data = tmp_path / "questions.jsonl"
+    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options = ("--data", str(data), "--single-model", MODEL, "--cluster", world.address, "--json")
+    done = run("evaluate", "answers", *options)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["overall"]["single"]["right"] == 4
+    assert all(ollama.asked for ollama in ollamas)

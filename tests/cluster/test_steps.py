@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -10,13 +11,26 @@ from pathlib import Path
 import anyio
 import pytest
 import ray
-from clusters import MODEL, Asking, Broken, Placed, World, card, installed, pids
+from clusters import (
+    MODEL,
+    Asking,
+    Broken,
+    Placed,
+    World,
+    card,
+    installed,
+    installed_in,
+    pids,
+    with_a_wrong_clock,
+)
 from fake_ollama import FakeOllama, Machine
 from faulty import faulty, piece, replies, streams
+from sites import CODE, Site, domain
 
 from metier import Council, Event, Expert, Plan, Settings
 from metier.engine.engine import Limits
 from metier.errors import ExpertFailed
+from metier.experts.registry import Registry
 from metier.models.hosts import Patience
 from metier.plan import Step
 from metier.telemetry.tracing import trace_headers
@@ -190,6 +204,56 @@ async def test_a_node_with_other_code_of_an_expert_is_refused(
         events = await events_of(asked)
     (told,) = [event.text for event in events if event.type == "notice"]
     assert told.endswith("its code there is 'clusters.Asking', here 'clusters.Placed'")
+
+
+async def test_a_node_with_another_version_of_a_plugin_is_refused(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, version in (("here", "1.0"), ("there", "1.1")):
+        files = {"kitchen/__init__.py": CODE, "kitchen/domain.toml": domain("kitchen")}
+        site = Site(tmp_path / place)
+        site.install("brigade", {"kitchen": "kitchen:Plugin"}, files, version=version)
+    monkeypatch.syspath_prepend(tmp_path / "here")
+    world.start("one", ollamas[0].host, experts=installed_in(tmp_path / "there"))
+    settings = Settings(cache_dir=tmp_path, remote_steps=("kitchen",), embed_model=MODEL)
+    registry = Registry.from_installed(settings)
+    plan = Plan(question="What?", steps=(Step(id="1", task="What?", expert="kitchen"),))
+    async with Council(registry, settings=settings, server=world.server()) as asked:
+        events = [event async for event in asked.stream(plan)]
+    (told,) = [event.text for event in events if event.type == "notice"]
+    reason = "its code there is 'brigade 1.1', here 'brigade 1.0'"
+    assert told == f"no steps of kitchen run on one: {reason}"
+
+
+async def test_a_node_with_a_wrong_clock_changes_neither_times_nor_deadlines(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path
+) -> None:
+    world.start("one", ollamas[0].host, experts=with_a_wrong_clock(Placed(card())))
+    async with council(world, [Placed(card())], tmp_path) as asked:
+        before = time.time()
+        events = await events_of(asked, Limits(timeout_s=60))
+    assert [event.host for event in events if event.type == "call_done"] == ["one"]
+    assert all(before <= event.at <= time.time() for event in events)
+
+
+async def test_nodes_join_and_leave_while_a_question_runs(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path
+) -> None:
+    world.start("one", ollamas[0].host)
+    settings = Settings(cache_dir=tmp_path, embed_model=MODEL)
+    steps = (STEP, Step(id="2", task="And?", expert="general", needs=("1",)))
+    hosts: list[str] = []
+    asking = Council.of([Expert(card())], settings=settings, server=world.server())
+    async with asking as asked:
+        async for event in asked.stream(Plan(question="What? And?", steps=steps)):
+            if event.type == "step_done" and event.step_id == "1":
+                world.start("two", ollamas[1].host)
+                ray.kill(world.actors.pop("one"))
+            if event.type == "call_done" and event.step_id is not None:
+                hosts.append(event.host)
+    assert hosts == ["one", "two"]
+    assert event.type == "answered"
+    assert event.answer.complete
 
 
 async def test_a_node_with_other_weights_of_the_embedder_is_refused(

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from kept_runs import council
 from page.browser import Opened, opened
 from page.test_browser import MARKDOWN, says
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 
 def violations(page: Opened) -> list[str]:
@@ -40,18 +40,3 @@ def test_no_view_has_a_violation(browser: Browser, tmp_path: Path, view: str, da
         for summary in page.page.locator("main summary").all():
             summary.click()
         assert violations(page) == []
-
-
-def test_a_question_is_asked_and_a_step_opened_by_keyboard_alone(
-    browser: Browser, tmp_path: Path
-) -> None:
-    with opened(browser, council(tmp_path)) as page:
-        page.page.keyboard.type("everything about math")
-        page.page.keyboard.press("Enter")
-        page.page.get_by_role("button", name="Ask again").wait_for()
-        for _ in range(30):
-            page.page.keyboard.press("Shift+Tab")
-            if page.page.evaluate("document.activeElement.classList.contains('step')"):
-                break
-        page.page.keyboard.press("Enter")
-        expect(page.page.get_by_role("region", name="Step 1", exact=True)).to_be_visible()

@@ -154,20 +154,33 @@ def test_a_bad_answer_is_rated_with_who_should_have_given_it(
     assert (rating.verdict, rating.expert, rating.note) == ("bad", "code", "It is code.")
 
 
-def test_a_dropped_document_is_part_of_the_question(browser: Browser, tmp_path: Path) -> None:
+_DROP = """([name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name, { type: "text/plain" }));
+  const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+  document.querySelector(".answer, .turns").dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["chosen", "dropped"])
+def test_a_document_is_part_of_the_question(
+    browser: Browser, tmp_path: Path, dropped: bool
+) -> None:
+    name, text = "birds.txt", "The albatross glides."
     asked = council(tmp_path)
     with opened(browser, asked) as page:
         page.page.get_by_text("Expert, strategy, documents").click()
-        page.page.get_by_label("Documents").set_input_files(
-            {"name": "birds.txt", "mimeType": "text/plain", "buffer": b"The albatross glides."}
-        )
+        if dropped:
+            page.page.evaluate(_DROP, [name, text])
+        else:
+            chosen = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+            page.page.get_by_label("Documents").set_input_files(chosen)
+        expect(page.page.locator(".files li")).to_contain_text(name)
         page.ask("What does it do?")
         assert asked.runs is not None
         plan = asked.runs.load("last").plan
     assert plan is not None
-    assert [(each.name, each.text) for each in plan.documents] == [
-        ("birds.txt", "The albatross glides.")
-    ]
+    assert [(each.name, each.text) for each in plan.documents] == [(name, text)]
 
 
 def test_a_pdf_is_refused_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
@@ -208,6 +221,8 @@ def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_p
         expect(page.page.locator(".asked")).to_have_count(1)
         nearest = page.page.get_by_role("table", name="Nearest to the question")
         expect(nearest.locator("tbody td").first).to_have_text("math")
+        overlaps = page.page.get_by_role("table", name="Capabilities of different experts")
+        expect(overlaps.locator("tbody tr")).to_have_count(3)
 
 
 @pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts", "/#/learnt"])
@@ -283,6 +298,8 @@ def test_models_are_compared(browser: Browser, tmp_path: Path) -> None:
         page.page.get_by_label("the council on other").check()
         page.page.get_by_role("button", name="Compare", exact=True).click()
         page.page.get_by_role("button", name="Answer B is best").wait_for()
+        facts = page.page.locator(".columns .facts")
+        expect(facts).to_contain_text(["1 call, ", "1 call, "])
         assert asked.runs is not None
         models = [run.models for run in asked.runs.newest()]
     assert models == [("other",), ("small",)]

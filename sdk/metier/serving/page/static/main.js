@@ -44,6 +44,12 @@ menu.addEventListener("click", () => {
   if (open) document.getElementById("search").focus();
 });
 
+// The address names the view, so this link must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
 runsAside(document.getElementById("runs"));
 window.addEventListener("hashchange", show);
 show();

@@ -1,0 +1,162 @@
+"""Each view used by keyboard alone: nothing here presses a mouse button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kept_runs import council
+from page.browser import Opened, opened
+from page.rated import rated_council
+from playwright.sync_api import Browser, Locator, expect
+
+from metier.testing import ScriptedModels
+from metier.testing.models import Stall
+
+# More elements than any view has.
+MOST = 120
+
+
+def reach(page: Opened, wanted: Locator, *, key: str = "Tab") -> None:
+    """Move the focus to an element as people do who have no mouse."""
+    wanted.wait_for()
+    for _ in range(MOST):
+        if wanted.evaluate("node => node === document.activeElement"):
+            return
+        page.page.keyboard.press(key)
+    raise AssertionError(f"{wanted} is not reached with {key}")
+
+
+def press(page: Opened, name: str, *, key: str = "Enter") -> None:
+    """Reach the button or the link of that name, and press it."""
+    named = page.page.get_by_role("button", name=name, exact=True)
+    reach(page, named.or_(page.page.get_by_role("link", name=name, exact=True)))
+    page.page.keyboard.press(key)
+
+
+def type_into(page: Opened, label: str, text: str) -> None:
+    reach(page, page.page.get_by_label(label, exact=True))
+    page.page.keyboard.type(text)
+
+
+def ask(page: Opened, question: str) -> None:
+    """Ask it where the focus is after the page was opened."""
+    page.page.get_by_label("Question", exact=True).wait_for()
+    page.page.keyboard.type(question)
+    page.page.keyboard.press("Enter")
+    page.page.get_by_role("button", name="Ask again").wait_for()
+
+
+def test_a_question_is_asked_and_a_step_opened(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        ask(page, "everything about math")
+        reach(page, page.page.locator(".step"), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        expect(page.page.get_by_role("region", name="Step 1", exact=True)).to_be_visible()
+
+
+def test_a_run_is_stopped(browser: Browser, tmp_path: Path) -> None:
+    models = ScriptedModels({"small": [Stall("First words. ")]})
+    with opened(browser, council(tmp_path, models=models)) as page:
+        page.page.get_by_label("Question", exact=True).wait_for()
+        page.page.keyboard.type("everything about math")
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".answer")).to_contain_text("First words.")
+        reach(page, page.page.get_by_role("button", name="Stop"), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".foot")).to_have_text("Stopped.")
+
+
+def test_a_plan_is_changed_and_run(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        ask(page, "everything about math")
+        reach(page, page.page.get_by_role("button", name="Change the plan"), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        expect(page.page.get_by_label("Task of step 1")).to_be_focused()
+        type_into(page, "Expert of step 1", "code")
+        press(page, "Run this plan")
+        differences = page.page.get_by_role("table", name="Differences")
+        expect(differences).to_contain_text("step 1: expert was 'math' and is 'code'")
+
+
+def test_an_answer_is_rated(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    with opened(browser, asked) as page:
+        ask(page, "everything about math")
+        reach(page, page.page.get_by_role("button", name="Bad answer…"), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        type_into(page, "Who should have answered", "code")
+        press(page, "Send")
+        expect(page.page.locator(".bar")).to_contain_text("Rated bad.")
+        assert asked.runs is not None
+        (rating,) = asked.runs.load("last").ratings
+    assert (rating.verdict, rating.expert) == ("bad", "code")
+
+
+def test_an_earlier_question_is_found_and_opened(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    for question in ("What is an albatross?", "What is a badger?"):
+        asked.ask_sync(question)
+    with opened(browser, asked) as page:
+        side = page.page.get_by_role("complementary")
+        expect(side.locator("li")).to_have_count(2)
+        reach(page, side.get_by_label("Search earlier questions"), key="Shift+Tab")
+        page.page.keyboard.type("albatross")
+        expect(side.locator("li")).to_have_count(1)
+        reach(page, side.locator("li a"))
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".question")).to_have_text("What is an albatross?")
+
+
+def test_answers_are_compared_and_the_best_is_chosen(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path), path="/#/compare") as page:
+        type_into(page, "Question for all", "everything about math")
+        for name in ("math", "code"):
+            reach(page, page.page.get_by_label(name, exact=True))
+            page.page.keyboard.press("Space")
+        press(page, "Compare", key="Space")
+        press(page, "Answer B is best")
+        expect(page.page.locator(".columns")).to_contain_text("Chosen, and rated good.")
+
+
+def test_a_question_is_put_on_the_map_and_a_card_is_opened(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with opened(browser, council(tmp_path), path="/#/experts") as page:
+        type_into(page, "Where does this question lie?", "everything about math")
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".asked")).to_have_count(1)
+        reach(page, page.page.locator(".card summary").first)
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".card[open]")).to_contain_text("everything about general")
+
+
+def test_what_was_learnt_is_scrolled(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, rated_council(tmp_path, 60), path="/#/learnt") as page:
+        reach(page, page.page.get_by_role("group", name="Questions that go to another expert"))
+        page.page.keyboard.press("End")
+        page.page.wait_for_function("scrollY > 0")
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("Compare", "Compare"), ("Experts", "Health"), ("Learnt", "What is in use")],
+)
+def test_every_view_is_opened_from_every_page(
+    browser: Browser, tmp_path: Path, name: str, heading: str
+) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        reach(page, page.page.get_by_role("link", name=name, exact=True), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        expect(page.page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+
+
+def test_the_way_to_the_content_is_short_and_loses_no_answer(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        ask(page, "everything about math")
+        reach(page, page.page.get_by_role("link", name="Skip to the content"), key="Shift+Tab")
+        page.page.keyboard.press("Enter")
+        expect(page.page.get_by_role("main")).to_be_focused()
+        expect(page.page.locator(".question")).to_have_text("everything about math")
