@@ -20,7 +20,7 @@ export class ExpertsView {
       el("h2", {}, "Map of capabilities"),
       el(
         "form",
-        { onsubmit: (event) => this.asked(event) },
+        { class: "row", onsubmit: (event) => this.asked(event) },
         field("Where does this question lie?", this.question),
         el("button", {}, "Show"),
       ),
@@ -58,12 +58,16 @@ async function healthNode() {
     each.name,
     each.size_bytes ? `${Math.round(each.size_bytes / 1e6)} MB` : "",
     each.quantization,
-    each.loaded ? "in memory" : "",
+    each.loaded ? "in memory" : "on disk",
   ]);
   return [
     el("ul", {}, lines.map((line) => el("li", {}, line))),
-    table("Which model each expert runs on", ["Expert", "Model", "Problem"], found.experts.map((each) => [each.id, each.model, each.problem])),
-    table("Models", ["Name", "Size", "Weights", "State"], models),
+    el(
+      "div",
+      { class: "beside" },
+      table("Which model each expert runs on", ["Expert", "Model", "Problem"], found.experts.map((each) => [each.id, each.model, each.problem || "none"])),
+      table("Models", ["Name", "Size", "Weights", "State"], models),
+    ),
   ];
 }
 
@@ -108,15 +112,18 @@ async function mapNodes(question) {
     points.push(svg("g", { class: "asked", transform: `translate(${x} ${y})` }, svg("path", { d: "M-8 0H8M0-8V8" }), svg("title", {}, "The question")));
   }
   const label = `Capabilities by how alike they are, in two dimensions that keep ${percent(found.kept)} of the differences`;
-  const nodes = [
-    svg("svg", { class: "map", role: "img", "aria-label": label, viewBox: `-8 -8 ${SIZE + 40} ${SIZE + 16}` }, points),
-    el("p", { class: "facts" }, `${names.map((name, n) => `${n + 1} ${name}`).join(" · ")}. ${label}.`),
-  ];
+  const map = svg("svg", { class: "map", role: "img", "aria-label": label, viewBox: `-8 -8 ${SIZE + 40} ${SIZE + 16}` }, points);
+  const tables = [];
   if (found.nearest.length) {
     const rows = found.nearest.map((near) => [near.expert, near.text, percent(near.similarity)]);
-    nodes.push(table("Nearest to the question", ["Expert", "Text of its card", "Alike"], rows));
+    tables.push(table("Nearest to the question", ["Expert", "Text of its card", "Alike"], rows));
   }
   const pairs = found.overlaps.map((each) => [each.first.join(": "), each.second.join(": "), percent(each.similarity)]);
-  nodes.push(table("Capabilities of different experts that are most alike", ["One", "Another", "Alike"], pairs));
-  return nodes;
+  tables.push(table("Capabilities of different experts that are most alike", ["One", "Another", "Alike"], pairs));
+  return [el("div", { class: "beside" }, el("div", {}, map, legend(names), el("p", { class: "facts" }, `${label}.`)), el("div", {}, tables))];
+}
+
+function legend(names) {
+  const dot = (n) => svg("svg", { class: `point p${n % SHAPES}`, viewBox: "-5 -5 10 10", "aria-hidden": "true" }, svg("circle", { r: 5 }));
+  return el("ul", { class: "legend" }, names.map((name, n) => el("li", {}, dot(n), ` ${n + 1} ${name}`)));
 }

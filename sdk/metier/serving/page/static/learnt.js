@@ -30,7 +30,12 @@ function ratingNodes({ ratings, learnt }) {
   const { n, useless, now, changes } = ratings;
   const used = learnt.some((each) => each.name === "ratings" && !each.problem);
   return [
-    el("p", {}, `Your ratings say who should answer ${counted(n, "question")}. ${counted(useless, "other rating")} ${useless === 1 ? "does" : "do"} not say who.`),
+    el(
+      "p",
+      {},
+      `Your ratings say who should answer ${counted(n, "question")}.`,
+      useless > 0 && ` ${counted(useless, "other rating")} ${useless === 1 ? "does" : "do"} not say who.`,
+    ),
     el(
       "ul",
       {},
