@@ -220,9 +220,9 @@ async def test_a_node_with_another_version_of_a_plugin_is_refused(
     plan = Plan(question="What?", steps=(Step(id="1", task="What?", expert="kitchen"),))
     async with Council(registry, settings=settings, server=world.server()) as asked:
         events = [event async for event in asked.stream(plan)]
-    (told,) = [event.text for event in events if event.type == "notice"]
+    told = [event.text for event in events if event.type == "notice"]
     reason = "its code there is 'brigade 1.1', here 'brigade 1.0'"
-    assert told == f"no steps of kitchen run on one: {reason}"
+    assert f"no steps of kitchen run on one: {reason}" in told
 
 
 async def test_a_node_with_a_wrong_clock_changes_neither_times_nor_deadlines(
