@@ -65,9 +65,7 @@ class Medical(Expert):
             Document(name=source.name, text=text) for source, text in (*placed, *notes)
         )
         grounded = replace(task, documents=(*task.documents, *documents))
-        found = await self.from_documents(grounded, context)
-        if found is None and task.documents:  # the notes alone are shown anyway
-            found = await self.from_given(grounded, context)
+        found = await self._quoted(task, grounded, context)
         if found is not None:
             yield found
         else:
@@ -82,6 +80,13 @@ class Medical(Expert):
             context.cite(source)
             context.warn(text)
             yield f"\n\n{text}"
+
+    async def _quoted(self, task: Task, grounded: Task, context: Context) -> str | None:
+        """An answer from the user's documents; None if there are none on the task."""
+        found = await self.from_documents(grounded, context)
+        if found is None and task.documents:  # the notes alone are shown anyway
+            found = await self.from_given(grounded, context)
+        return found
 
     @tool
     def urgent_signs(self, text: Annotated[str, "what somebody tells of their state"]) -> str:
