@@ -14,6 +14,7 @@ UV := $(shell command -v uv 2>/dev/null || echo "$(BIN)/python -m uv")
 # With bytecode: where Python may not write it, every start would compile half a second of imports.
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
   --constraints constraints.txt
+PYTEST = $(BIN)/python -m pytest -m
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
 .PHONY: help ask test test-all faults fuzz check audit bench env dev clean format site
@@ -57,10 +58,21 @@ ask: $(VENV)/.ask
 # As it was typed: make would read `$5` as a variable of its own.
 export QUESTION := $(value Q)
 
+# First what can share the machine, on all cores; then what needs all of it. Interrupted is status 2.
+# Each worker computes on one core, as the command line does. With ARGS, one process runs all.
+test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@scripts/get-chromium
-	@$(BIN)/python -m pytest -m "not matrix" $(ARGS)
+	@$(COMPILE)
+ifeq ($(strip $(ARGS)),)
+	@status=0; \
+	  $(PYTEST) "not matrix and not alone" --numprocesses=logical --dist=loadfile || status=$$?; \
+	  [ $$status -ne 2 ]; \
+	  $(PYTEST) "not matrix and alone" && exit $$status
+else
+	@$(PYTEST) "not matrix" $(ARGS)
+endif
 
 test-all: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null

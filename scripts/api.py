@@ -192,10 +192,13 @@ def command_lines() -> Iterator[str]:
     yield from _command_lines(cli, "metier")
 
 
-def _command_lines(command: click.Command, words: str) -> Iterator[str]:
+def _command_lines(
+    command: click.Command, words: str, parent: click.Context | None = None
+) -> Iterator[str]:
     import click
 
-    context = click.Context(command)
+    # A command keeps the names of its option for help as the first context has them.
+    context = click.Context(command, parent=parent, **command.context_settings)
     for parameter in command.get_params(context):
         own = isinstance(parameter, click.Option) and "--help" not in parameter.opts
         for option in parameter.opts if own else ():
@@ -206,7 +209,7 @@ def _command_lines(command: click.Command, words: str) -> Iterator[str]:
     for name in command.list_commands(context):
         member = command.get_command(context, name)
         assert member is not None  # it was listed
-        yield from _command_lines(member, f"{words} {name}")
+        yield from _command_lines(member, f"{words} {name}", context)
 
 
 def breaking(released: Sequence[str], now: Sequence[str]) -> list[str]:

@@ -38,6 +38,18 @@ hypothesis.settings.register_profile("metier", deadline=None)
 hypothesis.settings.load_profile("metier")
 
 
+# Fixtures that leave no core to other tests.
+ALONE = {"ollama_host", "minilm", "ray_cluster"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of real models and clusters, before they are selected by their marks."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not ALONE.isdisjoint(item.fixturenames):
+            item.add_marker("alone")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import metier
 from metier import Plan
+from metier.cli.main import cli
 from metier.experts.card import API_VERSION, DomainFile
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +30,11 @@ def api() -> dict[str, Any]:
 def test_what_is_released_is_what_is_there(api: dict[str, Any]) -> None:
     assert api["released"]() == api["lines"]()
     assert api["stale_schemas"]() == []
+
+
+def test_every_command_has_its_short_option_for_help_afterwards(api: dict[str, Any]) -> None:
+    api["lines"]()
+    assert CliRunner().invoke(cli, ["learn", "remove", "-h"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from metier.cli.main import cli
 from metier.plan import Step
 from metier.testing import FixedEmbedder
 
+pytestmark = pytest.mark.alone
+
 TIMEOUT_S = 5.0
 # It ends a moment after the deadline; ten seconds more are for a machine that does other things.
 LATEST_S = 16.0

@@ -85,7 +85,7 @@ class PlannerAssembly:
         of = cards_hash(index, self._cards)
         if (kept := self.artefacts.load(Calibration, of=of)) is not None:
             return kept
-        learnt = Selector(index, self._cards).learnt()
+        learnt = Selector(index, self._cards, store=self.artefacts).learnt()
         self._save_if_possible(partial(self.artefacts.save, learnt, of=of))
         return learnt
 
