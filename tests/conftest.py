@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from guarded import sitecustomize as guarded
 from ports import free_port
 from world import BIG, EMBED, HALF, KEPT, SMALL
 
+from metier import Council
 from metier.models import local
 from metier.settings import Settings
 from metier.testing import FixedEmbedder
@@ -38,6 +40,10 @@ hypothesis.settings.register_profile("metier", deadline=None)
 hypothesis.settings.load_profile("metier")
 
 
+HEAVY_PLUGINS = (
+    *("asyncio", "benchmark", "codspeed", "hypothesispytest", "langsmith_plugin"),
+    *("recording", "schemathesis", "socket", "syrupy"),
+)
 # Fixtures that leave no core to other tests.
 ALONE = {"ollama_host", "minilm", "ray_cluster"}
 
@@ -65,6 +71,25 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METIER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("METIER_AUTOSTART", "false")
     monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{free_port()}")
+    # A pytest that a test starts takes four seconds to import these, and needs none of them.
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in HEAVY_PLUGINS))
+
+
+@pytest.fixture(scope="session")
+def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the index of the installed experts: building it takes seconds."""
+    folder = tmp_path_factory.mktemp("index")
+    with fake_ollama(FixedEmbedder(), models=["all-minilm"], reply="") as server:
+        settings = Settings(host=server.host, cache_dir=folder, state_dir=folder)
+        with Council.from_installed(settings) as council:
+            council.plan_sync("What is this?")
+    return folder
+
+
+@pytest.fixture
+def indexed(built_index: Path, tmp_path: Path) -> None:
+    """Put that index into the test's own cache."""
+    shutil.copytree(built_index, tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,13 +12,14 @@ from fake_ollama import FakeOllama, fake_ollama
 from metier.cli.main import cli
 from metier.testing import FixedEmbedder
 
+pytestmark = pytest.mark.usefixtures("indexed")
+
 ONLY = "smollm2:135m"
 EXPERTS = ("general", "math", "code", "medical")
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeOllama]:
-    monkeypatch.setenv("METIER_CACHE_DIR", str(tmp_path / "cache"))
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
     models = ("all-minilm:latest", ONLY)
     with fake_ollama(FixedEmbedder(), models=models, reply="It is 4.") as fake:
         monkeypatch.setenv("OLLAMA_HOST", fake.host)

@@ -15,6 +15,8 @@ from ports import free_port
 from metier.cli.main import cli
 from metier.testing import FixedEmbedder
 
+pytestmark = pytest.mark.usefixtures("indexed")
+
 MODEL, EMBED = "qwen2.5-coder:1.5b", "all-minilm:latest"
 
 

@@ -15,6 +15,8 @@ from metier import Council, Message, Settings
 from metier.cli.main import cli
 from metier.testing import FixedEmbedder
 
+pytestmark = pytest.mark.usefixtures("indexed")
+
 # As Python passes on an argument of the bytes ED A0 80.
 LONE = "\udced\udca0\udc80"
 

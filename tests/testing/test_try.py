@@ -17,6 +17,8 @@ from metier.cli.main import cli
 from metier.testing import FixedEmbedder
 from metier.testing.scaffold import create
 
+pytestmark = pytest.mark.usefixtures("indexed")
+
 QUESTION = "How long does green tea steep?"
 
 

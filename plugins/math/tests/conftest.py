@@ -17,9 +17,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def calculator(anyio_backend: str) -> AsyncIterator[Calculator]:
-    """One for all tests: its process takes a second to start, and comes back when killed."""
+    """One for a module's tests: its process takes a second to start, and comes back when killed.
+
+    With it stays its event loop, beside which no test of another module could start one.
+    """
     opened = Calculator()
     yield opened
     await opened.aclose()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -108,11 +109,19 @@ def small_council(
 ) -> Iterator[Council]:
     """A council that leaves nothing behind; its general expert runs on the scripts' last model."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(cache_dir=Path(folder), state_dir=Path(folder), model=_MODEL)
+        settings = Settings(cache_dir=_indexes(), state_dir=Path(folder), model=_MODEL)
         with Council.of(
             experts, settings=settings, server=models, embedder=embedder or FixedEmbedder()
         ) as council:
             yield council
+
+
+@cache
+def _indexes() -> Path:
+    """A folder for this process: what is learnt from the same cards takes seconds, once."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def _run(function: Callable[[], Awaitable[T]]) -> T:
