@@ -60,7 +60,7 @@ export QUESTION := $(value Q)
 
 # First what can share the machine, on all cores; then what needs all of it. Interrupted is status 2.
 # Each worker computes on one core, as the command line does. With ARGS, one process runs all.
-test: export OPENBLAS_NUM_THREADS = 1
+test test-all: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@scripts/get-chromium

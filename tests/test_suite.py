@@ -12,6 +12,19 @@ ROOT = Path(__file__).parents[1]
 SENDING = "tests/testing/test_try.py::test_watching_asks_again_when_a_file_changes"
 
 
+def test_tests_of_real_models_run_alone() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only"]
+    done = subprocess.run(
+        [*command, "-m", "not alone", "tests/ollama/test_evaluate.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "1 deselected" in done.stdout
+
+
 def test_tests_that_send_signals_pass_where_signals_are_ignored() -> None:
     ignoring = 'trap "" INT TERM; exec "$@"'
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", SENDING]

@@ -24,7 +24,7 @@ from clusters import (
     with_a_wrong_clock,
 )
 from fake_ollama import FakeOllama, Machine
-from faulty import faulty, piece, replies, streams
+from faulty import Reader, Writer, faulty, piece, replies, streams
 from sites import CODE, Site, domain
 
 from metier import Council, Event, Expert, Plan, Settings
@@ -106,7 +106,13 @@ async def test_a_step_on_a_node_ends_at_the_questions_deadline(
 
 async def test_leaving_a_step_early_cancels_it_on_the_node(world: World, tmp_path: Path) -> None:
     models = replies(200, {"models": [{"name": MODEL, "model": MODEL, "size": 1}]})
-    async with faulty(*[models] * 4, streams([piece("One, ")], then="silence")) as ollama:
+    silent = streams([piece("One, ")], then="silence")
+
+    async def reply(reader: Reader, writer: Writer) -> None:
+        path, _ = ollama.requests[-1]
+        await (silent if path == "/api/chat" else models)(reader, writer)
+
+    async with faulty(reply) as ollama:
         world.start("one", ollama.host, experts=installed(Expert(card())))
         still = Patience(fresh_s=60.0, look_s=20.0, check_every_s=60.0)
         async with council(world, [Expert(card())], tmp_path, patience=still) as asked:

@@ -32,10 +32,12 @@ SIX: list[tuple[Place, str]] = [
 FOLLOWED_AT_MOST = 0.03
 
 
-@pytest.fixture
-async def trial(ollama_settings: Settings, minilm: Path) -> AsyncIterator[Trial]:
+@pytest.fixture(scope="module")
+async def trial(ollama_host: str, shared_cache: Path, minilm: Path) -> AsyncIterator[Trial]:
+    """One for all: an embedder takes seconds to load."""
+    settings = Settings(host=ollama_host, cache_dir=shared_cache, state_dir=shared_cache)
     embedder = SentenceTransformersEmbedder(str(minilm))
-    made = Trial(ollama_settings, model=BIG, embedder=embedder)
+    made = Trial(settings, model=BIG, embedder=embedder)
     yield made
     await made.aclose()
 

@@ -201,23 +201,20 @@ def test_a_model_from_nowhere_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("ollama_settings")
-def test_the_doctor_is_content_where_all_is_there() -> None:
+def test_a_stale_index_is_said_and_mended_and_the_doctor_is_content(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("METIER_CACHE_DIR", str(tmp_path))
+    assert "fits: False" in metier("index", "status").stdout
     assert metier("index", "build").returncode == 0
+    state = json.loads(metier("index", "status", "--json").stdout)
+    assert state["fits"]
+    assert state["vectors"] > 500
     done = metier("doctor", "--json")
     checks = json.loads(done.stdout)["checks"]
     assert [check for check in checks if not check["ok"]] == []
     assert done.returncode == 0
     assert {"Ollama", "index", "plugin math", "sandbox"} <= {check["name"] for check in checks}
-
-
-@pytest.mark.usefixtures("ollama_settings")
-def test_a_stale_index_is_said_and_mended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("METIER_CACHE_DIR", str(tmp_path))
-    assert "fits: False" in metier("index", "status").stdout
-    metier("index", "build")
-    state = json.loads(metier("index", "status", "--json").stdout)
-    assert state["fits"]
-    assert state["vectors"] > 500
 
 
 def test_a_local_server_that_is_not_running_is_started(
