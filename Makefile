@@ -67,7 +67,7 @@ test: $(VENV)/.dev
 	@$(COMPILE)
 ifeq ($(strip $(ARGS)),)
 	@status=0; \
-	  $(PYTEST) "not matrix and not alone" --numprocesses=logical --dist=loadfile || status=$$?; \
+	  $(PYTEST) "not matrix and not alone" --numprocesses=logical --maxprocesses=4 --dist=loadfile || status=$$?; \
 	  [ $$status -ne 2 ]; \
 	  $(PYTEST) "not matrix and alone" && exit $$status
 else

@@ -16,7 +16,7 @@ from metier import Card, Context, Expert, Registry, Settings, Task, tool
 from metier.errors import BudgetExceeded, ModelServerError
 from metier.experts.card import Capability
 from metier.experts.expert import messages_for
-from metier.testing import ExpertConformance, Nonconforming
+from metier.testing import ExpertConformance, FixedEmbedder, Nonconforming
 
 CHECKS = sorted(
     name for name, _ in inspect.getmembers(ExpertConformance) if name.startswith("test_")
@@ -291,3 +291,14 @@ def test_what_an_import_of_others_does_is_not_the_plugin_s(site: Site) -> None:
     code = "import pot\nfrom metier import Expert\nclass Kettle(Expert):\n    pass\n"
     site.write("kettle/__init__.py", code)
     of(__import__("kettle").Kettle(card())).test_importing_it_does_nothing_else()
+
+
+def test_what_is_learnt_from_the_cards_is_kept_for_the_next_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embedder, case = FixedEmbedder(dimension=48), of(Expert(card()))
+    monkeypatch.setattr(case, "embedder", lambda: embedder)
+    case.test_its_examples_pick_it()
+    embedder.calls.clear()
+    case.test_its_counterexamples_do_not_pick_it()
+    assert {text for call in embedder.calls for text in call} <= {*COUNTEREXAMPLES}
