@@ -38,7 +38,7 @@ async def test_a_call_fails_in_its_turn_and_the_next_goes_well() -> None:
     assert models.injected == [("chat", Fault.CUT)]
 
 
-@pytest.mark.parametrize("fault", set(Fault) - {Fault.SILENT, Fault.GARBAGE, Fault.EMPTY})
+@pytest.mark.parametrize("fault", sorted({*Fault} - {Fault.SILENT, Fault.GARBAGE, Fault.EMPTY}))
 async def test_each_fault_is_an_error_of_ours_unless_it_is_foreign(fault: Fault) -> None:
     models = FaultyModels(ScriptedModels({"small": ["Hello."]}), {"chat": [fault]})
     with pytest.raises(ZeroDivisionError if fault is Fault.FOREIGN else MetierError):

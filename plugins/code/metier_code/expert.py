@@ -18,6 +18,7 @@ from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
 from metier_code.naming import named_as_asked
 from metier_code.reproducing import program_in, with_outcome
 from metier_code.trying import Attempt, Origin
+from metier_code.using import reminder, unused_number
 
 # A small model writes the same mistake again when it is shown what failed, and another program when
 # it is asked anew (docs/decisions/0018-code-that-fails-is-written-anew.md).
@@ -55,6 +56,8 @@ class Code(Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """One model call, two more at most where it fails, and one for tests where they are wished.
 
+        One more if the program does not use the number that the step before found.
+
         Code that no sandbox can run is returned unrun, and the answer says so. The program of a
         question about an error is run first, so that the model explains what really happens.
         """
@@ -67,6 +70,11 @@ class Code(Expert):
 
     async def _answer(self, task: Task, context: Context) -> str:
         reply = await context.complete(messages_for(self.card, task))
+        if number := await in_thread(_left_out, reply, task):
+            told = replace(task, text=f"{task.text}\n\n{reminder(number)}")
+            again = await _completed(messages_for(self.card, told), context)
+            if _python(fenced(again)) and not await in_thread(_left_out, again, told):
+                task, reply = told, again
         if len(reply) > MAX_CHARS:
             return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."
         text = await in_thread(_shown, reply, task.text)
@@ -131,6 +139,12 @@ class Code(Expert):
     def parses(self, code: Annotated[str, "Python source"]) -> bool:
         """Whether a text is Python that parses. It is not run."""
         return is_python(code)
+
+
+def _left_out(reply: str, task: Task) -> str:
+    """The number of an earlier step that the Python of a reply does not use."""
+    code = _code(fenced(reply)) if len(reply) <= MAX_CHARS else ""
+    return unused_number(task, code) if code else ""
 
 
 def _shown(reply: str, question: str) -> str:
