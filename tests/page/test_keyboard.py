@@ -14,7 +14,7 @@ from metier.testing import ScriptedModels
 from metier.testing.models import Stall
 
 # More elements than any view has.
-MOST = 120
+MOST = 400
 
 
 def reach(page: Opened, wanted: Locator, *, key: str = "Tab") -> None:
@@ -28,9 +28,11 @@ def reach(page: Opened, wanted: Locator, *, key: str = "Tab") -> None:
 
 
 def press(page: Opened, name: str, *, key: str = "Enter") -> None:
-    """Reach the button or the link of that name, and press it."""
-    named = page.page.get_by_role("button", name=name, exact=True)
-    reach(page, named.or_(page.page.get_by_role("link", name=name, exact=True)))
+    """Reach the button of that name, or else the link, and press it."""
+    buttons = page.page.get_by_role("button", name=name, exact=True)
+    links = page.page.get_by_role("link", name=name, exact=True)
+    buttons.or_(links).first.wait_for()
+    reach(page, buttons if buttons.count() else links)
     page.page.keyboard.press(key)
 
 

@@ -51,7 +51,7 @@ def test_it_answers_beside_the_installed_ones_and_is_not_installed(tea: Path) ->
 
 @pytest.mark.usefixtures("ollama")
 def test_whoever_is_chosen_answers_unless_it_is_to_answer_alone(tea: Path) -> None:
-    question = "What is 15% of 80?"
+    question = "12.5% of 840"
     assert "1 math" in run("experts", "try", "--dry-run", tea, question).stdout
     assert "1 tea" in run("experts", "try", "--dry-run", "--only", tea, question).stdout
 
