@@ -32,8 +32,6 @@ class Cooking(Expert):
 
 with Council.from_installed() as council:
     council.registry.add(Cooking(CARD))
-    plan = council.plan_sync(
-        "The bread recipe takes 500 g of flour for 4 servings. How much flour for 6 servings?"
-    )
+    plan = council.plan_sync("My waffle recipe serves 4. Scale it to 6 people.")
     print("chosen:", plan.steps[0].expert, plan.steps[0].candidates[0].probability)
     print(council.run_sync(plan).text)

@@ -257,17 +257,20 @@ def _calibration(council: Council) -> Iterator[Check]:
 
 
 def _languages(council: Council) -> Iterator[Check]:
-    """Whether the embedder knows the languages that the examples are in."""
+    """Whether the embedder knows the language of each expert's examples."""
     from metier.models.languages import in_english, reads_only_english
 
     model = council.settings.embed_model
     if not reads_only_english(model):
         return
-    capabilities = [c for card in council.registry.cards.values() for c in card.capabilities]
-    examples = [text for capability in capabilities for text in capability.examples]
-    others = [text for text in examples if not in_english(text)]
-    if len(others) * 5 >= max(20, len(examples)):
-        detail = f"{model} reads English only, and {len(others)} examples are in other languages"
+    foreign: list[str] = []
+    for name, card in council.registry.cards.items():
+        examples = [text for entry in card.capabilities for text in entry.examples]
+        others = [text for text in examples if not in_english(text)]
+        if others and 2 * len(others) >= len(examples):
+            foreign.append(name)
+    if foreign:
+        detail = f"{model} reads English only, unlike most examples of {', '.join(foreign)}"
         fix = "metier config set embed_model embeddinggemma"
         yield Check(name="languages", ok=False, detail=detail, fix=fix)
 
