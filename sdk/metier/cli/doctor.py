@@ -265,9 +265,8 @@ def _languages(council: Council) -> Iterator[Check]:
         return
     foreign: list[str] = []
     for name, card in council.registry.cards.items():
-        examples = [text for entry in card.capabilities for text in entry.examples]
-        others = [text for text in examples if not in_english(text)]
-        if others and 2 * len(others) >= len(examples):
+        english = [in_english(text) for entry in card.capabilities for text in entry.examples]
+        if english and 2 * sum(english) <= len(english):
             foreign.append(name)
     if foreign:
         detail = f"{model} reads English only, unlike most examples of {', '.join(foreign)}"
