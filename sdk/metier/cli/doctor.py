@@ -260,15 +260,13 @@ def _languages(council: Council) -> Iterator[Check]:
     """Whether the embedder knows the language of each expert's examples."""
     from metier.models.languages import in_english, reads_only_english
 
+    foreign = list[str]()
     model = council.settings.embed_model
-    if not reads_only_english(model):
-        return
-    foreign: list[str] = []
     for name, card in council.registry.cards.items():
         english = [in_english(text) for entry in card.capabilities for text in entry.examples]
         if english and 2 * sum(english) <= len(english):
             foreign.append(name)
-    if foreign:
+    if foreign and reads_only_english(model):
         detail = f"{model} reads English only, unlike most examples of {', '.join(foreign)}"
         fix = "metier config set embed_model embeddinggemma"
         yield Check(name="languages", ok=False, detail=detail, fix=fix)
