@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -58,3 +60,22 @@ def test_a_file_that_others_may_read_is_taken_from_them(tmp_path: Path) -> None:
     path.chmod(0o644)
     opened(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_opening_it_again_keeps_the_locks_that_this_process_holds(tmp_path: Path) -> None:
+    """Without them another process takes itself for the last user, and deletes the journal."""
+    path = tmp_path / "runs.db"
+    read = f"""
+import sqlite3
+connection = sqlite3.connect({str(path)!r})
+connection.execute("SELECT count(*) FROM runs").fetchone()
+connection.close()
+"""
+    with closing(opened(path)) as first:
+        first.execute("SELECT count(*) FROM runs").fetchone()
+        with closing(opened(path)) as second:
+            second.execute("SELECT count(*) FROM runs").fetchone()
+            with closing(opened(path)):
+                pass
+            subprocess.run([sys.executable, "-c", read], check=True)
+            assert path.with_name("runs.db-wal").exists()

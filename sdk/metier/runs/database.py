@@ -124,8 +124,11 @@ def opened(path: Path, *, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Con
     """
     with errors_named(path):
         private_folder(path.parent)
-        # SQLite gives its journal the mode of the file beside it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # SQLite gives its journal the mode of the file beside it. A file that exists is not opened:
+        # closing it would end the locks of this process's other connections (sqlite.org, "How To
+        # Corrupt An SQLite Database File", 2.2).
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
