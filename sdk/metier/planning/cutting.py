@@ -192,10 +192,7 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
         kind = match.lastgroup or "joint"
         if not inside(*match.span()) and not _lists_numbers(question, match):
             yield _Cut(match.start(), match.end(), _SIGNS[kind], kind == "joint")
-    for match in _MARK.finditer(question):
-        if not inside(match.start(), match.end()):
-            yield _Cut(match.start(), match.end(), Sign.MARK, joint=False)
-    for match in _numbered(question):
+    for match in (*_MARK.finditer(question), *_numbered(question)):
         if not inside(match.start(), match.end()):
             yield _Cut(match.start(), match.end(), Sign.MARK, joint=False)
     for match in re.finditer(r"(?<=\w)[ \t]+(?=(\w+))", question):

@@ -166,11 +166,13 @@ class Planner:
 
     def _read(self, question: str, messages: Sequence[Message]) -> _Read:
         pieces = self._splitter.pieces(question)
+        # Of few experts each is so broad that whatever is said pulls towards two of them. Around a
+        # program phrases say little: "give it with its imports" is about the program.
+        may_be_pair = self._selector.experts >= FEWEST and not brings_code(question)
         return _Read(
             pieces=pieces,
             looked_at=self._splitter.texts(question, pieces),
-            # Around a program phrases say little: "give it with its imports" is about the program.
-            phrases=() if brings_code(question) else phrases(question),
+            phrases=phrases(question) if may_be_pair else (),
             aspects=aspects(question),
             together=follow_ups(question, messages),
         )
@@ -184,7 +186,7 @@ class Planner:
             vectors = asked.vectors[: 1 + asked.looked_at]
             split = self._splitter.split(asked.question, asked.pieces, vectors, only=experts)
         parts = merged([self._spanned(span, asked, experts) for span in split.spans])
-        if len(experts_of(parts)) < 3 and self._may_be_pair(asked):
+        if len(experts_of(parts)) < 3 and asked.sentences <= _SENTENCES and not asked.apart:
             pair = paired(self._selector, asked, experts)
             if experts_of(pair) - experts_of(parts):
                 return pair
@@ -199,11 +201,6 @@ class Planner:
         if not whole.choice.fits and parts:
             return [Part(text=asked.question, choice=parts[0].choice, vector=whole.vector)]
         return [whole]
-
-    def _may_be_pair(self, asked: Asked) -> bool:
-        # Of few experts each is so broad that whatever is said pulls towards two of them.
-        many = self._selector.experts >= FEWEST
-        return many and asked.sentences <= _SENTENCES and not asked.apart
 
     def _fields(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
         """A part for each of two fields that are named; none if it fits nobody in one of them."""
