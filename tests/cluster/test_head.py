@@ -41,6 +41,17 @@ anyio.run(main, sys.argv[1])
 """
 
 
+# A cluster, until it is told to end.
+_CLUSTER = """
+import sys
+from clusters import address_of, started_cluster
+
+with started_cluster(nodes=1) as cluster:
+    print(address_of(cluster), flush=True)
+    sys.stdin.readline()
+"""
+
+
 # Prints an answer before and after a node is lost, as a command does.
 _PRINTING = """
 import sys
@@ -82,10 +93,10 @@ def says(process: subprocess.Popen[str], question: str = "What?") -> str:
 
 
 @contextmanager
-def host(address: str, ollama: str) -> Iterator[subprocess.Popen[str]]:
+def host(address: str, ollama: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """`metier cluster start-host`, once it answers."""
     command = ("-m", "metier", "cluster", "start-host", address, "--name", "one")
-    with program(*command, OLLAMA_HOST=ollama) as process:
+    with program(*command, OLLAMA_HOST=ollama, **variables) as process:
         assert process.stderr is not None
         for line in process.stderr:  # Ray may say something before
             if "one answers in the cluster" in line:
@@ -120,3 +131,22 @@ def test_a_node_that_is_lost_is_told_on_stderr_not_among_the_answers() -> None:
         cluster.remove_node(lost, allow_graceful=False)
         assert any("(raylet)" in line for line in printing.stderr)
         assert printing.communicate("\n")[0] == "after\n"
+
+
+def test_a_cluster_with_token_authentication_answers_who_has_its_token() -> None:
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "4be1" * 16}
+    with (
+        fake_ollama(FixedEmbedder(), models=[MODEL], reply="Four.") as ollama,
+        program("-c", _CLUSTER, **token) as cluster,
+    ):
+        assert cluster.stdout is not None
+        address = cluster.stdout.readline().strip()
+        with (
+            host(address, ollama.host, **token),
+            program("-c", _ASKING, address, **token) as knowing,
+            program("-c", _ASKING, address) as without,
+            program("-c", _ASKING, address, **token | {"RAY_AUTH_TOKEN": "0" * 64}) as wrong,
+        ):
+            assert says(knowing) == "Four."
+            assert says(without) == says(wrong) == "cluster_unavailable"
+        cluster.communicate("\n")

@@ -118,7 +118,8 @@ class ClusterUnavailable(ModelServerError):
         super().__init__(
             reason,
             hint="Install it with: pip install 'metier[ray]'; "
-            "start a cluster with: ray start --head",
+            "start a cluster with: ray start --head; one that asks for a token needs "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here, too",
         )
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 NAMESPACE = "metier"
 # An actor with this version of the calls; another is another name, and is not found.
-PREFIX = "host-3:"
+PREFIX = "host-4:"
 
 _ENVIRONMENT = {
     # Ray ends a process whose head is gone for a minute, and with it the program that embeds

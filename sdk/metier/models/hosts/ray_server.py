@@ -228,9 +228,10 @@ class RayNode:
         began, ended = False, False
         try:
             async for item in items:
-                value = _value(await item)
-                began = True
-                yield value
+                for piece in await item:
+                    value = _value(piece)
+                    began = True
+                    yield value
             ended = True
         except MetierError:
             ended = True
