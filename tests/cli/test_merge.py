@@ -182,7 +182,7 @@ def test_what_is_there_already_stays_unless_it_may_go(pair: list[str], tmp_path:
     out.write_bytes(b"mine")
     done = run(*pair, "-o", str(out))
     assert done.exit_code == 2
-    assert "is there already. Give another name, or --replace" in done.stderr
+    assert "already exists. Give another name, or --replace" in done.stderr
     assert out.read_bytes() == b"mine"
     assert run(*pair, "-o", str(out), "--replace").exit_code == 0
     assert out.read_bytes() != b"mine"
@@ -192,7 +192,7 @@ def test_models_that_do_not_fit_fail(pair: list[str], tmp_path: Path) -> None:
     other = model(tmp_path / "other.gguf", 1, architecture="qwen2")
     done = run(pair[0], other, "-o", str(tmp_path / "out.gguf"))
     assert done.exit_code == 1
-    assert "is a qwen2 model, the first is llama" in done.stderr
+    assert "is a qwen2 model, but the first is llama" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -112,7 +112,7 @@ async def test_a_merge_whose_node_dies_is_made_on_another(nodes: World, tmp_path
     spreading = Spreading(nodes.server(), tell=tell)
     (made,) = await spreading.all([MergeJob.of(wanted, evaluate="")])
     assert (made.node, made.error) == ("two", None)
-    assert told[1].startswith("one: not made there, ")
+    assert told[1].startswith("one: failed there: ")
     assert {file.name for file in folder.iterdir()} == {"out.gguf", "out.json"}
 
 

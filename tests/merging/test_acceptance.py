@@ -79,7 +79,7 @@ def test_a_question_without_an_answer_counts_as_wrong() -> None:
 
 
 def test_without_questions_nothing_is_evaluated() -> None:
-    with ScriptedModels({}) as models, pytest.raises(InvalidInput, match="there is no question"):
+    with ScriptedModels({}) as models, pytest.raises(InvalidInput, match="there are no questions"):
         anyio.run(
             partial(passed_gate, models, [], child=("child", "c"), parents=[("a", "a")], margin=0.0)
         )

@@ -140,7 +140,7 @@ NOWHERE = {
 @pytest.mark.parametrize(
     ("parts", "given", "complaint"),
     [
-        (HALF, {}, "is not one half of a pair lora_a and lora_b"),
+        (HALF, {}, "is not half of a pair lora_a and lora_b"),
         ({**halves(1, UP), "blk.0.attn_norm.weight": np.ones(2)}, {}, "blk.0.attn_norm.weight of"),
         (WIDE, {}, "does not fit"),
         (RANKS, {}, "does not fit"),
@@ -174,7 +174,7 @@ def test_an_adapter_needs_a_model(tmp_path: Path) -> None:
         plan(recipe("linear", [lora, base]))
     with pytest.raises(MergeRefused, match="is an adapter, not a model"):
         plan(recipe("task_arithmetic", [base], base=lora))
-    with pytest.raises(MergeRefused, match="is not an adapter in GGUF"):
+    with pytest.raises(MergeRefused, match="is not a GGUF adapter"):
         plan(recipe("passthrough", [f"{base}+{base}"]))
 
 

@@ -23,13 +23,13 @@ TOKENS = [f"t{n}" for n in range(ROWS)]
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"architecture": "qwen2"}, "is a qwen2 model, the first is llama"),
+        ({"architecture": "qwen2"}, "is a qwen2 model, but the first is llama"),
         ({"keys": {"llama.block_count": 3}}, "llama.block_count is 2 in "),
         ({"keys": {"llama.rope.freq_base": 1e6}}, "llama.rope.freq_base is 10000.0 in "),
         ({"keys": {"llama.rope.scaling.type": "yarn"}}, None),
         ({"keys": {"tokenizer.ggml.pre": "other"}}, "tokenizer.ggml.pre is 'default' in "),
         ({"keys": {"llama.expert_count": 8}}, "is a mixture of experts"),
-        ({"keys": {"split.count": 3}}, "is one part of a model that lies in several files"),
+        ({"keys": {"split.count": 3}}, "is one part of a model that is split into several files"),
         ({"tensors": NARROW}, "blk.0.ffn_up.weight is 32 × 64 in "),
         ({"tensors": ANOTHER}, "blk.0.attn_k_norm.weight is in "),
         ({"tokens": ["x", *TOKENS[1:]]}, "token 0 is 't0' in "),
@@ -75,7 +75,7 @@ def test_a_type_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     at = data.index(name) + len(name) + 4 + 16
     second = tmp_path / "second.gguf"
     second.write_bytes(data[:at] + (24).to_bytes(4, "little") + data[at + 4 :])
-    with pytest.raises(MergeRefused, match="is of the type I8, which cannot be read"):
+    with pytest.raises(MergeRefused, match="has the type I8, which cannot be read"):
         plan(recipe("linear", [first, str(second)]))
 
 
@@ -94,7 +94,7 @@ def test_tokens_at_the_end_come_from_the_model_that_has_them(tmp_path: Path) -> 
     np.testing.assert_allclose(rows[:ROWS], (one + two[:ROWS]) / 2, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(rows[ROWS:], two[ROWS:], rtol=1e-5)
     assert notices == (
-        f"3 tokens of the vocabulary are not in {short!r}; it takes their rows from {long!r}",
+        f"{short!r} lacks 3 tokens of the vocabulary; their rows are taken from {long!r}",
     )
 
 
@@ -124,7 +124,7 @@ def test_models_that_both_have_tokens_of_their_own_are_refused(tmp_path: Path) -
         tokens=["[PAD]", *TOKENS[1:]],
         types=[ggufs.UNUSED, *[ggufs.NORMAL] * (ROWS - 1)],
     )
-    with pytest.raises(MergeRefused, match="each model has tokens that no other has"):
+    with pytest.raises(MergeRefused, match="no model has the tokens of all others"):
         plan(recipe("linear", [one, two]))
 
 
@@ -136,7 +136,7 @@ def test_where_one_model_has_an_output_apart_the_others_embedding_stands_for_the
         result, notices = merged(order, tmp_path / "out.gguf")
         expected = weights(0)["token_embd.weight"] + weights(1, output=True)["output.weight"]
         np.testing.assert_allclose(result["output.weight"], expected / 2, rtol=1e-5, atol=1e-6)
-        assert "output.weight is apart" in notices[0]
+        assert "output.weight is separate" in notices[0]
 
 
 Q8 = dict.fromkeys(("blk.0.attn_q.weight", "blk.0.ffn_up.weight"), "Q8_0")

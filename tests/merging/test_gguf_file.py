@@ -95,8 +95,8 @@ def test_a_wrong_byte_in_the_head_is_an_error_of_ours_or_none(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "its head is damaged, cut off, or larger"),
-        (b"PK\x03\x04 and so on", "it is no GGUF file"),
+        (b"", "its header is damaged, truncated, or larger"),
+        (b"PK\x03\x04 and so on", "it is not a GGUF file"),
         (b"GGUF" + struct.pack("<I", 1), "its version, 1, is neither 2 nor 3"),
         (b"GGUF\x00\x00\x00\x03" + bytes(16), "its version, 50331648, is neither"),
     ],

@@ -146,9 +146,9 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path)
     ("text", "complaint"),
     [
         ("{", "recipe.yaml: "),
-        ("[]", "recipe.yaml is no recipe of mergekit"),
+        ("[]", "recipe.yaml is not a mergekit recipe"),
         ("models: [{model: a}]", "recipe.yaml: merge_method: Field required"),
-        ("{merge_method: karcher, models: [{model: a}]}", "the method 'karcher' is not offered"),
+        ("{merge_method: karcher, models: [{model: a}]}", "the method 'karcher' is not supported"),
         ("{merge_method: linear}", "either models or slices"),
         ("{merge_method: slerp, models: [{model: a}, {model: b}]}", "base_model must be one of"),
         (
@@ -173,11 +173,11 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path)
         ),
         (
             "{merge_method: linear, models: [{model: a}], tokenizer_source: union}",
-            "recipe.yaml: tokenizer_source has no effect here: the vocabulary is that of",
+            "recipe.yaml: tokenizer_source has no effect here: the result takes the vocabulary",
         ),
         (
             "{merge_method: linear, models: [{model: a}], chat_template: chatml}",
-            "recipe.yaml: chat_template has no effect here: the template is that of",
+            "recipe.yaml: chat_template has no effect here: the result takes the template",
         ),
         (
             "{merge_method: linear, models: [{model: a}], tokenizer: {source: base}}",
@@ -190,7 +190,7 @@ def test_of_slerp_the_base_is_the_first_model_wherever_it_stands(tmp_path: Path)
         ),
         (
             "{merge_method: linear, slices: [{sources: [{model: a}]}, {sources: [{model: a}]}]}",
-            "layers of several slices are not stacked",
+            "layers of several slices cannot be stacked",
         ),
         (
             "{merge_method: linear, models: [{model: a}, {model: b}], parameters: {weight: x}}",
@@ -255,12 +255,12 @@ def test_a_filter_in_mergekits_yaml_that_fits_no_name_of_transformers_is_refused
     parity.models("llama", tmp_path)
     recipe = read(FILTERED % "ffn_up", tmp_path)
     named = recipe.renamed({name: str(tmp_path / name) for name in recipe.parents})
-    with pytest.raises(InvalidRecipe, match=r"recipe\.yaml: t: the filter 'ffn_up' holds for no"):
+    with pytest.raises(InvalidRecipe, match=r"recipe\.yaml: t: the filter 'ffn_up' matches no"):
         parity.merged(named, tmp_path)
 
 
 def test_a_recipe_for_other_models_is_refused(tmp_path: Path) -> None:
     parity.models("llama", tmp_path)
     recipe = parity.recipe("slerp", tmp_path).model_copy(update={"layers": 32})
-    with pytest.raises(InvalidRecipe, match="for models of 32 layers, and these have 3"):
+    with pytest.raises(InvalidRecipe, match="for models with 32 layers, but these have 3"):
         parity.merged(recipe, tmp_path)

@@ -132,9 +132,9 @@ def test_where_there_is_no_room_it_says_so_before_it_begins(
         free = 1000
 
     monkeypatch.setattr(merging.shutil, "disk_usage", lambda _: Nearly)
-    with pytest.raises(MergeFailed, match="has 0 MB left") as caught:
+    with pytest.raises(MergeFailed, match="has only 0 MB left") as caught:
         merge(plan(recipe("linear", pair)), tmp_path / "out.gguf")
-    assert "Make room" in caught.value.hint
+    assert "Free some space" in caught.value.hint
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_ours(pair: list[str], tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_damaged_weight_stops_the_merge_and_is_named(value: float, tmp_path: P
     one, two = model(tmp_path / "one.gguf", 0), model(tmp_path / "two.gguf", 1, tensors=tensors)
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(MergeFailed, match=r"blk\.1\.ffn_up\.weight of .*two\.gguf holds values"):
+    with pytest.raises(MergeFailed, match=r"blk\.1\.ffn_up\.weight of .*two\.gguf contains values"):
         merge(plan(recipe("linear", [one, two])), out / "child.gguf")
     assert left_in(out) == set()
 
@@ -187,12 +187,12 @@ def test_an_interrupted_merge_leaves_nothing_and_its_threads_end(
 @pytest.mark.parametrize(
     ("weight", "complaint"),
     [
-        ('[{filter = "mlp", value = 1}, {value = 2}]', "a: weight: the filter 'mlp' holds for no"),
+        ('[{filter = "mlp", value = 1}, {value = 2}]', "a: weight: the filter 'mlp' matches no"),
         (
             '[{filter = "ffn", value = 1}, {filter = "ffn_up", value = 1}, {value = 2}]',
-            "a: weight: the filter 'ffn_up' holds for no tensor",
+            "a: weight: the filter 'ffn_up' matches no tensor",
         ),
-        ("3", "weight has no effect: every model has a value of its own"),
+        ("3", "weight has no effect: every model has its own value"),
     ],
 )
 def test_a_setting_that_holds_for_no_tensor_is_refused_with_its_file(

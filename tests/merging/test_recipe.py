@@ -91,7 +91,7 @@ TWO = '[[models]]\nmodel = "a"\n[[models]]\nmodel = "b"\n'
     ("text", "complaint"),
     [
         ("method =", "recipe.toml: Invalid value"),
-        ('method = "dars"\n' + TWO, "recipe.toml: method: there is no method 'dars'; there are "),
+        ('method = "dars"\n' + TWO, "recipe.toml: method: unknown method 'dars'; known: "),
         ('method = "linear"\n', "recipe.toml: models: Field required"),
         (
             'method = "linear"\nlamda = 1\n' + TWO,
@@ -103,7 +103,7 @@ TWO = '[[models]]\nmodel = "a"\n[[models]]\nmodel = "b"\n'
         ),
         ('method = "slerp"\nseed = 1\n' + TWO, "recipe.toml: seed has no effect on slerp"),
         ('method = "task_arithmetic"\nbase = "c"\ndensity = 1\n' + TWO, "density has no effect on"),
-        ('method = "slerp"\n' + TWO + "t = 0.5\n", "recipe.toml: b: t is set for all models, not"),
+        ('method = "slerp"\n' + TWO + "t = 0.5\n", "recipe.toml: b: t can only be set for all"),
         ('method = "ties"\nbase = "b"\n' + TWO + "weight = 1\n", "b: weight has no effect on the"),
         ('method = "linear"\nnormalize = 1\n' + TWO, "recipe.toml: normalize: Input should be a"),
         ('method = "dare_ties"\nbase = "c"\nrescale = "l3"\n' + TWO, "rescale must be one of l1, "),

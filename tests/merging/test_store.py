@@ -94,8 +94,8 @@ def test_all_that_belongs_to_a_model_is_carried_over(tmp_path: Path) -> None:
     [
         ({"modelfile": "FROM /a\nFROM /b"}, "has an adapter or a projector"),
         ({"modelfile": "FROM /a\nADAPTER /b"}, "has an adapter or a projector"),
-        ({"modelfile": "FROM x", "remote_host": "https://ollama.com"}, "is run elsewhere"),
-        ({}, "is run elsewhere"),
+        ({"modelfile": "FROM x", "remote_host": "https://ollama.com"}, "runs elsewhere"),
+        ({}, "runs elsewhere"),
     ],
 )
 def test_a_model_that_is_more_than_its_weights_is_refused(
@@ -110,7 +110,7 @@ def test_weights_of_another_machine_are_named() -> None:
         WeightsUnavailable, match=r"are not on this machine \(/far/away\)"
     ) as caught:
         described({"modelfile": "FROM /far/away"})
-    assert "Merge on the machine of http://127.0.0.1" in caught.value.hint
+    assert "Run the merge on the machine of http://127.0.0.1" in caught.value.hint
 
 
 def test_a_model_that_is_not_installed_is_named() -> None:
@@ -153,5 +153,5 @@ async def converted(settings: Settings, folder: Path) -> None:
 
 def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(MergeRefused, match="holds no safetensors"):
+    with pytest.raises(MergeRefused, match="contains no safetensors"):
         anyio.run(partial(converted, Settings(), tmp_path))

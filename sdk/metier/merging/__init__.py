@@ -1,1 +1,1 @@
-"""The weights of several models made into one model, without torch and in little memory."""
+"""Merge the weights of several models into one, without torch and in little memory."""

@@ -1,4 +1,4 @@
-"""Is the merged model worth keeping? It and its parents answer the same questions."""
+"""The gate: a merged model is kept if it answers questions about as well as its parents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metier.plan import Message
 
 # Long enough for a program; a model that repeats itself is cut off.
 _MAX_TOKENS = 768
-# For a sample of what comes next, one token a text.
+# Texts to compare next tokens on, one token for each.
 _TEXTS = 50
 
 Right = npt.NDArray[np.float64]
@@ -26,14 +26,14 @@ Right = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exercise:
-    """A question, and who judges an answer to it."""
+    """A question, and a function that judges an answer to it."""
 
     question: str
     is_right: Callable[[str], Awaitable[bool]]
 
 
 class Accuracy(BaseModel):
-    """How many questions a model gets right.
+    """The share of questions that a model answers correctly.
 
     Attributes:
         errors: questions without an answer; they count as wrong.
@@ -50,10 +50,10 @@ class GateReport(BaseModel):
     """Whether a merged model is kept, and why.
 
     Attributes:
-        best: the parent that got most questions right.
-        gain: of the child over it, question by question.
-        margin: how much less right the child may be, as a share.
-        divergences: from each parent to the child, where the server tells.
+        best: the most accurate parent.
+        gain: the child's gain over it, question by question.
+        margin: how much less accurate the child may be, as a share.
+        divergences: from each parent to the child, if the server returns logprobs.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -67,7 +67,7 @@ class GateReport(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether the child is not worse than the best parent by more than the margin."""
+        """Whether the child is at most by the margin worse than the best parent."""
         return self.gain.value >= -self.margin - 1e-12
 
 
@@ -83,14 +83,14 @@ async def passed_gate(
     """Ask all models all questions, model by model, so that each is loaded once.
 
     Args:
-        child, parents: what people call a model, and what the server does.
+        child, parents: a model's name for people, and its name on the server.
 
     Raises:
-        InvalidInput: there is no question.
-        ModelServerError, ModelMissing: a model cannot be asked at all.
+        InvalidInput: there are no questions.
+        ModelServerError, ModelMissing: a model cannot be called at all.
     """
     if not exercises:
-        raise InvalidInput("there is no question to evaluate with")
+        raise InvalidInput("there are no questions to evaluate with")
     texts = [exercise.question for exercise in exercises][:_TEXTS]
     found: dict[str, tuple[Right, int]] = {}
     nexts = {}
@@ -123,7 +123,7 @@ async def _asked(
     name: str,
     report: Callable[[Progress], None],
 ) -> tuple[Right, int]:
-    """Which questions a model gets right (1 or 0), and how many had no answer."""
+    """1 or 0 for each question, right or wrong, and how many had no answer."""
     await server.load(model)
     right, errors = np.zeros(len(exercises)), 0
     for n, exercise in enumerate(exercises):

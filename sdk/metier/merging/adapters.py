@@ -1,4 +1,4 @@
-"""LoRA adapters in GGUF: what they add to the weights of the model that they were made for.
+"""LoRA adapters in GGUF, and what they add to the weights of their model.
 
 Hu et al. 2022, "LoRA", section 4.1: W + alpha / rank · B · A. The files are those of llama.cpp's
 `convert_lora_to_gguf.py`: for a tensor NAME they hold `NAME.lora_a` and `NAME.lora_b`.
@@ -31,7 +31,7 @@ class Adapter:
 
     Attributes:
         name: what the user calls it.
-        alpha: divided by the rank it is the factor of B · A; if it is 0, the factor is 1.
+        alpha: the factor of B · A is alpha / rank, or 1 if alpha is 0.
     """
 
     name: str
@@ -40,37 +40,39 @@ class Adapter:
 
     @classmethod
     def of(cls, name: str, file: GgufFile) -> Adapter:
-        """The adapter in a file.
+        """Read the adapter in a file.
 
         Raises:
-            MergeRefused: it is of another kind than LoRA, or not a whole one.
+            MergeRefused: it is not a LoRA adapter, or is incomplete.
         """
         kind, alpha = file.scalar("adapter.type"), file.scalar("adapter.lora.alpha")
         if kind != "lora" or "adapter.alora.invocation_tokens" in file.keys:
-            raise MergeRefused(f"{name!r} is not a LoRA adapter, whose type would be 'lora'")
+            raise MergeRefused(f"{name!r} is not a LoRA adapter: its type must be 'lora'")
         if not isinstance(alpha, int | float) or not math.isfinite(alpha):
             raise MergeRefused(f"adapter.lora.alpha of {name!r} must be a number, not {alpha!r}")
         for tensor in file.tensors.values():
             stem, ending = tensor.name[: -len(_A)], tensor.name[-len(_A) :]
             if ending not in (_A, _B) or not {stem + _A, stem + _B} <= file.tensors.keys():
                 raise MergeRefused(
-                    f"{tensor.name} of {name!r} is not one half of a pair {_A[1:]} and {_B[1:]}",
-                    hint="Only adapters that change weights by such pairs can be merged",
+                    f"{tensor.name} of {name!r} is not half of a pair {_A[1:]} and {_B[1:]}",
+                    hint="Only adapters made of such pairs can be merged",
                 )
             if not readable(tensor.kind):
-                raise MergeRefused(f"{tensor.name} of {name!r} is of the type {tensor.kind}")
+                raise MergeRefused(
+                    f"{tensor.name} of {name!r} has the type {tensor.kind}, which cannot be read"
+                )
         return cls(name=name, file=file, alpha=float(alpha))
 
     def check(self, model: GgufFile, name: str) -> None:
-        """Check that it was made for such a model.
+        """Check that it fits a model.
 
         Raises:
-            MergeRefused: its architecture, or the shape of a tensor, is another one.
+            MergeRefused: its architecture or the shape of a tensor differs.
         """
         own, other = (each.scalar("general.architecture") for each in (self.file, model))
         if own != other:
             raise MergeRefused(
-                f"the adapter {self.name!r} is for {own} models, {name!r} is {other}"
+                f"the adapter {self.name!r} is for {own} models, but {name!r} is {other}"
             )
         for key in self.file.tensors:
             tensor = model.tensors.get(key[: -len(_A)])
@@ -81,14 +83,14 @@ class Adapter:
                 )
 
     def changes(self, tensor: str) -> bool:
-        """Whether it adds something to a tensor of the model."""
+        """Whether it changes a tensor of the model."""
         return tensor + _A in self.file.tensors
 
     def applied(self, tensor: str, own: Weights, read: Callable[[Tensor], Floats]) -> Weights:
-        """The tensor with what the adapter adds.
+        """Return the tensor with the adapter added.
 
         Args:
-            read: gets all numbers of one of its tensors.
+            read: reads all numbers of one of the adapter's tensors.
         """
         a, b = (self.file.tensors[tensor + end] for end in (_A, _B))
         factor = np.float32(self.alpha / b.shape[0] if self.alpha else 1)
@@ -98,11 +100,11 @@ class Adapter:
         return _Adapted(own=own, up=up * factor, down=np.ascontiguousarray(down))
 
     def _shape(self, tensor: str) -> tuple[int, ...] | None:
-        """The shape of what it adds to a tensor; None if its halves do not fit each other."""
+        """The shape of what it adds to a tensor; None if its halves do not match."""
         a, b = (self.file.tensors[tensor + end].shape for end in (_A, _B))
         if len(a) != 2 or len(b) != 2 or 0 in a + b:
             return None
-        # llama.cpp looks rows of the embedding up, so its A is stored the other way round.
+        # llama.cpp looks up rows of the embedding, so its A is stored the other way round.
         if tensor == EMBEDDING:
             return (b[1], a[1]) if a[0] == b[0] else None
         return (a[0], b[1]) if a[1] == b[0] else None
@@ -121,10 +123,10 @@ class _Adapted:
     down: Floats
 
     def read(self, span: Span) -> Floats:
-        """The numbers of both, added."""
+        """Read a span of the sum."""
         width = self.down.shape[1]
         first = span.start // width
         rows = self.up[first : -(-span.stop // width)]
-        # Not by BLAS, whose threads would fight ours.
+        # Not with BLAS, whose threads would compete with ours.
         added = np.einsum("rk,kw->rw", rows, self.down).reshape(-1)
         return self.own.read(span) + added[span.start - first * width :][: span.length]

@@ -1,4 +1,4 @@
-"""The result before a weight is read: its head, its tensors with their types, and its size."""
+"""The result before any weight is read: its header, its tensors with their types, its size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metier.merging.licences import combined
 from metier.merging.parents import Parent
 from metier.merging.recipe import Recipe
 
-# Of the general keys those that are still true; name, authors, links are the parents'.
+# The general keys that remain true; name, authors and links are the parents'.
 _KEPT = ("general.architecture", "general.type", "general.size_label", "general.languages")
 _VERSION_OF_TYPES = "general.quantization_version"
 _STRING, _UINT32 = 8, 4
@@ -27,7 +27,7 @@ class Planned:
     """A tensor to write.
 
     Attributes:
-        offset: of its bytes, from the start of the file.
+        offset: of its data, from the start of the file.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Planned:
 
     @property
     def size_bytes(self) -> int:
-        """The size of its numbers."""
+        """The size of its data."""
         return size_bytes(self.count, self.kind)
 
 
@@ -47,7 +47,7 @@ class Blueprint:
     """A file to write.
 
     Attributes:
-        head: all of it before the first tensor.
+        head: everything before the first tensor.
     """
 
     head: bytes
@@ -56,17 +56,17 @@ class Blueprint:
 
     @property
     def count(self) -> int:
-        """Numbers in all tensors."""
+        """The number of weights in all tensors."""
         return sum(each.count for each in self.tensors)
 
 
 def drawn(
     recipe: Recipe, parents: Sequence[Parent], fit: Fit, *, name: str, kind: StoredType
 ) -> Blueprint:
-    """The file that a merge will write.
+    """Lay out the file that a merge will write.
 
     Args:
-        kind: the type of all tensors with rows that are long enough; the others get F32 or F16.
+        kind: the type of all tensors with long enough rows; the others get F32 or F16.
     """
     sizes = [(each, *_shape_and_kind(each, parents[0], fit, kind)) for each in fit.tensors]
     entries = list(_entries(recipe, parents, fit, name=name, kind=kind))
@@ -94,7 +94,7 @@ def _shape_and_kind(
     shape = tensor.shape
     if name in (EMBEDDING, OUTPUT):
         shape = (shape[0], fit.vocabulary.rows)
-    # Vectors stay exact, and so does what a file of small types keeps exact.
+    # Keep vectors exact, and whatever a quantized file keeps exact.
     exact = tensor.kind == "F32" and first.file.scalar("general.file_type") != _ALL_F32
     if len(shape) < 2 or exact:
         return shape, "F32"
@@ -122,7 +122,7 @@ def _entries(
 
 
 def _of_models(parents: Sequence[Parent], fit: Fit) -> Iterator[bytes]:
-    """The architecture's keys, the first model's before the others'; the vocabulary's owner's."""
+    """The architecture's keys, preferably the first model's, and the vocabulary owner's keys."""
     done: set[str] = set()
     for parent in parents:
         yield from _below(parent.file, f"{fit.architecture}.", done)

@@ -1,4 +1,4 @@
-"""Work on all cores at once: numpy computes without the interpreter's lock, so threads will do."""
+"""Parallel work in threads, which suffice because numpy releases the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 Sums = npt.NDArray[Any]
-# Computes an array for every span of a tensor, and returns the sum of all.
+# Computes an array for every span of a tensor and returns their sum.
 Total = Callable[[Callable[[Span], Sums]], Sums]
 
 # Spans that one thread takes at a time: a million numbers, so that threads seldom wait.
 _RUN = 16
-# Pieces of work that are given out ahead for each thread; more would only hold memory.
+# Parts queued ahead for each thread; more would only take memory.
 _AHEAD = 2
 
 
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Cores:
-    """A number of threads, as a context manager."""
+    """A pool of threads, as a context manager."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -50,7 +50,7 @@ class Cores:
         self._pool.shutdown(cancel_futures=True)
 
     def each(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-        """The results, in order; only a few more parts than there are threads are begun."""
+        """Yield the results in order; at most two parts per thread are started ahead."""
         waiting: deque[Future[Result]] = deque()
         left = iter(parts)
         for part in islice(left, self._threads * _AHEAD):
@@ -61,7 +61,7 @@ class Cores:
                 waiting.append(self._pool.submit(work, part))
 
     def total(self, count: int) -> Total:
-        """What sums over a tensor of so many numbers."""
+        """Return a function that sums over a tensor of `count` numbers."""
 
         def sums(work: Callable[[Span], Sums]) -> Sums:
             def of_run(run: Span) -> Sums:
@@ -75,6 +75,6 @@ class Cores:
 
 
 def runs(count: int) -> Iterator[Span]:
-    """So many numbers, cut into what one thread takes at a time."""
+    """Cut `count` numbers into the runs that a thread takes at a time."""
     step = _RUN * SPAN
     return (Span(start, min(start + step, count)) for start in range(0, count, step))

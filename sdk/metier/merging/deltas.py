@@ -1,7 +1,7 @@
-"""Methods that merge what models have learnt over their base: their differences from it.
+"""Methods that merge what models have learnt: their differences from a common base.
 
 Formulas and defaults are those of mergekit 0.1.5. Each method makes the differences sparse in its
-own way; then they are weighted and added to the base.
+own way, then weights them and adds them to the base.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from metier.merging.parameters import (
 from metier.merging.selecting import magnitudes
 from metier.merging.weights import Span
 
-# Drops some of a model's differences in place; the span says which ones they are.
+# Drops some of a model's differences in one span, in place.
 Sparsify = Callable[[Floats, Span], None]
-# How probably each difference of a span is kept.
+# The probability of keeping each difference of a span.
 Probability = Callable[[Span], Floats | np.float32]
 
-# mergekit's: below it a sum of weights, or of magnitudes, counts as 0.
+# mergekit's limits: below them a sum of weights, or of magnitudes, counts as 0.
 _NO_WEIGHT = 1e-8
 _NO_MASS = 1e-7
 
@@ -52,9 +52,9 @@ def task_arithmetic(inputs: Inputs, total: Total) -> Combine:
 
 @method(paper="arXiv 2306.01708", base="required", parameters=[*_ELECTED, DENSITY])
 def ties(inputs: Inputs, total: Total) -> Combine:
-    """Add only the largest differences, and of those the ones whose sign wins.
+    """Add only the largest differences, and of those only the ones with the winning sign.
 
-    Yadav et al. 2023, "TIES-merging", section 4. Of equally large ones at the border all are kept.
+    Yadav et al. 2023, "TIES-merging", section 4. Equally large ones at the cutoff are all kept.
     """
 
     def largest(model: int) -> Sparsify:
@@ -67,17 +67,17 @@ def ties(inputs: Inputs, total: Total) -> Combine:
 
 @method(paper="arXiv 2312.06795", base="required", parameters=[*_SUMMED, DENSITY, GAMMA])
 def breadcrumbs(inputs: Inputs, total: Total) -> Combine:
-    """Add the differences, without the largest and the smallest.
+    """Add the differences except the largest and the smallest.
 
-    Davari and Belilovsky 2024, "Model breadcrumbs", section 3. Of equally large ones at the borders
-    all are kept.
+    Davari and Belilovsky 2024, "Model breadcrumbs", section 3. Equally large ones at the cutoffs
+    are all kept.
     """
     return _added(inputs, _each(inputs, partial(_breadcrumbs, inputs, total)), elect=False)
 
 
 @method(paper="arXiv 2312.06795", base="required", parameters=[*_SUMMED, DENSITY, GAMMA])
 def breadcrumbs_ties(inputs: Inputs, total: Total) -> Combine:
-    """Add the differences whose sign wins, without the largest and the smallest.
+    """Add the differences with the winning sign, except the largest and the smallest.
 
     Davari and Belilovsky 2024, "Model breadcrumbs", section 3; Yadav et al. 2023, section 4.
     """
@@ -85,14 +85,14 @@ def breadcrumbs_ties(inputs: Inputs, total: Total) -> Combine:
 
 
 def _breadcrumbs(inputs: Inputs, total: Total, model: int) -> Sparsify:
-    """The share `gamma` of the largest is dropped, or less, so that `density` is kept."""
+    """Drop the share `gamma` of the largest, or less if needed to keep the share `density`."""
     count = int(inputs.settings[DENSITY][model] * inputs.count)
     dropped = min(int(inputs.settings[GAMMA][model] * inputs.count), inputs.count - count)
     return _between(inputs, total, model, first=1 + dropped, count=count)
 
 
 def _between(inputs: Inputs, total: Total, model: int, *, first: int, count: int) -> Sparsify:
-    """Keep so many differences from the first on, counted from the largest."""
+    """Keep `count` differences from rank `first` on; rank 1 is the largest."""
     if count >= inputs.count:
         return lambda delta, span: None
     if count == 0:
@@ -117,7 +117,7 @@ def dare_linear(inputs: Inputs, total: Total) -> Combine:
 
 @method(paper="arXiv 2311.03099", base="required", parameters=[*_SUMMED, DENSITY, RESCALE, SEED])
 def dare_ties(inputs: Inputs, total: Total) -> Combine:
-    """Drop differences at random, scale up the others, and add those whose sign wins.
+    """Drop differences at random, scale up the others, and add those with the winning sign.
 
     Yu et al. 2024, "Language models are super Mario", section 3.2; Yadav et al. 2023, section 4.
     """
@@ -143,7 +143,7 @@ def _outside(settings: TensorSettings) -> str:
     problem=_outside,
 )
 def della(inputs: Inputs, total: Total) -> Combine:
-    """As dare_ties, but small differences are dropped more often than large ones.
+    """Like dare_ties, but drop small differences more often than large ones.
 
     Deep et al. 2024, "DELLA-merging", section 3.
     """
@@ -157,7 +157,7 @@ def della(inputs: Inputs, total: Total) -> Combine:
     problem=_outside,
 )
 def della_linear(inputs: Inputs, total: Total) -> Combine:
-    """As dare_linear, but small differences are dropped more often than large ones.
+    """Like dare_linear, but drop small differences more often than large ones.
 
     Deep et al. 2024, "DELLA-merging", section 3, without the election.
     """
@@ -169,15 +169,15 @@ def _della(inputs: Inputs, total: Total, model: int) -> Sparsify:
 
 
 def by_rank(inputs: Inputs, model: int, span: Span) -> Floats:
-    """How probably DELLA keeps each difference of a span.
+    """Return the probability with which DELLA keeps each difference of a span.
 
-    It rises with the rank of its magnitude in its row, from density - epsilon to density + epsilon.
+    It rises with the rank of the magnitude in its row, from density - epsilon to density + epsilon.
     """
     density, epsilon = inputs.settings[DENSITY][model], inputs.settings[EPSILON][model]
     width = inputs.width
     start = span.start // width * width
     rows = inputs.delta(model, Span(start, -(-span.stop // width) * width)).reshape(-1, width)
-    # Bits of magnitudes are in their order; with the place below them, equal ones are in its.
+    # The bits of magnitudes sort like the magnitudes; the column in the lower bits breaks ties.
     bits = np.abs(rows).view(np.uint32).astype(np.uint64) << 32 | np.arange(width, dtype=np.uint64)
     bits.sort(axis=1)
     order = (bits & 0xFFFFFFFF).astype(np.intp)
@@ -190,8 +190,8 @@ def by_rank(inputs: Inputs, model: int, span: Span) -> Floats:
 def _random(inputs: Inputs, total: Total, model: int, probability: Probability) -> Sparsify:
     """Keep each difference with its probability, and scale up those that are kept.
 
-    `rescale` by density: 1 / the probability, as in the papers, right on average. By l1: so that
-    the sum of the magnitudes of this tensor is what it was, as mergekit does.
+    `rescale` by density multiplies by 1 / the probability, as in the papers, so that the mean is
+    right; l1 restores the tensor's sum of magnitudes, as mergekit does.
     """
     density, rescale = inputs.settings[DENSITY][model], inputs.settings[RESCALE]
     if density >= 1:
@@ -219,7 +219,7 @@ def _scale(inputs: Inputs, total: Total, model: int, probability: Probability) -
 
 
 def _drawn(inputs: Inputs, model: int, span: Span) -> Floats:
-    """Random numbers from 0 to 1: the same for one seed, whichever core draws them."""
+    """Random numbers from 0 to 1: the same for the same seed, whichever core draws them."""
     names = (zlib.crc32(name.encode()) for name in (inputs.name, inputs.names[model]))
     key = (inputs.settings[SEED], *names, span.start)
     drawn = np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
@@ -231,11 +231,11 @@ def _each(inputs: Inputs, sparsify: Callable[[int], Sparsify]) -> list[Sparsify]
 
 
 def _added(inputs: Inputs, sparse: Sequence[Sparsify], *, elect: bool) -> Combine:
-    """The base and the sum of the weighted differences.
+    """Add the sum of the weighted differences to the base.
 
     Args:
         sparse: for each model; empty if all differences are kept.
-        elect: count only those whose sign is that of the sum, number by number.
+        elect: number by number, count only those with the sign of the sum.
     """
 
     def combine(span: Span) -> Floats:

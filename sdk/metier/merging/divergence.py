@@ -1,4 +1,4 @@
-"""How far a merged model has moved from a parent: KL of next tokens, by a server's logprobs."""
+"""How far a merged model is from a parent: KL of next tokens, from a server's logprobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from metier.evaluating.estimate import Estimate
 from metier.models.server import ModelServer, RawRequest, Sampling
 
-# As many as Ollama tells.
+# The most that Ollama returns.
 _TOP = 20
 _LEAST = 1e-9
 
@@ -21,7 +21,7 @@ NextToken = Mapping[str, float]
 
 
 class Divergence(BaseModel):
-    """From one model to another.
+    """The divergence from a parent to the merged model.
 
     Attributes:
         kl: mean over texts, in nats.
@@ -36,11 +36,11 @@ class Divergence(BaseModel):
     def of(
         cls, parent: str, before: Sequence[NextToken | None], after: Sequence[NextToken | None]
     ) -> Self | None:
-        """Compare what both models go on with; None if no text tells.
+        """Compare the next tokens of both models; None if no text has them for both.
 
         Args:
-            before: of the parent, one for each text; None if the server told nothing.
-            after: of the merged model, for the same texts.
+            before: the parent's, one for each text; None if the server returned none.
+            after: the merged model's, for the same texts.
         """
         both = [(p, q) for p, q in zip(before, after, strict=True) if p and q]
         values = np.array([divergence(p, q) for p, q in both])
@@ -48,11 +48,11 @@ class Divergence(BaseModel):
 
 
 def divergence(p: NextToken, q: NextToken) -> float:
-    """KL(p ‖ q) in nats, over the tokens that both tell, and all others as one.
+    """Compute KL(p ‖ q) in nats over the tokens that both list, with all others as one.
 
-    Of two distributions seen through such a partition KL is never more than the whole (Cover and
-    Thomas 2006, "Elements of information theory", section 2.7: the log sum inequality), and near it
-    where the tokens that both tell hold nearly all probability.
+    KL over a partition is never more than the full KL (Cover and Thomas 2006, "Elements of
+    information theory", section 2.7: the log sum inequality), and close to it if the shared tokens
+    hold nearly all probability.
     """
     shared = p.keys() & q.keys()
     parts = [(p[token], q[token]) for token in shared]
@@ -63,12 +63,12 @@ def divergence(p: NextToken, q: NextToken) -> float:
 async def next_tokens(
     server: ModelServer, model: str, texts: Sequence[str]
 ) -> list[NextToken | None]:
-    """The likeliest tokens after each text, with their probabilities.
+    """Return the most likely tokens after each text, with their probabilities.
 
-    None if the server tells none: it does not where the text would end.
+    None if the server returns none, as it does where the text would end.
 
     Raises:
-        ModelError, ModelServerError: the model cannot be asked.
+        ModelError, ModelServerError: the model cannot be called.
     """
     return [await _next_token(server, model, text) for text in texts]
 
@@ -80,7 +80,7 @@ async def _next_token(server: ModelServer, model: str, text: str) -> NextToken |
     async with aclosing(server.generate(request)) as chunks:
         async for chunk in chunks:
             for token in chunk.logprobs[:1]:
-                # Parts of a letter may be spelt alike: together they are one.
+                # Tokens that are parts of a letter may have one spelling: add them up.
                 for name, logprob in token.top:
                     found[name] = found.get(name, 0.0) + math.exp(logprob)
     return found or None

@@ -1,4 +1,4 @@
-"""Numbers as GGUF stores them, through the `gguf` package (extra `merge`)."""
+"""GGUF's number types, through the `gguf` package (extra `merge`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metier.errors import MergeFailed, MergeUnavailable
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-# What `gguf` can write and a runner computes with.
+# The types that `gguf` can write and runners can compute with.
 StoredType = Literal["F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"]
 STORED: tuple[StoredType, ...] = get_args(StoredType)
 
@@ -26,7 +26,7 @@ _USUAL = re.compile(
 
 @cache
 def package() -> ModuleType:
-    """The `gguf` package.
+    """Import the `gguf` package.
 
     Raises:
         MergeUnavailable: it is not installed.
@@ -42,7 +42,7 @@ def package() -> ModuleType:
 
 
 def type_name(code: int) -> str | None:
-    """The name of the number type with this code in a file; None if it is unknown."""
+    """Return the name of the number type with this code in a file; None if it is unknown."""
     try:
         return str(package().GGMLQuantizationType(code).name)
     except ValueError:
@@ -50,32 +50,32 @@ def type_name(code: int) -> str | None:
 
 
 def type_code(kind: str) -> int:
-    """The code of a number type in a file."""
+    """Return the code of a number type in a file."""
     return int(package().GGMLQuantizationType[kind])
 
 
 def file_type(kind: StoredType) -> int:
-    """What `general.file_type` says of a file that is mostly of this type."""
+    """Return the `general.file_type` of a file that is mostly of this type."""
     types = package().LlamaFileType
     return int(types.ALL_F32 if kind == "F32" else types[f"MOSTLY_{kind}"])
 
 
 def block(kind: str) -> tuple[int, int]:
-    """Numbers in a block of this type, and its size in bytes."""
+    """Return how many numbers a block of this type has, and its size in bytes."""
     gguf = package()
     numbers, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
     return numbers, size
 
 
 def size_bytes(count: int, kind: str) -> int:
-    """The size of so many numbers; `count` is a multiple of the block."""
+    """Return the size of `count` numbers, a multiple of the type's block."""
     numbers, size = block(kind)
     return count // numbers * size
 
 
 @cache
 def readable(kind: str) -> bool:
-    """Whether the type can be read, tried on a block of zeros."""
+    """Whether the type can be decoded; tries it on a block of zeros."""
     try:
         decoded(bytes(block(kind)[1]), kind)
     except NotImplementedError:
@@ -84,16 +84,16 @@ def readable(kind: str) -> bool:
 
 
 def decoded(data: bytes, kind: str) -> Floats:
-    """The numbers in the bytes, shape (count,); not to be written to."""
+    """Decode bytes to numbers, shape (count,); do not modify them."""
     gguf = package()
-    # One row: of many short ones the package takes 16 at a time, and is five times slower.
+    # One row: the package takes short ones 16 at a time, which is five times slower.
     row = np.frombuffer(data, np.uint8).reshape(1, -1)
     values: Floats = gguf.quants.dequantize(row, gguf.GGMLQuantizationType[kind])
     return values.reshape(-1)
 
 
 def encoded(values: Floats, kind: str) -> Bytes:
-    """The bytes of the numbers; their count is a multiple of the type's block.
+    """Encode numbers, whose count is a multiple of the type's block.
 
     Raises:
         MergeFailed: a number is too large for the type.
@@ -111,7 +111,7 @@ def encoded(values: Floats, kind: str) -> Bytes:
 
 
 def usual_name(name: str, architecture: str, layers: int) -> str:
-    """What transformers calls a tensor, as recipes of mergekit name it; else its name in GGUF.
+    """Return transformers' name of a tensor, as mergekit's recipes use it; else its GGUF name.
 
     >>> usual_name("blk.3.attn_q.weight", "llama", 4)
     'model.layers.3.self_attn.q_proj.weight'
@@ -127,7 +127,7 @@ def _usual_names(architecture: str, layers: int) -> dict[str, str]:
     if architecture not in known:
         return {}
     names = {"output": "lm_head"}
-    # Of a tensor's names in many libraries, those of transformers' models look like this.
+    # The mapping has names from many libraries; those of transformers' models look like this.
     for usual, (_, name) in gguf.get_tensor_name_map(known[architecture], layers).mapping.items():
         if usual.startswith("model.") and (name not in names or _USUAL.fullmatch(usual)):
             names[name] = usual

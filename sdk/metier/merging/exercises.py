@@ -1,4 +1,4 @@
-"""Questions for the gate: of a file, or those that come with a domain."""
+"""Questions for the gate, from a file or a domain."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from metier.settings import Settings
 
 
 def exercises(named: str, settings: Settings) -> list[Exercise]:
-    """The questions with an answer of a file (as `metier evaluate answers` takes), or of a domain.
+    """Load questions with answers from a file (as for `metier evaluate answers`) or a domain.
 
     Raises:
-        InvalidInput: there is no such file or domain, or no question of it has an answer.
+        InvalidInput: there is no such file or domain, or none of its questions has an answer.
     """
     registry = Registry.from_installed(settings)
     file = Path(named).expanduser()

@@ -1,4 +1,4 @@
-"""Whether models fit each other, looked at in their heads, before any weight is read."""
+"""Check from their headers that models are compatible, before any weight is read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from metier.merging.gradients import layer_of
 from metier.merging.parents import Parent
 from metier.merging.vocabulary import Vocabulary, shared_vocabulary
 
-_SAME_FAMILY = "Merge models that were made from one base: other weights do not correspond"
+_SAME_FAMILY = "Merge models made from one base: the weights of others do not correspond"
 # They say how a model is used, not what its weights mean.
 _MAY_DIFFER = (".context_length", ".vocab_size", ".rope.scaling.original_context_length")
 # Their rounding errors are far smaller than what a model learns.
 _FLOATS = ("F32", "F16", "BF16")
 _MOST_LAYERS = 1000
-# What llama.cpp takes where a file does not say.
+# What llama.cpp assumes if a file lacks the key.
 _DEFAULTS = {".rope.freq_base": 10000.0, ".attention.causal": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """What is the same in all models, and what is done where they differ.
+    """What the models have in common, and how their differences are resolved.
 
     Attributes:
-        tensors: the first model's, with those that only others have apart.
+        tensors: the first model's, and a separate output if only other models have one.
         notices: what the user should know.
     """
 
@@ -39,7 +39,7 @@ class Fit:
     notices: tuple[str, ...]
 
     def stored(self, parent: Parent, name: str) -> Tensor:
-        """A tensor in a model; what turns states into tokens may be its embedding."""
+        """Return a tensor of a model; its output may be its embedding."""
         tensors = parent.file.tensors
         return tensors[EMBEDDING] if name == OUTPUT and name not in tensors else tensors[name]
 
@@ -48,7 +48,7 @@ def fitted(parents: Sequence[Parent]) -> Fit:
     """Compare all models with the first.
 
     Raises:
-        MergeRefused: they do not fit; it names the key or tensor, and what would work.
+        MergeRefused: they are incompatible; the message names the key or tensor.
     """
     first, *others = parents
     architecture = str(first.file.scalar("general.architecture") or "")
@@ -73,10 +73,10 @@ def _check_alone(parent: Parent, architecture: str) -> None:
     file, name = parent.file, parent.name
     own = str(file.scalar("general.architecture") or "")
     if not own:
-        raise MergeRefused(f"{name!r} does not say of which architecture it is")
+        raise MergeRefused(f"{name!r} does not name its architecture")
     if own != architecture:
         raise MergeRefused(
-            f"{name!r} is a {own} model, the first is {architecture}", hint=_SAME_FAMILY
+            f"{name!r} is a {own} model, but the first is {architecture}", hint=_SAME_FAMILY
         )
     if file.scalar(f"{own}.expert_count"):
         raise MergeRefused(
@@ -85,32 +85,32 @@ def _check_alone(parent: Parent, architecture: str) -> None:
         )
     if file.scalar("split.count") not in (None, 0, 1):
         raise MergeRefused(
-            f"{name!r} is one part of a model that lies in several files",
+            f"{name!r} is one part of a model that is split into several files",
             hint="Join them first: llama-gguf-split --merge FIRST OUT",
         )
     for tensor in file.tensors.values():
         if not readable(tensor.kind):
             raise MergeRefused(
-                f"{tensor.name} of {name!r} is of the type {tensor.kind}, which cannot be read",
+                f"{tensor.name} of {name!r} has the type {tensor.kind}, which cannot be read",
                 hint="Get the model in another quantization",
             )
     if EMBEDDING not in file.tensors:
-        raise MergeRefused(f"{name!r} has no {EMBEDDING}, so it is no language model")
+        raise MergeRefused(f"{name!r} has no {EMBEDDING}, so it is not a language model")
     _check_shapes(parent, architecture)
 
 
 def _check_shapes(parent: Parent, architecture: str) -> None:
-    """What is computed with later: the number of layers, and tables of a row for each token."""
+    """Check the number of layers, and that the tables with a row for each token are tables."""
     tensors, layers = parent.file.tensors, parent.file.scalar(f"{architecture}.block_count")
     if type(layers) is not int or not 0 < layers <= _MOST_LAYERS:
-        raise MergeRefused(f"{parent.name!r} has {layers!r} layers, which no model has")
+        raise MergeRefused(f"{parent.name!r} has {layers!r} layers, which is impossible")
     for tensor in tensors.values():
         if (layer := layer_of(tensor.name)) is not None and layer >= layers:
             raise MergeRefused(
-                f"{tensor.name} of {parent.name!r} is in none of its {layers} layers"
+                f"{tensor.name} of {parent.name!r} belongs to none of its {layers} layers"
             )
         if tensor.name in (EMBEDDING, OUTPUT) and len(tensor.shape) != 2:
-            raise MergeRefused(f"{tensor.name} of {parent.name!r} is no table")
+            raise MergeRefused(f"{tensor.name} of {parent.name!r} is not a table")
 
 
 def _check_keys(first: Parent, other: Parent, architecture: str) -> None:
@@ -128,7 +128,7 @@ def _check_keys(first: Parent, other: Parent, architecture: str) -> None:
 
 
 def _value(file: GgufFile, key: str) -> object:
-    """A value to compare; of a list what tells it apart."""
+    """A value to compare; for a list, its digest."""
     if key not in file.keys:
         return next((value for end, value in _DEFAULTS.items() if key.endswith(end)), None)
     scalar = file.scalar(key)
@@ -136,7 +136,7 @@ def _value(file: GgufFile, key: str) -> object:
 
 
 def _same(one: object, two: object) -> bool:
-    """Equal; of numbers as far as float32 tells them apart."""
+    """Compare two values, floats only to the precision of float32."""
     if isinstance(one, float) or isinstance(two, float):
         return isinstance(one, int | float) and isinstance(two, int | float) and _close(one, two)
     return one == two
@@ -151,7 +151,7 @@ def _shown(value: object) -> str:
 
 
 def _tensors(parents: Sequence[Parent]) -> dict[str, Tensor]:
-    """What the result has: as the first, and an output of its own where any model has one."""
+    """The tensors of the result: the first model's, and an output if any model has one."""
     tensors = dict(parents[0].file.tensors)
     for parent in parents:
         if OUTPUT in parent.file.tensors:
@@ -164,7 +164,7 @@ def _check_tensors(first: Parent, other: Parent, tensors: Mapping[str, Tensor]) 
         missing = one.file.tensors.keys() - two.file.tensors.keys() - {OUTPUT}
         if missing:
             raise MergeRefused(
-                f"{sorted(missing)[0]} is in {one.name!r} and not in {two.name!r}",
+                f"{sorted(missing)[0]} is in {one.name!r} but not in {two.name!r}",
                 hint=_SAME_FAMILY,
             )
     for name, tensor in tensors.items():
@@ -192,10 +192,10 @@ def _notices(parents: Sequence[Parent], architecture: str) -> Iterator[str]:
         )
     key = f"{architecture}.context_length"
     if len({parent.file.scalar(key) for parent in parents}) > 1:
-        yield f"the models' {key} differ; the result has that of {first.name!r}"
+        yield f"the models differ in {key}; the result takes that of {first.name!r}"
     for parent in parents:
         if (OUTPUT in parent.file.tensors) != (OUTPUT in first.file.tensors):
-            yield f"{OUTPUT} is apart from the embedding in some models only; it will be apart"
+            yield f"{OUTPUT} is separate from the embedding in only some models, and in the result"
             return
 
 

@@ -1,8 +1,8 @@
-"""The head of a GGUF file: its keys and where its tensors lie. No tensor is read here.
+"""The header of a GGUF file: its keys and the offsets of its tensors. No tensor is read here.
 
 `gguf.GGUFReader` makes an array of every token: 5 s and 500 MB for a vocabulary of 150,000. Here a
-key is a place in the file, and its value is read on request. A head has limits,
-since a file may be anybody's.
+key is an offset in the file, and its value is read on request. Headers have limits, since files are
+not trusted.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -32,7 +32,7 @@ Scalar = bool | int | float | str
 
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
-# Several times what the largest models have: their heads are of 30 MB, with lists of 500,000 items.
+# Several times what the largest models have: headers of 30 MB, with lists of 500,000 items.
 _MOST_HEAD_BYTES = 1 << 26
 _MOST_KEYS = 10_000
 _MOST_TENSORS = 100_000
@@ -40,8 +40,8 @@ _MOST_ITEMS = 1 << 22
 _LONGEST_NAME = 1 << 10
 _READ_BYTES = 1 << 20
 _LENGTH = struct.Struct("<Q")
-_CHANGED = "it changed while it was read"
-# The struct formats of the scalar types, by their codes.
+_CHANGED = "it changed while being read"
+# The struct formats of the scalar types, by code.
 _FORMATS = {
     0: "B",
     1: "b",
@@ -59,10 +59,10 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """Where a key lies.
+    """The position of a key.
 
     Attributes:
-        start: of the whole entry, name and type included; `value` is where its value begins.
+        start: where the whole entry begins, with name and type; `value` is where its value does.
     """
 
     kind: int
@@ -77,7 +77,7 @@ class Tensor:
 
     Attributes:
         shape: as in the file: the length of a row first.
-        offset: of its bytes, from the start of the file.
+        offset: of its data, from the start of the file.
     """
 
     name: str
@@ -87,18 +87,18 @@ class Tensor:
 
     @property
     def count(self) -> int:
-        """How many numbers it has."""
+        """The number of its elements."""
         return math.prod(self.shape)
 
     @property
     def size_bytes(self) -> int:
-        """The size of its numbers."""
+        """The size of its data."""
         return size_bytes(self.count, self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufFile:
-    """A file's keys and tensors, in the order in which they stand."""
+    """A file's keys and tensors, in file order."""
 
     path: Path
     keys: dict[str, Key]
@@ -106,19 +106,19 @@ class GgufFile:
 
     @classmethod
     def open(cls, path: Path) -> GgufFile:
-        """Read the head.
+        """Read the header.
 
         Raises:
-            UnreadableWeights: it is no whole GGUF file.
+            UnreadableWeights: it is not a complete GGUF file.
         """
         with (
             opened(path) as file,
-            _damage(path, "its head is damaged, cut off, or larger than that of any model"),
+            _damage(path, "its header is damaged, truncated, or larger than that of any model"),
         ):
             return _Head(path, file).read()
 
     def scalar(self, name: str) -> Scalar | None:
-        """A number, a truth value or a text; None if the key is not there or is a list."""
+        """Return a number, a boolean or a string; None if the key is missing or a list."""
         key = self.keys.get(name)
         if key is None or key.kind == _ARRAY:
             return None
@@ -129,11 +129,11 @@ class GgufFile:
         return value
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts; empty if the key is not there or is no such list."""
+        """Return a list of strings; empty if the key is missing or not a list of strings."""
         return [text.decode(errors="replace") for text in self._items(name, _STRING)]
 
     def numbers(self, name: str) -> list[float]:
-        """A list of numbers; empty if the key is not there or is no such list."""
+        """Return a list of numbers; empty if the key is missing or not a list of numbers."""
         data = self.value_bytes(name)
         kind = struct.unpack_from("<I", data)[0] if data and self.keys[name].kind == _ARRAY else -1
         if kind not in _FORMATS:
@@ -144,17 +144,17 @@ class GgufFile:
         return [float(item) for item in found]
 
     def value_bytes(self, name: str) -> bytes:
-        """A value as it stands in the file; empty if the key is not there."""
+        """Return the raw bytes of a value; empty if the key is missing."""
         key = self.keys.get(name)
         return self._bytes(key.value, key.stop) if key else b""
 
     def entry(self, name: str) -> bytes:
-        """A whole entry as it stands in the file: name, type and value."""
+        """Return the raw bytes of a whole entry: name, type and value."""
         key = self.keys[name]
         return self._bytes(key.start, key.stop)
 
     def digest(self, name: str) -> str:
-        """What tells two values apart without keeping them."""
+        """Hash a value, to compare values without keeping them."""
         return hashlib.sha256(self.value_bytes(name)).hexdigest()
 
     def _items(self, name: str, kind: int) -> Iterator[bytes]:
@@ -178,10 +178,10 @@ class GgufFile:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """The descriptor of a regular file; a pipe or a device is not waited for.
+    """Open a regular file and yield its descriptor; never wait for a pipe or a device.
 
     Raises:
-        UnreadableWeights: it cannot be opened, or is no such file.
+        UnreadableWeights: it cannot be opened, or is not a regular file.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -206,7 +206,7 @@ def _damage(path: Path, reason: str) -> Iterator[None]:
 
 
 class _Head:
-    """Walks through the head of a file once, and reads no more of it than that."""
+    """Walks through the header of a file once, and reads little beyond it."""
 
     def __init__(self, path: Path, file: int) -> None:
         self._path = path
@@ -217,7 +217,7 @@ class _Head:
 
     def read(self) -> GgufFile:
         if self._taken(4) != MAGIC:
-            raise _unreadable(self._path, "it is no GGUF file")
+            raise _unreadable(self._path, "it is not a GGUF file")
         if (version := self._number("I")) not in (2, VERSION):
             raise _unreadable(self._path, f"its version, {version}, is neither 2 nor 3")
         tensors, keys = self._number("Q"), self._number("Q")
@@ -240,7 +240,7 @@ class _Head:
         tensors = file.tensors.values()
         wanted = max((each.offset + each.size_bytes for each in tensors), default=0)
         if wanted > self._size:
-            reason = f"it is cut off: {self._size} of {wanted} bytes are there"
+            reason = f"it is truncated: it has {self._size} of {wanted} bytes"
             raise _unreadable(self._path, reason)
         self._check(sum(each.size_bytes for each in tensors) <= self._size)
 
@@ -309,7 +309,7 @@ class _Head:
 
     def _check(self, sound: bool) -> None:
         if not sound:
-            raise struct.error("more than there is, or than any file has")
+            raise struct.error("beyond the end of the file, or beyond a limit")
 
 
 def _unreadable(path: Path, reason: str) -> UnreadableWeights:

@@ -1,4 +1,4 @@
-"""A value that may differ from layer to layer and from tensor to tensor, as mergekit's may."""
+"""Values that may differ from layer to layer and from tensor to tensor, as in mergekit."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 _LAYER = re.compile(r"^blk\.(\d+)\.")
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-# From the first layer to the last, evenly spread.
+# From the first layer to the last, evenly spaced.
 Gradient = Annotated[tuple[Number, ...], Field(min_length=1)]
 
 
 class Choice(BaseModel):
     """A value for the tensors whose name contains `filter`; for all if that is None or `*`."""
 
-    # Not deferred: a recipe's parameters have no type of their own that would build it.
+    # Not deferred: recipes' parameters are untyped, so nothing else would build it.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: Number | Gradient
     filter: str | None = None
 
     def fits(self, tensor: str) -> bool:
-        """Whether it is for the tensor with this name."""
+        """Whether it applies to the tensor with this name."""
         return self.filter in (None, "*") or str(self.filter) in tensor
 
 
-# A list of choices: the first that fits a tensor holds.
+# In a list of choices, the first that fits a tensor applies.
 Setting = Number | Gradient | Annotated[tuple[Choice, ...], Field(min_length=1)]
 
 
 def layer_of(tensor: str) -> int | None:
-    """The number of the layer that a tensor is in."""
+    """Return the number of a tensor's layer; None if it is in none."""
     found = _LAYER.match(tensor)
     return int(found[1]) if found else None
 
 
 def depth(tensor: str, layers: int) -> float:
-    """Where a tensor's layer is between the first (0) and the last (1).
+    """Return the position of a tensor's layer, from 0 (first) to 1 (last).
 
-    As in mergekit, what is in no layer is where the first is, and the only layer where the last is.
+    As in mergekit, a tensor in no layer is at 0, and a model's only layer is at 1.
     """
     layer = layer_of(tensor)
     if layer is None:
@@ -52,21 +52,21 @@ def depth(tensor: str, layers: int) -> float:
 
 
 def choices(setting: Setting) -> list[Choice]:
-    """The choices of a setting; empty if it is one value for all tensors."""
+    """Return the choices of a setting; empty if it is one value for all tensors."""
     if isinstance(setting, int | float):
         return []
     return [each for each in setting if isinstance(each, Choice)]
 
 
 def chosen(setting: Setting, tensor: str) -> Setting | Choice | None:
-    """What holds for a tensor: a choice, or the setting as it is; None if no filter fits."""
+    """Return what applies to a tensor: a choice, or the whole setting; None if no filter fits."""
     if found := choices(setting):
         return next((each for each in found if each.fits(tensor)), None)
     return setting
 
 
 def value_at(setting: Setting, tensor: str, depth: float) -> float | None:
-    """The value for one tensor; None if no filter fits."""
+    """Return the value for one tensor; None if no filter fits."""
     match chosen(setting, tensor):
         case None:
             return None
@@ -86,7 +86,7 @@ def _between(values: Sequence[float], depth: float) -> float:
 
 
 def numbers_in(setting: Setting) -> Iterator[float]:
-    """Every number in a setting."""
+    """Yield every number in a setting."""
     if isinstance(setting, int | float):
         yield float(setting)
         return
@@ -97,7 +97,7 @@ def numbers_in(setting: Setting) -> Iterator[float]:
 def first_error(exc: ValidationError, *, where: str = "") -> str:
     """Return the first error: the file, the key and the reason."""
     error = exc.errors()[0]
-    # After the key come the types that were tried for its value.
+    # The key is followed by the types that were tried for its value.
     place = takewhile(lambda part: part != "float" and "[" not in str(part), error["loc"])
     key = ".".join(map(str, place))
     message = error["msg"].removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""Whose licences hold for a merged model: those of all its parents."""
+"""The licences of a merged model: those of all its parents."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from metier.merging.gguf_file import GgufFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
-    """What is known of one model's licence.
+    """What is known about one model's licence.
 
     Attributes:
-        name: an SPDX id or a title; empty if the model does not say.
-        texts: in full, as Ollama keeps them.
+        name: an SPDX id or a title; empty if unknown.
+        texts: the full texts, as Ollama stores them.
     """
 
     model: str
@@ -23,14 +23,14 @@ class Licence:
 
 
 def licence_of(model: str, file: GgufFile, texts: Sequence[str]) -> Licence:
-    """What a file's keys and Ollama say of a model's licence."""
+    """Read a model's licence from its file's keys and Ollama's texts."""
     named = file.scalar("general.license.name") or file.scalar("general.license")
     first = texts[0].strip().splitlines()[0].strip() if texts and texts[0].strip() else ""
     return Licence(model=model, name=str(named or first), texts=tuple(texts))
 
 
 def combined(licences: Sequence[Licence]) -> str:
-    """All names, each once, as one SPDX expression such as `apache-2.0 AND llama3.2`."""
+    """Join the distinct names into one SPDX expression, such as `apache-2.0 AND llama3.2`."""
     names: dict[str, str] = {}
     for each in licences:
         if each.name:
@@ -39,5 +39,5 @@ def combined(licences: Sequence[Licence]) -> str:
 
 
 def texts(licences: Sequence[Licence]) -> tuple[str, ...]:
-    """The texts of all, each once."""
+    """Return the distinct texts."""
     return tuple(dict.fromkeys(text for each in licences for text in each.texts))

@@ -1,4 +1,4 @@
-"""From a recipe to a model that answers: checked, merged, given to Ollama, evaluated, reported."""
+"""Make a model from a recipe: check, merge, hand to Ollama, evaluate, report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from metier.models.server import Progress
 from metier.settings import Settings
 from metier.settings.files import private_folder, temporary_folder
 
-# Ollama makes these of F16.
+# Ollama makes these from F16.
 OllamaType = Literal["Q4_K_M", "Q4_K_S"]
 OutputType = StoredType | OllamaType
 
@@ -40,14 +40,14 @@ _NAME = re.compile(r"[\w.-]+(/[\w.-]+)*(:[\w.-]+)?")
 
 
 def type_named(name: str) -> OutputType:
-    """The number type with this name, however it is written.
+    """Return the number type with this name, in upper or lower case.
 
     Raises:
         InvalidInput: there is none.
     """
     known: dict[str, OutputType] = {kind: kind for kind in (*STORED, *get_args(OllamaType))}
     if (kind := known.get(name.upper())) is None:
-        raise InvalidInput(f"there is no type {name!r}; there are {', '.join(known)}")
+        raise InvalidInput(f"unknown type {name!r}; known: {', '.join(known)}")
     return kind
 
 
@@ -56,11 +56,11 @@ class Wanted:
     """A model to make.
 
     Attributes:
-        name: in Ollama; or a file, where it ends with `.gguf`.
+        name: its name in Ollama, or a file if it ends with `.gguf`.
         kind: the number type.
-        replace: a model or file of that name may go.
-        exercises: what it is evaluated with; None if it is not.
-        margin: how much less right than its best parent it may be, as a share.
+        replace: whether an existing model or file of that name may be replaced.
+        exercises: the questions to evaluate it with; None skips the evaluation.
+        margin: how much less accurate than its best parent it may be, as a share.
     """
 
     recipe: Recipe
@@ -73,22 +73,22 @@ class Wanted:
 
     @property
     def file(self) -> Path | None:
-        """Where it goes; None if it goes to Ollama."""
+        """The output file; None if the model goes to Ollama."""
         return Path(self.name).expanduser() if self.name.endswith(".gguf") else None
 
     @property
     def title(self) -> str:
-        """What the model says it is called."""
+        """The name written into the model."""
         return self.name if self.file is None else self.file.stem
 
     @property
     def stored(self) -> StoredType:
-        """The number type that is written here."""
+        """The number type that metier writes."""
         return next((kind for kind in STORED if kind == self.kind), "F16")
 
     @property
     def quantize(self) -> str:
-        """The number type that Ollama makes of it; empty if it makes none."""
+        """The number type that Ollama then converts it to; empty for none."""
         return "" if self.stored == self.kind else self.kind
 
 
@@ -104,11 +104,11 @@ class Maker:
 
     @asynccontextmanager
     async def planned(self, wanted: Wanted) -> AsyncIterator[Plan]:
-        """Find the models and check all that can be checked before a weight is read.
+        """Find the models and check everything that can be checked before any weight is read.
 
         Raises:
-            InvalidInput: a name that cannot be used, or is taken.
-            MergeError, ModelError, ModelServerError: as `found` and `planned` tell.
+            InvalidInput: a name is invalid or taken.
+            MergeError, ModelError, ModelServerError: as for `found` and `planned`.
         """
         await _check_name(wanted, self._store)
         recipe = wanted.recipe
@@ -118,10 +118,10 @@ class Maker:
             yield planned(recipe, parents, name=wanted.title, kind=wanted.stored)
 
     async def make(self, wanted: Wanted, plan: Plan) -> MergeReport:
-        """Make it. Where it fails, or is not kept, there is no trace of it but the report.
+        """Make the model. A failure leaves nothing, a rejected model only its report.
 
         Raises:
-            MergeFailed: a weight cannot be read, or the result not be written.
+            MergeFailed: a weight cannot be read, or the result cannot be written.
         """
         with temporary_folder(self._scratch(wanted), _PREFIX) as scratch:
             path = scratch / "model.gguf"
@@ -136,7 +136,7 @@ class Maker:
         return report
 
     def _scratch(self, wanted: Wanted) -> Path:
-        """A folder on the disk that the result goes to; a temporary one may be in memory."""
+        """A folder on the result's disk; the system's temporary folder may be in memory."""
         folder = wanted.file.parent if wanted.file else scratch_folder(self._settings)
         try:
             if wanted.file is None:
@@ -146,7 +146,7 @@ class Maker:
             raise MergeFailed(f"{folder} cannot be written: {exc.strerror}") from exc
 
     def _checking(self, progress: Progress) -> None:
-        """Report, and end the thread's work where its task was cancelled."""
+        """Report progress, and stop the thread if its task was cancelled."""
         anyio.from_thread.check_cancelled()
         self._report(progress)
 
@@ -195,7 +195,7 @@ class Maker:
     async def _running(
         self, parent: Parent, packaging: Packaging, scratch: Path, stack: AsyncExitStack
     ) -> str:
-        """What the server calls a parent; a file is given to it for as long as it is asked."""
+        """The server's name for a parent; files are uploaded for the evaluation only."""
         if parent.installed is not None:
             return parent.installed
         path = await self._with_adapters(parent, scratch) if parent.adapters else parent.file.path
@@ -213,7 +213,7 @@ class Maker:
     async def _for_now(
         self, path: Path, packaging: Packaging, *, quantize: str
     ) -> AsyncIterator[str]:
-        """A model that is there only inside of the context."""
+        """A model that exists only inside the context."""
         name = f"{_PREFIX}{uuid4().hex[:12]}"
         files = {"model.gguf": path}
         try:
@@ -228,12 +228,12 @@ class Maker:
 
 
 def scratch_folder(settings: Settings) -> Path:
-    """Where results are written before Ollama has them."""
+    """Return the folder where results are written before they go to Ollama."""
     return settings.cache_dir / "merging"
 
 
 def packaging_of(plan: Plan) -> Packaging:
-    """Template and parameters of the first parent that Ollama has, and the licences of all."""
+    """Take template and parameters from the first parent in Ollama, and the licences of all."""
     packaged = (each.packaging for each in plan.parents if each.packaging.fields)
     licences = texts([each.licence for each in plan.parents])
     return Packaging(fields=next(packaged, Packaging()).fields, licences=licences)
@@ -245,12 +245,12 @@ async def _check_name(wanted: Wanted, store: Store) -> None:
         raise InvalidInput(f"{name!r} is not UTF-8 text", hint="Give the result another name")
     if file is None and not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name!r} cannot be the name of a model", hint="Such as my-model:7b, or out.gguf"
+            f"{name!r} is not a valid model name", hint="Use one such as my-model:7b, or out.gguf"
         )
     if file is not None and wanted.quantize:
         raise InvalidInput(
-            f"only Ollama makes {wanted.kind}, so it cannot be written to a file",
-            hint="Give the name of a new model of Ollama, or another type",
+            f"only Ollama can make {wanted.kind}, so it cannot be written to a file",
+            hint="Give the name of a new Ollama model, or another type",
         )
     models = [part for parent in wanted.recipe.parents for part in parts(parent)]
     if name in models or full_name(name) in map(full_name, models):
@@ -260,5 +260,5 @@ async def _check_name(wanted: Wanted, store: Store) -> None:
     taken = await anyio.Path(file).exists() if file else await store.has(full_name(name))
     if taken and not wanted.replace:
         raise InvalidInput(
-            f"{name!r} is there already", hint="Give another name, or --replace to let it go"
+            f"{name!r} already exists", hint="Give another name, or --replace to replace it"
         )

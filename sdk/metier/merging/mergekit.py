@@ -1,4 +1,4 @@
-"""Recipes of mergekit, as far as they merge tensor by tensor with one of our methods."""
+"""mergekit's recipes, as far as they merge tensor by tensor with one of our methods."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from metier.merging.gradients import first_error
 from metier.merging.method import Method
 from metier.merging.methods import METHODS
 
-_HINT = "See docs/merging.md for what is taken of mergekit's recipes"
-# How mergekit computes: the result differs by rounding alone. Nearly every recipe has one of these.
+_HINT = "See docs/merging.md for what is supported in mergekit's recipes"
+# They affect only how mergekit rounds, and nearly every recipe has one of them.
 _DTYPES, _MASK = ("dtype", "out_dtype"), "int8_mask"
 _REFUSED = {
-    "tokenizer_source": "the vocabulary is that of the model that has all tokens",
-    "tokenizer": "the vocabulary is that of the model that has all tokens",
-    "chat_template": "the template is that of the first model that Ollama has",
+    "tokenizer_source": "the result takes the vocabulary of the model that has all tokens",
+    "tokenizer": "the result takes the vocabulary of the model that has all tokens",
+    "chat_template": "the result takes the template of the first model from Ollama",
 }
 
 Parameters = dict[str, Any]
@@ -56,18 +56,18 @@ def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, 
         where: the file, for errors.
 
     Returns:
-        The fields of a recipe, which are still to be checked, and what the user should know.
+        The fields of a recipe, not yet checked, and notices for the user.
 
     Raises:
-        InvalidRecipe: it is not such a recipe, or asks for something that is not offered.
+        InvalidRecipe: it is not a mergekit recipe, or asks for something unsupported.
         MergeUnavailable: PyYAML is not installed.
     """
     loaded = _loaded(text, where)
     file = _validated({key: loaded[key] for key in loaded if key not in _DTYPES}, where)
     if (method := METHODS.get(file.merge_method)) is None:
         raise InvalidRecipe(
-            f"{where}: the method {file.merge_method!r} is not offered",
-            hint=f"There are {', '.join(METHODS)}",
+            f"{where}: the method {file.merge_method!r} is not supported",
+            hint=f"Supported: {', '.join(METHODS)}",
         )
     whole = _whole_models(file, where)
     models = [
@@ -91,7 +91,7 @@ def recipe_fields(text: str, *, where: str) -> tuple[dict[str, Any], tuple[str, 
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
     found = recipe_files.yaml(text, where=where)
     if not isinstance(found, dict):
-        raise InvalidRecipe(f"{where} is no recipe of mergekit", hint=_HINT)
+        raise InvalidRecipe(f"{where} is not a mergekit recipe", hint=_HINT)
     for key, reason in _REFUSED.items():
         if key in found:
             raise InvalidRecipe(f"{where}: {key} has no effect here: {reason}", hint="Remove it")
@@ -106,12 +106,12 @@ def _validated(fields: Mapping[str, Any], where: str) -> _File:
 
 
 def _whole_models(file: _File, where: str) -> _Slice:
-    """The models, what is set for all, and the base; of `slices`, a single one of whole models."""
+    """The models, their common parameters and the base; `slices` may hold one of whole models."""
     if (file.models is None) == (file.slices is None):
-        raise InvalidRecipe(f"{where}: either models or slices", hint=_HINT)
+        raise InvalidRecipe(f"{where}: give either models or slices", hint=_HINT)
     slices = file.slices or [_Slice(sources=file.models or [])]
     if len(slices) != 1 or not slices[0].sources:
-        raise InvalidRecipe(f"{where}: layers of several slices are not stacked", hint=_HINT)
+        raise InvalidRecipe(f"{where}: layers of several slices cannot be stacked", hint=_HINT)
     (only,) = slices
     ranges = {each.layer_range for each in only.sources}
     if len(ranges) != 1 or any(each is not None and each[0] != 0 for each in ranges):
@@ -123,7 +123,7 @@ def _whole_models(file: _File, where: str) -> _Slice:
 
 
 def _settings(method: Method, given: Parameters, where: str) -> dict[str, Any]:
-    """Parameters of the method as our recipes write them."""
+    """Convert parameters to the form that our recipes use."""
     found: dict[str, Any] = {}
     for name, value in given.items():
         try:
@@ -140,7 +140,7 @@ def _setting(name: str, value: object) -> object:
 
 
 def _from_base(models: list[dict[str, Any]], base: str | None, where: str) -> list[dict[str, Any]]:
-    """Of mergekit's slerp the base is where t is 0, wherever it stands in the list."""
+    """Put the base first: in mergekit's slerp it is at t = 0, wherever the list has it."""
     ordered = sorted(models, key=lambda each: each["model"] != base)
     if not ordered or ordered[0]["model"] != base:
         raise InvalidRecipe(f"{where}: base_model must be one of the two models of slerp")

@@ -1,4 +1,4 @@
-"""A merge: every tensor of the result, computed span by span on all cores and written at once."""
+"""Run a merge: compute every tensor of the result span by span, on all cores, and write it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from metier.models.server import Progress
 from metier.settings import files
 
 _HINTS = {
-    "gguf": "Remove it; filters are parts of names in GGUF, such as ffn_up",
-    "transformers": "Remove it; filters are parts of names in transformers, such as mlp.up_proj",
+    "gguf": "Remove it; filters match parts of GGUF tensor names, such as ffn_up",
+    "transformers": "Remove it; filters match parts of transformers' names, such as mlp.up_proj",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A merge that was checked and can be run.
+    """A merge that has been checked and can be run.
 
     Attributes:
-        parents: all models that are read, in the order of `Recipe.parents`.
+        parents: all models, in the order of `Recipe.parents`.
     """
 
     recipe: Recipe
@@ -50,16 +50,16 @@ class Plan:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should know."""
+        """Notices for the user."""
         return (*self.recipe.origin.notices, *self.fit.notices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What was written.
+    """The result of a merge.
 
     Attributes:
-        weights: how many numbers it has.
+        weights: the number of its weights.
     """
 
     path: Path
@@ -69,21 +69,21 @@ class Merged:
 
 
 def planned(recipe: Recipe, parents: Sequence[Parent], *, name: str, kind: StoredType) -> Plan:
-    """Check all that can be checked before a weight is read.
+    """Check everything that can be checked before any weight is read.
 
     Args:
-        name: of the result, for `general.name`.
+        name: the name of the result, for `general.name`.
         kind: the number type of the result.
 
     Raises:
-        MergeRefused: the models do not fit each other.
+        MergeRefused: the models are incompatible.
         InvalidRecipe: the recipe does not fit the models.
     """
     fit = fitted(parents)
     if recipe.layers not in (None, fit.layers):
         raise InvalidRecipe(
-            f"the recipe is for models of {recipe.layers} layers, and these have {fit.layers}",
-            hint="Whole models are merged: give all their layers",
+            f"the recipe is for models with {recipe.layers} layers, but these have {fit.layers}",
+            hint="Only whole models can be merged: give all their layers",
         )
     for tensor in fit.tensors:
         _settings(recipe, fit, tensor)
@@ -95,16 +95,16 @@ def planned(recipe: Recipe, parents: Sequence[Parent], *, name: str, kind: Store
 def merge(
     plan: Plan, out: Path, *, threads: int | None = None, report: Report = lambda _: None
 ) -> Merged:
-    """Write the result. Until it is whole, and where that fails, there is nothing at `out`.
+    """Write the result; `out` appears only once it is complete.
 
-    It computes for minutes; in an event loop, run it in a thread.
+    This takes minutes: in an event loop, run it in a thread.
 
     Args:
-        threads: all cores if not given.
+        threads: by default one for each core.
 
     Raises:
         InvalidInput: `out` is one of the models.
-        MergeFailed: a weight cannot be read, or the result not be written.
+        MergeFailed: a weight cannot be read, or the result cannot be written.
     """
     started = time.perf_counter()
     _check_out(plan, out)
@@ -202,14 +202,14 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a tensor of the result goes, and what makes it."""
+    """A tensor of the result: where it goes and how to compute it."""
 
     out: int
     tensor: Planned
     combine: Combine
 
     def write(self, run: Span) -> int:
-        """Compute a run and write it; returns its size in bytes."""
+        """Compute a run and write it; return its size in bytes."""
         kind = self.tensor.kind
         parts = [encoded(self.combine(span), kind) for span in spans(run)]
         data = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -230,7 +230,7 @@ def _settings(recipe: Recipe, fit: Fit, tensor: str) -> TensorSettings:
 
 
 def _called(recipe: Recipe, fit: Fit, tensor: str) -> str:
-    """The name of a tensor in the recipe's filters."""
+    """A tensor's name as the recipe's filters spell it."""
     match recipe.origin.filters:
         case "gguf":
             return tensor
@@ -245,7 +245,7 @@ def _check_effects(recipe: Recipe, fit: Fit) -> None:
 
 
 def _check_out(plan: Plan, out: Path) -> None:
-    """Whether no model would be written over, and the disk has room."""
+    """Check that no source model would be overwritten and that the disk has room."""
     blueprint = plan.blueprint
     paths = [path for parent in plan.parents for path in parent.paths]
     if out.exists() and any(out.samefile(path) for path in paths):
@@ -258,7 +258,7 @@ def _check_out(plan: Plan, out: Path) -> None:
         raise MergeFailed(f"{out.parent} cannot be written: {exc.strerror}") from exc
     if free < blueprint.size_bytes:
         raise MergeFailed(
-            f"the result needs {blueprint.size_bytes >> 20} MB, and {out.parent} has "
+            f"the result needs {blueprint.size_bytes >> 20} MB, but {out.parent} has only "
             f"{free >> 20} MB left",
-            hint="Make room, or write it elsewhere or smaller: --quantize Q4_0",
+            hint="Free some space, write it elsewhere, or make it smaller: --quantize Q4_0",
         )

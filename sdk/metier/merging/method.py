@@ -1,4 +1,4 @@
-"""A merge method: a function, and a declaration from which checks, help and docs are made."""
+"""Merge methods: a function, and a declaration from which checks, help and docs are made."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _TYPES: dict[ParameterKind, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Generic[T]):
-    """Something that a recipe can set for a method; `T` is its value for one tensor.
+    """A setting of a method; `T` is the type of its value for one tensor.
 
     Attributes:
-        name: in recipes; an option of the same name is on the command line.
+        name: its name in recipes, and that of its option on the command line.
         kind: `per model` is one number for each model, `number` one for all of them. Both may
-            differ from tensor to tensor. The other kinds hold for the whole merge.
+            differ from tensor to tensor; the other kinds apply to the whole merge.
         help: one sentence.
         default: used if the recipe sets nothing; None is an even share, 1 / the number of models.
         least, most: the limits of numbers.
@@ -65,14 +65,14 @@ class Parameter(Generic[T]):
         return self.kind in ("per model", "number")
 
     def defaulting_to(self, default: bool | str) -> Self:
-        """The same parameter with another default, for one method."""
+        """Return a copy with another default, for one method."""
         return replace(self, default=default)
 
     def checked(self, value: object) -> object:
-        """Return the value in its type.
+        """Validate a value and return it in the parameter's type.
 
         Raises:
-            ValueError: it is impossible; the message names the parameter.
+            ValueError: it is invalid; the message names the parameter.
         """
         try:
             found: Any = _adapter(self.kind).validate_python(value)
@@ -109,15 +109,15 @@ class TensorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """One tensor of all models, and what is set for it.
+    """One tensor of all models, and its settings.
 
     Attributes:
-        name: of the tensor. With the seed and a model's name it decides what is drawn at random.
-        count: how many numbers it has.
+        name: the tensor's name. Random numbers depend on it, the seed and a model's name.
+        count: the number of its elements.
         width: the length of a row.
-        names: of the models, the base left out.
+        names: the models' names, without the base.
         models: the tensor in each of them.
-        base: the tensor in the model that they were made from; None if the recipe has no base.
+        base: the tensor in the base; None if the recipe has no base.
     """
 
     name: str
@@ -129,17 +129,17 @@ class Inputs:
     settings: TensorSettings
 
     def delta(self, model: int, span: Span) -> Floats:
-        """What a model has learnt over the base; without a base, the model itself."""
+        """Return a model's difference from the base; without a base, the model itself."""
         own = self.models[model].read(span)
         return own if self.base is None else own - self.base.read(span)
 
     def deltas(self, span: Span) -> tuple[Floats, Floats]:
-        """The base, shape (length,), and all deltas, shape (models, length)."""
+        """Return the base, shape (length,), and all deltas, shape (models, length)."""
         base = np.zeros(span.length, np.float32) if self.base is None else self.base.read(span)
         return base, np.stack([model.read(span) - base for model in self.models])
 
 
-# Looks at a tensor as often as it has to, and returns what makes a span of the result.
+# Reads a tensor as often as needed, and returns a function that computes a span of the result.
 Function = Callable[[Inputs, Total], Combine]
 
 
@@ -148,11 +148,11 @@ class Method:
     """A way to merge.
 
     Attributes:
-        makes: what comes out, in one sentence.
-        paper: the source, short; the function's docstring names the section.
-        base: whether it works on what the models have learnt over a base.
-        least, most: the number of models beside the base.
-        problem: what is wrong with the values for one tensor; empty if nothing is.
+        makes: what it does, in one sentence.
+        paper: the source, in short; the function's docstring names the section.
+        base: whether it works on the models' differences from a base.
+        least, most: the limits of the number of models, not counting the base.
+        problem: returns what is wrong with the values for one tensor; empty if nothing is.
     """
 
     name: str
@@ -179,7 +179,7 @@ class Method:
         return tuple(each.name for each in self.parameters)
 
     def parameter(self, name: str) -> Parameter[Any]:
-        """The parameter with this name.
+        """Return the parameter with this name.
 
         Raises:
             ValueError: there is none.
@@ -203,9 +203,9 @@ def method(
     parameters: Sequence[Parameter[Any]] = (),
     problem: Callable[[TensorSettings], str] = lambda _: "",
 ) -> Callable[[Function], Function]:
-    """Declare a function as the merge method of its name; its docstring begins with what it makes.
+    """Declare a function as the merge method of its name; its docstring's first line is `makes`.
 
-    Adding a method is adding such a function to a module that `methods.py` imports.
+    To add a method, add its function to a module that `methods.py` imports.
     """
 
     def declared(function: Function) -> Function:

@@ -1,6 +1,6 @@
 """Methods that merge whole weights, with the formulas and defaults of mergekit 0.1.5.
 
-The others, which merge what models have learnt over a base, are in `deltas.py`.
+Methods that add differences to a base are in `deltas.py`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from metier.merging.weights import Span, Weights
 # Importing `deltas` declares its methods.
 __all__ = ["METHODS", "deltas"]
 
-# mergekit's limits. Linear: below it a sum of weights is 0. Slerp: below it a norm is 0, above it a
-# cosine is 1. Nuslerp: of a sum of weights, and of a norm. Model stock: of a product of norms.
+# mergekit's limits: below them a value counts as 0. Linear: a sum of weights. Slerp: a norm; and
+# above it a cosine counts as 1. Nuslerp: a sum of weights, a norm. Model stock: a product of norms.
 _NO_WEIGHT = 1e-8
 _NO_NORM, _COLLINEAR = 1e-8, 0.9995
 _NO_SHARE, _NO_LENGTH = 1e-6, 1e-7
 _NO_LEARNING = 1e-6
-# What float32, in which mergekit computes nuslerp's cosine, rounds to 1.
+# mergekit computes nuslerp's cosine in float32, which rounds values this close to 1.
 _PARALLEL = 3e-8
 
 
@@ -75,7 +75,7 @@ def linear(inputs: Inputs, total: Total) -> Combine:
 def passthrough(inputs: Inputs, total: Total) -> Combine:
     """Take one model as it is, or multiply its weights by a factor.
 
-    Of mergekit; it has no paper.
+    From mergekit; there is no paper.
     """
     (model,), scale = inputs.models, np.float32(inputs.settings[SCALE][0])
     return lambda span: scale * model.read(span)
@@ -83,10 +83,10 @@ def passthrough(inputs: Inputs, total: Total) -> Combine:
 
 @method(paper="Shoemake 1985", least=2, most=2, parameters=[T])
 def slerp(inputs: Inputs, total: Total) -> Combine:
-    """Go along the arc from one model to another, tensor by tensor.
+    """Interpolate along the arc from one model to the other, tensor by tensor.
 
     Shoemake 1985, "Animating rotation with quaternion curves", section 3.3. A whole tensor is one
-    vector. If both point the same way, or opposite ways, it is the straight line.
+    vector. If both point the same or opposite ways, the interpolation is linear.
     """
     first, second = inputs.models
     products = total(partial(_products, first, second))
@@ -101,13 +101,13 @@ def slerp(inputs: Inputs, total: Total) -> Combine:
 
 
 def _products(first: Weights, second: Weights, span: Span) -> Sums:
-    """What a span adds to |a|², |b|² and a·b."""
+    """A span's contribution to |a|², |b|² and a·b."""
     a, b = first.read(span), second.read(span)
     return np.array([_dot(a, a), _dot(b, b), _dot(a, b)])
 
 
 def _dot(a: Floats, b: Floats) -> float:
-    """In short runs that are added in float64; not by BLAS, whose threads would fight ours."""
+    """Sum short runs in float64; not with BLAS, whose threads would compete with ours."""
     runs = len(a) // 4096 * 4096
     whole = np.einsum("ij,ij->i", a[:runs].reshape(-1, 4096), b[:runs].reshape(-1, 4096))
     rest = np.einsum("i,i->", a[runs:], b[runs:])
@@ -141,9 +141,9 @@ def _row_wise_alone(settings: TensorSettings) -> str:
     problem=_row_wise_alone,
 )
 def nuslerp(inputs: Inputs, total: Total) -> Combine:
-    """As slerp, with weights; with a base, along the arc between what both have learnt.
+    """Like slerp, with weights; with a base, interpolate between the differences from it.
 
-    Of mergekit; it has no paper. Unlike slerp's, its straight line is for parallel vectors alone.
+    From mergekit; there is no paper. Unlike slerp, it is linear for parallel vectors only.
     """
     cut = "columns" if inputs.settings[ROW_WISE] else "rows"
     vectors = Vectors(
@@ -164,7 +164,7 @@ def nuslerp(inputs: Inputs, total: Total) -> Combine:
 
 
 def _share(weights: Sequence[float]) -> float:
-    """How far from the first model to the second."""
+    """The position between the first model (0) and the second (1)."""
     whole = sum(weights)
     return 0.5 if abs(whole) < _NO_SHARE else weights[1] / whole
 
@@ -181,10 +181,10 @@ def _even_arc(products: Sums, t: float) -> Sums:
 
 @method(paper="arXiv 2403.19522", base="required", least=2, parameters=[FILTER_WISE])
 def model_stock(inputs: Inputs, total: Total) -> Combine:
-    """Go from the base towards the mean of the models, further the more they agree.
+    """Move from the base towards the mean of the models, further the more they agree.
 
-    Jang et al. 2024, "Model stock", the ratio for N models from the mean cosine of the angles
-    between what each two of them have learnt.
+    Jang et al. 2024, "Model stock": the ratio for N models, from the mean cosine between the
+    differences of each pair.
     """
     cut = "rows" if inputs.settings[FILTER_WISE] else "whole"
     vectors = Vectors(cut, count=inputs.count, width=inputs.width)
@@ -205,7 +205,7 @@ def model_stock(inputs: Inputs, total: Total) -> Combine:
 
 
 def _ratio(products: Mapping[tuple[int, int], Sums], count: int) -> Sums:
-    """How far from the base to the mean, for each vector."""
+    """The position between the base (0) and the mean (1), for each vector."""
     norms = [np.sqrt(products[n, n]) for n in range(count)]
     cosines = [
         np.clip(product / np.maximum(norms[a] * norms[b], _NO_LEARNING), -1, 1)

@@ -1,4 +1,4 @@
-"""A merge as a job of another machine: what is sent there, what it does, what it reports."""
+"""Merges on another machine: the job that is sent there, its execution and its updates."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from metier.merging.store import Store
 from metier.models.server import Progress
 from metier.settings import Settings
 
-# Between two reports of the same piece of work.
+# Minimum time between two reports of the same stage.
 _EVERY_S = 0.5
 
 
 class MergeJob(BaseModel):
-    """A merge that another machine is to make.
+    """A merge for another machine to make.
 
     Attributes:
-        origin: of the recipe, which JSON does not keep.
-        evaluate: the file or domain whose questions decide whether the result is kept; empty if
-            it is not evaluated.
+        origin: the recipe's, which its JSON does not contain.
+        evaluate: the file or domain whose questions decide whether the result is kept; empty to
+            skip the evaluation.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -50,16 +50,16 @@ class MergeJob(BaseModel):
 
     @classmethod
     def of(cls, wanted: Wanted, *, evaluate: str) -> MergeJob:
-        """The job that makes a model.
+        """Create the job that makes a model.
 
         Raises:
-            InvalidInput: a file is named by a path that means another file on each machine.
+            InvalidInput: a path is relative, so it would mean another file on each machine.
         """
         for name in (*_parts(wanted.recipe), wanted.name):
             if is_path(name) and not Path(name).expanduser().is_absolute():
                 raise InvalidInput(
-                    f"{name!r} is a relative path, and every node has a folder of its own",
-                    hint="Give the whole path that the file has on the nodes",
+                    f"{name!r} is a relative path, but every node has its own working folder",
+                    hint="Give the absolute path of the file on the nodes",
                 )
         return cls(
             recipe=wanted.recipe,
@@ -91,10 +91,10 @@ class MergeJob(BaseModel):
 
 
 class MergeUpdate(BaseModel):
-    """How far a merge is, or how it ended.
+    """The progress or the outcome of a merge.
 
     Attributes:
-        file: where the report is, on the machine that made the merge.
+        file: the path of the report on the machine that made the merge.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -105,11 +105,11 @@ class MergeUpdate(BaseModel):
 
 
 async def merged_here(settings: Settings, job: str) -> AsyncGenerator[str, None]:
-    """Make a merge on this machine; job and updates are JSON. Closing the stream ends it.
+    """Run a merge on this machine; job and updates are JSON. Closing the stream cancels it.
 
     Raises:
         WeightsUnavailable: a file is not on this machine.
-        MetierError: as `Maker` does.
+        MetierError: as for `Maker`.
     """
     run = partial(_run, MergeJob.model_validate_json(job), settings)
     async with aclosing(event_stream(run)) as updates:
@@ -141,10 +141,10 @@ def _check_files(job: MergeJob) -> None:
 
 
 class _Telling:
-    """Hands on progress from whichever thread; the same status at most twice a second.
+    """Passes progress on from any thread; the same stage at most twice a second.
 
     Attributes:
-        ended: whether nobody is told any more; a thread that still works is ended.
+        ended: whether the merge has ended; a thread that is still working is then stopped.
     """
 
     def __init__(self, emit: Callable[[MergeUpdate], None]) -> None:

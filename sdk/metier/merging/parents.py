@@ -1,4 +1,4 @@
-"""The models that are merged: found by what the user calls them."""
+"""Find the models to merge by the names that the user gives."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Parent:
     """A model to merge.
 
     Attributes:
-        name: what the user calls it.
-        title: what others may read of its name: of a path only its end.
-        adapters: what is added to the weights in the file.
-        packaging: template, parameters and more; empty for a file that Ollama has not.
-        installed: its name in Ollama; None if it is not there.
+        name: the name that the user gave.
+        title: the name to publish: only the last part of a path.
+        adapters: LoRA adapters to add to the weights in the file.
+        packaging: template, parameters and more; empty for a GGUF file.
+        installed: its name in Ollama; None if Ollama does not have it.
     """
 
     name: str
@@ -61,19 +61,19 @@ async def found(
     base: str | None = None,
     report: Report = lambda _: None,
 ) -> AsyncIterator[list[Parent]]:
-    """The models with these names: GGUF files, folders with safetensors, or Ollama's.
+    """Open the models with these names: GGUF files, folders with safetensors, or Ollama's.
 
-    `MODEL+ADAPTER` is a model with an adapter, and an adapter alone is the base with it. A folder
-    is converted by Ollama, and what it was converted to goes at the end.
+    `MODEL+ADAPTER` is a model with an adapter; an adapter alone is added to the base. Ollama
+    converts folders, and the converted models are deleted at the end.
 
     Args:
-        base: the name of the model that adapters without one of their own were made for.
+        base: the name of the model for adapters that are given alone.
 
     Raises:
-        InvalidInput: there is nothing at a path.
-        UnreadableWeights: a file is no whole GGUF file.
+        InvalidInput: a path does not exist.
+        UnreadableWeights: a file is not a complete GGUF file.
         MergeRefused: an adapter does not fit its model, or has none.
-        ModelMissing, WeightsUnavailable, ModelServerError: of Ollama.
+        ModelMissing, WeightsUnavailable, ModelServerError: from Ollama.
     """
     async with AsyncExitStack() as stack:
         finder = _Finder(store, stack, report)
@@ -81,7 +81,7 @@ async def found(
 
 
 def parts(name: str) -> tuple[str, ...]:
-    """A model and its adapters: the parts between `+`, unless that is the name of a file."""
+    """Split a name at `+` into a model and its adapters, unless a file has that name."""
     return (name,) if Path(name).expanduser().exists() else tuple(name.split("+"))
 
 
@@ -99,7 +99,7 @@ class _Finder:
         if not adapters and base != name and (alone := _adapter_at(name)):
             if base is None:
                 raise MergeRefused(
-                    f"{name!r} is an adapter, and the model that it was made for is not named",
+                    f"{name!r} is an adapter, but the model that it was made for is not named",
                     hint=f"Name it: --base MODEL, or MODEL+{name}",
                 )
             under = await self.found(base, None)
@@ -111,7 +111,7 @@ class _Finder:
 
     def _adapted(self, parent: Parent, name: str) -> Parent:
         if (adapter := _adapter_at(name)) is None:
-            raise MergeRefused(f"{name!r} is not an adapter in GGUF", hint=_CONVERT)
+            raise MergeRefused(f"{name!r} is not a GGUF adapter", hint=_CONVERT)
         both = [parent.licence, _licence(adapter)]
         return _with(
             parent,
@@ -150,7 +150,7 @@ def _with(parent: Parent, adapter: Adapter, *, name: str, title: str, licence: L
 
 
 def _adapter_at(name: str) -> Adapter | None:
-    """The adapter in a file; None if the name is not that of such a file."""
+    """The adapter in a file; None if the name is not that of an adapter file."""
     path = Path(name).expanduser()
     if not path.is_file() or not is_adapter(file := GgufFile.open(path)):
         return None
@@ -166,8 +166,8 @@ def _title(name: str) -> str:
 
 
 def is_path(name: str) -> bool:
-    """Whether a name means a file or folder, which may be missing, and not a model of Ollama."""
-    # Ollama's names may have slashes too; these can only be meant as paths.
+    """Whether a name means a file or folder, even a missing one, rather than an Ollama model."""
+    # Ollama's names may contain slashes too; these can only be paths.
     meant = name.endswith(".gguf") or name.startswith((".", "~", os.sep))
     return meant or Path(name).expanduser().exists()
 

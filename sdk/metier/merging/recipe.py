@@ -1,4 +1,4 @@
-"""What is merged, and how: the options of a command, a TOML file, or a recipe of mergekit."""
+"""Recipes: what to merge and how, from command options, a TOML file or mergekit's YAML."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Origin:
 
     Attributes:
         file: empty if it was not read from a file.
-        filters: whose names of tensors its filters use.
-        notices: what the user should know of how it was read.
+        filters: whose tensor names its filters use.
+        notices: what the user should know about how it was read.
     """
 
     file: str = ""
@@ -48,40 +48,40 @@ class Origin:
     notices: tuple[str, ...] = ()
 
 
-# Settings of one parameter in the order in which they are looked up, by their place in the recipe.
+# Settings of one parameter by their place in the recipe, in lookup order.
 Chain = dict[str, Setting]
 
 
 class _Part(BaseModel):
-    """Fields of its own, and beside them, in the same table, parameters of the method."""
+    """A table with fields of its own and parameters of the method."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="allow")
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What is set, by the parameter's name."""
+        """The values by parameter name."""
         return self.__pydantic_extra__ or {}
 
 
 class Source(_Part):
-    """A model to merge, and the parameters that are set for it alone.
+    """A model to merge, with parameters of its own.
 
     Attributes:
-        model: a name in Ollama, a GGUF file, or a folder with safetensors; `MODEL+ADAPTER` is one
-            of these with a LoRA adapter, and an adapter alone is the base with it.
+        model: a name in Ollama, a GGUF file, or a folder with safetensors; `MODEL+ADAPTER` adds a
+            LoRA adapter, and an adapter alone is added to the base.
     """
 
     model: Annotated[str, Field(min_length=1)]
 
 
 class Recipe(_Part):
-    """What is merged, and how.
+    """Which models to merge, and how.
 
-    Parameters of the method are fields, too: `Recipe(method="slerp", models=…, t=0.3)`.
+    Parameters of the method are fields too: `Recipe(method="slerp", models=…, t=0.3)`.
 
     Attributes:
-        base: the model that the others were made from, for methods that need it.
-        layers: how many layers the models must have; any number if it is None.
+        base: the model that the others were fine-tuned from, for methods that need it.
+        layers: the number of layers that the models must have; None allows any.
     """
 
     method: str
@@ -94,7 +94,7 @@ class Recipe(_Part):
     @classmethod
     def _is_known(cls, name: str) -> str:
         if name not in METHODS:
-            raise ValueError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+            raise ValueError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
         return name
 
     @model_validator(mode="after")
@@ -122,11 +122,11 @@ class Recipe(_Part):
         for name, value in source.parameters.items():
             parameter = self._method.parameter(name)
             if not parameter.per_model:
-                raise ValueError(f"{source.model}: {name} is set for all models, not for one")
+                raise ValueError(f"{source.model}: {name} can only be set for all models")
             source.parameters[name] = parameter.checked(value)
 
     def with_origin(self, origin: Origin) -> Self:
-        """The same recipe, which knows where it comes from."""
+        """Return a copy with this origin."""
         copy = self.model_copy()
         copy._origin = origin  # noqa: SLF001  # its own
         return copy
@@ -138,7 +138,7 @@ class Recipe(_Part):
 
     @property
     def place(self) -> str:
-        """How an error begins: with the recipe's file, if it comes from one."""
+        """Prefix of error messages: the recipe's file, if it comes from one."""
         return f"{self._origin.file}: " if self._origin.file else ""
 
     @property
@@ -152,7 +152,7 @@ class Recipe(_Part):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether the method can drop differences, and no density asks for it."""
+        """Whether the method could drop differences but no density makes it do so."""
         name = DENSITY.name
         densities = [self.parameters.get(name, 1.0)]
         densities += [each.parameters.get(name, 1.0) for each in self.learnt]
@@ -160,12 +160,12 @@ class Recipe(_Part):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """The names of all models that are read, each once; the base comes last."""
+        """The distinct names of all models, the base last."""
         base = () if self.base is None else (self.base,)
         return tuple(dict.fromkeys([*(each.model for each in self.learnt), *base]))
 
     def renamed(self, names: Mapping[str, str]) -> Self:
-        """The same for models that are called otherwise."""
+        """Return a copy with the models renamed."""
         models = [
             each.model_copy(update={"model": names.get(each.model, each.model)})
             for each in self.models
@@ -177,8 +177,8 @@ class Recipe(_Part):
         """Return the values of all parameters for one tensor.
 
         Args:
-            tensor: its name, as filters call it.
-            depth: of its layer, 0 for the first and 1 for the last.
+            tensor: its name as the filters spell it.
+            depth: the position of its layer, from 0 (first) to 1 (last).
 
         Raises:
             InvalidRecipe: the method cannot work with these values.
@@ -201,7 +201,7 @@ class Recipe(_Part):
                 return self.parameters.get(parameter.name, parameter.default)
 
     def _chain(self, parameter: Parameter[Any], source: Source | None = None) -> Chain:
-        """Where a value is looked up: what is set for the model, then what is set for all."""
+        """The settings in which a value is looked up: the model's own, then the common one."""
         name = parameter.name
         own = {} if source is None else {f"{source.model}: {name}": source.parameters.get(name)}
         every = own | {name: self.parameters.get(name)}
@@ -214,7 +214,7 @@ class Recipe(_Part):
         return 1 / len(self.learnt) if parameter.default is None else float(parameter.default)
 
     def without_effect(self, tensors: Sequence[str]) -> Iterator[str]:
-        """Name the settings, and the filters in them, that hold for none of the tensors."""
+        """Describe the settings and filters that apply to none of the tensors."""
         for parameter in self._method.parameters:
             if parameter.varies:
                 sources = self.learnt if parameter.per_model else (None,)
@@ -226,14 +226,14 @@ def _unused(chains: Sequence[Chain], tensors: Sequence[str]) -> Iterator[str]:
     settings = {place: setting for chain in chains for place, setting in chain.items()}
     for place, setting in settings.items():
         if not choices(setting) and (place, None) not in used:
-            yield f"{place} has no effect: every model has a value of its own"
+            yield f"{place} has no effect: every model has its own value"
         for choice in choices(setting):
             if choice.filter not in (None, "*") and (place, choice) not in used:
-                yield f"{place}: the filter {choice.filter!r} holds for no tensor"
+                yield f"{place}: the filter {choice.filter!r} matches no tensor"
 
 
 def _found(chain: Chain, tensor: str) -> Iterator[tuple[str, Choice | None]]:
-    """The setting that holds for a tensor, by its place, and the choice in it."""
+    """The setting that applies to a tensor, by its place, and the choice in it."""
     for place, setting in chain.items():
         if (found := chosen(setting, tensor)) is not None:
             yield place, found if isinstance(found, Choice) else None
@@ -241,10 +241,10 @@ def _found(chain: Chain, tensor: str) -> Iterator[tuple[str, Choice | None]]:
 
 
 def checked(fields: Mapping[str, Any], origin: Origin = Origin()) -> Recipe:
-    """A recipe of what was read or given.
+    """Build a recipe from its fields.
 
     Raises:
-        InvalidRecipe: a key is unknown or has no effect, or a value is impossible.
+        InvalidRecipe: a key is unknown or has no effect, or a value is invalid.
     """
     try:
         return Recipe.model_validate(fields).with_origin(origin)
@@ -253,11 +253,11 @@ def checked(fields: Mapping[str, Any], origin: Origin = Origin()) -> Recipe:
 
 
 def read_recipe(file: Path) -> Recipe:
-    """The recipe in a file: ours in TOML, mergekit's in YAML.
+    """Read a recipe from a file: ours in TOML, mergekit's in YAML.
 
     Raises:
-        InvalidRecipe: it is not there, or cannot be followed.
-        MergeUnavailable: YAML, and the extra `merge` is not installed.
+        InvalidRecipe: the file is missing, or the recipe is invalid.
+        MergeUnavailable: the file is YAML, and the extra `merge` is not installed.
     """
     text = recipe_files.text_of(file)
     if file.suffix.lower() in (".yaml", ".yml"):

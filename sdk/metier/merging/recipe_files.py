@@ -1,4 +1,4 @@
-"""Recipes as files: TOML and YAML of a bounded size and depth, whoever wrote them."""
+"""Recipe files: TOML and YAML, not trusted, so of bounded size and depth."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1 << 20
 _MOST_LEVELS = 50
 _MOST_VALUES = 100_000
-# Longer ones Python does not read as numbers.
+# Python refuses to convert longer ones.
 _LONG_NUMBER = re.compile(r"\d[\d_]{4299,}")
 
 
 def text_of(file: Path) -> str:
-    """The text of a recipe.
+    """Read the text of a recipe.
 
     Raises:
         InvalidRecipe: it cannot be read, is too large, or is not UTF-8 text.
@@ -39,10 +39,10 @@ def text_of(file: Path) -> str:
 
 
 def toml(text: str, *, where: str) -> dict[str, Any]:
-    """What a text in TOML says.
+    """Parse TOML.
 
     Raises:
-        InvalidRecipe: it is not TOML, or nested too deeply, or has a number that is too long.
+        InvalidRecipe: it is not TOML, is nested too deeply, or has a number that is too long.
     """
     try:
         return tomllib.loads(text)
@@ -60,10 +60,10 @@ def toml(text: str, *, where: str) -> dict[str, Any]:
 
 
 def yaml(text: str, *, where: str) -> object:
-    """What a text in YAML says.
+    """Parse YAML.
 
     Raises:
-        InvalidRecipe: it is not YAML, nested too deeply, or larger than it looks.
+        InvalidRecipe: it is not YAML, is nested too deeply, or expands to too many values.
         MergeUnavailable: PyYAML is not installed.
     """
     try:
@@ -78,10 +78,10 @@ def yaml(text: str, *, where: str) -> object:
         def construct_object(self, node: Node, deep: bool = False) -> Any:  # noqa: ANN401
             try:
                 return super().construct_object(node, deep)
-            # What the package's own readers of dates and numbers let out.
+            # Raised by the package's own readers of dates and numbers.
             except (ValueError, AttributeError, LookupError, TypeError, OverflowError) as exc:
                 line = node.start_mark.line + 1
-                raise InvalidRecipe(f"{where}: line {line}: it is no {node.tag}: {exc}") from exc
+                raise InvalidRecipe(f"{where}: line {line}: not a {node.tag}: {exc}") from exc
 
     try:
         _check_size(text, where)
@@ -91,7 +91,7 @@ def yaml(text: str, *, where: str) -> object:
 
 
 def _check_size(text: str, where: str) -> None:
-    """Count the values, those of aliases each time: a few lines can stand for any number."""
+    """Limit the values, counting aliases each time: a few lines can expand to any number."""
     import yaml
 
     opened: list[tuple[str | None, int]] = []
@@ -123,7 +123,7 @@ def _too_deep(where: str, line: int) -> InvalidRecipe:
 
 
 def _deepest_line(text: str) -> int:
-    """Where so many brackets are open that no recipe has them, about."""
+    """The approximate line at which too many brackets are open."""
     level = 0
     for number, line in enumerate(text.splitlines(), 1):
         level += sum(map(line.count, "[{")) - sum(map(line.count, "]}"))

@@ -1,4 +1,4 @@
-"""What is kept about a merge: of what, how, under which licences, and whether it was worth it."""
+"""The report of a merge: its models, recipe and licences, and whether the result was kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ParentReport(BaseModel):
     """A model that was merged.
 
     Attributes:
-        weights: its files; in Ollama's own folder a name is a SHA-256.
+        weights: its file names; in Ollama's own folder they are SHA-256 digests.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -33,7 +33,7 @@ class ParentReport(BaseModel):
 
 
 class MergeReport(BaseModel):
-    """What was merged.
+    """The report of one merge.
 
     Attributes:
         model: its name in Ollama, or its file.
@@ -60,10 +60,10 @@ class MergeReport(BaseModel):
 
     @property
     def told(self) -> str:
-        """In one line: how it was made, and what the questions said."""
+        """One line: how it was made, and its gain on the questions."""
         made = f"{self.recipe.method} of {', '.join(self.recipe.parents)}"
         if self.gate is None:
-            return f"{made}; it was not evaluated"
+            return f"{made}; not evaluated"
         gain = f"{100 * self.gate.gain.value:+.1f} points over {self.gate.best}"
         return f"{made}; {gain} on {self.gate.gain.n} questions"
 
@@ -71,7 +71,7 @@ class MergeReport(BaseModel):
     def of(
         cls, plan: Plan, merged: Merged, *, model: str, quantization: str, gate: GateReport | None
     ) -> MergeReport:
-        """The report on a merge that was run."""
+        """Report on a finished merge."""
         return cls(
             model=model,
             recipe=plan.recipe,
@@ -94,9 +94,9 @@ class MergeReport(BaseModel):
 
 
 def report_file(settings: Settings, report: MergeReport) -> Path:
-    """Where a report is kept: beside a file, or among metier's own.
+    """Return the path of a report: next to the model's file, or in the state folder.
 
-    That on a model that was not kept does not take the place of another's of that name.
+    The report of a rejected model never replaces that of a kept one with the same name.
     """
     ending = ".json" if report.kept else ".refused.json"
     if report.model.endswith(".gguf"):
@@ -105,7 +105,7 @@ def report_file(settings: Settings, report: MergeReport) -> Path:
 
 
 def folder(settings: Settings) -> Path:
-    """Where all of them are."""
+    """Return the folder of the reports."""
     return settings.state_dir / "merges"
 
 
@@ -113,17 +113,17 @@ def keep(report: MergeReport, file: Path) -> None:
     """Write a report.
 
     Raises:
-        MergeFailed: it cannot be written; the model is there all the same.
+        MergeFailed: it cannot be written; the model exists nevertheless.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace_file(file, report.model_dump_json(by_alias=True, indent=2).encode())
     except OSError as exc:
-        raise MergeFailed(f"the model is made, but {file} cannot be written: {exc}") from exc
+        raise MergeFailed(f"the model was made, but {file} cannot be written: {exc}") from exc
 
 
 def kept(settings: Settings) -> Iterator[MergeReport]:
-    """The reports on models of Ollama that were kept and can be read, by file name."""
+    """Yield the readable reports of models that were kept in Ollama, by file name."""
     for file in sorted(folder(settings).glob("*.json")):
         try:
             report = MergeReport.model_validate_json(file.read_bytes())

@@ -1,8 +1,8 @@
 """Magnitudes of given ranks in a tensor that is never in memory as a whole.
 
-The bits of two magnitudes in float32 are in the order of the magnitudes. So the k-th largest is
-found in two counts: of the upper 16 bits, and of the lower 16 of those that share the upper ones
-(a radix selection; exact). Each count is of 65,536 slots, whatever the size of the tensor.
+The bits of float32 magnitudes sort like the magnitudes. So two counts find the k-th largest: one
+of the upper 16 bits, and one of the lower 16 bits of the numbers that share the upper ones (a radix
+selection; exact). Each count has 65,536 slots, whatever the size of the tensor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SLOTS = 1 << 16
 
 
 def magnitudes(deltas: Deltas, total: Total, ranks: Sequence[int]) -> list[np.float32]:
-    """The magnitudes with these ranks: 1 is the largest."""
+    """Return the magnitudes with these ranks; rank 1 is the largest."""
     counts = total(lambda span: _upper(deltas(span)))
     slots = [_slot_of(counts, rank) for rank in ranks]
 

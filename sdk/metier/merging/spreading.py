@@ -1,4 +1,4 @@
-"""Several merges at once on the nodes of a cluster, one at a time on each."""
+"""Several merges in parallel on the nodes of a cluster, one at a time on each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from metier.models.hosts.calls import may_work_elsewhere
 from metier.models.hosts.host import Host
 from metier.models.hosts.ray_server import RayServer
 
-# The name of a merge, its node, and what happens there.
+# Called with the name of a merge, its node, and what happens there.
 Tell = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How a merge of several ended.
+    """The outcome of one of several merges.
 
     Attributes:
         node: where it was made; empty if no node could make it.
         report: None if it failed.
-        file: where the report is, on the node.
+        file: the path of the report on the node.
         error: why it failed.
     """
 
@@ -38,10 +38,10 @@ class Spread:
 
 
 class Spreading:
-    """Makes merges on nodes that have their models and files.
+    """Runs merges on nodes that have their models and files.
 
-    A merge whose node is lost is made on another. What it had written is gone with that node: a
-    result takes its name only when it is whole.
+    If a node is lost, its merge is repeated on another one. No partial result remains: a result
+    gets its name only when it is complete.
     """
 
     def __init__(self, server: RayServer, *, tell: Tell) -> None:
@@ -51,7 +51,7 @@ class Spreading:
         self._freed = anyio.Condition()
 
     async def all(self, jobs: Sequence[MergeJob]) -> Sequence[Spread]:
-        """Make all, as many at once as there are nodes; how each ended, in their order.
+        """Run all jobs, one at a time per node, and return their outcomes in order.
 
         Raises:
             ModelServerError, ClusterUnavailable: there are no nodes.
@@ -79,17 +79,17 @@ class Spreading:
                 missing = isinstance(exc, WeightsUnavailable)
                 if not node or not (missing or may_work_elsewhere(exc)):
                     return Spread(name=job.name, node=node, error=exc)
-                self._tell(job.name, node, f"not made there, {exc.message}")
+                self._tell(job.name, node, f"failed there: {exc.message}")
                 failed[node] = exc
 
     @asynccontextmanager
     async def _free_node(
         self, job: MergeJob, failed: Mapping[str, MetierError]
     ) -> AsyncIterator[Host]:
-        """A node that makes no other merge, once there is one.
+        """Wait for an idle node that can run the merge.
 
         Raises:
-            MergeFailed: no node has all that the merge needs, or every one that has failed.
+            MergeFailed: no node has everything that the merge needs, or all that do have failed.
         """
         await self._server.look()
         async with self._freed:
@@ -112,7 +112,7 @@ class Spreading:
         return [host for host in left if not self._lacks(host, job)]
 
     def _lacks(self, host: Host, job: MergeJob) -> str:
-        """A model that a node does not have, or has with other weights than the first one."""
+        """A model that a node lacks, or has with other weights than the first node; else empty."""
         names = (name for name in job.models if host not in self._server.hosts_with(name))
         return next(names, "")
 

@@ -1,7 +1,7 @@
-"""Ollama's models: what one is made of, and a new one of a GGUF file.
+"""Ollama's models: find the parts of one, and create one from a GGUF file.
 
-`ModelServer` is the seam for answering. Taking a model apart and putting one together is only
-Ollama's, and only on the machine on which its files lie.
+`ModelServer` is the seam for answering. Taking models apart and creating them works only with
+Ollama, and only on the machine that has its files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from metier.settings import Settings
 Report = Callable[[Progress], None]
 T = TypeVar("T")
 
-# What a folder of transformers holds that a server converts.
+# The files in a transformers folder that a server needs to convert it.
 _OF_MODEL = (".safetensors", ".json", ".model", ".txt", ".jinja")
 _Whole = RootModel[dict[str, Any]]
 _CARRIED = ("template", "system", "messages", "renderer", "parser", "requires")
@@ -44,10 +44,10 @@ _CARRIED = ("template", "system", "messages", "renderer", "parser", "requires")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packaging:
-    """What belongs to a model beside its weights.
+    """What belongs to a model besides its weights.
 
     Attributes:
-        fields: of a request that creates a model: template, system, parameters, messages, …
+        fields: those of a create request: template, system, parameters, messages, …
         licences: the texts of its licences.
     """
 
@@ -57,10 +57,10 @@ class Packaging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A model of the server.
+    """A model on the server.
 
     Attributes:
-        weights: the file, on the server's machine.
+        weights: its file, on the server's machine.
     """
 
     name: str
@@ -87,11 +87,11 @@ class Store:
             await self._client.close()
 
     async def describe(self, model: str) -> Installed:
-        """What a model is made of.
+        """Find the weights and the packaging of a model.
 
         Raises:
             ModelMissing: it is not installed.
-            MergeRefused: it is more than one file of weights, or is run elsewhere.
+            MergeRefused: it has more than one file of weights, or runs elsewhere.
             WeightsUnavailable: its file is not on this machine.
         """
         with errors_of(self._host, model=model):
@@ -100,17 +100,17 @@ class Store:
         modelfile = str(shown.get("modelfile", ""))
         files = _lines(modelfile, "FROM")
         if shown.get("remote_host") or not files:
-            raise MergeRefused(f"{model!r} is run elsewhere, so its weights cannot be read")
+            raise MergeRefused(f"{model!r} runs elsewhere, so its weights cannot be read")
         if len(files) > 1 or _lines(modelfile, "ADAPTER"):
             raise MergeRefused(
-                f"{model!r} has an adapter or a projector beside its weights",
-                hint="Only models of text, of one file of weights, can be merged",
+                f"{model!r} has an adapter or a projector besides its weights",
+                hint="Only text models with a single file of weights can be merged",
             )
         weights = Path(files[0])
         if not await anyio.Path(weights).is_file():
             raise WeightsUnavailable(
                 f"the weights of {model!r} are not on this machine ({weights})",
-                hint=f"Merge on the machine of {self._host}, or give a GGUF file",
+                hint=f"Run the merge on the machine of {self._host}, or give a GGUF file",
             )
         return Installed(name=model, weights=weights, packaging=_packaging(shown))
 
@@ -130,10 +130,10 @@ class Store:
         quantize: str = "",
         report: Report = lambda _: None,
     ) -> None:
-        """Make a model of files (their relative names, and where they lie).
+        """Create a model from files, given by relative name.
 
         Raises:
-            ModelServerError: the server failed; it has no new model then.
+            ModelServerError: the server failed, and no model was created.
         """
         blobs = {name: await self._uploaded(path, report) for name, path in files.items()}
         body = {
@@ -156,14 +156,14 @@ class Store:
             await self._within(call, self._short_s)
 
     async def delete(self, model: str) -> None:
-        """Take a name away; weights that no other model has go too."""
+        """Delete a name, and the weights that no other model uses."""
         with errors_of(self._host, model=model):
             call = self._client.send("DELETE", "/api/delete", {"model": model})
             await self._within(call, self._short_s)
 
     @asynccontextmanager
     async def converted(self, folder: str, *, report: Report) -> AsyncIterator[Installed]:
-        """A folder with safetensors as a model, which is there only inside of the context.
+        """Convert a folder with safetensors to a model that exists only inside the context.
 
         Raises:
             MergeRefused: the server cannot convert it.
@@ -184,7 +184,7 @@ class Store:
                 await self.delete(name)
 
     async def _uploaded(self, path: Path, report: Report) -> str:
-        report(Progress(status=f"giving to Ollama: {path.name}"))
+        report(Progress(status=f"uploading to Ollama: {path.name}"))
         digest = f"sha256:{await anyio.to_thread.run_sync(_sha256, path)}"
         with errors_of(self._host):
             if not await self._client.has_blob(digest):
@@ -209,16 +209,16 @@ class Store:
 
 
 def _files_of_model(name: str) -> dict[str, Path]:
-    """What a server needs to convert a folder.
+    """The files that a server needs to convert a folder.
 
     Raises:
-        MergeRefused: it holds no safetensors.
+        MergeRefused: it contains no safetensors.
     """
     every = sorted(Path(name).expanduser().iterdir())
     files = {each.name: each for each in every if each.suffix in _OF_MODEL}
     if not any(name.endswith(".safetensors") for name in files):
         raise MergeRefused(
-            f"the folder {name!r} holds no safetensors",
+            f"the folder {name!r} contains no safetensors",
             hint="Give the folder with config.json and the weights, or a GGUF file",
         )
     return files
@@ -227,7 +227,7 @@ def _files_of_model(name: str) -> dict[str, Path]:
 def _packaging(shown: Mapping[str, Any]) -> Packaging:
     modelfile = str(shown.get("modelfile", ""))
     fields = {name: shown[name] for name in _CARRIED if shown.get(name)}
-    for name in ("renderer", "parser"):  # servers may tell them in the Modelfile only
+    for name in ("renderer", "parser"):  # some servers list them only in the Modelfile
         if name not in fields and (found := _lines(modelfile, name.upper())):
             fields[name] = found[0]
     if parameters := _parameters(str(shown.get("parameters", ""))):
@@ -237,13 +237,13 @@ def _packaging(shown: Mapping[str, Any]) -> Packaging:
 
 
 def _lines(modelfile: str, command: str) -> list[str]:
-    """The arguments of a command that stands on one line."""
+    """The arguments of a one-line command."""
     lines = (line.partition(" ") for line in modelfile.splitlines())
     return [rest.strip() for word, _, rest in lines if word == command]
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    """Lines such as `stop    "<|im_end|>"`; what stands several times is a list."""
+    """Parse lines such as `stop    "<|im_end|>"`; a repeated name gets a list."""
     found: dict[str, Any] = {}
     for line in text.splitlines():
         name, _, value = line.strip().partition(" ")
@@ -257,7 +257,7 @@ def _parameters(text: str) -> dict[str, Any]:
 
 
 def _literal(text: str) -> object:
-    """A value as Go writes it, which but for truth values is as Python does."""
+    """Parse a value in Go's notation, which is Python's except for booleans."""
     if text in ("true", "false"):
         return text == "true"
     try:

@@ -1,4 +1,4 @@
-"""The vectors that a tensor is cut into: the whole of it, its rows, or its columns."""
+"""A tensor as vectors: the whole of it, its rows, or its columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Cut = Literal["whole", "rows", "columns"]
 
 
 class Vectors:
-    """A tensor of so many numbers, cut into vectors; one that has a single row is not cut."""
+    """A tensor of `count` numbers, cut into vectors; one with a single row is not cut."""
 
     def __init__(self, cut: Cut, *, count: int, width: int) -> None:
         self._cut: Cut = "whole" if count == width else cut
@@ -24,7 +24,7 @@ class Vectors:
         self.count = {"whole": 1, "rows": count // width, "columns": width}[self._cut]
 
     def sums(self, total: Total, products: Callable[[Span], Sequence[Floats]]) -> Sums:
-        """Add each of the products within each vector, shape (products, vectors)."""
+        """Sum each of the products within each vector, shape (products, vectors)."""
 
         def of_span(span: Span) -> Sums:
             return np.stack([self._added(each, span) for each in products(span)])

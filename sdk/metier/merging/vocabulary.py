@@ -1,7 +1,7 @@
-"""Which model's vocabulary the result has, and which rows of the others stand for its tokens.
+"""The vocabulary of the result, and the rows that each model lacks of it.
 
 A token is a row of the embedding. Models of one family agree on nearly all rows; a fine-tuned one
-may have further tokens at the end, or in places that its base keeps unused.
+may have added tokens at the end, or in rows that its base leaves unused.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Vocabulary:
 
     Attributes:
         owner: the model whose vocabulary it is.
-        missing: for each model by its name the rows that it lacks, in rising order.
-        notices: what becomes of them.
+        missing: by model name, the rows that the model lacks, in ascending order.
+        notices: how these rows are filled.
     """
 
     owner: Parent
@@ -38,22 +38,22 @@ class Vocabulary:
 
     @property
     def rows(self) -> int:
-        """How many tokens it has."""
+        """The number of tokens."""
         return self.owner.file.tensors[EMBEDDING].shape[1]
 
 
 def shared_vocabulary(parents: Sequence[Parent]) -> Vocabulary:
-    """The vocabulary that holds every token of all models.
+    """Return the vocabulary that contains every token of all models.
 
     Raises:
-        MergeRefused: no model's does.
+        MergeRefused: no model's vocabulary does.
     """
     first = parents[0]
     if len({(_rows(parent), parent.file.digest(_TOKENS)) for parent in parents}) == 1:
         missing = {parent.name: np.zeros(0, np.int64) for parent in parents}
         return Vocabulary(owner=first, missing=missing, notices=())
     read = {parent.name: _Tokens.of(parent) for parent in parents}
-    # The first model's, where it holds all; else that of the most tokens.
+    # The first model's if it contains all; else the largest that does.
     for owner in [first, *sorted(parents, key=_rows, reverse=True)]:
         lacking = {name: read[owner.name].lacked_by(tokens) for name, tokens in read.items()}
         if all(rows is not None for rows in lacking.values()):
@@ -80,7 +80,7 @@ class _Tokens:
         return cls(texts=texts, used=used)
 
     def lacked_by(self, other: _Tokens) -> Rows | None:
-        """The rows that another vocabulary lacks; None if it has one that is not here."""
+        """The rows that another vocabulary lacks; None if it uses a token that this one lacks."""
         shared = min(len(self.texts), len(other.texts))
         differ = self.texts[:shared] != other.texts[:shared]
         if other.used[len(self.texts) :].any() or (differ & other.used[:shared]).any():
@@ -99,7 +99,7 @@ def _rows(parent: Parent) -> int:
 
 def _notices(owner: Parent, missing: Mapping[str, Rows]) -> tuple[str, ...]:
     return tuple(
-        f"{len(rows)} tokens of the vocabulary are not in {name!r}; it takes their rows from "
+        f"{name!r} lacks {len(rows)} tokens of the vocabulary; their rows are taken from "
         f"{owner.name!r}"
         for name, rows in missing.items()
         if len(rows)
@@ -117,9 +117,9 @@ def _refusal(parents: Sequence[Parent], read: Mapping[str, _Tokens]) -> MergeRef
             return MergeRefused(
                 f"token {row} is {one.texts[row]!r} in {first.name!r} and {two.texts[row]!r} in "
                 f"{other.name!r} ({int(clash.sum())} differ)",
-                hint="Merge models with one vocabulary, or whose further tokens are apart",
+                hint="Merge models with one vocabulary, or whose added tokens use different rows",
             )
     return MergeRefused(
-        "each model has tokens that no other has",
-        hint="Merge models of which one has the tokens of all",
+        "no model has the tokens of all others",
+        hint="Merge models of which one has all the tokens",
     )

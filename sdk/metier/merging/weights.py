@@ -1,6 +1,6 @@
-"""The numbers of a tensor, a few at a time, wherever they are stored and of whatever type.
+"""The numbers of a tensor, a span at a time, whatever their source and type.
 
-A file is read with `pread` and not mapped: mapped pages would count as memory of the process.
+Files are read with `pread`, not mapped: mapped pages would count as memory of the process.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from metier.errors import MergeFailed
 from metier.merging.encoding import Floats, decoded, size_bytes
 from metier.merging.gguf_file import Tensor
 
-# Numbers that are worked on at once. A multiple of every type's block; small enough that what is
-# computed on the way stays in the processor's cache.
+# Numbers processed at once: a multiple of every type's block, and few enough that intermediate
+# results stay in the processor's cache.
 SPAN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The numbers from `start` up to `stop`, counted through the whole tensor."""
+    """The numbers from `start` up to `stop` of a flattened tensor."""
 
     start: int
     stop: int
 
     @property
     def length(self) -> int:
-        """How many they are."""
+        """How many numbers it has."""
         return self.stop - self.start
 
 
 def spans(run: Span) -> Iterator[Span]:
-    """A run, which begins at a multiple of `SPAN`, cut into spans.
+    """Cut a run, which begins at a multiple of `SPAN`, into spans.
 
-    They are cut in the same places whatever the run: whoever draws at random draws the same.
+    The cuts are the same whatever the run, and so are the random numbers drawn for each span.
     """
     step = range(run.start, run.stop, SPAN)
     return (Span(start, min(start + SPAN, run.stop)) for start in step)
@@ -50,10 +50,10 @@ class Weights(Protocol):
     """One tensor of one model."""
 
     def read(self, span: Span) -> Floats:
-        """The numbers of a span, shape (length,); not to be written to.
+        """Return the numbers of a span, shape (length,); do not modify them.
 
         Raises:
-            MergeFailed: they cannot be read, or are no numbers.
+            MergeFailed: they cannot be read, or are not finite.
         """
         ...
 
@@ -67,7 +67,7 @@ class Stored:
     tensor: Tensor
 
     def read(self, span: Span) -> Floats:
-        """Read, and turned into float32."""
+        """Read a span and convert it to float32."""
         kind = self.tensor.kind
         wanted = size_bytes(span.length, kind)
         try:
@@ -75,25 +75,25 @@ class Stored:
         except OSError as exc:
             raise MergeFailed(f"{self.path} cannot be read: {exc.strerror}") from exc
         if len(data) != wanted:
-            raise MergeFailed(f"{self.path} became shorter while it was read")
+            raise MergeFailed(f"{self.path} became shorter while being read")
         values = decoded(data, kind)
-        # The sum is no number where one of them is none, and costs less than looking at each.
+        # The sum is not finite if any value is not, and costs less than checking each.
         with np.errstate(invalid="ignore"):
             total = values.sum()
         if not np.isfinite(total):
             raise MergeFailed(
-                f"{self.tensor.name} of {self.path} holds values that are no finite numbers",
-                hint="The model is damaged; get it anew",
+                f"{self.tensor.name} of {self.path} contains values that are not finite numbers",
+                hint="The model is damaged; download it again",
             )
         return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patched:
-    """A tensor whose rows are partly those of another model.
+    """A tensor with some rows taken from another model.
 
     Attributes:
-        rows: which, in rising order; also those after its own last row.
+        rows: which ones, in ascending order; they may go beyond its own last row.
         width: the length of a row, a multiple of both types' blocks.
     """
 
@@ -103,7 +103,7 @@ class Patched:
     width: int
 
     def read(self, span: Span) -> Floats:
-        """Its own rows, with the other model's between and after them."""
+        """Read a span, with the other model's rows in place."""
         values = np.empty(span.length, np.float32)
         for source, part in self._parts(span):
             values[part.start - span.start : part.stop - span.start] = source.read(part)
@@ -124,13 +124,13 @@ class Patched:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A file to read from with `Stored`.
+    """Open a file to read from with `Stored`.
 
     Raises:
         MergeFailed: it cannot be opened.
     """
     try:
-        # A pipe that has taken the place of the file is not waited for.
+        # Do not wait for a pipe that has replaced the file.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:
         raise MergeFailed(f"{path} cannot be read: {exc.strerror}") from exc
