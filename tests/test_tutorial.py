@@ -81,7 +81,7 @@ def test_the_tutorial_can_be_followed(printed: dict[str, str], tmp_path: Path) -
     assert answer.startswith("- Write 'use' for 'utilise'.\n- Leave exclamation marks out.\n")
     assert answer.endswith("We use synergies.\n")
     judged = printed["metier evaluate routing --expert ."]
-    assert re.search(r"its own questions that it gets +6 +100\.0 %", judged), judged
+    assert re.search(r"its own questions that reach it +6 +100\.0 %", judged), judged
     assert " passed" in printed["pytest"]
     plan = printed['metier plan "Check my welcome letter against the style guide"']
     assert "1 house_style" in plan

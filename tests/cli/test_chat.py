@@ -253,7 +253,7 @@ def test_continuing_goes_on_with_the_last_conversation(seen: Seen) -> None:
         "reply to compute another sum",
         "and a third",
     ]
-    assert "going on after 'compute another sum'" in done.stderr
+    assert "continuing after 'compute another sum'" in done.stderr
 
 
 def test_a_turn_of_the_last_conversation_can_be_undone(seen: Seen) -> None:

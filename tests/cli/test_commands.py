@@ -226,7 +226,7 @@ def test_the_doctor_says_that_cards_without_examples_teach_no_calibration(
     monkeypatch.setenv("METIER_DOMAINS", str(tmp_path))
     checks = json.loads(run("doctor", "--json").stdout)["checks"]
     (calibration,) = [check for check in checks if check["name"] == "calibration"]
-    assert "the one that comes with metier: no examples in expert_0" in calibration["detail"]
+    assert "metier's default: no examples in expert_0" in calibration["detail"]
 
 
 def test_the_doctor_says_that_an_english_embedder_reads_examples_of_another_language(

@@ -120,7 +120,7 @@ def test_routing_is_shown_with_who_takes_whose(questions: Path) -> None:
     done = run("evaluate", "routing", "--data", questions)
     assert done.exit_code == 0, done.stderr
     assert "25 questions, embedder fixed/256" in done.stdout
-    assert "code takes 1 of math\n  write a python function that adds" in done.stdout
+    assert "code takes 1 from math\n  write a python function that adds" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["math", "1", "8", "·", "89", "%"] in rows
     assert "fits" not in done.stdout
@@ -209,14 +209,14 @@ def test_models_are_compared_with_choosing_by_the_question(outcomes: Path) -> No
     assert done.exit_code == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["small", "40", "50.0", "%", "50", "%"] in rows
-    assert "chosen by the question*           100.0 %" in done.stdout
+    assert "chosen for each question*          100.0 %" in done.stdout
     assert not kept("outcomes").exists()
 
 
 def test_what_models_learnt_is_applied_and_said(outcomes: Path) -> None:
     done = run("evaluate", "models", "--apply", "--data", outcomes)
     assert done.exit_code == 0
-    assert "each step runs on the likeliest of small, large that is installed" in done.stderr
+    assert "runs on the installed model of small, large that is most likely right" in done.stderr
     assert str(kept("outcomes")) in done.stderr
     made = json.loads(run("plan", "--json", "compute the sum of 9 and 3").stdout)
     chances = made["steps"][0]["chances"]
@@ -230,8 +230,8 @@ def test_what_models_answered_teaches_the_weighted_vote(outcomes: Path) -> None:
         row["answers"] = {name: "A" if right[name] else "B" for name in right}
     done = run("evaluate", "models", "--apply", "--data", written(outcomes, rows))
     assert done.exit_code == 0, done.stderr
-    assert "all asked, answers weighed*" in done.stdout
-    assert "--strategy weighted goes by these votes" in done.stderr
+    assert "all asked, answers weighted*" in done.stdout
+    assert "--strategy weighted uses these votes" in done.stderr
     assert kept("votes").exists()
 
 
@@ -289,7 +289,7 @@ def test_plans_are_compared_with_those_of_the_rules(plans: Path) -> None:
 def test_what_past_plans_taught_is_applied_and_said(plans: Path) -> None:
     done = run("evaluate", "plans", "--apply", "--data", plans)
     assert done.exit_code == 0, done.stderr
-    assert "a request like one of 56 past ones is planned as they were" in done.stderr
+    assert "a request that resembles one of 56 past ones is planned like it" in done.stderr
     made = json.loads(run("plan", "--json", "forecast our green apples").stdout)
     assert [(step["expert"], step["needs"]) for step in made["steps"]] == [
         ("math", []),
@@ -316,8 +316,8 @@ def test_one_expert_is_shown_with_what_it_takes_and_loses(tmp_path: Path) -> Non
     file = written(tmp_path / "questions.jsonl", rows)
     done = run("evaluate", "routing", "--expert", "code", "--data", file)
     assert done.exit_code == 0, done.stderr
-    assert "code beside all that is installed: 3 questions" in done.stdout
-    assert "takes 1 of math that went" in done.stdout
+    assert "code next to the installed experts: 3 questions" in done.stdout
+    assert "takes 1 from math that went" in done.stdout
     assert "loses 1 to math\n  compute the sum of two numbers" in done.stdout
     as_json = run("evaluate", "routing", "--expert", "code", "--data", file, "--json")
     (report,) = json.loads(as_json.stdout)["experts"]

@@ -91,7 +91,7 @@ def test_both_sides_are_asked_and_counted(script: Script, data: Path) -> None:
     with script([*ALONE, "The king slept."], EXPERTS) as models:
         done = run("--data", data)
     assert done.exit_code == 0, done.stderr
-    assert "4 questions, plain alone beside the council" in done.stdout
+    assert "4 questions, plain alone and the council" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     assert rows[2][:6] == ["domain", "answered", "by", "right", "accuracy,", "95"]
     assert ["math", "plain", "1", "of", "3"] in [row[:5] for row in rows]
@@ -214,7 +214,7 @@ def test_another_model_alone_is_asked_anew(script: Script, data: Path, tmp_path:
         run(*options)
     with script([], ["2", "Result: 2"]):
         done = run(*options, "--single-model", "trained")
-    assert "trained alone beside the council" in done.stdout
+    assert "trained alone and the council" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_adding_says_what_was_added_and_what_was_skipped_and_why(guides: Path) -
     assert done.stdout == ""
     assert f"{guides}: 2 added, 1 skipped" in done.stderr
     assert f"skipped {guides / 'broken.pdf'}: it is damaged" in done.stderr
-    assert "medical has 2 documents in 2 chunks now" in done.stderr
+    assert "medical now has 2 documents in 2 chunks" in done.stderr
     again = run("add", "medical", str(guides))
     assert f"{guides}: 2 unchanged, 1 skipped" in again.stderr
 

@@ -38,8 +38,8 @@ def test_two_files_become_one(pair: list[str], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert done.stdout == f"{out}\n"
     assert "linear: 0 M weights in 8 tensors, 0 MB as Q8_0" in done.stderr
-    assert f"no licence is known of {pair[1]}" in done.stderr
-    assert "the licences of all parents hold for the result" in done.stderr
+    assert f"no known licence for {pair[1]}" in done.stderr
+    assert "the licences of all parents apply to the result" in done.stderr
     result = ggufs.read(Path(out))["blk.0.attn_norm.weight"]
     expected = (3 * weights(0)["blk.0.attn_norm.weight"] + weights(1)["blk.0.attn_norm.weight"]) / 4
     assert result == pytest.approx(expected, rel=1e-5)
@@ -154,18 +154,18 @@ def test_dare_that_drops_nothing_says_so(pair: list[str], tmp_path: Path) -> Non
     ("arguments", "complaint"),
     [
         (["A", "B"], "the result has no name"),
-        (["-o", "x.gguf"], "no models to merge are named"),
+        (["-o", "x.gguf"], "there are no models to merge"),
         (["A", "gone.gguf", "-o", "x.gguf"], "there is no file or folder 'gone.gguf'"),
         (["A", "B", "-o", "A"], "is one of the models to merge"),
         (["a:1b+x.gguf", "--method", "passthrough", "-o", "a:1b"], "'a:1b' is one of the models"),
-        (["A", "B", "-o", "x.gguf", "--quantize", "q4_k_m"], "only Ollama makes Q4_K_M"),
+        (["A", "B", "-o", "x.gguf", "--quantize", "q4_k_m"], "only Ollama can make Q4_K_M"),
         (["A", "B", "-o", "x.gguf", "--t", "2"], "t must be between 0 and 1"),
         (["A", "B", "-o", "x.gguf", "--base", "A", "--t", "0", "--weight", "1", "--weight", "2",
-          "--weight", "3"], "there are 2 models and 3 times --weight"),
+          "--weight", "3"], "there are 2 models, but --weight is given 3 times"),
         (["A", "B", "-o", "x.gguf", "--method", "ties"], "ties merges 1 or more models and"),
-        (["A", "B", "-o", "bad name"], "'bad name' cannot be the name of a model"),
+        (["A", "B", "-o", "bad name"], "'bad name' is not a valid model name"),
         (["--recipe", "gone.toml", "-o", "x.gguf"], "gone.toml cannot be read"),
-        (["A", "--recipe", "r.toml", "-o", "x.gguf"], "r.toml says what is merged and how"),
+        (["A", "--recipe", "r.toml", "-o", "x.gguf"], "r.toml already says what to merge and how"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_usage(
@@ -217,7 +217,7 @@ def test_a_merge_that_is_ended_from_outside_leaves_nothing(
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["one", "two"], "several recipes are merged on several machines"),
+        (["one", "two"], "several recipes can only be merged on a cluster"),
         (["one"], "the result has no name"),
         (["one", "one"], "two results are called 'one'"),
         (["one", "two", "three"], "there are 2 recipes and 3 names"),

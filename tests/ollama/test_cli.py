@@ -197,7 +197,7 @@ def test_a_model_that_is_installed_is_not_pulled_again() -> None:
 def test_a_model_from_nowhere_is_an_error() -> None:
     done = metier("models", "pull", "nobody:1b")
     assert done.returncode == 1
-    assert "'nobody:1b' cannot be had from Ollama's library" in done.stderr
+    assert "'nobody:1b' cannot be pulled from Ollama's library" in done.stderr
 
 
 @pytest.mark.usefixtures("ollama_settings")

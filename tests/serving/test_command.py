@@ -47,7 +47,7 @@ def said_at_start() -> str:
 
 
 def test_a_model_server_that_is_down_is_named_at_the_start() -> None:
-    assert said_at_start().startswith("no question can be answered yet: no Ollama answers at")
+    assert said_at_start().startswith("questions cannot be answered yet: no Ollama answers at")
 
 
 def test_a_model_that_is_not_in_memory_is_named_at_the_start(

@@ -7,8 +7,8 @@ import os
 
 def main() -> None:
     """Run `metier`."""
-    # A question is a few small products: threads gain nothing and would take the cores from the
-    # models. numpy reads this once, when it is imported.
+    # A question needs only a few small products: threads gain nothing and would take cores from the
+    # models. numpy reads this once, on import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from metier.cli.main import cli

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """What was answered so far; an interruption leaves it as it is.
+    """The answers so far, which remain after an interruption.
 
     Attributes:
-        model: the one that is asked alone; not known before the run begins.
-        planned: how many questions are to be asked.
+        model: the one that is asked alone; unknown before the run begins.
+        planned: the number of questions to ask.
     """
 
     model: str = ""
@@ -48,8 +48,8 @@ class _Run:
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help='Questions, one {"question": …, "expert": …, "answer": {…}} a line; the domains\' own '
-    "where not given.",
+    help='Questions, one {"question": …, "expert": …, "answer": {…}} per line; default: the '
+    "domains' own.",
 )
 @click.option(
     "--domain", "domains", multiple=True, help="Only this expert's questions. Repeatable."
@@ -84,10 +84,10 @@ def answers(
     markdown: bool,
     as_json: bool,
 ) -> None:
-    """Say how many answers are right: of one model alone, and of the council.
+    """Measure how many answers are right, from one model alone and from the council.
 
-    Each question goes to the general expert's model, in one call, and to the council. Code that
-    is an answer runs in a sandbox. An interrupted run reports on what was answered. Several hosts
+    Each question goes to the general expert's model, in one call, and to the council. Answers that
+    are code run in a sandbox. An interrupted run reports on the answers so far. Several hosts
     answer several questions at once.
     """
     if as_json and markdown:
@@ -123,7 +123,7 @@ async def _ask(
     log: Path | None,
     combining: Combining,
 ) -> None:
-    """Ask every question both ways, and keep in `run` what came."""
+    """Ask every question both ways, and collect the answers in `run`."""
     from metier.evaluating.answer_log import AnswerLog
     from metier.evaluating.both_ways import BothWays
 
@@ -143,7 +143,7 @@ async def _ask(
 
 @contextmanager
 def _progress(planned: int) -> Iterator[Callable[[Pair], None]]:
-    """How far it is, on stderr: a bar on a terminal, else a line a question."""
+    """Show progress on stderr: a bar on a terminal, else a line per question."""
     if sys.stderr.isatty():
         with _bar(planned) as tell:
             yield tell

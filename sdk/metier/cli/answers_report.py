@@ -1,4 +1,4 @@
-"""What `metier evaluate answers` found, as tables and lines."""
+"""The report of `metier evaluate answers`, as tables and text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNCIL = "council"
 
 
 def answers_report(report: AnswersReport, *, verbose: bool) -> list[Sheet | str]:
-    """How both sides fare in each domain, what the council brings, and what went wrong."""
+    """Show both sides in each domain, the council's gain, and what went wrong."""
     compared = _compared(report)
     parts: list[Sheet | str] = [_heading(report)]
     if compared:
@@ -33,7 +33,7 @@ def _compared(report: AnswersReport) -> list[Compared]:
 
 def _heading(report: AnswersReport) -> str:
     of = f" of {report.planned}" if report.asked < report.planned else ""
-    return f"{report.asked}{of} questions, {report.model} alone beside the council"
+    return f"{report.asked}{of} questions, {report.model} alone and the council"
 
 
 def _sides(compared: list[Compared], model: str) -> Sheet:
@@ -90,7 +90,7 @@ def _chance(p: float) -> str:
 
 
 def _errors(report: AnswersReport) -> Iterator[str]:
-    """Each question on which something went wrong, or whose answer could not be judged."""
+    """Each question that failed, or whose answer could not be judged."""
     lines = [
         f"  {pair.domain}, {who}: {clipped(pair.question, 60)}\n    {clipped(trouble)}"
         for pair, who, reply in _replies(report)
@@ -105,7 +105,7 @@ def _trouble(reply: Reply) -> str:
 
 
 def _wrong(report: AnswersReport) -> Iterator[str]:
-    """Every answer that is not right and came without an error."""
+    """Every wrong answer that came without an error."""
     for pair, who, reply in _replies(report):
         if not reply.verdict.is_right and not _trouble(reply):
             yield (

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from metier.plan import Combining, Document, Plan
     from metier.settings import Settings
 
-# A model that was in memory already takes less.
+# Loading takes less if the model was already in memory.
 _LOADED_S = 0.5
 
 expert_option = click.option(
@@ -64,14 +64,14 @@ def _planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How models are run and answers are shown."""
+    """Add the options for running models and showing answers."""
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Show who answers and why, on stderr."),
         click.option("--no-stream", is_flag=True, help="Print the answer when it is complete."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Overall timeout."),
         click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer."),
         click.option("--no-log", is_flag=True, help="Do not store this run."),
-        click.option("--jsonl", is_flag=True, help="Print the events, one JSON object a line."),
+        click.option("--jsonl", is_flag=True, help="Print the events, one JSON object per line."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--compose", metavar="HOW", help="Join results: auto, sections or written."),
         click.option(
@@ -193,7 +193,7 @@ def _planning(
 
 
 def going_on(settings: Settings, question: str) -> Question:
-    """The last conversation that was kept, with a question after it."""
+    """Return the last stored conversation, followed by a question."""
     from metier.plan import Message
     from metier.runs.store import RunStore
 
@@ -202,7 +202,7 @@ def going_on(settings: Settings, question: str) -> Question:
 
 
 async def answered(events: AsyncGenerator[Event, None], screen: Screen) -> int:
-    """Show what happens, and return the exit code."""
+    """Show the events, and return the exit code."""
     with screen:
         screen.planning()
         async with aclosing(events):
@@ -215,14 +215,14 @@ async def answered(events: AsyncGenerator[Event, None], screen: Screen) -> int:
 
 
 def form_of(*, as_json: bool, jsonl: bool) -> Form:
-    """How the answer is printed."""
+    """Return the form in which the answer is printed."""
     if as_json and jsonl:
         raise click.UsageError("--json and --jsonl exclude each other")
     return "json" if as_json else "jsonl" if jsonl else "text"
 
 
 def screen_for(form: Form, *, verbose: bool, show_plan: bool, stream: bool) -> Screen:
-    """A screen, imported now."""
+    """Import and create a screen."""
     from metier.cli.render import Screen
 
     return Screen(verbose=verbose, show_plan=show_plan, stream=stream, form=form)

@@ -7,9 +7,9 @@ from metier.grading.labels import label_in
 
 
 def option_left_out(question: str, answer: str) -> str | None:
-    """The option that an answer chose by its letter without saying it, such as `B) zinc`.
+    """Return the option that an answer chose by its letter alone, such as `B) zinc`.
 
-    None for an open question, and if the answer chooses none, several, or says the option itself.
+    None for an open question, or if the answer chooses none or several, or names the option itself.
     """
     choices = choices_in(question)
     if choices is None or not choices.options:

@@ -18,12 +18,12 @@ def cluster() -> None:
 @cluster.command("start-host", epilog="Example: metier cluster start-host 10.0.0.5:6379")
 @click.argument("address")
 @click.option("--name", default=socket.gethostname, help="Unique in the cluster.")
-@click.option("--label", "labels", multiple=True, help="An expert can be pinned to it.")
+@click.option("--label", "labels", multiple=True, help="Label to pin experts to. Repeatable.")
 def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
     """Let this machine's Ollama answer questions of a running Ray cluster, until Ctrl-C.
 
-    Run it on each node, after `ray start`. ADDRESS is that of the cluster's head. It fails when
-    the cluster ends, so that whatever supervises it can start it again.
+    Run it on each node, after `ray start`. ADDRESS is that of the cluster's head. The command fails
+    when the cluster ends, so that a supervisor can restart it.
     """
     with errors_for_people():
         from metier.council.node import answering, start_host, until_gone
@@ -44,6 +44,6 @@ def start_host(address: str, name: str, labels: tuple[str, ...]) -> None:
         server = OllamaServer.from_settings(settings)
         actor = start_host(address, name, server, facts, settings=settings, merge=merged_here)
         version = run_async(partial(answering, actor))
-        text = f"{name} answers in the cluster at {address} (Ollama {version}); Ctrl-C ends it"
+        text = f"{name} answers in the cluster at {address} (Ollama {version}); Ctrl-C to stop"
         click.echo(text, err=True)
         run_async(partial(until_gone, address, name))

@@ -1,4 +1,4 @@
-"""Options of a command that say how several answers to a step become one."""
+"""Command options for how several answers to a step become one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Which strategy with which options and models; the command gets them as `how`."""
+    """Add options for a strategy, its options and models; the command gets them as `how`."""
 
     @wraps(command)
     def combined(
@@ -43,7 +43,7 @@ def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "options",
             multiple=True,
             metavar="KEY=VALUE",
-            help="An option of the strategy, such as samples=8. Repeatable.",
+            help="Option of the strategy, such as samples=8. Repeatable.",
         ),
         click.option(
             "--with",
@@ -51,7 +51,7 @@ def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="MODEL",
             shell_complete=complete_model,
-            help="A model that takes part in each step. Repeatable.",
+            help="Model that takes part in each step. Repeatable.",
         ),
         click.option(
             "-s",
@@ -68,7 +68,7 @@ def combining_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def option_of(text: str) -> tuple[str, OptionValue]:
-    """An option as it is typed: `samples=8`, `verify=true`, `sure=0.9`, `name=some text`.
+    """Parse an option as typed: `samples=8`, `verify=true`, `sure=0.9`, `name=some text`.
 
     Raises:
         click.UsageError: it is not KEY=VALUE.
@@ -86,10 +86,10 @@ def option_of(text: str) -> tuple[str, OptionValue]:
 def combining_of(
     strategy: str, models: tuple[str, ...], options: Mapping[str, OptionValue]
 ) -> Combining:
-    """How the steps of a plan are answered by several.
+    """Return how several answers to each step of a plan are combined.
 
     Raises:
-        click.UsageError: models or options that the strategy `single` does not use.
+        click.UsageError: the strategy `single` does not use such models or options.
     """
     from metier.plan import Combining
 

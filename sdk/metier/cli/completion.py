@@ -19,7 +19,7 @@ def completion(shell: str) -> None:
 
 
 def expert_names() -> list[str]:
-    """The installed experts; none if the settings cannot be read."""
+    """Return the installed experts; none if the settings cannot be read."""
     from metier.errors import MetierError
     from metier.experts.registry import Registry
     from metier.settings import Settings
@@ -31,7 +31,7 @@ def expert_names() -> list[str]:
 
 
 def model_names() -> list[str]:
-    """The models of a server that listens; none if it does not."""
+    """Return the models of the servers; none if one does not listen."""
     from metier.cli.session import run_async
     from metier.errors import MetierError
     from metier.models import local
@@ -49,17 +49,17 @@ def model_names() -> list[str]:
 
 
 def complete_expert(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The experts whose names begin so."""
+    """Complete the name of an expert."""
     return [name for name in expert_names() if name.startswith(incomplete)]
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The models whose names begin so."""
+    """Complete the name of a model."""
     return [name for name in model_names() if name.startswith(incomplete)]
 
 
 def complete_strategy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The strategies whose names begin so."""
+    """Complete the name of a strategy."""
     from metier.strategies import Strategies
 
     return [name for name in Strategies().names if name.startswith(incomplete)]

@@ -24,7 +24,7 @@ def path() -> None:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def get(name: str | None, *, as_json: bool) -> None:
-    """Print one setting, or all of them with what they mean."""
+    """Print one setting, or all of them with their meanings."""
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.errors import InvalidSettings, nearest

@@ -1,4 +1,4 @@
-"""Tables and progress bars of rich on a terminal, with every text in them cleaned."""
+"""rich's tables and progress bars on a terminal, with every text in them cleaned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metier.cli.terminal import bare, cleaned
 
 
 class _CleanConsole(Console):
-    """Writes its own sequences past the guard, and no link."""
+    """Writes its own sequences past the guard, and no links."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -28,20 +28,20 @@ class _CleanConsole(Console):
                 yield Segment(cleaned(segment.text), style)
 
     def render_str(self, text: str, **given: Any) -> Text:  # noqa: ANN401  # passed on as they are
-        """Cleaned before it is measured, so that columns stay columns."""
+        """Clean a text before it is measured, so that columns stay aligned."""
         return super().render_str(cleaned(text), **given)
 
 
 def console(*, err: bool = False) -> Console:
-    """A console on stdout or stderr that reads no markup in the texts it is given."""
+    """Create a console on stdout or stderr that does not interpret markup."""
     stream = bare(sys.stderr if err else sys.stdout)
     return _CleanConsole(file=stream, markup=False, emoji=False, highlight=False)
 
 
 def progress(*columns: str | ProgressColumn) -> Progress:
-    """A progress bar on stderr that goes away; a string is a column such as "{task.description}".
+    """Create a temporary progress bar on stderr; a string column is such as "{task.description}".
 
-    What is printed meanwhile is not put above the bar: rich would read colours in it.
+    Other output is not redirected above the bar, because rich would interpret colours in it.
     """
     return Progress(
         *columns,

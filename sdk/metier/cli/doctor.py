@@ -1,4 +1,4 @@
-"""`metier doctor`: what is wrong, and the command that mends it."""
+"""`metier doctor`: find what is wrong, and show the command that fixes it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        fix: the command that mends it; of what is well, the one that makes it better, if any.
+        fix: the command that fixes it, or improves it if it is well.
     """
 
     name: str
@@ -57,7 +57,7 @@ def doctor(*, as_json: bool) -> None:
 
 
 def examined(settings: Settings) -> list[Check]:
-    """All checks."""
+    """Run all checks."""
     from metier.council import Council
 
     council = Council.from_installed(settings)
@@ -130,7 +130,7 @@ def _nodes(council: Council) -> Iterator[Check]:
     fix = f"install the same there, then: metier cluster start-host {settings.cluster}"
     for expert in settings.remote_steps:
         if expert not in council.registry.cards:
-            detail = "remote_steps names it, and no such expert is installed"
+            detail = "remote_steps names it, but no such expert is installed"
             yield Check(name=f"steps of {expert}", ok=False, detail=detail)
             continue
         for host, reason in refusals.of(expert, server).items():
@@ -145,7 +145,7 @@ def _labels(council: Council) -> Iterator[Check]:
     for name, card in council.registry.cards.items():
         label = settings.runs_on.get(name) or card.runs_on
         if label and label not in known:
-            detail = f"no host is labelled {label!r}, so it runs on any"
+            detail = f"no host is labelled {label!r}, so it runs on any host"
             yield Check(name=f"host of {name}", ok=True, detail=detail)
 
 
@@ -154,7 +154,7 @@ def _models(council: Council) -> Iterator[Check]:
     from metier.experts.card import GENERAL
 
     if GENERAL not in council.registry.cards:
-        detail = "there is none: what nobody covers cannot be answered, nor parts composed"
+        detail = "there is none to answer what no other expert covers, and to compose results"
         yield Check(name="general expert", ok=False, detail=detail, fix="metier experts list")
     for each in run_async(partial(suggestions, council), closing=council.server):
         yield _model(each, council.registry.cards[each.expert].models)
@@ -176,7 +176,7 @@ def _model(found: Suggestion, wanted: Sequence[str]) -> Check:
 
 
 def _prompts(council: Council) -> Iterator[Check]:
-    """Whether the server keeps the experts' prompts, measured with the model that is in memory."""
+    """Whether the server keeps the experts' prompts, measured with a loaded model."""
     from metier.errors import MetierError
 
     settings = council.settings
@@ -192,12 +192,12 @@ def _prompts(council: Council) -> Iterator[Check]:
         yield Check(name="prompts", ok=True, detail=f"not measured: {exc.message}")
         return
     if kept is None:
-        detail = "not measured: no model of the experts is in memory"
+        detail = "not measured: none of the experts' models is in memory"
         yield Check(name="prompts", ok=True, detail=detail, fix="metier models warm")
     elif kept:
         yield Check(name="prompts", ok=True, detail="the server keeps the experts' prompts")
     elif slots > 1:
-        detail = "the server reads an expert's prompt anew after another expert's"
+        detail = "the server reads an expert's prompt again after another expert's"
         fix = f"OLLAMA_NUM_PARALLEL={slots} ollama serve"
         yield Check(name="prompts", ok=True, detail=detail, fix=fix)
 
@@ -208,7 +208,7 @@ def _embedder(council: Council, *, reachable: bool) -> Check:
 
     name = f"embedder {council.embedder.id}"
     if council.settings.embedder == "ollama" and not reachable:
-        detail = "it cannot be asked without the server"
+        detail = "it needs the server"
         return Check(name=name, ok=False, detail=detail, fix="ollama serve")
     try:
         vectors = run_async(partial(embedded, council.embedder, ["test"]), closing=council.server)
@@ -239,19 +239,19 @@ def _index(council: Council) -> Check:
 
     state = index_state(council)
     if state["fits"]:
-        return Check(name="index", ok=True, detail=f"{state['vectors']} vectors, fits the cards")
-    detail = "it does not fit the cards" if state["vectors"] else "not built yet"
+        return Check(name="index", ok=True, detail=f"{state['vectors']} vectors, up to date")
+    detail = "it does not match the cards" if state["vectors"] else "not built yet"
     return Check(name="index", ok=False, detail=detail, fix="metier index build")
 
 
 def _calibration(council: Council) -> Iterator[Check]:
-    """Whether the cards' examples can teach how sure a choice is."""
+    """Whether the cards have examples to calibrate on."""
     from metier.planning.selecting import has_examples, teachers
 
     cards = council.registry.cards
     silent = [name for name, card in cards.items() if not has_examples(card)]
     if silent and not teachers(cards):
-        detail = f"the one that comes with metier: no examples in {', '.join(silent[:5])}"
+        detail = f"metier's default: no examples in {', '.join(silent[:5])}"
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         yield Check(name="calibration", ok=True, detail=detail + more)
 
@@ -273,7 +273,7 @@ def _languages(council: Council) -> Iterator[Check]:
 
 
 def _plugins(council: Council) -> Iterator[Check]:
-    """Every plugin's code is imported here: that is what one wants to know."""
+    """Import every plugin's code, to find out which is broken."""
     from metier.errors import PluginBroken
 
     registry = council.registry
@@ -287,23 +287,23 @@ def _plugins(council: Council) -> Iterator[Check]:
         yield Check(name=f"plugin {name}", ok=True, detail=entry.code.value)
     for broken in registry.broken:
         reinstall = f"pip install --force-reinstall {broken.origin.partition(':')[0]}"
-        fix = f"mend {broken.origin}" if broken.origin.endswith(".toml") else reinstall
+        fix = f"fix {broken.origin}" if broken.origin.endswith(".toml") else reinstall
         yield Check(name=f"plugin {broken.name}", ok=False, detail=broken.error.message, fix=fix)
 
 
 def _sandbox() -> Check:
-    """Where a model's code is run; each that is named has run a program just now."""
+    """The sandboxes that work: each has just run a program."""
     from metier.sandbox import Sandboxes
 
     works = run_async(Sandboxes().installed)
     if works:
         return Check(name="sandbox", ok=True, detail=", ".join(each.name for each in works))
-    detail = "none works here: code is returned unrun"
+    detail = "none works here: code is returned without being run"
     return Check(name="sandbox", ok=True, detail=detail, fix="pip install 'metier[sandbox]'")
 
 
 def _merges(council: Council, *, reachable: bool) -> Iterator[Check]:
-    """Merged models and whether they were worth it; and what a merge that was killed has left."""
+    """Merged models with their evaluations, and what a killed merge has left behind."""
     from metier.experts.model_choice import full_name
     from metier.merging.making import scratch_folder
     from metier.merging.report import kept
@@ -315,7 +315,7 @@ def _merges(council: Council, *, reachable: bool) -> Iterator[Check]:
             yield Check(name=f"merged model {report.model}", ok=True, detail=report.told)
     if left := sorted(scratch_folder(council.settings).glob("*")):
         size = sum(file.stat().st_size for each in left for file in each.rglob("*"))
-        detail = f"{size >> 20} MB are left by a merge that is running or was killed"
+        detail = f"{size >> 20} MB of a merge that is running or was killed"
         yield Check(name="merging", ok=False, detail=detail, fix=f"rm -r {left[0].parent}")
 
 
@@ -340,7 +340,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _proxy(settings: Settings) -> Iterator[Check]:
-    """metier itself goes past a proxy to this machine; other Ollama programs may not."""
+    """metier itself bypasses a proxy for this machine; other Ollama programs may not."""
     from metier.models import local
 
     named = [name for name in ("http_proxy", "HTTP_PROXY", "all_proxy") if os.environ.get(name)]

@@ -39,11 +39,11 @@ class _Report(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
-        shown: it, for people.
-        keep: saves what was learnt, and says what is different from then on.
+        shown: the report as text.
+        keep: saves what was learnt, and describes what changes.
     """
 
     report: _Report
@@ -69,15 +69,15 @@ def _data_option(what: str, *, required: bool = True) -> Callable[..., Any]:
 
 @evaluate.command(epilog="Example: metier evaluate routing --data questions.jsonl --apply")
 @_data_option(
-    'Questions, one {"question": …, "expert": …} a line; the domains\' own where not given.',
+    'Questions, one {"question": …, "expert": …} per line; default: the domains\' own.',
     required=False,
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show every misplaced question, and why.")
 @click.option(
     "--expert",
     metavar="NAME_OR_PATH",
-    help="Look at one expert: does it get its own, whose does it take? One at a path need not be "
-    "installed.",
+    help="Evaluate one expert: which questions reach it, and which does it take from others? An "
+    "expert at a path need not be installed.",
 )
 @output_options
 def routing(
@@ -85,8 +85,8 @@ def routing(
 ) -> None:
     """Measure which questions reach their expert, and which go to another.
 
-    No model is asked, only the embedder. With --apply the thresholds and calibrations that the
-    questions teach are kept, unless they place fewer questions rightly.
+    No model is asked, only the embedder. --apply keeps the thresholds and calibrations that are
+    learnt from the questions, unless they route fewer questions correctly.
     """
     if expert is not None:
         if apply:
@@ -97,41 +97,41 @@ def routing(
 
 
 @evaluate.command(epilog="Example: metier evaluate models --data outcomes.jsonl --apply")
-@_data_option('Outcomes, one {"question": …, "right": {"MODEL": true, …}} a line.')
+@_data_option('Outcomes, one {"question": …, "right": {"MODEL": true, …}} per line.')
 @output_options
 def models(*, data: Path, apply: bool, as_json: bool) -> None:
     """Measure the gain from choosing a model for each question.
 
     No model is asked, only the embedder: the file says which models got which question right.
-    With --apply each step runs on the model that is likeliest to get it right, unless one model
-    alone is as good. Where the lines also say what each model answered ("answers": {"MODEL": "B"}),
-    --strategy weighted learns how far to trust whom.
+    With --apply, each step runs on the model that is most likely right, unless one model alone is
+    as good. If the lines also contain the models' answers ("answers": {"MODEL": "B"}), --strategy
+    weighted learns how much to trust each model.
     """
     run_evaluated(partial(_models, data=data), apply=apply, as_json=as_json)
 
 
 @evaluate.command(epilog="Example: metier evaluate splitting --data several.jsonl --apply")
-@_data_option('Questions, one {"question": …, "several": true} a line.')
+@_data_option('Questions, one {"question": …, "several": true} per line.')
 @output_options
 def splitting(*, data: Path, apply: bool, as_json: bool) -> None:
-    """Measure how well single-task questions are told apart from multi-task ones.
+    """Measure how well questions with one task are told apart from those with several.
 
-    No model is asked, only the embedder. With --apply what the questions teach decides whether a
-    question is split, unless the grammar alone is as good.
+    No model is asked, only the embedder. With --apply, what is learnt from the questions decides
+    whether a question is split, unless the grammar alone is as good.
     """
     run_evaluated(partial(_splitting, data=data), apply=apply, as_json=as_json)
 
 
 @evaluate.command(epilog="Example: metier evaluate plans --data plans.jsonl --apply")
 @_data_option(
-    'Past plans, one {"request": …, "steps": […]} a line, or a plan of metier plan --json in one.'
+    'Past plans, one per line: {"request": …, "steps": […]}, or a plan from metier plan --json.'
 )
 @output_options
 def plans(*, data: Path, apply: bool, as_json: bool) -> None:
     """Measure how closely the planner reproduces past plans from the request alone.
 
-    No model is asked, only the embedder, unless the setting ask_to_split is on. With --apply a
-    request that is like past ones is planned as they were, unless the rules alone are as good.
+    No model is asked, only the embedder, unless the setting ask_to_split is on. With --apply, a
+    request that resembles past ones is planned like them, unless the rules alone are as good.
     """
     run_evaluated(partial(_plans, data=data), apply=apply, as_json=as_json)
 
@@ -139,7 +139,7 @@ def plans(*, data: Path, apply: bool, as_json: bool) -> None:
 def run_evaluated(
     evaluated: Callable[[Council], Coroutine[Any, Any, Evaluated]], *, apply: bool, as_json: bool
 ) -> None:
-    """Show what was found; with `apply`, use it if it is better, else exit with 1."""
+    """Show the result; with `apply`, use it if it is better, else exit with 1."""
     with errors_for_people(as_json=as_json):
         council = open_council(load_settings(), only_embeds=True)
         found = run_async(partial(evaluated, council), closing=council)
@@ -158,7 +158,7 @@ def run_evaluated(
 
 
 def tell_refusal(refusal: str, *, apply: bool) -> None:
-    """Say why what was learnt is not applied, or would not be; end the command if it should be."""
+    """Say why what was learnt is refused; with `apply`, end the command."""
     if not apply:
         click.echo(f"--apply would refuse: {refusal}", err=True)
         return
@@ -182,7 +182,7 @@ def _run_newcomer(expert: str, *, data: Path | None, verbose: bool, as_json: boo
 
 
 def _council_with(expert: str) -> tuple[Council, tuple[str, ...]]:
-    """The council, and the experts that a name or a path means."""
+    """The council, and the experts that a name or a path stands for."""
     from metier.cli.extra_expert import council_with
     from metier.experts.card import is_id
 
@@ -228,7 +228,7 @@ async def _models(council: Council, *, data: Path) -> Evaluated:
 
 
 async def evaluated_outcomes(council: Council, questions: Sequence[OutcomeQuestion]) -> Evaluated:
-    """Judge what outcomes teach about the choice of a model."""
+    """Evaluate what outcomes teach about the choice of a model."""
     from metier.cli.reports import outcomes_applied, outcomes_report
     from metier.evaluating.outcomes import Outcomes
 
@@ -266,7 +266,7 @@ async def _plans(council: Council, *, data: Path) -> Evaluated:
 
 
 async def evaluated_plans(council: Council, plans: Sequence[PastPlan]) -> Evaluated:
-    """Judge what past plans teach."""
+    """Evaluate what past plans teach."""
     from metier.cli.reports import plans_applied, plans_report
     from metier.evaluating.plans import PastPlans
 

@@ -26,13 +26,13 @@ _COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="Deadline for all checks of an expert.",
+    help="Timeout for all checks of an expert.",
 )
 def check(path: Path, *, as_json: bool, timeout: float) -> None:
-    """Check the experts of a project or domain folder. It need not be installed.
+    """Check the experts of a project or domain folder, which need not be installed.
 
-    Card, examples, code: what metier.testing.ExpertConformance checks. No server is needed, no
-    model is asked, and the code runs in a process of its own. Exits with 1 if something fails.
+    Checks card, examples and code, as metier.testing.ExpertConformance does. No server is needed,
+    no model is asked, and the code runs in its own process. Exits with 1 if a check fails.
     """
     with errors_for_people(as_json=as_json):
         from metier.experts.registry import Registry

@@ -12,7 +12,7 @@ from metier.cli.session import errors_for_people, load_settings
 
 @click.command(epilog="Example: metier experts new house_style")
 @click.argument("name")
-@click.option("--declarative", is_flag=True, help="A card alone, without Python.")
+@click.option("--declarative", is_flag=True, help="Only a card, without Python.")
 @click.option("--strategy", is_flag=True, help="A strategy instead of an expert.")
 @click.option(
     "--into",
@@ -24,7 +24,7 @@ from metier.cli.session import errors_for_people, load_settings
 def new(name: str, *, declarative: bool, strategy: bool, into: Path) -> None:
     """Start a project for an expert: card, code, questions, tests, packaging, CI.
 
-    What it makes works: it brews tea until you change it. Its tests need no server. With
+    The new project works: it brews tea until you change it. Its tests need no server. With
     --strategy, start a project for a strategy, with its conformance test.
     """
     if declarative and strategy:

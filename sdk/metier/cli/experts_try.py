@@ -19,7 +19,7 @@ _LOOK_EVERY_S = 0.3
 
 @click.command("try", epilog='Example: metier experts try . -v "How long does green tea steep?"')
 @click.option("-v", "--verbose", is_flag=True, help="Show who answers and why, on stderr.")
-@click.option("--only", is_flag=True, help="Let it answer, whichever expert would be chosen.")
+@click.option("--only", is_flag=True, help="Let it answer, even if another would be chosen.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("--watch", is_flag=True, help="Ask again whenever a file at the path changes.")
 @click.argument("path", type=click.Path(path_type=Path))
@@ -33,9 +33,9 @@ def try_(
     dry_run: bool,
     watch: bool,
 ) -> None:
-    """Ask a question with the expert at a path beside the installed ones.
+    """Ask a question with the expert at a path next to the installed ones.
 
-    It is not installed, and nothing that is kept for the installed ones changes.
+    It is not installed, and nothing that is stored for the installed ones changes.
     """
     with errors_for_people():
         from metier.experts.projects import project_at
@@ -61,7 +61,7 @@ def _tried(path: Path, question: str, *, verbose: bool, only: bool, dry_run: boo
 
 
 def _watch(folder: Path) -> NoReturn:
-    """Run this command without `--watch` again and again: a new process has nothing old in it."""
+    """Run this command again and again without `--watch`; a new process has no stale code."""
     command = [sys.executable, "-m", "metier", *(w for w in sys.argv[1:] if w != "--watch")]
     while True:
         before = dict(_files(folder))
@@ -74,7 +74,7 @@ def _watch(folder: Path) -> NoReturn:
 
 
 def _changed(folder: Path, before: dict[Path, int]) -> Path:
-    """Wait until a file is there, gone or written to, and say which."""
+    """Wait until a file is created, deleted or changed, and return it."""
     while True:
         now = dict(_files(folder))
         if differing := now.items() ^ before.items():
@@ -83,7 +83,7 @@ def _changed(folder: Path, before: dict[Path, int]) -> Path:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """The files of a project with their times; what is hidden or made is left out."""
+    """The files of a project with their times, except hidden and generated ones."""
     for file in folder.rglob("*"):
         inside = file.relative_to(folder).parts
         if any(part.startswith((".", "__pycache__")) for part in inside) or not file.is_file():

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def council_with(settings: Settings, path: Path) -> tuple[Council, tuple[str, ...]]:
-    """The council of what is installed and of what is at a path, and the latter's ids.
+    """A council of the installed experts and those at a path, and the latter's ids.
 
-    Its index and what is learnt about it lie in a folder of their own, so that trying changes
-    nothing of what is kept for what is installed.
+    Its index and learnt data have a folder of their own: nothing stored for the installed experts
+    changes.
 
     Raises:
         InvalidInput, InvalidCard, PluginBroken: there is no expert at the path, or it is broken.
@@ -36,11 +36,11 @@ def council_with(settings: Settings, path: Path) -> tuple[Council, tuple[str, ..
 
 
 def _seed(installed: Path, own: Path) -> None:
-    """Begin with the vectors that are there: only the new card is embedded then."""
+    """Copy the existing vectors, so that only the new card is embedded."""
     if own.exists() or not installed.is_dir():
         return
     try:
         private_folder(own.parent)
         shutil.copytree(installed, own)
     except OSError:
-        shutil.rmtree(own, ignore_errors=True)  # half of an index is none
+        shutil.rmtree(own, ignore_errors=True)  # half an index is useless

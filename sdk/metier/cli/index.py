@@ -48,7 +48,7 @@ def status(*, as_json: bool) -> None:
 
 
 def index_state(council: Council) -> dict[str, object]:
-    """How the saved index compares with the cards."""
+    """Compare the saved index with the cards."""
     from metier.planning.index import CapabilityIndex, hash_of
 
     saved = CapabilityIndex.load(council.planning.folder, embedder_id=council.embedder.id)

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 def question_from(
     words: tuple[str, ...], files: tuple[Path, ...]
 ) -> tuple[str, tuple[Document, ...]]:
-    """The question, and the texts that it is about.
+    """Read the question, and the documents that it is about.
 
-    What comes on stdin is the question where no words are given, and else a text that the
-    question is about.
+    Text on stdin is the question if no words are given, and otherwise a document.
     """
     from metier.errors import EmptyQuestion
     from metier.plan import Document
@@ -36,7 +35,7 @@ def question_from(
 
 
 def document_from(file: Path) -> Document:
-    """A file as a document; `-` is stdin.
+    """Read a file as a document; `-` is stdin.
 
     Raises:
         UnreadableInput: it cannot be read, or is not text.
@@ -48,7 +47,7 @@ def document_from(file: Path) -> Document:
 
 
 def text_of(file: Path) -> str:
-    """The text of a file; `-` is stdin.
+    """Read the text of a file; `-` is stdin.
 
     Raises:
         UnreadableInput: it cannot be read, or is not text.

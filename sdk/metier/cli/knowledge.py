@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metier.experts.knowledge.changes import Change, Progress
     from metier.experts.knowledge.passages import Passage
 
-# Reasons that are listed one by one; a folder may hold thousands of pictures.
+# Skipped files that are listed one by one; a folder may contain thousands of pictures.
 _LISTED = 10
 
 
@@ -48,10 +48,10 @@ def knowledge() -> None:
 def add(domain: str, paths: tuple[Path, ...], *, sync: bool, as_json: bool) -> None:
     """Add files or folders: Markdown, text, PDF.
 
-    Run it again to update: only new and changed files are read. Your files stay as
-    they are, and so do documents whose files are gone, unless you give --sync.
+    Run it again to update: only new and changed files are read. Your files are not changed.
+    Documents whose files are gone stay, unless you give --sync.
 
-    Exit code 3: some files could not be read, and the others were added.
+    Exit code 3: some files could not be read; the others were added.
     """
     with errors_for_people(as_json=as_json):
         from metier.cli.knowledge_adding import Added, cancelled_by_signals
@@ -188,7 +188,7 @@ def _shelf(council: Council) -> KnowledgeBases:
 
 
 def _check(domain: str, council: Council, shelf: KnowledgeBases) -> None:
-    """Refuse a domain that is unknown; documents of an expert that is gone are still known."""
+    """Refuse an unknown domain; that of a removed expert is known if it still has documents."""
     from metier.errors import UnknownExpert
 
     known = [*council.registry.entries, *shelf.domains]
@@ -213,7 +213,7 @@ def _tell_all(domain: str, added: Added) -> None:
     for exc in added.refused.values():
         styled(str(exc), fg="yellow", err=True)
     documents, chunks = len(added.base.entries), len(added.base)
-    click.echo(f"{domain} has {documents} documents in {chunks} chunks now", err=True)
+    click.echo(f"{domain} now has {documents} documents in {chunks} chunks", err=True)
 
 
 def _tell(path: Path, change: Change) -> None:
@@ -241,7 +241,7 @@ def _tell(path: Path, change: Change) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on stderr; nothing if stderr is no terminal."""
+    """A progress bar on stderr; nothing if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

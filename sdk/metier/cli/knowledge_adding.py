@@ -1,4 +1,4 @@
-"""What `metier knowledge add` adds, place by place, and how it ends early."""
+"""What `metier knowledge add` adds, path by path, and how it ends early."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Added:
-    """What was added to a domain. A place where nothing can be read does not stop the others.
+    """What was added to a domain. A path that cannot be read does not stop the others.
 
     Args:
-        base: what it is added to.
+        base: the knowledge base to add to.
 
     Attributes:
-        changes: what changed, by the place that was named.
-        refused: why nothing could be added, by the place that was named.
+        changes: what changed, by path.
+        refused: why nothing could be added, by path.
     """
 
     def __init__(self, base: KnowledgeBase) -> None:
@@ -35,7 +35,7 @@ class Added:
         self.refused: dict[Path, InvalidInput] = {}
 
     async def add(self, path: Path, *, sync: bool, progress: Callable[[Progress], None]) -> None:
-        """Add one place."""
+        """Add one path."""
         from metier.errors import InvalidInput
 
         try:
@@ -47,11 +47,11 @@ class Added:
 
     @property
     def failed(self) -> bool:
-        """Whether something could not be read that should have been."""
+        """Whether something that should have been read could not be."""
         return bool(self.refused) or any(change.failed for change in self.changes.values())
 
     def as_dict(self) -> dict[str, object]:
-        """All of it, for JSON."""
+        """Return everything, for JSON."""
         from dataclasses import asdict
 
         return {
@@ -67,17 +67,17 @@ class Added:
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[CancelScope]:
-    """Cancel what is inside if the process is asked to end, so that it saves what it did."""
+    """Cancel the context if the process is asked to end, so that it saves what it has done."""
     import asyncio
 
     import anyio
 
     loop = asyncio.get_running_loop()
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # A signal that is ignored stays so: that is how nohup works.
+    # An ignored signal stays ignored: that is how nohup works.
     numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     with anyio.CancelScope() as scope:
-        # Windows has none of this, and it is for the main thread only.
+        # Not available on Windows, nor outside the main thread.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in numbers:
                 loop.add_signal_handler(number, scope.cancel)
@@ -90,4 +90,4 @@ def cancelled_by_signals() -> Iterator[CancelScope]:
 
 def say_waiting() -> None:
     """Say that another process holds the lock."""
-    click.echo("waiting for another metier that is changing the same documents …", err=True)
+    click.echo("waiting for another metier process that is changing these documents …", err=True)

@@ -28,8 +28,8 @@ def learn() -> None:
 def status(*, as_json: bool) -> None:
     """List what was learnt, and whether it is used.
 
-    What was fitted to the cards' own examples is fitted again when a card changes. What was learnt
-    from your own data stays until it is removed; it holds for one embedder.
+    What was fitted to the cards' own examples is refitted when a card changes. What was learnt from
+    your own data stays until you remove it, and is used with one embedder only.
     """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
@@ -69,9 +69,9 @@ def status(*, as_json: bool) -> None:
 def ratings(*, apply: bool, as_json: bool) -> None:
     """Learn from `metier rate` which expert answers what.
 
-    A good rating says that the expert was the right one, a bad one with --expert says who is. What
-    is learnt is judged by questions that it was not learnt from, and is applied only if it places
-    more of them rightly than chance explains. `metier learn remove ratings` takes it back.
+    A good rating confirms the expert; a bad one with --expert names the right one. What is learnt
+    is tested on questions that it was not learnt from, and applied only if it routes more of them
+    correctly than chance explains. To undo: `metier learn remove ratings`.
     """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
@@ -104,7 +104,7 @@ def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
         click.echo(f"with what the ratings teach:  {interval(report.learnt)}")
         click.echo(f"gain in points:               {points(report.gain)}")
     if file is not None:
-        click.echo(f"applied: {file}; to take it back: metier learn remove ratings", err=True)
+        click.echo(f"applied: {file}; to undo: metier learn remove ratings", err=True)
     elif not report.refusal:
         click.echo("this would be better; to use it: metier learn ratings --apply", err=True)
 
@@ -114,10 +114,10 @@ def _tell_ratings(report: RatingsReport, file: Path | None) -> None:
 def outcomes(*, apply: bool, as_json: bool) -> None:
     """Learn from `metier rate` which model answers what.
 
-    A rating of a step, or of a run of one step, says whether its model was right. Models can be
-    compared only by questions that each of them answered: run a rated one again on another model
-    (`metier runs replay RUN --from STEP`), and rate that. Judged and applied as by `metier evaluate
-    models`; `metier learn remove outcomes` takes it back.
+    A rating of a step, or of a run with one step, says whether its model was right. Models are
+    compared only on questions that all of them answered: repeat a rated run on another model
+    (`metier runs replay RUN --from STEP`), and rate that. Tested and applied like `metier evaluate
+    models`. To undo: `metier learn remove outcomes`.
     """
     from metier.cli.evaluate import evaluated_outcomes, run_evaluated
     from metier.errors import InvalidInput
@@ -140,8 +140,9 @@ def outcomes(*, apply: bool, as_json: bool) -> None:
 def plans(*, apply: bool, as_json: bool) -> None:
     """Learn from `metier rate` how requests are planned.
 
-    The plan of a good run is right, and so is one whose bad steps were each rated with --expert.
-    Judged and applied as by `metier evaluate plans`; `metier learn remove chains` takes it back.
+    The plan of a run rated good counts as right, and so does one whose bad steps were all rated
+    with --expert. Tested and applied like `metier evaluate plans`. To undo: `metier learn remove
+    chains`.
     """
     from metier.cli.evaluate import evaluated_plans, run_evaluated
     from metier.evaluating.rated import rated_plans
@@ -165,7 +166,7 @@ def _rated_runs(council: Council) -> list[Run]:
     with RunStore.of(council.settings) as store:
         runs = store.rated()
     if not runs:
-        raise InvalidInput("no run was rated yet", hint="Rate one: metier rate last good")
+        raise InvalidInput("no run has been rated yet", hint="Rate one: metier rate last good")
     return runs
 
 

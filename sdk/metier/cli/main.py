@@ -1,4 +1,4 @@
-"""The group of commands, `ask` being the one that needs no name."""
+"""The `metier` command group; `ask` is the command that needs no name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from metier.cli.terminal import guarded
 
-# Imported when they are called, or listed: a question pays for `ask` alone.
+# Imported only when called or listed, so that a question loads only `ask`.
 _COMMANDS = {
     "ask": "metier.cli.ask:ask",
     "chat": "metier.cli.chat.command:chat",
@@ -44,19 +44,19 @@ Examples:
 
 
 class DefaultGroup(click.Group):
-    """A group whose words are a question where they name no command."""
+    """A group that takes words as a question if they name no command."""
 
     def main(self, *args: Any, **given: Any) -> Any:  # noqa: ANN401  # click's own, passed on
-        """Run a command. Nothing that it prints steers the terminal, its errors included."""
+        """Run a command; nothing that it prints, errors included, can control the terminal."""
         with guarded():
             return super().main(*args, **given)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands."""
+        """Return the names of the commands."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command, imported now."""
+        """Import and return a command."""
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")

@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--http", is_flag=True, help="Serve over streamable HTTP, on this machine alone.")
+@click.option("--http", is_flag=True, help="Serve over streamable HTTP, on this machine only.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8765, show_default=True)
 @click.option(
     "-e",

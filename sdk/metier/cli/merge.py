@@ -42,10 +42,10 @@ _TYPES = ("q8_0", "f16", "bf16", "f32", "q5_1", "q5_0", "q4_1", "q4_0", "q4_k_m"
 
 
 class _Merge(click.Command):
-    """Has an option for every parameter of the methods, which are imported when it is called."""
+    """Adds an option for every parameter of the methods, which are imported only when needed."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The options above the function, those of the methods, and the one for help."""
+        """Return the options of the function, those of the methods, and --help."""
         *own, help_option = super().get_params(ctx)
         return [*own, *_method_options(), help_option]
 
@@ -67,7 +67,7 @@ def _method_options() -> Iterator[click.Option]:
         ["--method"],
         type=click.Choice(list(METHODS)),
         metavar="METHOD",
-        help="One of those below. By default task_arithmetic with a base; without one, slerp for "
+        help="One of the methods below; default: task_arithmetic with a base, otherwise slerp for "
         "two models and linear for more.",
     )
     parameters = {each.name: each for method in METHODS.values() for each in method.parameters}
@@ -100,7 +100,7 @@ def _option(parameter: Parameter[Any]) -> click.Option:
     "names",
     multiple=True,
     metavar="NAME",
-    help="A new model of Ollama, or a file NAME.gguf. Once for each recipe.",
+    help="New Ollama model, or a file NAME.gguf. Once for each recipe.",
 )
 @click.option(
     "--recipe",
@@ -110,14 +110,14 @@ def _option(parameter: Parameter[Any]) -> click.Option:
     metavar="FILE",
     help="TOML, or mergekit's YAML. Repeatable with --cluster.",
 )
-@click.option("--cluster", metavar="ADDRESS", help="Ray cluster on whose nodes to merge.")
-@click.option("--base", metavar="MODEL", help="The model that the others were made from.")
+@click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose nodes run the merges.")
+@click.option("--base", metavar="MODEL", help="Model that the others were fine-tuned from.")
 @click.option(
     "--quantize",
     type=click.Choice(_TYPES, case_sensitive=False),
     default="q8_0",
     show_default=True,
-    help="The number type of the result.",
+    help="Number type of the result.",
 )
 @click.option(
     "--evaluate",
@@ -129,19 +129,19 @@ def _option(parameter: Parameter[Any]) -> click.Option:
     type=click.FloatRange(0, 100),
     default=2.0,
     show_default=True,
-    help="By how many points it may be worse.",
+    help="How many points worse it may be.",
 )
-@click.option("--threads", type=click.IntRange(1), help="All cores where not given.")
-@click.option("--replace", is_flag=True, help="Take the place of a model of that name.")
-@click.option("--check", is_flag=True, help="Only say whether the models fit, and what comes out.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; default: one for each core.")
+@click.option("--replace", is_flag=True, help="Replace a model or file of that name.")
+@click.option("--check", is_flag=True, help="Only check the models, and describe the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def merge(**given: Any) -> None:  # noqa: ANN401  # click's values, one for each option above
     """Merge the weights of models into a new one, without torch.
 
-    MODELS are models of Ollama, GGUF files, or folders with safetensors; MODEL+ADAPTER adds a LoRA
-    adapter in GGUF to one. Merging is no training: models of one base can be merged, and the
-    result may be better than they are, or worse.
-    Give --weight, --density and other numbers of a model once for all, or once for each.
+    MODELS are Ollama models, GGUF files, or folders with safetensors; MODEL+ADAPTER adds a LoRA
+    adapter in GGUF to one. Merging is not training: only models fine-tuned from one base can be
+    merged, and the result may be better or worse than they are.
+    Give --weight, --density and other numbers per model once for all models, or once for each.
     """
     as_json, check, cluster = (given.pop(each) for each in ("as_json", "check", "cluster"))
     with errors_for_people(as_json=as_json):
@@ -185,8 +185,8 @@ def _several_here() -> MetierError:
     from metier.errors import InvalidInput
 
     return InvalidInput(
-        "several recipes are merged on several machines",
-        hint="Name their cluster (--cluster ADDRESS), or merge them one after the other",
+        "several recipes can only be merged on a cluster",
+        hint="Name it (--cluster ADDRESS), or merge them one after the other",
     )
 
 
@@ -196,7 +196,7 @@ def _each_wanted(
     names: tuple[str, ...],
     **given: Any,  # noqa: ANN401  # the same for each
 ) -> list[Wanted]:
-    """What the options ask for, by recipe."""
+    """The models that the options ask for, one for each recipe."""
     from metier.errors import InvalidInput
 
     if len(names) > 1 and len(names) != len(recipes):
@@ -205,7 +205,7 @@ def _each_wanted(
             hint="Give -o once for each --recipe, in the same order",
         )
     if doubled := next((name for name in names if names.count(name) > 1), None):
-        raise InvalidInput(f"two results are called {doubled!r}", hint="Give each a name")
+        raise InvalidInput(f"two results are called {doubled!r}", hint="Give each its own name")
     pairs = zip_longest(recipes or (None,), names)
     return [_wanted(recipe=recipe, name=name, **given) for recipe, name in pairs]
 
@@ -222,7 +222,7 @@ def _wanted(
     replace: bool,
     **fields: Any,  # noqa: ANN401  # of the recipe
 ) -> Wanted:
-    """What the options ask for."""
+    """The model that the options ask for."""
     from metier.errors import InvalidInput
     from metier.merging.making import Wanted, type_named
     from metier.merging.recipe import read_recipe
@@ -234,7 +234,7 @@ def _wanted(
     given = {key: value for key, value in fields.items() if value not in (None, ())}
     if recipe is not None and (models or given):
         raise InvalidInput(
-            f"{recipe} says what is merged and how", hint="Leave out models and options of methods"
+            f"{recipe} already says what to merge and how", hint="Leave out models and options"
         )
     return Wanted(
         recipe=read_recipe(recipe) if recipe else _of_options(models, given),
@@ -259,7 +259,7 @@ def _of_options(models: tuple[str, ...], given: dict[str, Any]) -> Recipe:
 
     if not models:
         raise InvalidInput(
-            "no models to merge are named", hint="Try: metier merge A B -o NAME, or --recipe FILE"
+            "there are no models to merge", hint="Try: metier merge A B -o NAME, or --recipe FILE"
         )
     own: list[dict[str, Any]] = [{"model": each} for each in models]
     fields: dict[str, Any] = {}
@@ -272,7 +272,7 @@ def _of_options(models: tuple[str, ...], given: dict[str, Any]) -> Recipe:
                     each[name] = number
             case tuple():
                 raise InvalidInput(
-                    f"there are {len(models)} models and {len(value)} times --{name}",
+                    f"there are {len(models)} models, but --{name} is given {len(value)} times",
                     hint=f"Give --{name} once for all models, or once for each",
                 )
             case _:
@@ -288,7 +288,7 @@ async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:
     from metier.merging.making import Maker
     from metier.merging.store import Store
 
-    # Whoever ends it is as polite as Ctrl-C: nothing half is left.
+    # Treat SIGTERM like Ctrl-C, so that no partial result remains.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     settings = load_settings()
     if _needs_server(wanted):
@@ -303,7 +303,7 @@ async def _run(wanted: Wanted, *, check: bool) -> MergeReport | None:
 
 
 def _needs_server(wanted: Wanted) -> bool:
-    """Files can be merged into a file where no Ollama is."""
+    """Whether Ollama is needed: files can be merged into a file without it."""
     from metier.merging.parents import parts
 
     every = [part for parent in wanted.recipe.parents for part in parts(parent)]

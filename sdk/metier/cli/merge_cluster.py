@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def merge_on_nodes(jobs: Sequence[MergeJob], address: str, *, as_json: bool) -> bool:
-    """Make all merges on the nodes of a cluster, and say how each ended.
+    """Run all merges on the nodes of a cluster, and report how each ended.
 
     Returns:
         Whether every result was made and kept.

@@ -1,4 +1,4 @@
-"""Merges, for people."""
+"""Merges as text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def plan_report(plan: Plan, wanted: Wanted) -> str:
-    """What is merged, under which licences, and what comes out."""
+    """Describe the models, their licences, and the result."""
     rows = [(each.name, each.mostly, each.licence.name or "unknown") for each in plan.parents]
     count, size = plan.blueprint.count, plan.blueprint.size_bytes
-    by = f", made {wanted.quantize} by Ollama" if wanted.quantize else ""
+    by = f", converted to {wanted.quantize} by Ollama" if wanted.quantize else ""
     models = table(rows, header=("model", "mostly", "licence"))
     tensors = len(plan.blueprint.tensors)
     what = f"{plan.recipe.method}: {count / 1e6:.0f} M weights in {tensors} tensors"
@@ -31,15 +31,15 @@ def _notes(plan: Plan) -> Iterator[str]:
     yield from plan.notices
     unknown = [each.name for each in plan.parents if not each.licence.name]
     if unknown:
-        yield f"no licence is known of {', '.join(unknown)}: look it up before you pass it on"
+        yield f"no known licence for {', '.join(unknown)}: look it up before you distribute it"
     if len({each.licence.name for each in plan.parents}) > 1:
-        yield "the licences of all parents hold for the result"
+        yield "the licences of all parents apply to the result"
     if plan.recipe.keeps_all:
         yield f"with a density of 1 {plan.recipe.method} drops nothing"
 
 
 def merge_report(report: MergeReport, *, file: Path) -> str:
-    """What was made, and what the questions say."""
+    """Describe the result and its evaluation."""
     speed = f"{report.weights / report.seconds / 1e6:.0f} M weights/s"
     made = f"{report.size_bytes >> 20} MB merged in {report.seconds:.0f} s ({speed})"
     parts = [gate_report(report.gate)] if report.gate else []
@@ -47,7 +47,7 @@ def merge_report(report: MergeReport, *, file: Path) -> str:
 
 
 def gate_report(gate: GateReport) -> str:
-    """Who got how many questions right, and how far the child is from each parent."""
+    """Show the accuracy of each model, and how far the merged one is from each parent."""
     far = {each.parent: f"{each.kl.value:.3f}" for each in gate.divergences}
     rows = [
         (each.model, _right(each), str(each.errors), far.get(each.model, ""))

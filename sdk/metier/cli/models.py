@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metier.models.server import ModelServer
     from metier.settings import Settings
 
-# What one needs for a first answer, on a machine of 4 GB: the embedder, and one small model.
+# Enough for a first answer, on a machine with 4 GB: the embedder, and one small model.
 STARTER = ("all-minilm", "qwen2.5-coder:1.5b")
 
 
@@ -44,7 +44,7 @@ def _server(settings: Settings) -> ModelServer:
 
 
 def _pool(settings: Settings, where: str | None) -> HostPool:
-    """The hosts that are meant; all of them as one server if none is named."""
+    """The selected hosts; all of them as one server if none is named."""
     from metier.models.opening import pool_of
 
     ensure_server(settings)
@@ -76,7 +76,7 @@ def list_(*, as_json: bool) -> None:
 
 
 def _tell_left_out(server: ModelServer) -> None:
-    """The nodes of a cluster whose models are not listed, and why."""
+    """Print which nodes of a cluster are left out, and why."""
     from metier.models.hosts.ray_server import RayServer
 
     for name, reason in server.left_out.items() if isinstance(server, RayServer) else ():
@@ -118,9 +118,9 @@ def _hosted(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], *, several
 @click.option("-q", "--quiet", is_flag=True, help="Do not report installed models.")
 @on_host
 def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
-    """Get models from Ollama's library.
+    """Pull models from Ollama's library.
 
-    Without names, those that a first answer needs. With several hosts, onto the first of them.
+    Without names, those that a first answer needs. With several hosts, to the first of them.
     """
     with errors_for_people():
         from metier.cli.pulling import pull_all
@@ -138,8 +138,8 @@ def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
 def warm(names: tuple[str, ...], *, where: str | None) -> None:
     """Load models into memory ahead of the next question.
 
-    Without names, those that the experts run on. A server that metier started also reads the
-    experts' prompts, and keeps them. With several hosts, each model on the one that is best for it.
+    Without names, those of the experts. A server that metier started also reads and keeps the
+    experts' prompts. With several hosts, each model goes to the one that is best for it.
     """
     with errors_for_people():
         settings = load_settings()
@@ -149,7 +149,7 @@ def warm(names: tuple[str, ...], *, where: str | None) -> None:
             run_async(partial(council.warm, names), closing=council)
             return
         if not names:
-            raise click.UsageError("name the models that the host is to load")
+            raise click.UsageError("name the models to load on the host")
         pool = _pool(settings, where)
 
         async def load() -> None:

@@ -1,4 +1,4 @@
-"""What an evaluation of one expert found, as text."""
+"""The report of an evaluation of one expert, as text."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHOWN = 5
 
 
 def newcomer_report(report: NewcomerReport, *, verbose: bool) -> str:
-    """Recall, precision, what it costs the others, and every question that moved."""
-    heading = f"{report.expert} beside all that is installed: {report.n} questions"
+    """Show recall, precision, the effect on the others, and every question that moved."""
+    heading = f"{report.expert} next to the installed experts: {report.n} questions"
     rows = [
-        ("its own questions that it gets", str(report.recall.n), interval(report.recall)),
-        ("of what it gets, its own", str(report.precision.n), interval(report.precision)),
-        ("others' questions that go right", str(report.others.n), interval(report.others)),
+        ("its own questions that reach it", str(report.recall.n), interval(report.recall)),
+        ("questions it gets that are its own", str(report.precision.n), interval(report.precision)),
+        ("others' questions routed correctly", str(report.others.n), interval(report.others)),
         ("… without it", str(report.others_before.n), interval(report.others_before)),
     ]
     figures = table(rows, header=("", "of", "share, 95 %"), numbers_from=1)
@@ -30,8 +30,8 @@ def newcomer_report(report: NewcomerReport, *, verbose: bool) -> str:
         [
             f"{heading}, embedder {report.embedder}",
             figures,
-            *_moved(report.stolen, "takes {count} of {owner} that went right without it", shown),
-            *_moved(report.wrong_anyway, "takes {count} of {owner} that went wrong anyway", shown),
+            *_moved(report.stolen, "takes {count} from {owner} that went right without it", shown),
+            *_moved(report.wrong_anyway, "takes {count} from {owner} that are wrong anyway", shown),
             *_moved(report.lost, "loses {count} to {taker}", shown),
         ]
     )

@@ -1,4 +1,4 @@
-"""Getting models from Ollama's library."""
+"""Pull models from Ollama's library."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metier.models.server import ModelServer, Progress
 
 
 async def pull_all(server: ModelServer, names: Sequence[str], *, quiet: bool = False) -> None:
-    """Get the models that the server does not have.
+    """Pull the models that the server does not have.
 
     Raises:
-        ModelServerUnreachable: there is no server to give them to.
+        ModelServerUnreachable: there is no server.
         WeightsUnavailable: the library does not have a model, or cannot be reached.
     """
     installed = {model.name for model in await server.list()}
@@ -31,7 +31,7 @@ async def pull_all(server: ModelServer, names: Sequence[str], *, quiet: bool = F
 
 
 async def pull(server: ModelServer, name: str) -> None:
-    """Get one model; see `pull_all`."""
+    """Pull one model; see `pull_all`."""
     try:
         with Bar(name) as bar:
             async with aclosing(server.pull(name)) as progress:
@@ -41,14 +41,14 @@ async def pull(server: ModelServer, name: str) -> None:
         raise
     except MetierError as exc:
         raise WeightsUnavailable(
-            f"{name!r} cannot be had from Ollama's library: {exc.message}",
-            hint="Check the name and the connection to the internet",
+            f"{name!r} cannot be pulled from Ollama's library: {exc.message}",
+            hint="Check the name and the internet connection",
         ) from exc
     click.echo(f"{name}: pulled from Ollama's library", err=True)
 
 
 class Bar:
-    """A progress bar on stderr; one line a status where stderr is no terminal."""
+    """A progress bar on stderr; one line per status if stderr is not a terminal."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -65,7 +65,7 @@ class Bar:
         self.hide()
 
     def show(self, progress: Progress) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         self._show(progress)
 
     def hide(self) -> None:

@@ -26,8 +26,8 @@ def rate(
 ) -> None:
     """Rate an answer as good or bad, and name the expert that should have answered.
 
-    Rating a run or a step again replaces what was said before. `metier learn ratings` learns from
-    it who answers what.
+    Rating a run or a step again replaces its rating. `metier learn ratings` learns from ratings
+    which expert answers what.
     """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped

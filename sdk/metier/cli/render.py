@@ -1,4 +1,4 @@
-"""Events on a screen: the answer on stdout, all the rest on stderr."""
+"""Show events: the answer on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Screen:
     """Shows the events of one run.
 
     Args:
-        stream: print the answer's words as they come.
+        stream: print the answer as it is written.
         form: `json` prints one object at the end, `jsonl` each event.
-        indent: of that object; None puts it on one line.
+        indent: the indentation of that object; None puts it on one line.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Screen:
             click.echo()
         self._note("stopped", "yellow")
 
-    def show(self, event: Event) -> None:  # noqa: C901  # one arm an event
+    def show(self, event: Event) -> None:  # noqa: C901  # one case per event
         """Show one event."""
         if self._form == "jsonl":
             click.echo(as_json(event.model_dump(mode="json"), indent=None))
@@ -155,20 +155,20 @@ class Screen:
 
 
 class Status:
-    """A line on stderr that says what is going on, and goes away. Only on a terminal."""
+    """A temporary line on stderr that says what is going on; only on a terminal."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled and sys.stderr.isatty()
         self._shown = False
 
     def say(self, text: str) -> None:
-        """Show a text in the place of the one before."""
+        """Replace the text."""
         if self._enabled:
             rewrite_line(text)
             self._shown = True
 
     def stop(self) -> None:
-        """Take it away."""
+        """Remove the line."""
         if self._shown:
             rewrite_line()
             self._shown = False

@@ -1,4 +1,4 @@
-"""What an evaluation found, as text."""
+"""Reports of evaluations, as text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from metier.planning.learning.calibration import Calibration
 
 _NONE = "·"
-_CROSSFITTED = "each judged by what the others taught"
+_CROSSFITTED = "each tested with what was learnt from the others"
 
 
 def routing_report(report: RoutingReport, *, verbose: bool) -> str:
-    """Accuracy, confusion, who takes whose questions, thresholds."""
+    """Show accuracy, confusion, misrouted questions and thresholds."""
     parts = [
         f"{report.n} questions, embedder {report.embedder}",
         _summary(report),
@@ -35,13 +35,13 @@ def routing_report(report: RoutingReport, *, verbose: bool) -> str:
 
 
 def routing_applied(report: RoutingReport, after: Calibration, file: Path) -> str:
-    """What changed."""
+    """Describe what changed."""
     lines = [f"threshold: {report.threshold:.2f} → {after.threshold:.2f}"]
     for name in sorted({*report.thresholds, *after.thresholds}):
         before = report.thresholds.get(name, report.threshold)
         now = after.thresholds.get(name, after.threshold)
         lines.append(f"threshold of {name}: {before:.2f} → {now:.2f}")
-    lines.append(f"saved {file}; without it, the cards' own examples teach")
+    lines.append(f"saved {file}; without it, metier learns from the cards' own examples")
     return "\n".join(lines)
 
 
@@ -85,7 +85,7 @@ def _matrix(placing: Placing) -> str:
 
 def _stolen(placing: Placing) -> Iterator[str]:
     for stolen in placing.stolen:
-        heading = f"{stolen.thief} takes {stolen.count} of {stolen.owner}"
+        heading = f"{stolen.thief} takes {stolen.count} from {stolen.owner}"
         yield _with_examples(heading, stolen.examples)
 
 
@@ -115,7 +115,7 @@ def _misplaced(wrong: Misplaced) -> str:
 
 
 def outcomes_report(report: OutcomesReport) -> str:
-    """Each model alone, and what choosing brings."""
+    """Show each model alone, and the gain from choosing."""
     models = table(
         [
             (
@@ -134,10 +134,10 @@ def outcomes_report(report: OutcomesReport) -> str:
     summary = table(
         [
             (f"always {report.single}", _percent(best.accuracy, digits=1)),
-            ("chosen by the question*", interval(report.routed)),
+            ("chosen for each question*", interval(report.routed)),
             ("gain in points", points(gain)),
             *_voted(report),
-            ("always the best for the question", _percent(report.oracle, digits=1)),
+            ("always the best for each question", _percent(report.oracle, digits=1)),
         ],
         header=("", "right, 95 %"),
         numbers_from=None,
@@ -154,22 +154,22 @@ def _voted(report: OutcomesReport) -> list[tuple[str, str]]:
     if report.voted is None or report.voted_gain is None:
         return []
     return [
-        ("all asked, answers weighed*", interval(report.voted)),
+        ("all asked, answers weighted*", interval(report.voted)),
         ("gain in points", points(report.voted_gain)),
     ]
 
 
 def outcomes_applied(report: OutcomesReport, file: Path) -> str:
-    """What is different from now on."""
-    weighed = "" if report.voted is None else "; --strategy weighted goes by these votes"
+    """Describe what changes."""
+    weighed = "" if report.voted is None else "; --strategy weighted uses these votes"
     return (
-        f"each step runs on the likeliest of {', '.join(m.model for m in report.models)} "
-        f"that is installed{weighed}\nsaved {file}; without it, models are chosen by the cards"
+        f"each step runs on the installed model of {', '.join(m.model for m in report.models)} "
+        f"that is most likely right{weighed}\nsaved {file}; without it, the cards choose the models"
     )
 
 
 def splitting_report(report: SplittingReport) -> str:
-    """How well the grammar tells one step from several, how well what was learnt, and where not."""
+    """Show how well the grammar, and what was learnt, tell one step from several."""
     told = [("grammar", report.grammar)]
     if report.learnt is not None:
         told.append(("learnt*", report.learnt))
@@ -198,14 +198,14 @@ def splitting_report(report: SplittingReport) -> str:
 
 
 def splitting_applied(file: Path) -> str:
-    """What is different from now on."""
+    """Describe what changes."""
     return (
         f"what was learnt tells one step from several\nsaved {file}; without it, the grammar does"
     )
 
 
 def plans_report(report: PlansReport) -> str:
-    """How like the past plans those are that are made from the request alone."""
+    """Show how closely plans made from the request alone match the past ones."""
     made = [("rules", report.rules)]
     if report.learnt is not None and report.chains is not None:
         made += [("rules and past plans*", report.learnt), ("past plans alone*", report.chains)]
@@ -222,9 +222,9 @@ def plans_report(report: PlansReport) -> str:
 
 
 def plans_applied(report: PlansReport, file: Path) -> str:
-    """What is different from now on."""
+    """Describe what changes."""
     return (
-        f"a request like one of {report.n} past ones is planned as they were\n"
+        f"a request that resembles one of {report.n} past ones is planned like it\n"
         f"saved {file}; without it, the rules plan alone"
     )
 

@@ -31,10 +31,10 @@ _limit_option = click.option(
 
 @click.group(epilog="Example: metier runs show last")
 def runs() -> None:
-    """Show, search, replay, export and delete the questions that were asked.
+    """Show, search, replay, export and delete past questions.
 
-    A run is named by the beginning of its id, or `last`. The setting keep_runs = false, or
-    `--no-log` with a question, keeps nothing.
+    Name a run by the beginning of its id, or as `last`. To store nothing, set keep_runs = false, or
+    ask with `--no-log`.
     """
 
 
@@ -44,7 +44,7 @@ runs.add_command(diff)
 
 @contextmanager
 def store(*, as_json: bool = False) -> Iterator[RunStore]:
-    """The kept runs; errors end the command."""
+    """Open the stored runs; errors end the command."""
     with errors_for_people(as_json=as_json):
         from metier.runs.store import RunStore
 
@@ -60,9 +60,7 @@ def list_runs(*, limit: int, before: str | None, as_json: bool) -> None:
     """List the newest runs."""
     with store(as_json=as_json) as kept:
         found = kept.newest(limit=limit, before=before)
-        _show_list(
-            found, none="no older run is kept" if before else "no run is kept yet", as_json=as_json
-        )
+        _show_list(found, none="no older runs" if before else "no runs yet", as_json=as_json)
 
 
 @runs.command(epilog="Example: metier runs search amoxicillin dose")
@@ -70,20 +68,20 @@ def list_runs(*, limit: int, before: str | None, as_json: bool) -> None:
 @_limit_option
 @_json_option
 def search(*, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """List the newest runs with all these words in question or answer.
+    """List the newest runs with all these words in the question or answer.
 
-    The last word may be the beginning of one, from three letters on.
+    The last word may be incomplete if it has at least three letters.
     """
     with store(as_json=as_json) as kept:
         found = kept.search(" ".join(words), limit=limit)
-        _show_list(found, none="no run has these words", as_json=as_json)
+        _show_list(found, none="no run contains these words", as_json=as_json)
 
 
 @runs.command(epilog="Example: metier runs show 3f2a91bc")
 @click.argument("run", default="last")
 @_json_option
 def show(*, run: str, as_json: bool) -> None:
-    """Show a run: its plan, who answered, what it cost, and the answer."""
+    """Show a run: its plan, experts, cost and answer."""
     with store(as_json=as_json) as kept:
         found = kept.load(run)
         if as_json:
@@ -95,9 +93,9 @@ def show(*, run: str, as_json: bool) -> None:
 @runs.command(epilog="Example: metier runs export last -o run.jsonl")
 @click.argument("names", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="Every run.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A file; else stdout.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File; default: stdout.")
 def export(*, names: tuple[str, ...], everything: bool, output: Path | None) -> None:
-    """Write runs with all their requests and replies, one JSON object a line."""
+    """Write runs with all their requests and replies, one JSON object per line."""
     if bool(names) == everything:
         raise click.UsageError("name the runs, or give --all")
     with store() as kept:
@@ -120,10 +118,10 @@ def export(*, names: tuple[str, ...], everything: bool, output: Path | None) -> 
 @runs.command(epilog="Example: metier runs delete --older 30")
 @click.argument("names", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="Every run.")
-@click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Runs that are older.")
+@click.option("--older", type=click.FloatRange(min=0), metavar="DAYS", help="Runs older than this.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before deleting every run.")
 def delete(*, names: tuple[str, ...], everything: bool, older: float | None, yes: bool) -> None:
-    """Delete runs for good: nothing of them stays in the file or its search index."""
+    """Delete runs for good: nothing of them remains in the file or its search index."""
     if bool(names) + everything + (older is not None) != 1:
         raise click.UsageError("name the runs, or give --older or --all")
     if everything and not yes:
@@ -139,7 +137,7 @@ def delete(*, names: tuple[str, ...], everything: bool, older: float | None, yes
 @runs.command(epilog="Example: metier runs stats --json")
 @_json_option
 def stats(*, as_json: bool) -> None:
-    """Show how many runs are kept, how they ended, what they cost, and how large the file is."""
+    """Show the number of runs, how they ended, their cost, and the size of the file."""
     with store(as_json=as_json) as kept:
         found = kept.statistics()
         if as_json:
@@ -189,7 +187,7 @@ def _told(run: Run) -> str:
     took = f", {run.ended - run.started:.1f} s" if run.ended is not None else ""
     cost = f"{cost_of(run.calls, read=run.prompt_tokens, written=run.completion_tokens)}{took}"
     lines = [f"run {run.id}", f"{_when(run.started)}: {run.status}, {cost}"]
-    lines += [f"goes on from {run.follows[:8]}"] if run.follows else []
+    lines += [f"continues {run.follows[:8]}"] if run.follows else []
     lines += [f"repeats {run.replay_of[:8]} from step {run.from_step}"] if run.replay_of else []
     lines += [f"models: {', '.join(run.models)}"] if run.models else []
     lines += [
@@ -208,7 +206,7 @@ def _counted(found: Statistics, path: Path) -> str:
     def listed(counts: dict[str, int]) -> str:
         return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
 
-    oldest = "" if found.oldest is None else f", the oldest of {_when(found.oldest)}"
+    oldest = "" if found.oldest is None else f", the oldest from {_when(found.oldest)}"
     return "\n".join(
         (
             f"{_runs(found.runs)} ({listed(found.by_status)}){oldest}",

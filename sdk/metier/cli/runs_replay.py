@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: metier runs replay last; metier runs replay last --from 2")
 @click.argument("run", default="last")
-@click.option("--from", "from_step", metavar="STEP", help="Run on from this step, with a server.")
+@click.option("--from", "from_step", metavar="STEP", help="Rerun from this step, with a server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def replay(*, run: str, from_step: str | None, as_json: bool) -> None:
-    """Run a kept run again from its own replies, and compare the answers.
+    """Repeat a stored run from its recorded replies, and compare the answers.
 
     No server is needed. Unless the answer is the same, byte for byte, the command says what has
     changed (a request, the embedder, a card, the version of a plugin or of metier) and exits with
     1.
 
-    With --from, that step and all that needs its result are run with today's models, as a new run;
-    the other results stay.
+    With --from, that step and those that need its result run with the current models, as a new run;
+    the other results are reused.
     """
     with errors_for_people(as_json=as_json):
         from metier.council import Council
@@ -60,7 +60,7 @@ def _show(found: Replay, *, as_json: bool) -> None:
     same, other = "the run fails with the same error", "the run fails now:"
     if found.answer is not None:
         click.echo(found.answer.text.strip("\n"))
-        same, other = "the same answer", "another answer; what has changed:"
+        same, other = "the same answer", "a different answer; what has changed:"
     click.echo(same if found.same else other, err=True)
     for difference in found.differences:
         click.echo(f"- {difference}", err=True)
@@ -73,7 +73,7 @@ def _run_on(kept: Run, step: str, *, as_json: bool) -> int:
 
     results = kept.results_before(step)
     if kept.plan is None:
-        raise ReplayDiffers("this run has no plan to run again", hint="Ask the question anew")
+        raise ReplayDiffers("this run has no plan to run again", hint="Ask the question again")
     settings = load_settings()
     store = RunStore.of(settings)
     council = open_council(settings, runs=store)

@@ -41,7 +41,7 @@ _KEY_BYTES = 32
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8413, show_default=True)
 @click.option(
-    "--key", help="Key that callers must send, for this start only; by default the kept one."
+    "--key", help="Key that callers must send, for this start only; default: the stored one."
 )
 @click.option("--new-key", is_flag=True, help="Print a new key, keep its hash, and exit.")
 @click.option(
@@ -63,7 +63,7 @@ def serve(
     """Serve the council as a page, and to programs that speak OpenAI's or Ollama's API.
 
     The page at `/` shows who answers each part of a question and why, and lets people change it.
-    The model `metier` plans and asks the experts; each expert is a model, too, and
+    The model `metier` plans and asks the experts; each expert is a model too, and
     `metier:STRATEGY` combines several answers to each step.
     """
     with errors_for_people():
@@ -93,7 +93,7 @@ def _say(line: str) -> None:
 
 
 async def _warm(council: Council) -> None:
-    """Have the models loaded and the prompts read, and say what the first question waits for."""
+    """Load the models and have the prompts read; say what the first question waits for."""
     from metier.errors import MetierError
 
     warming = council.warming
@@ -108,7 +108,7 @@ async def _warm(council: Council) -> None:
         elif not await warming.is_loaded():
             _say("the first answer waits for its model; to load it now: metier models warm")
     except MetierError as exc:
-        _say(f"no question can be answered yet: {exc}")
+        _say(f"questions cannot be answered yet: {exc}")
 
 
 def _access(settings: Settings, *, host: str, key: str | None, origins: tuple[str, ...]) -> Access:
@@ -131,5 +131,5 @@ def _keep_new_key() -> None:
 
     key = secrets.token_urlsafe(_KEY_BYTES)
     write_setting(config_file(), "serve_key_sha256", hashed(key))
-    click.echo("the key, shown only once; its hash is kept in the settings", err=True)
+    click.echo("this key is shown only once; its hash is stored in the settings", err=True)
     click.echo(key)

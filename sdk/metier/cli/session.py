@@ -1,4 +1,4 @@
-"""What every command needs: settings, a running server, errors as people want them."""
+"""What every command needs: settings, a running server, readable errors."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def errors_for_people(*, as_json: bool = False) -> Iterator[None]:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # The reader has gone; the interpreter must not complain while it flushes.
+        # The reader is gone; the interpreter must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except OSError as exc:
-        # A name that is too long, a full disk: what no command expects of its files.
+        # Such as a name that is too long or a full disk, which no command expects.
         where = f"{exc.filename}: " if exc.filename else ""
         _fail(MetierError(f"{where}{(exc.strerror or str(exc)).lower()}"), as_json=False)
 
@@ -60,7 +60,7 @@ def _fail(exc: MetierError, *, as_json: bool) -> NoReturn:
 
 
 def error_body(exc: MetierError) -> dict[str, str | None]:
-    """An error as the commands give it in JSON."""
+    """Return an error as the commands print it in JSON."""
     return {"code": exc.code, "message": exc.message, "hint": exc.hint}
 
 
@@ -80,7 +80,7 @@ def show_skipped(name: str, origin: str, error: MetierError) -> None:
 
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings check each
-    """The settings in force, with the command's own options over them."""
+    """Load the settings; the command's own options take precedence."""
     from metier.settings import Settings
 
     return Settings.load(**given)
@@ -89,11 +89,11 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  # the settings che
 def open_council(
     settings: Settings, *, runs: RunStore | None = None, only_embeds: bool = False
 ) -> Council:
-    """A council on a running server; the local one is started if it is not running.
+    """Open a council on a running server; start the local one if it is not running.
 
     Args:
-        runs: where its questions are kept; nowhere if not given.
-        only_embeds: no model is asked, so an embedder without a server needs none.
+        runs: where its questions are stored; by default nowhere.
+        only_embeds: no model is asked, so a server is started only if the embedder needs it.
     """
     from metier.council import Council
 
@@ -113,7 +113,7 @@ def open_council(
 
 
 def _telemetry() -> Sequence[Backend]:
-    """OpenTelemetry, if its SDK was loaded before, as `opentelemetry-instrument` does."""
+    """OpenTelemetry, if its SDK is already loaded, as by `opentelemetry-instrument`."""
     if "opentelemetry.sdk" not in sys.modules:
         return ()
     from metier.telemetry import OpenTelemetry
@@ -122,10 +122,10 @@ def _telemetry() -> Sequence[Backend]:
 
 
 def _ensure_slots(settings: Settings) -> None:
-    """Start the local server with the slots that the prompts of all experts need.
+    """Start the local server with a slot for the prompt of every expert.
 
-    How many fit into memory depends on the models, of which only a running server tells. So it
-    starts with those of the last time, or with one for each expert, and again if they do not fit.
+    How many fit in memory depends on the models, which only a running server knows. So it starts
+    with as many as last time, or one for each expert, and is restarted if that number is wrong.
     """
     from metier.errors import MetierError
     from metier.experts.registry import Registry
@@ -142,13 +142,13 @@ def _ensure_slots(settings: Settings) -> None:
     try:
         slots = run_async(partial(Warming.slots_for_experts, registry(), settings))
     except MetierError:
-        return  # the command itself says what is wrong with the server
+        return  # the command itself reports what is wrong with the server
     if slots != local.slots_of(settings) and (again := local.restart(settings, slots=slots)):
-        click.echo(f"started it again for {slots} prompts (process {again.process.pid})", err=True)
+        click.echo(f"restarted it for {slots} prompts (process {again.process.pid})", err=True)
 
 
 def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
-    """Where a command keeps its questions; None if they are not to be kept."""
+    """The store for a command's questions; None if they are not stored."""
     if not (log and settings.keep_runs):
         return None
     from metier.runs.store import RunStore
@@ -159,9 +159,9 @@ def run_store(settings: Settings, *, log: bool = True) -> RunStore | None:
 async def alongside(
     other: Callable[[], Coroutine[Any, Any, None]], main: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
-    """Run a command's coroutine, with another one in the background that ends with it.
+    """Run a command's coroutine, and another one in the background that ends with it.
 
-    An error of metier in the other one is left out: a question itself says what is wrong.
+    metier's errors in the background are ignored: the command itself reports what is wrong.
     """
     import anyio
 
@@ -184,7 +184,7 @@ async def alongside(
 
 
 def warm_later(settings: Settings) -> None:
-    """Have the prompts read after this command, if it was metier that started the server."""
+    """Have the prompts read after this command, if metier started the server."""
     from metier.models import local
 
     if settings.resident_prompts and local.slots_of(settings) > settings.concurrency:
@@ -198,12 +198,12 @@ def warm_later(settings: Settings) -> None:
 
 
 def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:
-    """Start the local server where nothing listens and the program is there; never a remote one.
+    """Start Ollama on each local host where nothing listens, if the program is installed.
 
-    If it cannot be started, the command goes on and says itself that nothing answers.
+    Without the program, the command itself reports that nothing answers.
 
     Args:
-        slots: how many prompts a server that is started keeps.
+        slots: how many prompts a started server keeps.
 
     Returns:
         Whether one was started.
@@ -236,7 +236,7 @@ class Closable(Protocol):
 
 
 def run_async(main: Callable[[], Coroutine[Any, Any, T]], *, closing: Closable | None = None) -> T:
-    """Run a command's coroutine; what it used is closed in the same event loop."""
+    """Run a command's coroutine, and close what it used in the same event loop."""
     import anyio
 
     async def run() -> T:

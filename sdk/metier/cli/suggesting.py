@@ -17,13 +17,13 @@ GIB = 1 << 30
 
 
 async def suggestions(council: Council, *, memory_gib: float | None = None) -> list[Suggestion]:
-    """One for each expert.
+    """Suggest a model for each expert.
 
     Args:
-        memory_gib: of another machine than this one.
+        memory_gib: the memory of another machine; by default this one's.
 
     Raises:
-        ModelServerError: the server cannot be asked what it has.
+        ModelServerError: the server cannot list its models.
     """
     memory = memory_of(council, memory_gib)
     installed = [model.name for model in await council.server.list()]
@@ -40,14 +40,14 @@ async def suggestions(council: Council, *, memory_gib: float | None = None) -> l
 
 
 def memory_of(council: Council, memory_gib: float | None) -> int | None:
-    """What models may take of the memory, in bytes; None if it is not known."""
+    """Return the memory for models, in bytes; None if it is not known."""
     if memory_gib is None:
         return memory_for_models(council.settings)
     return left_for_models(int(memory_gib * GIB))
 
 
 def suggestion_table(found: list[Suggestion], *, memory_bytes: int | None) -> str:
-    """What the command prints: the memory, a line for each expert, and what to type."""
+    """Format the memory, a line for each expert, and the command to run."""
     known = f"{memory_bytes / GIB:.1f} GiB" if memory_bytes is not None else "not known"
     rows = [(each.expert, each.runs_on or "no model", _better(each)) for each in found]
     lines = [

@@ -1,4 +1,4 @@
-"""Tables in the form that their reader wants: a terminal, a pipe, a page."""
+"""Tables for a terminal, for a pipe, or in Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sheet:
     """A table's cells.
 
     Attributes:
-        numbers_from: the first of the columns that are numbers, which end at the right.
+        numbers_from: the index of the first number column; these are aligned to the right.
     """
 
     header: tuple[str, ...]
@@ -29,7 +29,7 @@ class Sheet:
     numbers_from: int
 
     def markdown(self) -> str:
-        """As GitHub renders it; a bar in a cell stays in its cell."""
+        """Format it for GitHub; bars in cells are escaped."""
         rules = ("---" if n < self.numbers_from else "---:" for n in range(len(self.header)))
         lines = [self.header, tuple(rules), *self.rows]
         return "\n".join(
@@ -37,11 +37,11 @@ class Sheet:
         )
 
     def plain(self) -> str:
-        """With spaces between the columns."""
+        """Format it with spaces between the columns."""
         return table(self.rows, header=self.header, numbers_from=self.numbers_from)
 
     def rich(self) -> Table:
-        """For a terminal; cells are text, never markup."""
+        """Format it for a terminal; cells are text, never markup."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -57,7 +57,7 @@ class Sheet:
 
 
 def show(parts: Sequence[Sheet | str], *, markdown: bool) -> None:
-    """Print tables and paragraphs on stdout, an empty line between them."""
+    """Print tables and paragraphs on stdout, separated by empty lines."""
     if sys.stdout.isatty() and not markdown:
         from metier.cli.consoles import console
 

@@ -1,9 +1,9 @@
-"""Output that cannot steer a terminal: stdout and stderr, cleaned in one place.
+"""Output that cannot control the terminal: stdout and stderr, cleaned in one place.
 
 Answers, names and errors come from models, files and servers. While a command runs, `Guarded`
 streams replace stdout and stderr, so that whatever writes to them (click, a traceback, a library's
-warning) is cleaned. Colours and lines that are rewritten are metier's own; the functions here write
-them past the guard, around text that is cleaned.
+warning) is cleaned. Only metier's own colours and rewritten lines go past the guard, written by the
+functions here around cleaned text.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import TextIO, cast
 
 import click
 
-# C0 but for tab and newline, DEL, C1.
+# C0 except tab and newline, DEL, C1.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Embeddings, overrides and isolates show text in another order than it has.
+# Embeddings, overrides and isolates, which change the order in which text is shown.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ERRORS = "metier.escaped"
-# In it Ray prints on stdout, where only answers belong, that a node was lost; it has no switch.
+# Here Ray reports lost nodes on stdout, where only answers belong; this cannot be switched off.
 _RAYS_THREAD = "ray_listen_error_messages"
 
 
 def cleaned(text: str, *, bidi: bool = True, encoding: str = "utf-8") -> str:
-    r"""A text with every character that steers a terminal written as its escape, ``\u001b``.
+    r"""Escape every character of a text that can control a terminal, such as ``\u001b``.
 
-    The escapes are those of JSON: what was valid JSON is still valid, and the same.
+    The escapes are JSON's: valid JSON stays valid and keeps its meaning.
 
     Args:
-        bidi: escape the controls of bidirectional text, too.
-        encoding: what it does not encode is escaped, and so is a lone surrogate.
+        bidi: escape the controls of bidirectional text too.
+        encoding: characters that it cannot encode are escaped, and so are lone surrogates.
     """
     text = _CONTROL.sub(_escape, text.replace("\r\n", "\n"))
     text = _BIDI.sub(_escape, text) if bidi else text
@@ -64,10 +64,10 @@ class Guarded:
     There is no `buffer`, because bytes would not be cleaned.
 
     Args:
-        aside: gets what Ray prints, instead.
+        aside: the stream that gets Ray's messages instead.
 
     Attributes:
-        bare: the stream behind it, for sequences of metier's own.
+        bare: the stream behind it, for metier's own sequences.
     """
 
     def __init__(self, bare: TextIO, *, aside: TextIO | None = None) -> None:
@@ -105,15 +105,15 @@ class Guarded:
         return self._is_terminal
 
     def fileno(self) -> int:
-        """The file descriptor of the stream behind it."""
+        """Return the file descriptor of the stream behind it."""
         return self.bare.fileno()
 
     def readable(self) -> bool:
-        """It is not."""
+        """Return False."""
         return False
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     @property
@@ -123,14 +123,14 @@ class Guarded:
 
 
 def guard() -> None:
-    """Guard stdout and stderr for the rest of the process, the traceback at its end included."""
+    """Guard stdout and stderr for the rest of the process, including a final traceback."""
     sys.stdout, sys.stderr = _both_guarded()
     sys.excepthook = _print_exception
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Guard stdout and stderr; they are as before at the end."""
+    """Guard stdout and stderr, and restore them at the end."""
     before = sys.stdout, sys.stderr
     own = sys.stdout, sys.stderr = _both_guarded()
     try:
@@ -143,7 +143,7 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def bare_stdout() -> Iterator[None]:
-    """Stdout as it is, with its `buffer`, for a protocol between programs."""
+    """Unguard stdout, which then has a `buffer`, for a protocol between programs."""
     before = sys.stdout
     sys.stdout = bare(sys.stdout)
     try:
@@ -153,7 +153,7 @@ def bare_stdout() -> Iterator[None]:
 
 
 def bare(stream: TextIO) -> TextIO:
-    """The stream behind the guard, or the stream itself if it is not guarded."""
+    """Return the stream behind the guard, or the stream itself if it is not guarded."""
     return stream.bare if isinstance(stream, Guarded) else stream
 
 
@@ -165,7 +165,7 @@ def styled(
     err: bool = False,
     nl: bool = True,
 ) -> None:
-    """Print a text in a colour. `click.secho` is not for use here: its colours are cleaned away."""
+    """Print a text in a colour; `click.secho` cannot, because its colours are cleaned away."""
     stream = cast("Guarded", _guarded(sys.stderr if err else sys.stdout))
     stream.write_styled(text, fg=fg, dim=dim)
     stream.write("\n" if nl else "")
@@ -173,7 +173,7 @@ def styled(
 
 
 def rewrite_line(text: str = "") -> None:
-    """Put a dim text in the place of the current line of stderr, which is a terminal."""
+    """Replace the current line of stderr, which is a terminal, with a dim text."""
     bare(sys.stderr).write("\r\033[K")
     if text:
         styled(text, dim=True, err=True, nl=False)
@@ -186,7 +186,7 @@ def _both_guarded() -> tuple[TextIO, TextIO]:
 
 
 def _guarded(stream: TextIO, *, aside: TextIO | None = None) -> TextIO:
-    # There is no stream where a program has no console.
+    # A program without a console has no streams.
     if stream is None or isinstance(stream, Guarded):
         return stream
     return cast("TextIO", Guarded(stream, aside=aside))
@@ -197,5 +197,5 @@ def _print_exception(
 ) -> None:
     import traceback
 
-    # Some versions of Python colour it themselves, and the colours would be cleaned.
+    # Some versions of Python colour it themselves, and the guard would escape the colours.
     traceback.print_exception(exc)

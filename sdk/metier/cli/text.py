@@ -1,4 +1,4 @@
-"""Texts for a terminal that need no event: plans, tables, JSON."""
+"""Plans, tables and JSON as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDTH = 92
 
 
 def plan_tree(plan: Plan) -> str:
-    """A plan as a tree: each step's expert, probability, evidence, runner-up and needs."""
+    """Format a plan as a tree: each step's expert, probability, evidence, runner-up and needs."""
     lines = [clipped(plan.question)]
     for n, step in enumerate(plan.steps):
         last = n == len(plan.steps) - 1
@@ -53,13 +53,13 @@ def _strategy_line(step: Step) -> str:
 
 
 def clipped(text: str, width: int = _WIDTH) -> str:
-    """One line of a text, cut with an ellipsis."""
+    """Put a text on one line, cut with an ellipsis if it is too long."""
     flat = " ".join(text.split())
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def as_json(value: object, *, indent: int | None = 2) -> str:
-    """JSON for people and machines alike: characters that steer a terminal are escaped in it."""
+    """Format JSON, with the characters escaped that can control a terminal."""
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, default=str)
     return cleaned(text)
@@ -68,10 +68,10 @@ def as_json(value: object, *, indent: int | None = 2) -> str:
 def table(
     rows: Sequence[tuple[str, ...]], *, header: tuple[str, ...], numbers_from: int | None = None
 ) -> str:
-    """Columns as wide as they need to be.
+    """Format a table.
 
     Args:
-        numbers_from: the first of the columns that are numbers, which end at the right.
+        numbers_from: the index of the first number column; these are aligned to the right.
     """
     lines = [header, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
@@ -86,17 +86,17 @@ def table(
 
 
 def interval(share: Estimate) -> str:
-    """A share in percent, with its interval."""
+    """Format a share in percent, with its interval."""
     value, low, high = (100 * each for each in (share.value, share.low, share.high))
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def points(gain: Estimate) -> str:
-    """A difference of shares in percentage points, with its interval."""
+    """Format a difference of shares in percentage points, with its interval."""
     value, low, high = (f"{100 * each:+.1f}" for each in (gain.value, gain.low, gain.high))
     return f"{value} ({low} to {high})"
 
 
 def cost_of(calls: int, *, read: int, written: int) -> str:
-    """The calls and the tokens that an answer took."""
+    """Format the number of calls and tokens that an answer took."""
     return f"{calls} {'call' if calls == 1 else 'calls'}, {read} + {written} tokens"

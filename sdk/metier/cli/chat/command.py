@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metier.plan import Combining
     from metier.settings import Settings
 
-# As much of the last question as is shown when a conversation goes on.
+# How much of the last question is shown when a conversation continues.
 _SHOWN_CHARS = 60
 
 
@@ -61,7 +61,7 @@ def chat(
     go_on: bool,
     verbose: bool,
 ) -> None:
-    """Have a conversation: each question is understood with what was said before.
+    """Have a conversation: questions may refer to what was said before.
 
     On a terminal, type /help for the commands. Otherwise each line of stdin is a question or a
     command.
@@ -95,7 +95,7 @@ def chat(
 
 
 def _go_on(talk: Conversation, settings: Settings) -> None:
-    """Take up the last conversation that was kept, and say which one it is."""
+    """Resume the last stored conversation, and say which one it is."""
     from metier.cli.chat.resuming import last_conversation
     from metier.cli.terminal import cleaned
 
@@ -103,7 +103,7 @@ def _go_on(talk: Conversation, settings: Settings) -> None:
     talk.last = talk.turns[-1].question
     asked = " ".join(cleaned(talk.last).split())
     shown = asked if len(asked) <= _SHOWN_CHARS else f"{asked[:_SHOWN_CHARS]}…"
-    click.echo(f"going on after {shown!r}", err=True)
+    click.echo(f"continuing after {shown!r}", err=True)
 
 
 def _on_terminal() -> bool:
@@ -111,9 +111,9 @@ def _on_terminal() -> bool:
 
 
 async def _talk(session: ChatSession, form: Form) -> int:
-    """Answer until there is nothing more to read; returns the exit code.
+    """Answer until the input ends; return the exit code.
 
-    At a terminal the user has seen what failed; a script needs the exit code.
+    On a terminal it is 0: the user has seen what failed. A script needs the exit code.
     """
     from metier.cli.chat.commands import Quit
 

@@ -1,4 +1,4 @@
-"""The commands of a conversation: `/plan`, `/why`, `/undo` and their like. All print on stderr."""
+"""The commands of a conversation, such as `/plan`, `/why` and `/undo`. All print on stderr."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from metier.errors import InvalidInput, MetierError, UnknownExpert, nearest
 from metier.experts.card import GENERAL
 from metier.plan import Combining, Plan, Step
 
-# `/etc/hosts` and `/ 2` begin no command.
+# `/etc/hosts` and `/ 2` are not commands.
 _COMMAND = re.compile(r"/([a-z]+)(?:\s+(.*))?", re.DOTALL)
 # To check a strategy before there is a question.
 _ANY_PLAN = Plan(question="?", steps=(Step(id="1", task="?", expert=GENERAL),))
-# What takes a choice back.
+# The argument that undoes a choice.
 NONE = "none"
 
 
@@ -38,9 +38,9 @@ class Command:
     """A command.
 
     Attributes:
-        takes: what may follow it, for the help.
-        does: in a few words, for the help.
-        run: is given what follows it; returns an exit code where a question was asked.
+        takes: its arguments, for the help.
+        does: a short description, for the help.
+        run: called with its argument; returns an exit code if a question was asked.
     """
 
     takes: str
@@ -49,7 +49,7 @@ class Command:
 
 
 def command_in(text: str) -> tuple[str, str] | None:
-    """The name and the argument of a command; None if a text is a question.
+    """Return the name and the argument of a command; None if a text is a question.
 
     A text that begins with a space is always a question.
     """
@@ -58,13 +58,13 @@ def command_in(text: str) -> tuple[str, str] | None:
 
 
 async def run_command(session: ChatSession, name: str, argument: str) -> int | None:
-    """Run a command; returns an exit code where it asked a question.
+    """Run a command; return an exit code if it asked a question.
 
     Raises:
         Quit: the conversation ends.
         InvalidInput: there is no such command, or it cannot be run now.
         MetierError, OSError: it failed.
-        click.UsageError: it was given what it does not take.
+        click.UsageError: its argument is invalid.
     """
     command = COMMANDS.get(name)
     if command is None:
@@ -112,7 +112,7 @@ async def _model(session: ChatSession, argument: str) -> None:
                 hint=f"Get it: metier models pull {argument}",
             )
         await session.reopen(session.settings.model_copy(update={"model": argument}))
-    _say(f"model of the general expert: {session.settings.model or 'the one of its card'}")
+    _say(f"model of the general expert: {session.settings.model or 'the one on its card'}")
     if not argument:
         _say(f"installed: {', '.join(installed) or 'none'}")
 
@@ -128,7 +128,7 @@ async def _strategy(session: ChatSession, argument: str) -> None:
         talk.how = how
     _say(f"strategy: {_strategy_text(talk.how)}")
     if not argument:
-        _say(f"there are: {', '.join(session.council.strategies.names)}")
+        _say(f"available: {', '.join(session.council.strategies.names)}")
 
 
 def _strategy_text(how: Combining) -> str:
@@ -240,7 +240,7 @@ async def _strategy_names(session: ChatSession) -> Sequence[str]:
     return session.council.strategies.names
 
 
-# What may be named after a command, for its completion.
+# The names that may follow a command, for its completion.
 NAMES: Mapping[str, Callable[[ChatSession], Awaitable[Sequence[str]]]] = {
     "expert": _expert_names,
     "model": _model_names,

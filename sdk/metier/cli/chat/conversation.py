@@ -1,4 +1,4 @@
-"""What was said in a conversation, and how the next question will be asked."""
+"""What was said in a conversation, and how to ask the next question."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Turn:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """The turns so far, and the choices that hold for those to come.
+    """The turns so far, and the choices for the next ones.
 
     Attributes:
         experts: the only experts that may be chosen; all of them if empty.
@@ -43,7 +43,7 @@ class Conversation:
     last: str = ""
 
     def with_question(self, question: str) -> tuple[Message, ...]:
-        """The conversation as messages, with a new question at its end."""
+        """Return the conversation as messages, with a new question at its end."""
         said = (*self.before, *messages_of(self.turns))
         return (*said, Message(role="user", content=question))
 
@@ -54,7 +54,7 @@ class Conversation:
 
 
 class Recorder:
-    """Folds the events of one turn as they come, so that a stopped answer can be kept, too."""
+    """Folds the events of one turn as they come, so that a stopped answer can be kept too."""
 
     def __init__(self, question: str) -> None:
         self._question = question
@@ -62,13 +62,13 @@ class Recorder:
         self._plan: Plan | None = None
 
     def add(self, event: Event) -> None:
-        """Take one event in."""
+        """Add one event."""
         if isinstance(event, PlanReady):
             self._plan = event.plan
         self._folding.add(event)
 
     def turn(self, *, stopped: bool) -> Turn | None:
-        """The turn so far; None if nothing was answered."""
+        """Return the turn so far; None if nothing was answered."""
         answer = self._folding.answer()
         begun = stopped or answer.parts
         if self._plan is None or not begun or not answer.text.strip():
@@ -77,7 +77,7 @@ class Recorder:
 
 
 def messages_of(turns: Sequence[Turn]) -> tuple[Message, ...]:
-    """The turns as pairs of messages."""
+    """Return the turns as pairs of messages."""
     return tuple(
         message
         for turn in turns

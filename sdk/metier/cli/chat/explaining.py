@@ -1,4 +1,4 @@
-"""Why an answer is as it is: its plan, and what each step's expert gave."""
+"""Explain an answer: its plan, and what each step's expert contributed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CHECKED = {True: ", checked", False: ", not checked", None: ""}
 
 
 def explanation(turn: Turn) -> str:
-    """The plan, the experts with their models, checks and sources, and what it cost."""
+    """List the plan, the experts with their models, checks and sources, and the cost."""
     answer = turn.answer
     lines = [plan_tree(turn.plan)]
     for part in answer.parts:

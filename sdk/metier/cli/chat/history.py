@@ -1,4 +1,4 @@
-"""What was typed in earlier conversations, for the arrow keys: a private file of JSON strings."""
+"""Input of earlier conversations, for the arrow keys: a private file of JSON strings."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from metier.settings.files import locked, private_folder, replace_file
 from metier.settings.reading import read_text
 
-# Entries that are kept, and the longest of them.
+# The maximum number of entries, and the length of the longest.
 MOST_ENTRIES = 1000
 MOST_CHARS = 4000
 
 
 class InputHistory:
-    """Lines of the user's, over sessions.
+    """The user's input, over sessions.
 
     Args:
-        path: the file. Only its owner can read it.
+        path: the file, which only its owner can read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> list[str]:
-        """The newest entries, the oldest of them first; lines that are broken are skipped.
+        """Return the newest entries, the oldest of them first; broken lines are skipped.
 
         Raises:
             OSError: the file cannot be read.
@@ -79,5 +79,5 @@ def _entry(line: str) -> str:
 
 
 def without_repeats(entries: Sequence[str]) -> list[str]:
-    """The entries, each once, where it was typed last."""
+    """Keep only the last occurrence of each entry."""
     return list(reversed(dict.fromkeys(reversed(entries))))

@@ -1,4 +1,4 @@
-"""The prompt of a conversation on a terminal, by prompt_toolkit; only this module imports it."""
+"""The prompt of a conversation on a terminal; only this module imports prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Names = Callable[[], Awaitable[Sequence[str]]]
 
 
 class Prompt:
-    """Reads what the user types. It is shown on stderr: stdout holds answers only.
+    """Reads what the user types. It is shown on stderr, because stdout is for answers only.
 
     Args:
-        history: what was typed before, the oldest first.
-        commands: what each command does, by its name.
-        names: of the commands that take names, which there are.
-        paths: commands that take paths.
+        history: earlier input, the oldest first.
+        commands: what each command does, by name.
+        names: for each command that takes names, a function that lists them.
+        paths: the commands that take paths.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Prompt:
         return self._session.default_buffer.text.startswith("/")
 
     async def read(self) -> str:
-        """What the user typed.
+        """Return what the user typed.
 
         Raises:
             EOFError: the user pressed Ctrl-D.
@@ -96,13 +96,13 @@ class _Commands(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        """None: they are found by the other method, which may ask the server."""
+        """Return none: the other method finds them, because it may ask the server."""
         return ()
 
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """What the word at the cursor may become."""
+        """Complete the word at the cursor."""
         command, space, argument = document.text_before_cursor.partition(" ")
         if not command.startswith("/"):
             return
@@ -122,7 +122,7 @@ class _Commands(Completer):
 
 
 def _completion(text: str, typed: str, *, display: str = "", meta: str = "") -> Completion:
-    """A completion whose text cannot steer the terminal: names come from files and servers."""
+    """A completion whose text cannot control the terminal: names come from files and servers."""
     return Completion(
         text, start_position=-len(typed), display=cleaned(display or text), display_meta=meta
     )

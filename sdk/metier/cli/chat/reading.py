@@ -1,4 +1,4 @@
-"""Where the lines of a conversation come from: a person at a terminal, or a pipe."""
+"""The lines of a conversation, from a person at a terminal or from a pipe."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from metier.settings.reading import MAX_TEXT_BYTES
 if TYPE_CHECKING:
     from metier.cli.chat.prompting import Names
 
-# What takes paths.
+# The commands that take paths.
 _PATHS = ("file", "save")
 
 
 async def typed(
     history: InputHistory, commands: dict[str, str], names: dict[str, Names]
 ) -> AsyncIterator[str]:
-    """What a person types, until Ctrl-D; Ctrl-C drops a line."""
+    """Yield what a person types, until Ctrl-D; Ctrl-C drops a line."""
     from metier.cli.chat.prompting import Prompt
 
     prompt = Prompt(history=_entries(history), commands=commands, names=names, paths=_PATHS)
@@ -42,7 +42,7 @@ async def typed(
 
 
 async def piped() -> AsyncIterator[str]:
-    r"""The lines of stdin; one that ends with ``\`` goes on in the next.
+    r"""Yield the lines of stdin; one that ends with ``\`` continues on the next.
 
     Raises:
         UnreadableInput: stdin is not text, or a line is too long.

@@ -1,4 +1,4 @@
-"""The last conversation that was kept, to go on with."""
+"""The last stored conversation, to continue it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from metier.settings import Settings
 
 
 def last_conversation(settings: Settings) -> tuple[tuple[Message, ...], list[Turn]]:
-    """What was said in it before its first kept question, and its turns, oldest first.
+    """Return the messages before its first stored question, and its turns, oldest first.
 
     Raises:
-        UnknownRun: no question was answered yet.
+        UnknownRun: no question has been answered yet.
         RunStoreUnavailable: the runs cannot be read.
     """
     with RunStore.of(settings) as store:

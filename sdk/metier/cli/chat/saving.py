@@ -1,4 +1,4 @@
-"""A conversation as a file: Markdown, or JSON whose messages can be asked on."""
+"""Save a conversation as Markdown, or as JSON whose messages can be continued."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metier.settings.files import replace_file
 
 
 def save(turns: Sequence[Turn], path: Path) -> None:
-    """Write the turns to a file that is not there yet: JSON if it ends in `.json`, else Markdown.
+    """Write the turns to a new file: JSON if its name ends in `.json`, else Markdown.
 
     Raises:
-        InvalidInput: there is nothing to save, or the file is there.
+        InvalidInput: there is nothing to save, or the file exists.
         OSError: it cannot be written.
     """
     if not turns:

@@ -1,4 +1,4 @@
-"""One conversation with a council: a question is asked, shown, kept."""
+"""One conversation with a council: ask a question, show the answer, keep both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChatSession:
     """A conversation, the council that answers in it, and how its answers are shown.
 
     Args:
-        on_terminal: a person sits before it, so Ctrl-C stops an answer and not the program.
+        on_terminal: a person is at a terminal, so Ctrl-C stops an answer, not the program.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ChatSession:
         self.on_terminal = on_terminal
 
     async def ask(self, question: str) -> int:
-        """Answer a question, show the answer and keep the turn; returns an exit code.
+        """Answer a question, show the answer and keep the turn; return an exit code.
 
         Raises:
             MetierError: it cannot be answered.
@@ -82,7 +82,7 @@ class ChatSession:
         return code
 
     async def plan(self, question: str) -> Plan:
-        """Who would do what with a question that is asked now.
+        """Plan a question without asking it.
 
         Raises:
             MetierError: it cannot be planned.
@@ -96,7 +96,7 @@ class ChatSession:
         )
 
     async def reopen(self, settings: Settings) -> None:
-        """Go on with other settings."""
+        """Continue with other settings."""
         await self.council.aclose()
         self.settings = settings
         self.council = open_council(settings, runs=run_store(settings, log=self._log))
@@ -117,7 +117,7 @@ async def _recorded(
 
 @contextmanager
 def _stopped_by_ctrl_c(*, enabled: bool) -> Iterator[anyio.CancelScope]:
-    """A scope that Ctrl-C cancels; pressed once more, it ends the program."""
+    """A scope that Ctrl-C cancels; a second Ctrl-C ends the program."""
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
         if not enabled:
