@@ -1,4 +1,4 @@
-"""Asking the general model which pieces of a question are one task: only where that is unsure."""
+"""Ask the general model which pieces of a question are one task, only if that is unclear."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from metier.errors import MetierError
 from metier.models.server import Sampling
 from metier.plan import Message
 
-# One call; it says which pieces belong together, or that it is not known.
+# One call; it returns which pieces belong together, or None if that is not known.
 Asker = Callable[[str, Sequence[str]], Awaitable[tuple[tuple[int, ...], ...] | None]]
-# The reply of a model to a conversation.
+# Returns a model's reply to a conversation.
 Reply = Callable[[Sequence[Message], Sampling], Awaitable[str]]
 
 _REPLY = TypeAdapter(dict[str, int])
@@ -37,11 +37,11 @@ Answer: {"1": 1, "2": 1, "3": 1, "4": 1}"""
 
 
 def asker(reply: Reply) -> Asker:
-    """An `Asker` that asks a model.
+    """Create an `Asker` that asks a model.
 
     Args:
-        reply: makes the call, within the limits of the question; a `MetierError` that it raises
-            means that it is not known which pieces belong together.
+        reply: makes the call, within the question's limits; if it raises a `MetierError`, it is not
+            known which pieces belong together.
     """
 
     async def ask(question: str, pieces: Sequence[str]) -> tuple[tuple[int, ...], ...] | None:
@@ -68,9 +68,9 @@ def _schema(count: int) -> dict[str, object]:
 
 
 def grouped(tasks: Mapping[str, int], count: int) -> tuple[tuple[int, ...], ...] | None:
-    """The pieces of each task, numbered from 0; None where no piece has one.
+    """Return the pieces of each task, numbered from 0; None if no piece has one.
 
-    A piece without a task goes with the piece before it. Numbers that are no piece's are left out.
+    A piece without a task goes with the piece before it. Numbers of no piece are ignored.
 
     >>> grouped({"1": 1, "2": 1, "3": 2, "9": 1}, 4)
     ((0, 1), (2, 3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# The same word before both fields says that what stands before it is asked twice.
+# The same word before both fields shows that what precedes it is asked twice.
 _TWICE = (
     "in for to as from by "
     "im für bei als aus "
@@ -25,9 +25,9 @@ _LONGEST = 300
 
 
 def aspects(question: str) -> tuple[str, ...]:
-    """The question as it is asked of each of two fields, and the fields.
+    """Return the question as asked of each of two fields, and the fields.
 
-    Nothing if it names no two.
+    Empty if it does not name two.
 
     >>> aspects("Explain 'tree' in botany and in computing")
     ("Explain 'tree' in botany", "Explain 'tree' in computing", 'botany', 'computing')

@@ -1,4 +1,4 @@
-"""The planner for the experts that are registered now, and all that it is built from."""
+"""The planner for the registered experts, and everything that it is built from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlannerAssembly:
     """Builds the planner, and keeps index and artefacts in one folder of the cache.
 
     Args:
-        asker: who is asked to split a request; None if nobody is.
+        asker: returns the asker that splits requests; None if no model is asked.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class PlannerAssembly:
         self.artefacts = ArtefactStore(self.folder / "learnt", embedder_id=embedder.id)
 
     async def planner(self) -> Planner:
-        """The planner for the registered experts; the index is brought up to date."""
+        """Return the planner for the registered experts, with an up-to-date index."""
         async with self._building:
             cards = list(self._cards.values())
             if self._planner is None or self._planned_for != cards:
@@ -67,10 +67,10 @@ class PlannerAssembly:
             return self._planner
 
     async def index(self, *, fresh: bool = False) -> CapabilityIndex:
-        """The index for the registered experts: loaded, brought up to date, and saved.
+        """Load the index for the registered experts, update it if needed, and save it.
 
         Args:
-            fresh: build it anew, whatever is saved.
+            fresh: rebuild it, whatever is saved.
         """
         saved = None
         if not fresh:
@@ -81,7 +81,7 @@ class PlannerAssembly:
         return index
 
     def calibration(self, index: CapabilityIndex) -> Calibration:
-        """The calibration of this index: the one that is kept, else learnt from its examples."""
+        """Return the saved calibration of this index, or learn one from its examples."""
         of = cards_hash(index, self._cards)
         if (kept := self.artefacts.load(Calibration, of=of)) is not None:
             return kept
@@ -90,10 +90,10 @@ class PlannerAssembly:
         return learnt
 
     def keep(self, artefact: Artefact, *, index: CapabilityIndex | None = None) -> Path:
-        """Keep what was learnt, and plan by it from now on; returns its file.
+        """Save what was learnt, use it from now on, and return its file.
 
         Args:
-            index: the index whose cards it holds for, if it holds for no others.
+            index: the index, if the artefact is valid for its cards only.
 
         Raises:
             IndexUnavailable: the folder cannot be written.
@@ -104,12 +104,12 @@ class PlannerAssembly:
         return file
 
     def forget(self, name: str) -> bool:
-        """Remove what was learnt; whether there was something of this name."""
+        """Remove what was learnt; return whether it existed."""
         self._planner = None
         return self.artefacts.remove(name)
 
     def ratings(self) -> RatedExamples | None:
-        """What rated answers taught, if they were learnt from."""
+        """Return what was learnt from rated answers; None if nothing was."""
         if not self.artefacts.has("ratings"):
             return None
         from metier.planning.learning.ratings import RatedExamples
@@ -138,7 +138,7 @@ class PlannerAssembly:
         )
 
     async def _lessons(self, index: CapabilityIndex, calibration: Calibration) -> Lessons:
-        """How requests are split: as kept for these cards, else as their examples teach."""
+        """How to split requests: as saved for these cards, or else learnt from their examples."""
         of = cards_hash(index, self._cards)
         if (kept := self.artefacts.load(Lessons, of=of)) is not None:
             return kept.with_examples_of(self._cards)
@@ -168,11 +168,11 @@ class PlannerAssembly:
         return self.artefacts.load(PlanPredictor)
 
     def _save_if_possible(self, save: Callable[[], object]) -> None:
-        """Save for the next start, which is slower if that fails; a log line says so, once."""
+        """Save for the next start, which is slower without it; a failure is logged once."""
         try:
             save()
         except IndexUnavailable as exc:
             if not self._unsaved:
-                # Without a handler of the app's, logging prints it on stderr as it is.
+                # Unless the app has a handler, logging prints it on stderr as it is.
                 logging.getLogger("metier").warning("%s", exc)
             self._unsaved = True

@@ -1,4 +1,4 @@
-"""From a score to a probability, and to the probability below which nobody is chosen."""
+"""From scores to probabilities, and to the threshold below which no expert is chosen."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ Array = npt.NDArray[np.float64]
 
 _RIDGE = 1e-2
 _THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
-# An own threshold needs as many questions that went to the expert.
+# The minimum number of questions that went to an expert with its own threshold.
 _OWN_AT_LEAST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """Where questions belong, and where the scores would place them.
+    """Questions with their right experts and the experts' scores.
 
     Attributes:
         names: the experts.
-        owners: the number of the right expert of each question; -1 where it is nobody's.
+        owners: the number of the right expert of each question; -1 if there is none.
         scores: of each expert for each question, shape (questions, experts).
-        contrasts: how far they are above the mean of all capabilities, in standard deviations.
+        contrasts: how far the scores are above the mean of all capabilities, in standard
+            deviations.
     """
 
     names: Sequence[str]
@@ -37,7 +38,7 @@ class Placed:
 
     @property
     def general(self) -> int:
-        """The number of the general expert; -1 where there is none."""
+        """The number of the general expert; -1 if there is none."""
         return self.names.index(GENERAL) if GENERAL in self.names else -1
 
     def __post_init__(self) -> None:
@@ -46,9 +47,9 @@ class Placed:
 
 
 def leads(scores: Array) -> Array:
-    """Each expert's lead over the best other one, shape (questions, experts).
+    """Return each expert's lead over the best other one, shape (questions, experts).
 
-    Where there is no other one it is the score itself.
+    Without another expert, it is the score itself.
     """
     if scores.shape[1] < 2:
         return scores.copy()
@@ -62,7 +63,7 @@ def leads(scores: Array) -> Array:
 
 
 def probabilities(scores: Array, contrasts: Array, scaling: PlattScaling) -> Array:
-    """What a calibration makes of the scores, shape (questions, experts)."""
+    """Calibrate scores to probabilities, shape (questions, experts)."""
     logits = (
         scaling.score_weight * scores
         + scaling.lead_weight * leads(scores)
@@ -73,11 +74,11 @@ def probabilities(scores: Array, contrasts: Array, scaling: PlattScaling) -> Arr
 
 
 def fitted(placed: Placed) -> tuple[PlattScaling, PlattScaling]:
-    """The calibrations `right` and `fits` (Platt 1999, "Probabilistic outputs", section 2).
+    """Fit the calibrations `right` and `fits` (Platt 1999, "Probabilistic outputs", section 2).
 
-    Each question is seen with its own expert and with the best wrong one: that is who would be
-    the best if the right one were not installed. The general expert is nobody's rival in it: it
-    takes what the others leave.
+    Each question counts with its right expert and with the best wrong one, which would win if the
+    right one were not installed. The general expert is never the wrong one: it takes what the
+    others leave.
     """
     rows = np.arange(len(placed.owners))
     own = rows[(placed.owners >= 0) & (placed.owners != placed.general)]
@@ -116,15 +117,15 @@ def _rounded(weight: float) -> float:
 
 
 def best_threshold(placed: Placed, fits: PlattScaling) -> tuple[float, dict[str, float]]:
-    """The thresholds that place most questions rightly: the overall one, and experts' own.
+    """Return the thresholds that route most questions correctly: overall, and experts' own.
 
-    A question whose best expert is less likely to fit than the threshold goes to nobody, which
-    is right where it is the general expert's or nobody's. An expert has a threshold of its own
-    where enough questions went to it and the overall one places fewer of them rightly.
+    A question whose best expert is below the threshold goes to nobody, which is correct if it
+    belongs to the general expert or to nobody. An expert has its own threshold if enough questions
+    went to it and the overall one routes fewer of them correctly.
     """
     best, chance, right, spared = _decided(placed, fits)
     gains = _gains(chance, right, spared)
-    # Of equal ones the middle: it is the furthest from the questions on both sides.
+    # Of equally good ones, the middle is the furthest from the questions on both sides.
     overall = _middle(gains)
     own: dict[str, float] = {}
     for n, name in enumerate(placed.names):
@@ -133,13 +134,13 @@ def best_threshold(placed: Placed, fits: PlattScaling) -> tuple[float, dict[str,
             continue
         gains = _gains(chance[went], right[went], spared[went])
         if gains.max() > gains[np.searchsorted(_THRESHOLDS, overall)]:
-            # Halfway, for an expert's own questions are few.
+            # Only halfway, because an expert's own questions are few.
             own[name] = round((_middle(gains) + overall) / 2, 3)
     return overall, own
 
 
 def threshold_curve(placed: Placed, fits: PlattScaling) -> list[tuple[float, float, float]]:
-    """For each threshold: the share of questions that an expert takes, and that are right.
+    """Return, for each threshold, the share of questions that experts take, and the accuracy.
 
     Returns:
         (threshold, share taken by an expert that is not the general one, accuracy).
@@ -156,7 +157,7 @@ def threshold_curve(placed: Placed, fits: PlattScaling) -> list[tuple[float, flo
 
 
 def calibration_error(chances: Array, right: npt.NDArray[np.bool_], *, bins: int = 10) -> float:
-    """Expected calibration error with bins of equal width (Guo et al. 2017, section 2).
+    """Compute the expected calibration error with equal bins (Guo et al. 2017, section 2).
 
     Args:
         chances: the probability of each choice, shape (questions,).
@@ -190,7 +191,7 @@ def _decided(
 def _gains(
     chance: Array, right: npt.NDArray[np.bool_], spared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """How many questions each threshold places rightly."""
+    """How many questions each threshold routes correctly."""
     taken = chance[None, :] >= _THRESHOLDS[:, None]
     return np.where(taken, right, spared).sum(axis=1)
 
@@ -204,7 +205,7 @@ def _middle(gains: npt.NDArray[np.int64]) -> float:
 
 
 def logistic(features: Array, labels: Array) -> Array:
-    """Weights of a logistic regression, the bias last; Newton's method with a small ridge."""
+    """Fit a logistic regression, the bias last, by Newton's method with a small ridge."""
     design = np.column_stack([features, np.ones(len(features))])
     width = design.shape[1]
     ridge = _RIDGE * np.diag([*np.ones(width - 1), 0.0]) * len(features) / 100

@@ -1,4 +1,4 @@
-"""A small trained head: which capability a text belongs to, learnt from the examples."""
+"""A small classifier of texts by capability, learnt from the examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metier.models.embedder import Vectors
 Array = npt.NDArray[np.float64]
 Cosines = npt.NDArray[np.floating]
 
-# The larger, the more the head tells by meaning than by single words.
+# How much the words count compared with the meaning.
 _WORD_SHARE = 0.3
 _RIDGE = 0.1
 
@@ -22,15 +22,15 @@ _RIDGE = 0.1
 class CapabilityClassifier:
     """Kernel ridge regression to capabilities, over meaning and words together.
 
-    The kernel is `exp(cosine - 1)` of the vectors plus a share of the cosine of the words. It is
-    solved in closed form, and so are its predictions with one row left out (Rifkin and Klautau
-    2004, "In defense of one-vs-all classification", section 5).
+    The kernel is `exp(cosine - 1)` of the vectors plus a share of the cosine of the words. The
+    regression and its leave-one-out predictions have closed forms (Rifkin and Klautau 2004, "In
+    defense of one-vs-all classification", section 5).
 
     Attributes:
         weights: of each row, shape (rows, capabilities).
-        word_weights: words enter the kernel linearly, so what each of them adds is known
-            beforehand; shape (slots, capabilities).
-        left_out: the scores of each row where it was not learnt from, shape (rows, capabilities).
+        word_weights: what each word adds, which is known in advance because words enter the kernel
+            linearly; shape (slots, capabilities).
+        left_out: the scores of each row without learning from it, shape (rows, capabilities).
     """
 
     weights: Vectors
@@ -61,7 +61,7 @@ class CapabilityClassifier:
         )
 
     def scores(self, cosines: Cosines, words: Vectors) -> Array:
-        """Near 1 for the capability that a text belongs to, near 0 for others.
+        """Return scores near 1 for the capability that a text belongs to, near 0 for others.
 
         Args:
             cosines: of the texts to the rows, shape (texts, rows).
@@ -73,7 +73,7 @@ class CapabilityClassifier:
         return (by_meaning + by_words).astype(np.float64)
 
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
-        """The scores of its own rows with these numbers, as if each had not been learnt from."""
+        """Return the scores of its own rows with these numbers, each without learning from it."""
         return self.left_out[numbers].astype(np.float64)
 
 

@@ -1,7 +1,7 @@
-"""Where a question may be cut: at punctuation, line breaks, list marks and joints.
+"""Where a question may be cut: at punctuation, line breaks, list marks and joining words.
 
-Too many places on purpose: which of them divide one need from another is for the splitter to
-find out. Nothing here knows a verb or a noun of any language.
+It finds too many places on purpose: the splitter decides which of them separate needs. Nothing here
+knows a verb or a noun of any language.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from metier.planning.splitting.exam import options
 if TYPE_CHECKING:
     from metier.planning.openings import Openings
 
-# A longer text is a document, and no list of requests.
+# A longer text is a document, not a list of requests.
 MAX_CHARS = 10_000
 _TELLING = 5
-# More pieces are not looked at: the weakest places go first.
+# The maximum number of pieces: the weakest cuts are dropped first.
 MAX_PIECES = 14
-# With so many sentences it tells a story, and is not cut inside of one.
+# A text with this many sentences tells a story, and its sentences are not cut.
 _STORY = 5
 
 
 class Sign(IntEnum):
-    """What stands between two pieces, the weakest first."""
+    """The separator between two pieces, the weakest first."""
 
     NONE = 0
     JOINT = 1
@@ -47,10 +47,10 @@ class Piece:
     """A stretch of a question between two places where it may be cut.
 
     Attributes:
-        start, end: where its words are in the question, joints and marks excluded.
-        sign: what stands before it.
-        joint: whether a word such as "and" or "also" stands before it.
-        asks: whether a question mark ends it, or it has a program or options in it.
+        start, end: the place of its words in the question, without joints and marks.
+        sign: the separator before it.
+        joint: whether a word such as "and" or "also" precedes it.
+        asks: whether it ends with a question mark, or contains a program or options.
     """
 
     text: str
@@ -62,11 +62,11 @@ class Piece:
 
     @property
     def size(self) -> float:
-        """Its length in words; a character of a script without spaces is half of one."""
+        """Its length in words; a character of a script without spaces counts as half a word."""
         return size_of(self.text)
 
 
-# Words that join two requests in the most spoken languages. One of them alone proves nothing.
+# Words that join requests in the most spoken languages. On its own, such a word proves nothing.
 _JOINTS = (
     "and also then plus or but first afterwards additionally furthermore moreover besides next "
     "finally lastly while "
@@ -98,7 +98,7 @@ SEPARATOR = re.compile(
     r"|[。？！]+[”’」）]*\s*)"
     r"|(?P<colon>[:;—–]\s+|\s[-–—/|]\s+|[；：]\s*)"
     r"|(?P<comma>,\s+|[，、]\s*)"
-    # "The first king" and "the next day" join nothing.
+    # "The first king" and "the next day" join no requests.
     rf"|(?P<joint>(?:(?<=\s)|(?<=^))(?<!\bthe\s)(?:{_SPACED})(?=[\s,:]),?\s*|(?:{_CJK_JOINTS})[，,]?\s*)",
     re.IGNORECASE,
 )
@@ -116,7 +116,7 @@ _MARK = re.compile(
 )
 # `1)` and `2)` in the middle of a line.
 _NUMBERED = re.compile(r"(?<=\s)\(?(\d)\)\s+(?=\S)|^\(?(1)\)\s+")
-# What is quoted, in brackets or in code is never cut.
+# Quotations, brackets and code are never cut.
 _WHOLE = re.compile(
     r"`[^`\n]+`|\"[^\"\n]{1,200}\"|“[^“”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^«»\n]{1,200}»"
     r"|「[^「」\n]*」|(?<!\w)‘[^‘’\n]*’(?!\w)|\([^()\n]{1,200}\)"
@@ -128,18 +128,18 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def size_of(text: str) -> float:
-    """The length of a text in words; a character of a script without spaces is half of one."""
+    """Return a text's length in words; a character of a script without spaces counts as half."""
     dense = len(_CJK.findall(text))
     return len(_CJK.sub(" ", text).split()) + dense / 2
 
 
 def words_of(text: str) -> list[str]:
-    """Its words in lower case."""
+    """Return a text's words in lower case."""
     return [word.lower() for word in _WORD.findall(text)]
 
 
 def telling_words(text: str) -> set[str]:
-    """Its numbers and longer words, and the pairs of characters of a script without spaces."""
+    """Return a text's numbers and longer words, and character pairs of scripts without spaces."""
     dense = _CJK.findall(text)
     long = {word[:6] for word in words_of(text) if len(word) >= _TELLING or word.isdigit()}
     return long | {"".join(pair) for pair in pairwise(dense)}
@@ -147,7 +147,7 @@ def telling_words(text: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A separator: what stands between two pieces."""
+    """A separator between two pieces."""
 
     start: int
     end: int
@@ -156,10 +156,10 @@ class _Cut:
 
 
 def cut(question: str, openings: Openings, *, most: int = MAX_PIECES) -> tuple[Piece, ...]:
-    """The pieces of a question, in order; one that cannot be cut is one piece.
+    """Cut a question into pieces, in order; one that cannot be cut is one piece.
 
-    Code, quotations and brackets are never cut, nor are the options of an exam question, nor a text
-    of more than 10,000 characters.
+    Code, quotations, brackets, the options of an exam question, and texts of more than 10,000
+    characters are never cut.
     """
     if len(question) > MAX_CHARS:
         return _pieces(question, [])
@@ -175,11 +175,11 @@ def cut(question: str, openings: Openings, *, most: int = MAX_PIECES) -> tuple[P
 
 
 def _found(question: str, openings: Openings) -> Iterator[_Cut]:
-    """Every separator that is not inside of something whole."""
+    """Every separator that is not inside something that stays whole."""
     code = _programs(question)
     quoted = [match.span() for match in _WHOLE.finditer(question)]
     whole = sorted([*code, *(each for each in quoted if not _within(code, each[0]))])
-    # What stands before a fence says what to do with the program in it.
+    # The text before a fence says what to do with the program in it.
     glued = [*options(question), *_before_fences(question)]
     starts = [start for start, _ in whole]
 
@@ -202,14 +202,14 @@ def _found(question: str, openings: Openings) -> Iterator[_Cut]:
 
 
 def _numbered(question: str) -> list[re.Match[str]]:
-    """The marks of a list that is written in one line; nothing if they do not count from 1."""
+    """The marks of a list in one line; empty if they do not count from 1."""
     found = list(_NUMBERED.finditer(question))
     counted = [int(match[1] or match[2]) for match in found]
     return found if len(found) > 1 and counted == list(range(1, len(found) + 1)) else []
 
 
 def _lists_numbers(question: str, match: re.Match[str]) -> bool:
-    """Whether a comma or an `and` stands between two numbers, as in `82, 77 and 91`."""
+    """Whether a comma or an `and` separates two numbers, as in `82, 77 and 91`."""
     if match.lastgroup not in ("comma", "joint"):
         return False
     before = question[max(0, match.start() - 5) : match.start()].rstrip(" ,%")
@@ -217,7 +217,7 @@ def _lists_numbers(question: str, match: re.Match[str]) -> bool:
 
 
 def _around(question: str, code: Sequence[tuple[int, int]]) -> Iterator[_Cut]:
-    """A program is a paragraph of its own; with a fence it belongs to what stands before it."""
+    """Cuts around programs; one in a fence belongs to the text before it."""
     for start, end in code:
         if "\n" in question[start:end]:
             if not question.startswith("```", start):
@@ -236,13 +236,13 @@ def _within(spans: Sequence[tuple[int, int]], place: int) -> bool:
 
 
 def _before_fences(question: str) -> Iterator[tuple[int, int]]:
-    """The white space between each fence and what stands before it."""
+    """The white space between each fence and the text before it."""
     for match in re.finditer(r"(?<!\s)\s+(?=```)", question):
         yield match.start() - 1, match.end()
 
 
 def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
-    """Separators that touch are one, as strong as the strongest of them."""
+    """Merge separators that touch; the result is as strong as the strongest."""
     found: list[_Cut] = []
     for each in cuts:
         if found and each.start <= found[-1].end:
@@ -259,7 +259,7 @@ def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
 
 
 def _telling(question: str, cuts: Sequence[_Cut]) -> list[_Cut]:
-    """Without cuts that leave a piece without a word: `415` in a list of numbers is no request."""
+    """Drop cuts that leave a piece without a word: `415` in a list of numbers is not a request."""
     found: list[_Cut] = []
     last = 0
     for n, each in enumerate(cuts):
@@ -296,7 +296,7 @@ def _pieces(question: str, cuts: Sequence[_Cut]) -> tuple[Piece, ...]:
         _piece(question, start, end, sign, joint)
         for start, end, (sign, joint) in zip(starts, ends, signs, strict=True)
     ]
-    # A program that is brought along is there to be worked on, and options to be chosen from.
+    # A program is there to be worked on, and options are there to be chosen from.
     whole = [*_programs(question), *options(question)]
     return tuple(
         replace(piece, asks=piece.asks or any(_meet(piece, *each) for each in whole))
@@ -314,7 +314,7 @@ def _piece(question: str, start: int, end: int, sign: Sign, joint: bool) -> Piec
     start += len(body) - len(body.lstrip())
     text = body.strip()
     rest = question[end : end + 2]
-    # The mark that ends a sentence is the piece's own.
+    # The mark that ends a sentence belongs to the piece.
     marks = re.match(r"[.?!…。？！]+", rest)
     if marks is not None:
         text += marks[0]
@@ -329,7 +329,7 @@ def _piece(question: str, start: int, end: int, sign: Sign, joint: bool) -> Piec
 
 
 def longer(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
-    """The sentences and paragraphs of several pieces, by their first and last piece."""
+    """Return the sentences and paragraphs with several pieces, by first and last piece."""
     found: dict[tuple[int, int], None] = {}
     for sign in (Sign.SENTENCE, Sign.LINE):
         starts = [n for n, piece in enumerate(pieces) if n == 0 or piece.sign >= sign]

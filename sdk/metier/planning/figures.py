@@ -1,4 +1,4 @@
-"""Whose requests bring numbers along: what the cards' examples tell."""
+"""Which experts' requests contain numbers, according to the cards' examples."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 _NUMBER = re.compile(r"\d")
-# How much the share of all examples counts for each expert, in examples.
+# The weight of the overall share for each expert, in examples.
 _TRUST = 5.0
 
 
 def has_number(text: str) -> bool:
-    """Whether a figure is in a text."""
+    """Whether a text contains a figure."""
     return _NUMBER.search(text) is not None
 
 
 class Figures:
-    """How much a number in a request, or its absence, speaks for each expert.
+    """How much a number in a request, or its absence, favours each expert.
 
-    "How many keys does a piano have" sounds like a sum, but brings nothing to reckon with.
+    "How many keys does a piano have" sounds like arithmetic, but has no number to calculate with.
 
     Args:
         examples: the requests of each expert.
@@ -35,14 +35,14 @@ class Figures:
 
     @cached_property
     def _counts(self) -> dict[str, Array]:
-        """Examples without and with a number; only a question of several pieces asks."""
+        """Examples without and with a number, for questions with several pieces."""
         return {
             name: np.bincount([has_number(text) for text in texts], minlength=2).astype(np.float64)
             for name, texts in self._examples.items()
         }
 
     def log_odds(self, experts: Sequence[str]) -> Array:
-        """How much likelier each expert is for a text without a number, and for one with.
+        """Return how much likelier each expert is for a text without a number, and with one.
 
         Returns:
             The logarithms, shape (2, experts); 0 for an expert without examples.

@@ -1,7 +1,7 @@
-"""Texts that stand in requests and ask for nothing: greetings, announcements, asides.
+"""Texts in requests that ask for nothing: greetings, announcements, asides.
 
-The splitter compares pieces with them by meaning, so a few of each kind are enough, and they are in
-several languages for embedders that know several.
+The splitter compares pieces with them by meaning, so a few of each kind are enough. They are in
+several languages, for embedders that know several.
 """
 
 FILLERS = (

@@ -1,4 +1,4 @@
-"""What is fitted to the texts of all cards at once, kept in a file until one of them changes."""
+"""What is fitted to the texts of all cards together, saved until one of them changes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from metier.planning.words import HashedWords, WordScores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """BM25 over the cards' words and, where there are examples enough, the trained head.
+    """BM25 over the cards' words and, if there are enough examples, the trained head.
 
     Attributes:
-        hashed: what the head reads words by.
+        hashed: hashes words for the head.
     """
 
     name: ClassVar[str] = "fitted"
@@ -29,7 +29,7 @@ class Fitted:
     hashed: HashedWords | None = None
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         arrays = {
             "numbers": np.array(list(self.words.vocabulary.values()), np.int32),
             "starts": self.words.starts,
@@ -43,16 +43,16 @@ class Fitted:
                 "left_out": self.head.left_out,
                 "slots": self.hashed.weights,
             }
-        # One text, not a list: pages of short lines help nobody.
+        # One text, not a list, which would fill pages with short lines.
         data = {"vocabulary": "\n".join(self.words.vocabulary), "count": self.words.count}
         return Packed(data=data, arrays=arrays)
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, TypeError, KeyError: it is not whole.
+            ValueError, TypeError, KeyError: it is incomplete.
         """
         kept, listed = packed.arrays, str(packed.data["vocabulary"])
         names = listed.split("\n") if listed else []

@@ -1,4 +1,4 @@
-"""Questions that follow others: what was asked before helps to say who answers them."""
+"""Questions that follow others: what was asked before helps to choose their expert."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from metier.planning.parts import Part
 from metier.planning.selecting import Selector
 from metier.planning.splitting.request import request_of
 
-# How much the question together with those before it counts, for one point of the question alone.
-# The middle of the range that is best on benchmarks/own/followups/development.jsonl.
+# The weight of the question together with those before it, relative to the question alone: the
+# middle of the best range on benchmarks/own/followups/development.jsonl.
 _TOGETHER_WEIGHT = 0.8
-# Earlier questions that are looked at, and how much of each: an embedder reads no more.
+# How many earlier questions to use, and how much of each: embedders read no more.
 _MOST_EARLIER = 2
 _MOST_CHARS = 400
 
 
 def follow_ups(question: str, messages: Sequence[Message]) -> tuple[str, ...]:
-    """The question after the last one before it, after the last two; empty if it is the first.
+    """Return the question after the last one, and after the last two; empty if it is the first.
 
     >>> follow_ups("and in pounds?", [Message(role="user", content="10 stone in kg")])
     ('10 stone in kg and in pounds?',)
@@ -38,11 +38,10 @@ def followed(
     *,
     only: Collection[str] | None = None,
 ) -> Part:
-    """The question with the expert that fits it after the questions before it.
+    """Return the question with the expert that fits it, given the questions before it.
 
-    The scores of the question alone and of the question after earlier ones are added: "now in
-    Rust" says little by itself and takes the expert of what came before, a new subject says more
-    and keeps its own.
+    The scores of the question alone and after earlier ones are added: "now in Rust" says little by
+    itself and takes the expert of what came before; a new subject says more and keeps its own.
 
     Args:
         alone: the question with the expert that fits it by itself.

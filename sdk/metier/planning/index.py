@@ -1,4 +1,4 @@
-"""The FAISS index over everything that every expert says it can do."""
+"""The FAISS index over all capabilities on the experts' cards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from metier.settings.files import (
     replacing,
 )
 
-# Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
+# Also raised when `embedding.embedder.normalised` changes, because it changes the vectors.
 FORMAT = 3
 
 
@@ -63,11 +63,11 @@ class Hit:
 class CapabilityIndex:
     """Unit vectors of card texts, searched by inner product.
 
-    Vectors have ids of their own, so that an expert can be added, replaced or removed without
-    touching the others.
+    Vectors have their own ids, so that an expert can be added, replaced or removed without touching
+    the others.
 
     Args:
-        embedder_id: whose vectors these are; vectors of different embedders are not compared.
+        embedder_id: the embedder of the vectors; those of different embedders are not compared.
         dimension: length of a vector.
     """
 
@@ -89,7 +89,7 @@ class CapabilityIndex:
 
     @property
     def experts(self) -> Mapping[str, str]:
-        """The experts that are in it, each with the hash of its card's texts."""
+        """The experts in it, each with the hash of its card's texts."""
         return self._hashes
 
     @property
@@ -103,7 +103,7 @@ class CapabilityIndex:
         return self._capabilities
 
     def hash(self) -> str:
-        """SHA-256 over embedder and cards; what was learnt on one hash holds only for it."""
+        """SHA-256 of embedder and cards; what was learnt for one hash is valid only for it."""
         content = json.dumps([self.embedder_id, sorted(self._hashes.items())])
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -116,7 +116,7 @@ class CapabilityIndex:
         self.add_all([card], vectors)
 
     def add_all(self, cards: Sequence[Card], vectors: Vectors) -> None:
-        """`add` for many experts at once, which is quicker; `vectors` has the rows of each in turn.
+        """Add many experts at once, which is faster; `vectors` has the rows of each in turn.
 
         Raises:
             ValueError: an expert is in the index, the shape does not fit, or a number is not
@@ -131,7 +131,7 @@ class CapabilityIndex:
         if vectors.shape != (len(rows), self.dimension):
             raise ValueError(f"{vectors.shape} vectors for {len(rows)} rows of {self.dimension}")
         if not np.isfinite(vectors).all():
-            raise ValueError("a vector holds NaN or infinity")
+            raise ValueError("a vector contains NaN or infinity")
         ids = np.arange(self._next_id, self._next_id + len(rows), dtype=np.int64)
         self._vectors.add(ids, vectors)
         for i, row in zip(ids.tolist(), rows, strict=True):
@@ -140,11 +140,11 @@ class CapabilityIndex:
         self._hashes |= hashes
 
     def remove(self, expert: str) -> None:
-        """Remove an expert; one that is not there is no error."""
+        """Remove an expert, if it is in the index."""
         self.remove_all([expert])
 
     def remove_all(self, experts: Collection[str]) -> None:
-        """`remove` for many experts at once."""
+        """Remove many experts at once."""
         gone = {expert for expert in experts if self._hashes.pop(expert, None) is not None}
         if not gone:
             return
@@ -155,12 +155,12 @@ class CapabilityIndex:
             del self._rows[i]
 
     def replace(self, card: Card, vectors: Vectors) -> None:
-        """Put an expert in the place of the one with the same id."""
+        """Replace the expert with the same id."""
         self.remove(card.id)
         self.add(card, vectors)
 
     def search(self, queries: Vectors, k: int) -> list[list[Hit]]:
-        """The nearest rows of each query, best first; fewer than `k` where there are fewer."""
+        """Return the up to `k` nearest rows of each query, best first."""
         ids, similarities = self.nearest(queries, k)
         return [
             [
@@ -172,18 +172,18 @@ class CapabilityIndex:
         ]
 
     def nearest(self, queries: Vectors, k: int) -> tuple[Ids, Vectors]:
-        """Ids and similarities, both of shape (len(queries), min(k, len(self))).
+        """Return ids and similarities, both of shape (len(queries), min(k, len(self))).
 
-        In a large index fewer may be found; the rest have the id -1.
+        A large index may find fewer; the rest have the id -1.
         """
         return self._vectors.nearest(queries, k)
 
     def vectors(self, ids: Ids) -> Vectors:
-        """The vectors with these ids, shape (len(ids), dimension)."""
+        """Return the vectors with these ids, shape (len(ids), dimension)."""
         return self._vectors.vectors(ids)
 
     def save(self, folder: Path) -> None:
-        """Write the index; a reader sees the old one or the new one, never half of one.
+        """Write the index; a reader sees the old one or the new one, never a partial one.
 
         Raises:
             IndexUnavailable: the folder cannot be written.
@@ -212,10 +212,10 @@ class CapabilityIndex:
 
     @classmethod
     def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
-        """The saved index, or None where there is none that can be trusted.
+        """Load the saved index; None if there is none that can be trusted.
 
-        Not trusted are another format, another embedder, rows or vectors whose hash differs from
-        the one written beside them, and vectors that are not of length 1.
+        An index is not trusted if its format or embedder differs, if the hash of rows and vectors
+        is not the saved one, or if vectors are not of length 1.
         """
         try:
             meta = json.loads((folder / "rows.json").read_bytes())
@@ -237,7 +237,7 @@ class CapabilityIndex:
             return None
         index._vectors = vectors
         for i, expert, capability, kind, text in meta["rows"]:
-            # Interned: JSON has the same names again in every row.
+            # Interned, because JSON repeats the names in every row.
             names = {"expert": sys.intern(expert), "capability": sys.intern(capability)}
             index._keep(i, Row(**names, kind=RowKind(kind), text=text))
         index._hashes = dict(meta["experts"])
@@ -252,9 +252,9 @@ class CapabilityIndex:
 async def synchronised(
     index: CapabilityIndex | None, cards: Iterable[Card], embedder: Embedder
 ) -> tuple[CapabilityIndex, bool]:
-    """The index for exactly these cards, and whether it differs from the one given.
+    """Return the index for exactly these cards, and whether it differs from the given one.
 
-    Only texts of new and changed cards are embedded, those of a role in one batch.
+    Only texts of new and changed cards are embedded, in one batch per role.
     """
     wanted = {card.id: card for card in cards}
     if index is not None and index.embedder_id != embedder.id:
@@ -266,7 +266,7 @@ async def synchronised(
         return index, False
     rows = [row for card in stale for row in rows_of(card)]
     if index is None:
-        # The length of a vector is known only from one.
+        # The dimension is known only from a vector.
         vectors = await _embedded(rows, embedder) if rows else await embedded(embedder, ["nothing"])
         index = CapabilityIndex(embedder.id, vectors.shape[1])
     else:
@@ -280,7 +280,7 @@ async def synchronised(
 
 
 async def _embedded(rows: Sequence[Row], embedder: Embedder) -> Vectors:
-    """Names and descriptions are what questions are to find; examples are questions."""
+    """Embed names and descriptions as documents, and examples as queries, which they are."""
     stated = [row.kind in {RowKind.NAME, RowKind.DESCRIPTION} for row in rows]
     parts: list[Vectors] = []
     places: list[int] = []
@@ -296,7 +296,7 @@ async def _embedded(rows: Sequence[Row], embedder: Embedder) -> Vectors:
 
 
 def rows_of(card: Card) -> Iterator[Row]:
-    """The texts of a card that get a vector."""
+    """Yield the texts of a card that get a vector."""
     for capability in card.capabilities:
         texts = [(RowKind.NAME, capability.name.replace("_", " "))]
         texts += [(RowKind.DESCRIPTION, capability.description)]
@@ -307,18 +307,18 @@ def rows_of(card: Card) -> Iterator[Row]:
 
 
 def hash_of(card: Card) -> str:
-    """SHA-256 over the card's texts that are embedded."""
+    """Hash the card's embedded texts (SHA-256)."""
     rows = [[row.capability, row.kind, row.text] for row in rows_of(card)]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def index_folder(cache_dir: Path, embedder_id: str) -> Path:
-    """Where the index of an embedder is kept."""
+    """Return the folder of an embedder's index."""
     return cache_dir / "index" / re.sub(r"[^A-Za-z0-9.]+", "-", embedder_id)
 
 
 def _digest(meta: Mapping[str, object], vectors: BufferedRandom | BufferedReader) -> str:
-    """SHA-256 over both; the file is read from its start, and stands there again."""
+    """SHA-256 of both; the file is read from its start, and rewound."""
     vectors.seek(0)
     digest = hashlib.sha256(json.dumps(meta).encode())
     digest.update(hashlib.file_digest(vectors, "sha256").digest())

@@ -1,4 +1,4 @@
-"""Requests with several needs, made of the cards' own examples: what the splitter learns from."""
+"""Requests with several needs, made from the cards' own examples for the splitter to learn from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metier.planning.fillers import FILLERS
 
 # The marks at the end of an example, which a joint may replace.
 _MARKS = " .?!;,。？！"
-# Before the next part: with the mark of the one before it, or in place of it.
+# Put before the next part: after the mark of the previous part, or in its place.
 _AFTER_MARK = (" ", " ", "\n", "\n\n", " Also, ", " And ", " Then ")
 _FOR_MARK = (
     " and ",
@@ -49,17 +49,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """A request that is made of examples, and whose each of its parts is."""
+    """A request made of examples, with the expert of each part."""
 
     text: str
     regions: tuple[Region, ...]
 
 
 def joined(examples: Mapping[str, Sequence[str]], count: int, *, seed: int = 0) -> list[Joined]:
-    """Requests with one, two or three parts of different experts, fillers before and after.
+    """Make requests with one to three parts of different experts, and fillers around them.
 
     Args:
-        examples: of each expert.
+        examples: the examples of each expert.
     """
     dice = random.Random(seed)  # noqa: S311  # nothing secret
     experts = sorted(name for name, texts in examples.items() if texts)

@@ -1,4 +1,4 @@
-"""What a task lacks without a word for it: the number or the value that the one before it gives."""
+"""Tasks that lack a number or a value, without saying so, that the task before them gives."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from metier.experts.card import Capability
 from metier.planning.splitting.code import brings_code
 
 _COMPUTED = ("number", "quantity")
-# "In which year did the war end? How many years until 2024?": what is asked of a single number, and
-# who asked for another before.
+# "In which year did the war end? How many years until 2024?": the first asks for a number, the
+# second calculates with it and a single other one.
 _ASKS_FOR_A_NUMBER = re.compile(
     r"\b(?:how (?:many|much|long|old|fast|high|far|tall|big|heavy|deep)|(?:what|which) year|when|"
     r"number of|ratio|(?:height|length|distance|speed|weight|mass|population|area|volume|age|limit|"
@@ -26,7 +26,7 @@ _CALCULATES_WITH = re.compile(
     r"fino|prima|dopo|ognuno|quanti anni)\b",
     re.IGNORECASE,
 )
-# "3 h 45 min" is one number, "iodine-131" is none.
+# "3 h 45 min" is one number; "iodine-131" is not a number.
 _NUMBER = re.compile(r"(?<![a-z]-)\d+(?:[.,:]\d+)*(?:\s?h(?:ours?)? \d+)?")
 _JUDGES = re.compile(
     r"\b(?:(?:under|below|above|over|within) (?:or (?:under|below|above|over) )?the|"
@@ -39,7 +39,7 @@ _MOST_JUDGING_WORDS = 16
 
 
 def lacks_a_number(task: str, capability: Capability | None, before: str) -> bool:
-    """Whether a task calculates with one number or none, right after one that asks for a number."""
+    """Whether a task calculates with at most one number, right after one that asks for a number."""
     if capability is None or capability.output not in _COMPUTED or brings_code(task):
         return False
     return (
@@ -51,7 +51,7 @@ def lacks_a_number(task: str, capability: Capability | None, before: str) -> boo
 
 
 def judges_a_value(task: str, before: Capability | None) -> bool:
-    """Whether a short task asks what to think of a value and states none, right after a result."""
+    """Whether a short task asks to judge a value but states none, right after a result."""
     return (
         before is not None
         and before.output in _COMPUTED

@@ -1,4 +1,4 @@
-"""What the cards' own examples teach about splitting, learnt once for an index and kept."""
+"""Learn from the cards' own examples how to split, once for each index."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _HELD_OUT = 3
 _EXAMPLES_AT_MOST = 300
 _OPENINGS_AT_MOST = 20_000
 _JOINED = 300
-# The fewer experts there are, the broader they are, and the less are joined examples like what
-# people ask together: how much the shipped weights count, in questions, falls with the cube of
-# their number; of few experts only the scale is learnt.
+# The fewer experts there are, the broader they are, and the less joined examples resemble what
+# people ask together. So the trust in the shipped weights, in questions, falls with the cube of
+# their number; with few experts only the scale is learnt.
 _FEW = 6
 _TRUST = 1_000_000.0
 _LEAST_TRUST = 20.0
-# Of the selector's scores, as log-probabilities: where nothing was learnt, those at which the
-# weights were fitted. By descriptions alone the scores lie closer together.
+# Factors that turn the selector's scores into log-probabilities if nothing was learnt: those with
+# which the weights were fitted. With descriptions alone the scores are closer together.
 _SCALE = 11.3
 _SCALE_BY_DESCRIPTION = 25.0
 
@@ -48,7 +48,7 @@ class Lessons:
 
     Attributes:
         weights: of the features of a segment.
-        scale: what makes the selector's scores the logarithms of probabilities.
+        scale: the factor that turns the selector's scores into log-probabilities.
         fillers: vectors of texts that ask for nothing, shape (texts, dimension).
     """
 
@@ -60,24 +60,24 @@ class Lessons:
     learnt_from: int = 0
 
     name: ClassVar[str] = "splitting"
-    teaches: ClassVar[str] = "where a request of several needs is cut, and for whom"
-    # Another one if the order of the features changes, too.
+    teaches: ClassVar[str] = "where to cut a request with several needs, and for which experts"
+    # Also raised when the order of the features changes.
     version: ClassVar[int] = 4
 
     def packed(self) -> Packed:
-        """What to save; the openings come from the cards again."""
+        """Return what to save; the openings are read from the cards again."""
         data = {"scale": self.scale, "learnt_from": self.learnt_from}
         return Packed(data=data, arrays={"fillers": self.fillers, "weights": self.weights})
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, KeyError: it is not whole.
+            ValueError, KeyError: it is incomplete.
         """
         if packed.arrays["weights"].shape != PRIOR.shape:
-            raise ValueError("these weights are of other features")
+            raise ValueError("these weights are for other features")
         return cls(
             fillers=packed.arrays["fillers"],
             weights=packed.arrays["weights"],
@@ -86,7 +86,7 @@ class Lessons:
         )
 
     def with_examples_of(self, cards: Mapping[str, Card]) -> Self:
-        """The same, with what the cards' examples tell of words and numbers."""
+        """Return a copy with the words and numbers of the cards' examples."""
         return replace(self, openings=Openings(_examples(cards)), figures=_figures(cards))
 
 
@@ -100,7 +100,7 @@ def _figures(cards: Mapping[str, Card]) -> Figures:
 
 
 def _examples(cards: Mapping[str, Card]) -> list[str]:
-    """Every example; of very many an even selection."""
+    """All examples, or an even selection if there are very many."""
     found = [
         text for card in cards.values() for entry in card.capabilities for text in entry.examples
     ]
@@ -115,11 +115,11 @@ async def lessons_of(
     *,
     seed: int = 0,
 ) -> Lessons:
-    """What the cards' own examples teach, joined in many ways.
+    """Learn from the cards' own examples, joined in many ways.
 
-    A third of the examples is joined, and judged by a selector that knows only the others. With too
-    few examples the weights that metier comes with are kept; with few experts, too, and the scale
-    is learnt from the examples as they are, whose vectors the index has.
+    A third of the examples is joined, and scored by a selector that knows only the others. With too
+    few examples, metier's default weights are kept. They are also kept with few experts, where only
+    the scale is learnt, from the examples as they are, whose vectors the index has.
     """
     every = _examples(cards)
     fillers = await embedded(embedder, FILLERS)
@@ -162,7 +162,7 @@ async def _taught(
     for (each, pieces, right), mine in zip(asked, texts, strict=True):
         own = np.array([vectors[text] for text in mine])
         sizes = np.array([piece.size for piece in pieces])
-        # Not worth embedding: the whole of a joined request is right for nobody.
+        # Not worth embedding: a joined request as a whole is right for no expert.
         whole = unit((own[: len(pieces)] * sizes[:, None]).sum(axis=0, keepdims=True))
         names, seen = observed(
             selector,
@@ -194,7 +194,7 @@ _Asked = tuple[Joined, Sequence[Piece], Sequence[tuple[int, int, str | None]]]
 def _whole_parts(
     asked: Sequence[_Asked], vectors: Mapping[str, Vectors]
 ) -> tuple[list[str], Vectors, list[str]]:
-    """The parts that are one piece, their vectors, and whose each is."""
+    """The parts that are one piece, their vectors, and their experts."""
     found = [
         (pieces[start].text, name)
         for _, pieces, right in asked
@@ -208,7 +208,7 @@ def _whole_parts(
 def _held_out(
     index: CapabilityIndex, held: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], Vectors, list[str]]:
-    """Examples, their vectors in the index, and whose each is."""
+    """Examples, their vectors in the index, and their experts."""
     wanted = {(name, text) for name, texts in held.items() for text in texts}
     rows = [
         (row.text, i, row.expert)
@@ -222,7 +222,7 @@ def _held_out(
 def _scale(
     selector: Selector, texts: Sequence[str], vectors: Vectors, owners: Sequence[str]
 ) -> float:
-    """The scale under which the right experts of texts are the most likely."""
+    """The scale that makes the right experts of texts most likely."""
     if not texts:
         return Lessons().scale
     names, scores, _, _ = selector.evidence(texts, vectors)
@@ -234,7 +234,7 @@ def _scale(
 
 
 def _right(each: Joined, pieces: Sequence[Piece]) -> list[tuple[int, int, str | None]] | None:
-    """The right segments of a joined request; None where a piece lies in two of its parts."""
+    """The right segments of a joined request; None if a piece is in two of its parts."""
     found: list[tuple[int, int, str | None]] = []
     at = 0
     for region in each.regions:
@@ -249,7 +249,7 @@ def _right(each: Joined, pieces: Sequence[Piece]) -> list[tuple[int, int, str | 
 
 
 def _divided(cards: Mapping[str, Card]) -> tuple[dict[str, list[str]], dict[str, Card]]:
-    """A third of the examples of each expert, and the cards with the others."""
+    """A third of the examples of each expert, and the cards without them."""
     held: dict[str, list[str]] = defaultdict(list)
     kept: dict[str, Card] = {}
     total = sum(len(entry.examples) for card in cards.values() for entry in card.capabilities)
@@ -269,7 +269,7 @@ def _divided(cards: Mapping[str, Card]) -> tuple[dict[str, list[str]], dict[str,
 
 
 def _shrunk(index: CapabilityIndex, cards: Mapping[str, Card]) -> CapabilityIndex:
-    """The index of the cards with fewer examples, from the vectors that are there."""
+    """The index of the cards with fewer examples, made from the existing vectors."""
     ids = {
         (index.rows[i].expert, index.rows[i].capability, index.rows[i].kind, index.rows[i].text): i
         for mine in index.capabilities.values()

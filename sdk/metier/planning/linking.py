@@ -1,4 +1,4 @@
-"""Which step needs which: where the words, the kinds or past plans say so."""
+"""Which step needs which other step, according to words, kinds and past plans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POINTS_BACK = re.compile(
     r"(?:for|of|in|with|\d{1,9}) such)\b",
     re.IGNORECASE,
 )
-# The same in other languages: words that are neither an article nor a conjunction in theirs.
+# The same in other languages: only words that are neither articles nor conjunctions there.
 _POINTS_BACK_ELSEWHERE = re.compile(
     r"\b(?:davon|damit|daraus|dafür|diese[mnrs]?|dies|ist das(?= (?-i:[a-zäöü]))|"
     r"cela|ça|ceci|cette|cel(?:ui|le)-ci|ce (?:nombre|total|chiffre)|c['’]est|ce résultat|en reste|"
@@ -29,9 +29,9 @@ _POINTS_BACK_ELSEWHERE = re.compile(
     r"bunu|bunun|onun)\b|[这那]个?|它|该值|それ|これ|その|この",
     re.IGNORECASE,
 )
-# A question of one sentence about what is left of something says nothing of how much it loses.
+# A question of one sentence about what is left of something does not say how much was lost.
 _LEFT = re.compile(r"\b(?:is|are|will be|remains?) (?:still )?left\b", re.IGNORECASE)
-# These ask about what came before and name nothing, so they stand for it only as a whole task.
+# These ask about an earlier result without naming it, but only if they are the whole task.
 _NAMES_NOTHING = re.compile(
     r"\W*(?:(?:and|but|so|et|und|y) )?(?:"
     r"(?:should|must|do|need) (?:i|we|he|she|they) (?:have to |need to )?"
@@ -44,7 +44,7 @@ _THEN = re.compile(
     r"^\W*(?:and\s+)?(?:then|afterwards?|subsequently|thereafter|once (?:done|finished))\b",
     re.IGNORECASE,
 )
-# These point back wherever they stand; the vague words only where the task does not explain them.
+# These always point back; vague words do so only if the task does not explain them.
 _COMES_AFTER = re.compile(
     r"\b(?:based on|using|from|with) (?:the|your) (?:result|answer|output|finding)s?\b"
     r"|\bthe (?:result|answer|output)s?\b|\byour (?:answer|explanation|version|result|solution)\b"
@@ -64,7 +64,7 @@ _NOT_POINTING = re.compile(
     r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
     r"|\b(?:besides|apart from|aside from|other than|on top of) that\b"
-    # What these announce comes after them.
+    # These announce something that follows.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
 )
@@ -104,18 +104,18 @@ _RETURNED = {
     for kind, nouns in _NOUNS.items()
 }
 _SENTENCE_END = re.compile(r"[.?!](?=\s)|\n")
-# A task of so many words, or with a program of its own, is a story that explains its `he` and its
-# `the list` itself. Only how it begins may point to another task.
+# A task with this many words, or with its own program, is a story that explains its own `he` and
+# `the list`. Only its beginning may point to another task.
 _STORY_WORDS = 25
 _OPENING_WORDS = 4
-# "John brings his dog": the story has named whom it speaks of.
+# "John brings his dog": the story names whom it is about.
 _OWN_PERSON = re.compile(
     r"^(?!(?:and|then|so|but|now|is|was|does|did|has|had|will|how|what|why|when|where|which|who|if|"
     r"he|she|they|his|her|their|it)\b)(?:an? |the )?[A-Za-z][\w’'-]*(?: [\w’'-]+)? "
     r"(?:he|she|they|his|her|him|their|them)\b",
     re.IGNORECASE,
 )
-# Past plans overrule a pronoun below the first, and the absence of words from the second on.
+# Past plans overrule a pronoun below the first, and missing words from the second.
 _NEVER_BELOW = 0.1
 _ALWAYS_FROM = 0.75
 
@@ -127,20 +127,20 @@ def links(
     graph: CapabilityGraph | None = None,
     keys: Sequence[CapabilityKey | None] = (),
 ) -> tuple[tuple[int, ...], ...]:
-    """For each task, the numbers of the earlier tasks that it needs; always a DAG.
+    """Return, for each task, the numbers of the earlier tasks that it needs; always a DAG.
 
-    A task needs every earlier one that it names: by a noun it takes up with an article (`the
-    dose`), by the kind of what that one returns (`the function`), by number (`the first result`,
-    `both results`). What a long task or a program says behind its opening is its own: its `she` is
-    the one of its story. Where it points back vaguely (`that`, `it`, `then`) it needs the last one
-    whose result it can use, and of several rather one that a card says to lead to it, unless past
-    plans say that such a link never was; so it does if it calculates with a single number right
-    after a question for another (`how many years until 2024?`). Without any words it needs the one
-    that it nearly always needed in past plans. A link is dropped if the capability cannot use the
-    kind that the earlier one returns.
+    A task needs every earlier one that it names: by a noun that it repeats with an article (`the
+    dose`), by the kind of that task's result (`the function`), or by number (`the first result`,
+    `both results`). In a long task or a program, only the opening can name others: a later `she` is
+    a person in its own story. A task that points back vaguely (`that`, `it`, `then`) needs the last
+    one whose result it can use, preferably one that a card declares to lead to it, unless past
+    plans show that such a link never occurs. So does a task that calculates with a single number
+    right after a question for another (`how many years until 2024?`). Without any words, a task
+    needs the one that it nearly always needed in past plans. A link is dropped if the capability
+    cannot use the kind that the earlier one returns.
 
     Args:
-        graph: what past plans taught, and the edges that cards declare.
+        graph: what was learnt from past plans, and the edges that cards declare.
         keys: expert and capability of each task, for the graph.
     """
     needs: list[tuple[int, ...]] = []
@@ -167,10 +167,10 @@ def _meant(
     keys: Sequence[CapabilityKey | None],
     n: int,
 ) -> Sequence[int]:
-    """Which task `it` stands for.
+    """The task that `it` refers to.
 
-    A declared edge decides only here, between several. Without such a word it is no reason for a
-    link: that `math` often leads to `medical` does not make two questions in one message one.
+    A declared edge only decides between several tasks. Without such a word it is no reason for a
+    link: `math` often leads to `medical`, but two questions in one message may be independent.
     """
     leading = [m for m in usable if _declared(graph, keys, m, n)]
     return (leading or usable)[-1:]
@@ -210,14 +210,14 @@ def _pair(
 def _named(
     task: str, earlier: Sequence[str], capabilities: Sequence[Capability | None]
 ) -> set[int]:
-    """The earlier tasks that the words point to one by one."""
+    """The earlier tasks that the words point to individually."""
     count = len(earlier)
     prose, beginning = _own_words(task), _beginning(task)
     story = beginning != task
     found = {
         m
         for m in range(count)
-        # Two stories have a noun in common by chance.
+        # Two stories may share a noun by chance.
         if not (story and _beginning(earlier[m]) != earlier[m]) and _takes_up(beginning, earlier[m])
     }
     found |= {number for number in _numbers(prose) if number < count}
@@ -252,9 +252,9 @@ def _points_back(task: str) -> bool:
 
 
 def _beginning(task: str) -> str:
-    """What may point to another task by `it` or `the list`.
+    """The words in which `it` or `the list` may point to another task.
 
-    All of a short task, the first sentence of a story, nothing of one that brings a program.
+    All of a short task, the first sentence of a story, nothing of a task with a program.
     """
     if brings_code(task):
         return ""
@@ -264,9 +264,9 @@ def _beginning(task: str) -> str:
 
 
 def _own_words(task: str) -> str:
-    """The words that may speak of another result: of a story the first sentence, else all prose.
+    """The words that may refer to another result: a story's first sentence, else all prose.
 
-    "The results" of a case report are those of its own tests.
+    "The results" in a case report are those of its own tests.
     """
     if FENCED.search(task):
         return FENCED.sub(" ", task)

@@ -1,4 +1,4 @@
-"""Does a request ask for one step or for several? By grammar, or learnt from labelled requests."""
+"""Whether a request needs one step or several: by grammar, or learnt from labelled requests."""
 
 from __future__ import annotations
 
@@ -50,32 +50,32 @@ _SIGNS = tuple(
 
 
 def asks_several(question: str) -> bool:
-    """Whether the grammar of a question asks for several things; nothing was learnt for it."""
+    """Whether the grammar of a question asks for several things; this needs no learning."""
     return len(clauses(question)) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentClassifier:
-    """Learnt from requests that were labelled "one step" or "several".
+    """A classifier learnt from requests that were labelled "one step" or "several".
 
-    Kernel ridge regression on -1 and +1; its ridge is the one with the least leave-one-out error,
-    which has a closed form (Rifkin and Lippert 2007, "Notes on regularized least squares",
-    section 3). The kernel adds up the words and pairs of words (TF-IDF, hashed), a Gaussian of the
-    vectors, and counts of what joins requests, such as `then` or `based on it`.
+    Kernel ridge regression on -1 and +1, with the ridge of the least leave-one-out error, which has
+    a closed form (Rifkin and Lippert 2007, "Notes on regularized least squares", section 3). The
+    kernel is the sum of words and word pairs (TF-IDF, hashed), a Gaussian of the vectors, and
+    counts of what joins requests, such as `then` or `based on it`.
 
     Attributes:
-        vectors: of the requests that were learnt, shape (n, dimension).
+        vectors: of the requests learnt from, shape (n, dimension).
         weights: of each of them, shape (n,).
         rarity: inverse document frequency of each bucket of words, shape (8192,).
         words: weight of each bucket, shape (8192,).
         scale: mean and deviation of each sign, shape (2, signs).
         signs: weight of each sign, shape (signs,).
-        bias: the mean of what was learnt, shape (1,).
+        bias: the mean label, shape (1,).
     """
 
     name: ClassVar[str] = "needs"
     teaches: ClassVar[str] = "whether a request needs several steps"
-    # Another one if the words or the signs change, too.
+    # Also raised when the words or the signs change.
     version: ClassVar[int] = 1
 
     vectors: Vectors
@@ -88,7 +88,7 @@ class IntentClassifier:
 
     @classmethod
     def fit(cls, texts: Sequence[str], vectors: Vectors, several: Sequence[bool]) -> Self:
-        """Learn; of more than 4,000 requests an even selection.
+        """Learn from requests, or from an even selection if there are more than 4,000.
 
         Args:
             vectors: the texts' unit vectors, shape (len(texts), dimension).
@@ -102,7 +102,7 @@ class IntentClassifier:
                 f"{len(texts)} texts, {len(vectors)} vectors and {len(several)} labels differ"
             )
         if len(set(map(bool, several))) < 2:
-            raise InvalidInput("requests of one step and of several are both needed to learn from")
+            raise InvalidInput("requests with one step and with several are both needed to learn")
         chosen = range(0, len(texts), -(-len(texts) // _ROWS))
         learnt = [texts[n] for n in chosen]
         rows = np.asarray(vectors, np.float32)[list(chosen)]
@@ -128,10 +128,10 @@ class IntentClassifier:
         )
 
     def predict(self, texts: Sequence[str], vectors: Vectors) -> npt.NDArray[np.float64]:
-        """The probability that each text asks for several things, shape (len(texts),).
+        """Return the probability that each text asks for several things, shape (len(texts),).
 
         Raises:
-            InvalidInput: the vectors are of another embedder than those that were learnt.
+            InvalidInput: the vectors do not match those learnt from.
         """
         queries = np.asarray(vectors, np.float32)
         if queries.shape != (len(texts), self.vectors.shape[1]):
@@ -148,19 +148,19 @@ class IntentClassifier:
         return np.clip((score.astype(np.float64) + 1) / 2, 0.0, 1.0)
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         return Packed(arrays={field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, TypeError: it is not whole.
+            ValueError, TypeError: it is incomplete.
         """
         loaded = cls(**packed.arrays)
         if not loaded._is_whole():
-            raise ValueError("the arrays do not belong together")
+            raise ValueError("the arrays do not match")
         return loaded
 
     def _is_whole(self) -> bool:
@@ -176,7 +176,7 @@ class IntentClassifier:
 
 
 def _solved(kernel: Array, labels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The weights whose ridge has the least leave-one-out error."""
+    """The weights of the ridge with the least leave-one-out error."""
     best = (np.inf, np.zeros(len(labels)))
     for ridge in _RIDGES:
         inverse = np.linalg.inv(kernel + ridge * np.eye(len(kernel), dtype=np.float32))
@@ -192,7 +192,7 @@ def _gaussian(left: Vectors, right: Vectors) -> Array:
 
 
 def _words(texts: Sequence[str]) -> Array:
-    """Words and pairs of words of each text, hashed: 1 + log(count), shape (len, buckets)."""
+    """Words and word pairs of each text, hashed: 1 + log(count), shape (len, buckets)."""
     tokens = [_TOKEN.findall(text.lower()) for text in texts]
     features = [[*said, *with_pairs(["", *said, ""])[len(said) + 2 :]] for said in tokens]
     return dampened(hashed_counts(features, _BUCKETS))
@@ -210,7 +210,7 @@ def _signs(texts: Sequence[str]) -> Array:
 
 def _counted(text: str) -> list[int]:
     if len(text) > MAX_CHARS:
-        return [1, 0, *(0 for _ in _SIGNS)]  # a document, and no list of requests
+        return [1, 0, *(0 for _ in _SIGNS)]  # a document, not a list of requests
     told = masked(text)[0]
     asked = sum(
         piece.kind not in (ClauseKind.STATEMENT, ClauseKind.ADDS_NOTHING) for piece in pieces(told)

@@ -1,4 +1,4 @@
-"""What is known of the pieces of a question: who fits them, and what stands between them."""
+"""Observe the pieces of a question: which experts fit them, and what separates them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
 from metier.planning.selecting import Selector
 
-# Of each stretch and of each piece the best few experts are looked at.
+# The number of best experts to consider for each stretch and each piece.
 _BEST = 3
-# What stretches across a place: words of so many pieces before it and after it.
+# How many pieces before and after a place to compare for shared words.
 _NEAR = 3
-# Standard deviations; further is not told apart.
+# In standard deviations; larger distances count as this.
 _FAR = 3.0
 
 
 def text_of(question: str, pieces: Sequence[Piece], numbers: Sequence[int]) -> str:
-    """The words of neighbouring pieces as they stand in the question."""
+    """Return the words of neighbouring pieces as in the question."""
     return question[pieces[numbers[0]].start : pieces[numbers[-1]].end]
 
 
 def texts_of(question: str, pieces: Sequence[Piece]) -> list[str]:
-    """The pieces of a question, and its sentences and paragraphs that have several."""
+    """Return the pieces of a question, and its sentences and paragraphs with several pieces."""
     if len(pieces) < 2:
         return []
     longest = [text_of(question, pieces, range(i, j + 1)) for i, j in longer(pieces)]
@@ -37,7 +37,7 @@ def texts_of(question: str, pieces: Sequence[Piece]) -> list[str]:
 
 
 def vector_of(pieces: Sequence[Piece], vectors: Vectors, numbers: Sequence[int]) -> Vectors:
-    """Of neighbouring pieces: their own if they were embedded together, else the mean of theirs.
+    """Return the vector of neighbouring pieces, or the mean of theirs if they have none together.
 
     Args:
         vectors: of the question and of its `texts_of`, shape (1 + texts, dimension).
@@ -73,14 +73,14 @@ def observed(
     only: Collection[str] | None = None,
     also: Collection[str] = (),
 ) -> tuple[tuple[str, ...], Observed]:
-    """The experts that come into question, and what is known of the pieces.
+    """Return the experts to consider, and what is known about the pieces.
 
     Args:
         vectors: of the question and of its `texts_of`, shape (1 + texts, dimension).
-        scale: what makes the selector's scores the logarithms of probabilities.
+        scale: the factor that turns the selector's scores into log-probabilities.
         fillers: vectors of texts that ask for nothing, shape (texts, dimension).
-        only: experts that may be chosen.
-        also: experts that come into question however unlikely they are.
+        only: the experts that may be chosen.
+        also: experts to consider however unlikely they are.
     """
     count = len(pieces)
     stretches = [(i, j) for i in range(count) for j in range(i, count)]
@@ -124,7 +124,7 @@ def _likeness(vectors: Vectors, fillers: Vectors) -> Array:
 
 
 def _asking(pieces: Sequence[Piece], openings: Openings) -> Array:
-    """How likely each piece asks; beside question marks, one that has none does so less."""
+    """How likely each piece asks; if others have question marks, one without is less likely to."""
     begins = np.array([_begins(openings, pieces, n) for n in range(len(pieces))])
     asks = np.array([piece.asks for piece in pieces])
     return np.where(asks, 1.0, 0.5 * begins**2 if asks.any() else begins)
@@ -135,7 +135,7 @@ def _begins(openings: Openings, pieces: Sequence[Piece], number: int) -> float:
 
 
 def _is_bare(pieces: Sequence[Piece], number: int) -> bool:
-    """Whether nothing but a space stands between a piece and the one before it."""
+    """Whether only a space separates a piece from the one before it."""
     return number > 0 and pieces[number].sign is Sign.NONE
 
 
@@ -158,7 +158,7 @@ def _before(pieces: Sequence[Piece], vectors: Vectors, openings: Openings) -> Ar
 
 
 def log_probabilities(scores: Array) -> Array:
-    """Log-softmax over the experts, shape (texts, experts)."""
+    """Compute the log-softmax over the experts, shape (texts, experts)."""
     top = scores - scores.max(axis=1, keepdims=True)
     return top - np.log(np.exp(top).sum(axis=1, keepdims=True))
 

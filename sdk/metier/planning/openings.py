@@ -1,4 +1,4 @@
-"""Which words begin a request, and which end one: what the cards' examples tell."""
+"""Which words begin a request, and which end one, according to the cards' examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 
 from metier.planning.cutting import SEPARATOR, words_of
 
-# Of a longer word its end is enough.
+# The end of a longer word is enough.
 _LONGEST_WORD = 40
 
 
@@ -32,7 +32,7 @@ class Openings:
 
     @cached_property
     def _inside(self) -> tuple[Counter[str], Counter[str]]:
-        """The words after and before each separator; only a question of several pieces asks."""
+        """The words after and before each separator, for questions with several pieces."""
         later: Counter[str] = Counter()
         earlier: Counter[str] = Counter()
         for text in self._texts:
@@ -45,10 +45,10 @@ class Openings:
         return later, earlier
 
     def begins(self, text: str, *, bare: bool = False) -> float:
-        """How likely a request begins with the first word of a text: 0 to 1.
+        """Return how likely a request begins with the first word of a text: 0 to 1.
 
         Args:
-            bare: nothing stands before it, so other places in the middle of a sentence count, too.
+            bare: no separator precedes it, so its uses inside sentences count too.
         """
         words = words_of(text)
         if not words:
@@ -58,10 +58,10 @@ class Openings:
         return _share(self._first[first], others)
 
     def ends(self, text: str, *, bare: bool = False) -> float:
-        """How likely a request ends with the last word of a text: 0 to 1.
+        """Return how likely a request ends with the last word of a text: 0 to 1.
 
         Args:
-            bare: nothing stands after it.
+            bare: no separator follows it.
         """
         words = words_of(text)
         if not words:
@@ -71,10 +71,10 @@ class Openings:
         return _share(self._last[last], others)
 
     def may_begin(self, word: str) -> bool:
-        """Whether a request may begin with a word although nothing stands before it."""
+        """Whether a request may begin with a word that no separator precedes."""
         return self._first[word] >= 2 and self.begins(word, bare=True) >= 0.35
 
 
 def _share(right: int, wrong: int) -> float:
-    # Laplace's rule: of a word that was never seen nothing is known.
+    # Laplace's rule, for words that were never seen.
     return (right + 1.0) / (right + wrong + 2.0)

@@ -1,4 +1,4 @@
-"""A part for each of two experts, where one clause needs both."""
+"""A part for each of two experts if one clause needs both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pull = tuple[tuple[str, ...], Array]
 
 
 def paired(selector: Selector, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-    """A part for each of two experts that one clause needs; none if it needs only one."""
+    """Return a part for each of two experts that one clause needs; none if it needs only one."""
     if not asked.phrases:
         return []
     pull = selector.affinity(np.concatenate([asked.vectors[:1], asked.phrase_vectors]))

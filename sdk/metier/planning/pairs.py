@@ -1,4 +1,4 @@
-"""Two needs in one request: told by how its pieces pull towards different experts."""
+"""Two needs in one request, detected by how its pieces pull towards different experts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-# Without one of these no request was seen to need two experts.
+# No request without one of these was seen to need two experts.
 _JOINED = re.compile(
     r"\b(?:and|also|as well as|along with|plus|additionally|while|or)\b|[,;]|[.?!]\s",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ _AT_MOST = 12
 # A logistic regression on `features`, by `python -m benchmarks.pairs`.
 _WEIGHTS = np.array([13.765, -2.76, 2.259, -14.852, 11.556, 3.37])
 _BIAS = -4.4809
-# Among 10 experts and among 199, three in a hundred requests that need one are above it.
+# Among 10 experts and among 199: 3 % of the requests that need one expert are above it.
 _THRESHOLDS = (10, 0.444), (199, 0.756)
 FEWEST = _THRESHOLDS[0][0]
 
@@ -38,8 +38,8 @@ class Pair:
     Attributes:
         first, second: their numbers.
         probability: that both are needed.
-        threshold: what it must reach; the more experts there are, the nearer is the nearest
-            wrong one.
+        threshold: what it must reach; it rises with the number of experts, because the nearest
+            wrong one gets nearer.
     """
 
     first: int
@@ -49,7 +49,7 @@ class Pair:
 
 
 def phrases(question: str) -> tuple[str, ...]:
-    """The pieces of a question between its joints; none where it joins nothing.
+    """Return the pieces of a question between its joints; none if it joins nothing.
 
     >>> phrases("Give me trending stocks and recent news about them.")
     ('Give me trending stocks', 'recent news', 'them')
@@ -63,7 +63,7 @@ def phrases(question: str) -> tuple[str, ...]:
 
 
 def pair_of(whole: Array, pieces: Array, *, cut: bool) -> Pair | None:
-    """The two experts that a request pulls towards most; None where there are not two.
+    """Return the two experts that a request pulls towards most; None if there are not two.
 
     Args:
         whole: how near the request is to each expert, shape (experts,).
@@ -86,7 +86,7 @@ def pair_of(whole: Array, pieces: Array, *, cut: bool) -> Pair | None:
 
 
 def features(whole: Array, pieces: Array, *, cut: bool) -> Array:
-    """What tells two needs from one, shape (6,)."""
+    """Return the features that tell two needs from one, shape (6,)."""
     pull = _pull(whole, pieces)
     order = np.argsort(-pull, kind="stable")
     first, second = order[:2]

@@ -1,4 +1,4 @@
-"""The parts of a question while it becomes a plan: what is embedded, merged, and shared out."""
+"""The parts of a question while it becomes a plan: embedded, merged, and shared out."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from metier.planning.selecting import Choice
 
 Array = npt.NDArray[np.float64]
 
-# A fragment as short as this says nothing without the rest of the question.
+# A shorter fragment says nothing without the rest of the question.
 LEAST_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A text that one expert is to answer, the choice of the expert, and the text's vector.
+    """A text for one expert to answer, the choice of the expert, and the text's vector.
 
     Attributes:
-        own_words: the words of this part, if `text` is more, since they are too few to go by.
+        own_words: the words of this part, if they are so few that `text` has more.
     """
 
     text: str
@@ -35,17 +35,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question in the pieces that are looked at, with their vectors.
+    """A question and the pieces that are considered, with their vectors.
 
     Attributes:
         pieces: where it may be cut; a single one if it may not be.
-        looked_at: how many texts the splitter looks at.
+        looked_at: how many texts the splitter considers.
         phrases: finer pieces, for two needs in one clause; empty if it joins nothing.
-        aspects: the question as it is asked of each of two fields, and the fields; empty if it
-            names no two.
-        together: the question after earlier ones, in a conversation.
-        vectors: of the question, of what the splitter looks at, of the phrases, of the aspects
-            and of the question after earlier ones.
+        aspects: the question as asked of each of two fields, and the fields; empty if it does not
+            name two.
+        together: the question preceded by earlier ones, in a conversation.
+        vectors: of the question, the splitter's texts, the phrases, the aspects, and the question
+            preceded by earlier ones.
     """
 
     question: str
@@ -58,44 +58,44 @@ class Asked:
 
     @property
     def sentences(self) -> int:
-        """How many it has, a line without a mark counted as one."""
+        """The number of its sentences; a line without a mark counts as one."""
         return 1 + sum(piece.sign >= Sign.SENTENCE for piece in self.pieces[1:])
 
     @property
     def apart(self) -> bool:
-        """Whether the asker numbered its parts or set them in paragraphs."""
+        """Whether the user numbered its parts or put them in paragraphs."""
         return any(piece.sign >= Sign.MARK for piece in self.pieces)
 
     @property
     def piece_texts(self) -> tuple[str, ...]:
-        """Empty if it may not be cut."""
+        """The texts of the pieces; empty if it may not be cut."""
         return tuple(piece.text for piece in self.pieces) if len(self.pieces) > 1 else ()
 
     @property
     def piece_vectors(self) -> Vectors:
-        """Shape (pieces, dimension)."""
+        """The vectors of the pieces, shape (pieces, dimension)."""
         return self.vectors[1 : 1 + len(self.piece_texts)]
 
     @property
     def phrase_vectors(self) -> Vectors:
-        """Shape (phrases, dimension)."""
+        """The vectors of the phrases, shape (phrases, dimension)."""
         start = 1 + self.looked_at
         return self.vectors[start : start + len(self.phrases)]
 
     @property
     def aspect_vectors(self) -> Vectors:
-        """Shape (aspects, dimension)."""
+        """The vectors of the aspects, shape (aspects, dimension)."""
         start = 1 + self.looked_at + len(self.phrases)
         return self.vectors[start : start + len(self.aspects)]
 
     @property
     def together_vectors(self) -> Vectors:
-        """Shape (texts of `together`, dimension)."""
+        """The vectors of `together`, shape (texts, dimension)."""
         return self.vectors[len(self.vectors) - len(self.together) :]
 
 
 def merged(parts: Sequence[Part]) -> list[Part]:
-    """Neighbours with one expert are one task; a part that fits nobody joins its neighbour."""
+    """Merge neighbours with the same expert, and parts that fit nobody with a neighbour."""
     found: list[Part] = []
     for part in parts:
         if found and (_fits_nobody(part) or part.choice.expert == found[-1].choice.expert):
@@ -108,16 +108,16 @@ def merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def experts_of(parts: Sequence[Part]) -> set[str]:
-    """Who was chosen."""
+    """Return the chosen experts."""
     return {part.choice.expert for part in parts}
 
 
 def shared_out(
     pieces: Sequence[str], lean: Array, question: str
 ) -> tuple[tuple[int, str], tuple[int, str]]:
-    """Which of two experts begins, and the pieces of each.
+    """Return which of two experts begins, and the pieces of each.
 
-    Both get the whole question where the pieces of one would say nothing by themselves.
+    Both get the whole question if the pieces of one would say nothing by themselves.
 
     Args:
         lean: how near each piece is to the two, shape (pieces, 2).
@@ -133,10 +133,11 @@ def shared_out(
 
 
 def shared_among(pieces: Sequence[str], lean: Array, question: str) -> tuple[str, ...]:
-    """The pieces of each of several experts, in the order of the experts.
+    """Return the pieces of each of several experts, in the order of the experts.
 
-    A piece goes to whom it is nearer than the other pieces are; so one that is near to everything
-    does not get all. All get the whole question where the pieces of one would say nothing.
+    A piece goes to the expert that it is nearer to than other pieces are, so an expert that is near
+    to everything does not get all. All get the whole question if the pieces of one would say
+    nothing.
 
     Args:
         lean: how near each piece is to each expert, shape (pieces, experts).
@@ -148,7 +149,7 @@ def shared_among(pieces: Sequence[str], lean: Array, question: str) -> tuple[str
 def _told(
     pieces: Sequence[str], owners: Sequence[int], count: int, question: str
 ) -> tuple[str, ...]:
-    """The pieces of each owner joined; the whole question for all where one has too few words."""
+    """The pieces of each owner joined; the whole question for all if one has too few words."""
     texts = tuple(
         " ".join(piece for piece, owner in zip(pieces, owners, strict=True) if owner == wanted)
         for wanted in range(count)

@@ -1,4 +1,4 @@
-"""Question in, plan out: one embedding call, and no model call unless that was wished."""
+"""Question in, plan out: one embedding call, and no model call unless one is configured."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from metier.planning.splitter import LearntSplitter, Span, Split, Splitter
 from metier.planning.splitting.code import brings_code
 from metier.planning.splitting.request import request_of
 
-# What few councils have is imported by those: `metier plan` must start fast.
+# Imported only by councils that need it: `metier plan` must start fast.
 if TYPE_CHECKING:
     from metier.planning.ask_to_split import Asker
     from metier.planning.learning.chains import PlanPredictor
     from metier.planning.learning.outcomes import ModelRouter
     from metier.planning.needs import IntentClassifier
 
-# Of a longer request the sentences tell its needs, and its phrases only say more about them.
+# In a longer request, sentences express the needs, and phrases only say more about them.
 _SENTENCES = 2
-# Of the probability that several experts are needed: from here on a model is asked.
+# The probability that several experts are needed from which a model is asked.
 _UNSURE_FROM = 0.25
-# That a question asks for several things, from which on its pieces are looked at.
+# The probability that a question asks for several things from which its pieces are considered.
 _SEVERAL_FROM = 0.5
 
 
@@ -57,12 +57,12 @@ class Planner:
 
     Args:
         cards: the cards of the experts that may be chosen.
-        outcomes: which model gets what right, where that was learnt.
-        needs: whether a question asks for several things, where that was learnt; it decides
+        outcomes: which model gets what right, if that was learnt.
+        needs: whether a question asks for several things, if that was learnt; it decides
             instead of the grammar.
-        splitter: divides a question into parts; by default with what metier comes with.
-        chains: which experts such questions needed, where past plans taught it.
-        asker: asked which pieces of a question are one task, where that is unsure.
+        splitter: divides a question into parts; by default metier's own.
+        chains: which experts similar questions needed, if that was learnt from past plans.
+        asker: asked which pieces of a question are one task if that is unclear.
     """
 
     def __init__(
@@ -94,20 +94,19 @@ class Planner:
         documents: Sequence[Document] = (),
         experts: Collection[str] | None = None,
     ) -> Plan:
-        """A plan for a question.
+        """Make a plan for a question.
 
-        It is made from the asker's own request. Texts that are pasted into the question become
-        documents of the plan, and orders to the program go to nobody: no text from elsewhere
-        chooses an expert.
+        Only the user's own request is planned. Texts pasted into the question become documents of
+        the plan, and orders to the program are dropped: no text from elsewhere chooses an expert.
 
         Args:
-            messages: the conversation before it; a follow-up is understood with its last
-                questions.
+            messages: the conversation before it; a follow-up is understood with the last
+                questions in it.
             experts: the only experts that may be chosen.
 
         Raises:
             EmptyQuestion: there is nothing to answer.
-            UnknownExpert: `experts` names one that is not there.
+            UnknownExpert: `experts` names one that does not exist.
         """
         if not question.strip():
             raise EmptyQuestion
@@ -125,13 +124,13 @@ class Planner:
         )
 
     def with_chains(self, chains: PlanPredictor | None) -> Planner:
-        """The same planner with what other past plans taught."""
+        """Return a copy with other past plans."""
         other = copy(self)
         other._chains = chains  # noqa: SLF001  # its own class
         return other
 
     def with_asker(self, asker: Asker) -> Planner:
-        """The same planner that asks in another way."""
+        """Return a copy with another asker."""
         other = copy(self)
         other._asker = asker  # noqa: SLF001  # its own class
         return other
@@ -166,8 +165,8 @@ class Planner:
 
     def _read(self, question: str, messages: Sequence[Message]) -> _Read:
         pieces = self._splitter.pieces(question)
-        # Of few experts each is so broad that whatever is said pulls towards two of them. Around a
-        # program phrases say little: "give it with its imports" is about the program.
+        # If experts are few, they are so broad that any text pulls towards two of them. Around a
+        # program, phrases say little: "give it with its imports" is about the program.
         may_be_pair = self._selector.experts >= FEWEST and not brings_code(question)
         return _Read(
             pieces=pieces,
@@ -203,9 +202,9 @@ class Planner:
         return [whole]
 
     def _fields(self, asked: Asked, experts: Collection[str] | None) -> list[Part]:
-        """A part for each of two fields that are named; none if it fits nobody in one of them."""
+        """A part for each of two named fields; none if no expert fits one of them."""
         half = len(asked.aspects) // 2
-        # The name of the field tells more than the words that both have in common.
+        # The name of a field says more than the words that both parts have in common.
         vectors = unit(asked.aspect_vectors[:half] + asked.aspect_vectors[half:])
         parts = [
             self._part(text, vectors[n : n + 1], experts)
@@ -244,7 +243,7 @@ class Planner:
         asked: Asked,
         experts: Collection[str] | None,
     ) -> list[Part]:
-        """A part for each group of pieces, where each fits an expert of its own."""
+        """A part for each group of pieces that fits an expert."""
         parts = [
             self._part(
                 " ".join(asked.pieces[n].text for n in group),
@@ -280,7 +279,7 @@ class Planner:
 
     @cached_property
     def _declared(self) -> CapabilityGraph | None:
-        """The edges of the cards; a graph is quadratic, so only of what has one."""
+        """The edges on the cards; the graph is quadratic, so only of capabilities with an edge."""
         edges = [edge for card in self._cards.values() for edge in card.edges]
         if not edges:
             return None
@@ -307,7 +306,7 @@ class Planner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """What is embedded of a question, beside the question itself."""
+    """What is embedded of a question, besides the question itself."""
 
     pieces: tuple[Piece, ...]
     looked_at: list[str]

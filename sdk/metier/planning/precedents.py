@@ -1,4 +1,4 @@
-"""Several experts for one question, because such questions needed them in past plans."""
+"""Several experts for one question, because similar questions needed them in past plans."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from metier.planning.learning.past import CapabilityKey
 from metier.planning.parts import Asked, Part, shared_among
 from metier.planning.selecting import Choice, Selector
 
-# What few councils have is imported by those: `metier plan` must start fast.
+# Imported only by councils that need it: `metier plan` must start fast.
 if TYPE_CHECKING:
     from metier.planning.learning.chains import Chain, PlanPredictor
 
-# Of the nearest past request. From here on a chain has a node F1 of 80 to 88, below 0.65 less than
-# 60: 1,000 plans of UltraTool, each predicted from the others. With 100 plans it is much the same.
+# Similarity to the nearest past request. From here on a chain has a node F1 of 80 to 88, below 0.65
+# less than 60 (1,000 plans of UltraTool, each predicted from the others; 100 plans are similar).
 _SUPPORTED_FROM = 0.75
 
 Needs = tuple[tuple[int, ...], ...]
@@ -31,10 +31,10 @@ def chained(
     *,
     only: Collection[str] | None = None,
 ) -> tuple[list[Part], Needs]:
-    """A part for each expert that such questions needed, and for each the parts that it needs.
+    """Return a part for each expert that similar questions needed, and the links between them.
 
-    None where no past request is near, where there are not two experts, or where one is gone or
-    may not be chosen. The general expert is left out: it is there for what nobody covers.
+    There are none if no past request is near, if there are fewer than two experts, or if one is
+    gone or may not be chosen. The general expert is left out: it covers what others do not.
 
     Args:
         only: experts that may be chosen.
@@ -48,7 +48,7 @@ def chained(
         or not all(_may_be_chosen(key, cards, only) for key in keys)
     ):
         return [], ()
-    # Neighbours with one expert are one task here, too.
+    # Neighbours with the same expert are one task here too.
     groups = [list(group) for _, group in groupby(special, key=lambda n: chain.capabilities[n][0])]
     texts = _shared([chain.capabilities[group[0]][0] for group in groups], asked, selector)
     parts = [
@@ -89,7 +89,7 @@ def _choice(chain: Chain, number: int) -> Choice:
     return Choice(
         expert=expert,
         candidates=(evidence,),
-        reason=f"such questions needed it in past plans: the nearest is {chain.support:.2f} alike",
+        reason=f"similar questions needed it in past plans (similarity {chain.support:.2f})",
     )
 
 

@@ -1,4 +1,4 @@
-"""Words that stand for something that was said before, in the most spoken languages."""
+"""Words that refer to something said before, in the most spoken languages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PRONOUNS = frozenset(
 )
 _CJK = re.compile(r"[它他她这這那其]|それ|これ|その|この")
 _WORD = re.compile(r"[^\W\d_]+")
-# Further inside, a pronoun stands for something in the same text.
+# After that many words, a pronoun refers to something in the same text.
 _OPENING = 8
 
 
 def refers_back(text: str) -> bool:
-    """Whether the beginning of a text stands for something that was said before it.
+    """Whether the beginning of a text refers to something said before it.
 
     >>> refers_back("Is that a healthy value?"), refers_back("What is a healthy value?")
     (True, False)

@@ -1,4 +1,4 @@
-"""How near a text is to every capability: the ways of being near, fused to one score."""
+"""How near a text is to every capability: several similarities, fused to one score."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from metier.planning.words import HashedWords, WordScores, shared, telling
 
 Array = npt.NDArray[np.float64]
 
-# How much a counterexample counts that is nearer than the best example.
+# The penalty if a counterexample is nearer than the best example.
 _COUNTER_WEIGHT = 1.0
 _HEAD_WEIGHT = 1.5
 # For a point of BM25.
 _WORDS_WEIGHT = 0.025
-# A head, and a calibration, are learnt from as many examples.
+# The minimum number of examples for learning a head or a calibration.
 LEARN_AT_LEAST = 40
 _HEAD_ROWS = 4000
 _FOLDS = 5
-# Where nothing is near, all are equally far, and a hair's breadth is no contrast.
+# If nothing is near, all are about equally far, and tiny differences are no contrast.
 _LEAST_SPREAD = 0.05
 
 
 class Field:
-    """The capabilities that are compared, and everything that is learnt about them at once."""
+    """The capabilities to compare, and everything that is fitted to all of them together."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Field:
     def _kept(
         self, store: ArtefactStore, index: CapabilityIndex, cards: Mapping[str, Card]
     ) -> Fitted:
-        """What is fitted to these cards; if it had to be fitted anew it is kept, if possible."""
+        """What is fitted to these cards: loaded, or else fitted and saved if possible."""
         of = cards_hash(index, cards)
         fitted = store.load(Fitted, of=of)
         if fitted is None:
@@ -89,7 +89,7 @@ class Field:
         return Fitted(words=words, head=head, hashed=hashed)
 
     def scores(self, texts: Sequence[str], queries: Vectors) -> tuple[Array, Nearness]:
-        """The score of each capability for each text, shape (texts, capabilities)."""
+        """Score each capability for each text, shape (texts, capabilities)."""
         nearness = self.rows.nearness(queries)
         by_words = self._fitted.words.scores([telling(text) for text in texts])
         head = None
@@ -99,7 +99,7 @@ class Field:
         return fused(nearness, by_words, head), nearness
 
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
-        """The score of each capability for examples, each as if it were not in its card."""
+        """Score each capability for examples, each as if it were not on its card."""
         nearness = self.rows.held_out(numbers)
         said = np.zeros((len(numbers), len(self.rows.names)))
         for fold in range(_FOLDS):
@@ -111,25 +111,25 @@ class Field:
         return fused(nearness, said, head)
 
     def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
-        """The words of a text, given with their stems, that a capability's card has, too."""
+        """Return the words of a text, given with their stems, that are also on the card."""
         return shared(stem_of, self._fitted.words.holds(capability, stem_of.values()))
 
     def by_expert(self, scores: Array) -> tuple[Array, Array]:
-        """The best score among each expert's capabilities, shape (texts, experts).
+        """Return the best score among each expert's capabilities, shape (texts, experts).
 
-        And its distance from the mean of all capabilities, in standard deviations.
+        Also return its distance from the mean of all capabilities, in standard deviations.
         """
         best = np.maximum.reduceat(scores, self._starts, axis=1)
         spread = np.maximum(scores.std(axis=1, keepdims=True), _LEAST_SPREAD)
         return best, (best - scores.mean(axis=1, keepdims=True)) / spread
 
     def best_capability(self, scores: Array, expert: int) -> int:
-        """Which of an expert's capabilities has the best score."""
+        """Return the number of an expert's capability with the best score."""
         start = int(self._starts[expert])
         return start + int(scores[start : self._ends[expert]].argmax())
 
     def _documents(self, kept: npt.NDArray[np.bool_]) -> list[list[str]]:
-        """The words of each capability, with those of the examples that are kept."""
+        """The words of each capability, including those of the kept examples."""
         documents = [
             telling(f"{stated} {keywords}")
             for stated, keywords in zip(self._stated, self._keywords, strict=True)
@@ -141,11 +141,11 @@ class Field:
 
 
 def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
-    """One score for each text and capability; all arrays are (texts, capabilities).
+    """Fuse to one score for each text and capability; all arrays are (texts, capabilities).
 
     Args:
         said: BM25 of the words.
-        head: what the trained head says, where there is one.
+        head: the scores of the trained head, if there is one.
     """
     has_examples = nearness.best > NOWHERE
     near = (nearness.stated + nearness.centroid + nearness.best) / 3
@@ -163,7 +163,7 @@ def _stated(index: CapabilityIndex, name: Name) -> list[str]:
 
 
 def cards_hash(index: CapabilityIndex, cards: Mapping[str, Card]) -> str:
-    """A hash of all that is fitted to: the texts of the index, and the keywords of the cards."""
+    """Hash everything that is fitted to: the texts of the index and the keywords of the cards."""
     keywords = [" ".join(_keywords(cards, name)) for name in sorted(index.capabilities)]
     return hashlib.sha256("\n".join([index.hash(), *keywords]).encode()).hexdigest()
 

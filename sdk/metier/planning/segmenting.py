@@ -1,10 +1,10 @@
 """The best segmentation of a question: a semi-Markov model over its pieces.
 
 A segmentation's score is the sum of the scores of its segments, each a weighted sum of features:
-how well the segment and each of its pieces fit the segment's expert, what stands at its beginning,
-its length. The best one is found by dynamic programming; the weights are those under which the
-right segmentations of joined examples are the most likely (Sarawagi and Cohen 2004, "Semi-Markov
-conditional random fields", sections 2 and 3).
+how well the segment and its pieces fit the segment's expert, how it begins, its length. Dynamic
+programming finds the best one; the weights are those that make the right segmentations of joined
+examples most likely (Sarawagi and Cohen 2004, "Semi-Markov conditional random fields", sections 2
+and 3).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from metier.planning.cutting import Sign
 
 Array = npt.NDArray[np.float64]
 
-# A segment of no expert's: a greeting, an announcement, an aside.
+# A segment for no expert: a greeting, an announcement, an aside.
 NOBODY = -1
-# Log-probabilities are not believed below it.
+# Lower log-probabilities are raised to this.
 _FLOOR = -4.0
-# A piece of so many words counts in full.
+# A piece with this many words counts in full.
 _FULL_SIZE = 8.0
 _TOLD_SHARE = 0.2
 FEATURES = (
@@ -68,25 +68,24 @@ _GENERAL = slice(_N["general"], _N["general_lead"] + 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What is known of the pieces of a question.
+    """What is known about the pieces of a question.
 
     Attributes:
         sizes: words of each piece, shape (pieces,).
         pieces: log-probability of each expert for each piece, shape (pieces, experts).
         spans: the same for each stretch from piece i to piece j, shape (pieces, pieces, experts).
-        fits: how likely it is that somebody fits a stretch, shape (pieces, pieces).
+        fits: the probability that any expert fits a stretch, shape (pieces, pieces).
         near: how near a stretch is to the nearest example, in standard deviations from what is
-            usual among the examples, shape (pieces, pieces).
+            usual among examples, shape (pieces, pieces).
         fillers: how much nearer each piece is to a text that asks for nothing than to any card,
             shape (pieces,).
-        asking: how likely each piece asks for something, by its mark and its first word; the
-            others tell what the request is about. Shape (pieces,).
-        signs: what stands before each piece, shape (pieces,).
-        before: what `BEFORE` names at the place before each piece, shape (pieces, 7).
-        figures: how much likelier each expert is for a text without a number, and for one with,
-            as logarithms, shape (2, experts).
+        asking: how likely each piece asks for something, by its mark and its first word; other
+            pieces say what the request is about. Shape (pieces,).
+        signs: the separator before each piece, shape (pieces,).
+        before: the features of `BEFORE` at the place before each piece, shape (pieces, 7).
+        figures: log-odds of each expert for a text without and with a number, shape (2, experts).
         numbered: whether a piece has a number, shape (pieces,).
-        telling: how many words and numbers of each piece say what it is about, shape (pieces,).
+        telling: the number of meaningful words and numbers in each piece, shape (pieces,).
         general: the number of the general expert; -1 if it is not among them.
     """
 
@@ -107,7 +106,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Neighbouring pieces, from `start` up to but without `end`, and whose they are."""
+    """Neighbouring pieces, from `start` up to but not including `end`, and their expert."""
 
     start: int
     end: int
@@ -115,15 +114,15 @@ class Segment:
 
 
 def features(seen: Observed) -> Array:
-    """Of each stretch with each expert, and with nobody as the last; shape (i, j, expert, feature).
+    """Features of each stretch with each expert, nobody last; shape (i, j, expert, feature).
 
-    What ends before it begins has no meaning.
+    Entries with j < i have no meaning.
     """
     count, experts = seen.pieces.shape
     found = np.zeros((count, count, experts + 1, len(FEATURES)))
     pieces = np.maximum(seen.pieces, _FLOOR)
     weight = np.minimum(seen.sizes, _FULL_SIZE) / _FULL_SIZE
-    # What is asked tells more than what is told before it.
+    # What is asked says more than what is told before it.
     share = seen.sizes * (_TOLD_SHARE + seen.asking)
     sums = np.vstack([np.zeros(experts), np.cumsum(pieces * share[:, None], axis=0)])
     shares = np.concatenate([[0.0], np.cumsum(share)])
@@ -177,10 +176,10 @@ def features(seen: Observed) -> Array:
 
 
 def _of_general(seen: Observed, start: int, size: Array, asks: Array) -> Array:
-    """What speaks for and against a segment of the general expert, shape (ends, 5).
+    """The features of a segment of the general expert, shape (ends, 5).
 
-    Whatever nobody covers is its own, so a piece that only makes sense with its neighbours is
-    like it, too.
+    It covers whatever no other expert does, so a piece that only makes sense with its neighbours
+    looks like its own.
     """
     others = np.delete(seen.spans[start, start:], seen.general, axis=1).max(axis=1, initial=_FLOOR)
     lead = np.maximum(seen.spans[start, start:, seen.general], _FLOOR) - np.maximum(others, _FLOOR)
@@ -189,7 +188,7 @@ def _of_general(seen: Observed, start: int, size: Array, asks: Array) -> Array:
 
 
 def best(found: Array, weights: Array) -> tuple[list[Segment], float]:
-    """The best segmentation, and the probability that it has more than one segment of experts.
+    """Return the best segmentation, and the probability of more than one expert segment.
 
     Args:
         found: `features` of a question.
@@ -234,7 +233,7 @@ def _log_sum(scores: Array) -> Array:
 
 
 def _forward(stretches: Array) -> Array:
-    """Log-sums over all segmentations up to each place."""
+    """Log-sums over all segmentations up to each piece."""
     count = len(stretches)
     found = np.full(count + 1, -np.inf)
     found[0] = 0.0
@@ -259,11 +258,11 @@ def learnt(
     trust: float = 20.0,
     rounds: int = 120,
 ) -> Array:
-    """The weights under which the right segmentations are the most likely.
+    """Learn the weights that make the right segmentations most likely.
 
     Args:
         questions: `features` of each, and its right segmentation.
-        prior: weights that are kept where nothing speaks against them.
+        prior: the weights to keep unless the questions contradict them.
         trust: how much the prior counts, in questions.
     """
     right = sum((_sum(found, segments) for found, segments in questions), np.zeros(len(prior)))
@@ -278,7 +277,7 @@ def learnt(
 
 
 def climbed(slope: Callable[[Array], Array], start: Array, *, rounds: int) -> Array:
-    """Weights that were moved uphill from where they start."""
+    """Move weights uphill along a slope."""
     weights, moment, velocity = start.copy(), np.zeros(len(start)), np.zeros(len(start))
     for step in range(1, rounds + 1):
         steep = slope(weights)
@@ -297,7 +296,7 @@ def _sum(found: Array, segments: Sequence[Segment]) -> Array:
 
 
 def expected_features(found: Array, weights: Array) -> Array:
-    """Of all segmentations of a question, under the model."""
+    """Return the expected features over all segmentations of a question under the model."""
     scores = _scores(found, weights)
     stretches = _log_sum(scores)
     forward, backward = _forward(stretches), _backward(stretches)

@@ -1,4 +1,4 @@
-"""Which expert fits a text, and how probable that is."""
+"""Select the expert that fits a text, with its probability."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from metier.planning.signals import NOWHERE, USUALLY
 from metier.planning.splitting.code import brings_code
 from metier.planning.words import said
 
-# A program in a question is read by an expert whose card takes code, however near another is.
+# A question with a program goes to an expert whose card takes code, however near another is.
 _CANNOT_READ = 1.0
 _FIT_AT_MOST = 2000
-# Beyond an exact search only the capabilities of so many nearest rows are looked at.
+# If the search is not exact, only the capabilities of this many nearest rows are compared.
 _SHORTLIST = 128
-# Of each of many texts that are looked at together.
+# The minimum for each text if many are compared together.
 _LEAST_NEAR = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Who takes a text.
+    """The expert selected for a text.
 
     Attributes:
-        reason: why it is not the best candidate; None where it is.
+        reason: why it is not the best candidate; None if it is.
     """
 
     expert: str
@@ -44,23 +44,22 @@ class Choice:
 
     @property
     def fits(self) -> bool:
-        """Whether somebody was found to fit."""
+        """Whether an expert was found that fits."""
         return self.reason is None
 
 
 class Selector:
-    """Ranks experts for query vectors. It makes no model call.
+    """Ranks experts for query vectors, without a model call.
 
-    The score of a capability is the mean of the query's similarity to what the card states, to
-    the centroid of its examples and to its best example, less what a nearer counterexample takes
-    away; to this come BM25 over all words of the card, and a head that is learnt from the
-    examples. The score of an expert is that of its best capability. It is made a probability by
-    its height and its lead.
+    The score of a capability is the mean of the query's similarities to the card's statement, to
+    the centroid of its examples and to its best example, minus a penalty if a counterexample is
+    nearer, plus BM25 over all words of the card and a head learnt from the examples. The score of
+    an expert is that of its best capability. Score and lead are calibrated to a probability.
 
     Args:
-        cards: the experts that are in the index, for their keywords.
+        cards: the cards of the experts in the index, for their keywords.
         store: keeps what is fitted to all cards, so that it is fitted once.
-        ratings: corrections of the scores that rated questions taught.
+        ratings: corrections of the scores, learnt from rated questions.
     """
 
     def __init__(
@@ -88,12 +87,12 @@ class Selector:
 
     @property
     def threshold(self) -> float:
-        """Probability below which nobody is chosen."""
+        """The probability below which no expert is chosen."""
         return self._calibration.threshold
 
     @property
     def experts(self) -> int:
-        """How many experts there are."""
+        """The number of experts."""
         return len(self._index.experts)
 
     def rank(
@@ -104,12 +103,12 @@ class Selector:
         top: int = 5,
         only: Collection[str] | None = None,
     ) -> list[tuple[Candidate, ...]]:
-        """The best `top` experts for each text, best first, with their evidence.
+        """Return the best `top` experts for each text, best first, with their evidence.
 
         Args:
             queries: the texts' vectors, shape (len(texts), dimension).
-            only: experts that may be chosen. One that is further than an expert who may not be
-                chosen is unlikely to be right.
+            only: the experts that may be chosen. One that is further away than an excluded expert
+                gets a low probability.
         """
         if not self._index.capabilities:
             return [() for _ in texts]
@@ -126,14 +125,14 @@ class Selector:
     def evidence(
         self, texts: Sequence[str], queries: Vectors, *, only: Collection[str] | None = None
     ) -> tuple[tuple[str, ...], Array, Array, Array]:
-        """The experts and their scores, whether somebody fits, and how near the nearest text is.
+        """Return the experts' scores, the chance that one fits, and how near the nearest text is.
 
         Args:
             queries: the texts' vectors, shape (len(texts), dimension).
             only: experts that may be chosen.
 
         Returns:
-            Names, scores of shape (texts, experts), the chance that somebody fits and the
+            Names, scores of shape (texts, experts), the chance that any expert fits and the
             similarity to the nearest example or description, both of shape (texts,).
         """
         field = self._all or self._near(queries)
@@ -146,14 +145,14 @@ class Selector:
         return tuple(names[n] for n in kept), scores[:, kept], fits, near
 
     def usual_nearness(self) -> tuple[float, float]:
-        """Mean and standard deviation of the similarity of an example to the nearest other one."""
+        """Return the mean and deviation of an example's similarity to the nearest other one."""
         return USUALLY if self._all is None else self._all.rows.usual
 
     def affinity(self, queries: Vectors) -> tuple[tuple[str, ...], Array]:
-        """The experts, and how near each query is to what they state and show.
+        """Return the experts, and how near each query is to their statements and examples.
 
-        It is the best mean of the similarities to statement and centroid: smoother than the
-        score, and the same in every index. In a very large index there is none.
+        This is the mean of the similarities to statement and centroid of the best capability: it is
+        smoother than the score, and comparable across indexes. A very large index has none.
 
         Args:
             queries: shape (texts, dimension).
@@ -171,12 +170,12 @@ class Selector:
     def choose(
         self, candidates: tuple[Candidate, ...], *, only: Collection[str] | None = None
     ) -> Choice:
-        """The best candidate, or the general expert where nobody is probable enough.
+        """Choose the best candidate, or the general expert if no one is probable enough.
 
-        Without a general expert it is the best candidate all the same.
+        Without a general expert, choose the best candidate anyway.
 
         Args:
-            only: experts that may be chosen; then somebody is chosen even if improbable.
+            only: the experts that may be chosen; then one is chosen even if it is improbable.
         """
         if only is not None:
             allowed = tuple(c for c in candidates if c.expert in only)
@@ -192,10 +191,10 @@ class Selector:
         return Choice(expert=GENERAL, candidates=candidates, reason=reason)
 
     def learnt(self) -> Calibration:
-        """A calibration fitted on the cards' own examples, each held out in turn.
+        """Fit a calibration on the cards' own examples, each held out in turn.
 
-        The calibration that metier comes with is returned if there are too few examples, or if most
-        experts have none: what tells the few others apart would keep these from every question.
+        Return metier's default if there are too few examples, or if most experts have none: a
+        calibration on the few others would keep these from every question.
         """
         field = self._all
         if field is None or len(field.rows.owners) < LEARN_AT_LEAST or len(field.experts) < 2:
@@ -210,11 +209,11 @@ class Selector:
         return self.calibration_of(placed)
 
     def placed(self, texts: Sequence[str], queries: Vectors, experts: Sequence[str]) -> Placed:
-        """The scores of questions whose expert is known.
+        """Score questions whose expert is known.
 
         Args:
             queries: their vectors, shape (len(texts), dimension).
-            experts: the right expert of each; one that is not in the index is nobody.
+            experts: the right expert of each; one that is not in the index counts as nobody.
 
         Raises:
             ValueError: the index is too large to score all of it.
@@ -229,7 +228,7 @@ class Selector:
         return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
     def calibration_of(self, placed: Placed) -> Calibration:
-        """What questions with known experts teach about this index."""
+        """Fit a calibration of this index to questions with known experts."""
         right, fits = fitted(placed)
         threshold, own = best_threshold(placed, fits)
         return Calibration(
@@ -286,14 +285,14 @@ class Selector:
     def _by_expert(
         self, field: Field, texts: Sequence[str], queries: Vectors, scores: Array
     ) -> tuple[Array, Array]:
-        """As `Field.by_expert`, corrected by ratings; less for experts that cannot read a text."""
+        """`Field.by_expert`, corrected by ratings, and lowered if an expert cannot read a text."""
         by_expert, contrasts = field.by_expert(scores)
         if self._ratings is not None:
             by_expert = by_expert + self._ratings.correction(queries, field.experts)
         return by_expert - _CANNOT_READ * self._unable(field, texts), contrasts
 
     def _unable(self, field: Field, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Who cannot read what a text brings, where somebody can; shape (texts, experts)."""
+        """Which experts cannot read a text's program, if any can; shape (texts, experts)."""
         takes = np.array(
             [
                 any("code" in entry.inputs for entry in self._cards[name].capabilities)
@@ -310,7 +309,7 @@ def has_examples(card: Card) -> bool:
 
 
 def teachers(cards: Mapping[str, Card]) -> list[str]:
-    """The experts with examples, if they can teach: half of those that are not general, or more."""
+    """Return the experts with examples, if they are at least half of those that are not general."""
     others = [name for name in cards if name != GENERAL]
     found = [name for name in others if has_examples(cards[name])]
     return found if len(found) >= max(1, len(others) / 2) else []

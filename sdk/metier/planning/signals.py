@@ -1,4 +1,4 @@
-"""How near texts are to capabilities, in each of the ways that a card gives."""
+"""How near texts are to capabilities, by description, examples and counterexamples."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from metier.planning.index import CapabilityIndex, RowKind
 Array = npt.NDArray[np.float64]
 Name = tuple[str, str]
 
-# How much the name counts beside the description.
+# The weight of the name; the rest is the description's.
 _NAME_SHARE = 0.2
-# Further than anything: a similarity of what a card does not have.
+# The similarity to something that a card does not have: lower than any other.
 NOWHERE = -1.0
-# How near the examples of metier's own experts are to each other, in vectors of all-MiniLM-L6-v2.
+# Mean and deviation of `usual` for metier's own experts, with vectors of all-MiniLM-L6-v2.
 USUALLY = (0.55, 0.13)
-# As many examples are compared with all others.
+# The number of examples to compare with all others.
 _COMPARED = 300
 _LEAST_SPREAD = 0.02
 
@@ -46,13 +46,13 @@ class Nearness:
 
 
 class CapabilityRows:
-    """The vectors of some capabilities, laid out so that one product compares all of them.
+    """The vectors of several capabilities, laid out so that one product compares all of them.
 
     Args:
         names: the capabilities, (expert, name).
 
     Attributes:
-        stated: a vector for what each capability says of itself, shape (capabilities, dimension).
+        stated: vectors of the names and descriptions, shape (capabilities, dimension).
         examples: vectors of all examples, shape (examples, dimension).
         example_ids: their ids in the index.
         owners: the number of the capability that each example belongs to.
@@ -81,18 +81,18 @@ class CapabilityRows:
         self._counters_of = _Groups(counter_owners, len(self.names))
 
     def nearness(self, queries: Vectors) -> Nearness:
-        """How near the queries, shape (texts, dimension), are to each capability."""
+        """Compare queries, shape (texts, dimension), with each capability."""
         return self._nearness(queries, queries @ self.examples.T, queries @ self._centroids.T)
 
     def outline(self, queries: Vectors) -> tuple[Array, Array]:
-        """`stated` and `centroid` of `nearness`, without a look at every example."""
+        """Return `stated` and `centroid` of `nearness` without comparing every example."""
         return self._to_stated(queries), self._to_centroids(queries @ self._centroids.T)
 
     @cached_property
     def usual(self) -> tuple[float, float]:
-        """How near examples are to the nearest other one: mean and standard deviation.
+        """Mean and standard deviation of an example's similarity to the nearest other one.
 
-        It tells what a similarity is worth in the vectors of this embedder.
+        They show how much a similarity means with this embedder.
         """
         count = len(self.examples)
         numbers = np.arange(0, count, max(1, count // _COMPARED))
@@ -104,7 +104,7 @@ class CapabilityRows:
         return float(best.mean()), max(float(best.std()), _LEAST_SPREAD)
 
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Nearness:
-        """Of the examples with these numbers, each as if it were not in its card."""
+        """Compare the examples with these numbers, each as if it were not on its card."""
         queries = self.examples[numbers]
         examples = queries @ self.examples.T
         examples[np.arange(len(numbers)), numbers] = NOWHERE
@@ -115,7 +115,7 @@ class CapabilityRows:
         return self._nearness(queries, examples, centroids)
 
     def best_example(self, nearness: Nearness, text: int, capability: int) -> str | None:
-        """The example of a capability that is nearest to a text."""
+        """Return the example of a capability that is nearest to a text."""
         start, end = self._examples_of.bounds(capability)
         if start == end:
             return None
@@ -161,11 +161,11 @@ class _Groups:
         self.empty = sizes == 0
 
     def bounds(self, number: int) -> tuple[int, int]:
-        """The first column of a capability, and the one after its last."""
+        """Return the first column of a capability, and the one after its last."""
         return int(self._starts[number]), int(self._ends[number])
 
     def largest(self, columns: npt.NDArray[np.floating]) -> Array:
-        """The largest value of each group, `NOWHERE` for an empty one."""
+        """Return the largest value of each group, `NOWHERE` for an empty one."""
         found = np.full((len(columns), self._count), NOWHERE)
         if columns.shape[1]:
             held = ~self.empty

@@ -1,4 +1,4 @@
-"""Which stretches of a question are one need each, and whose they are."""
+"""Split a question into stretches with one need each, and assign each to an expert."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from metier.planning.selecting import Selector
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A part of a question that one expert is to take.
+    """A part of a question for one expert.
 
     Attributes:
         pieces: the numbers of its pieces.
-        expert: who takes it.
         vector: of its text, shape (1, dimension).
     """
 
@@ -46,11 +45,11 @@ class Splitter(Protocol):
     """Divides a question into parts, each for one expert."""
 
     def pieces(self, question: str) -> tuple[Piece, ...]:
-        """Where a question may be divided; one piece if it may not be."""
+        """Cut a question where it may be divided; one piece if it may not be."""
         ...
 
     def texts(self, question: str, pieces: Sequence[Piece]) -> list[str]:
-        """What is embedded beside the question itself; nothing for a single piece."""
+        """Return what to embed besides the question itself; nothing for a single piece."""
         ...
 
     def split(
@@ -61,7 +60,7 @@ class Splitter(Protocol):
         *,
         only: Collection[str] | None = None,
     ) -> Split:
-        """The parts of a question.
+        """Return the parts of a question.
 
         Args:
             vectors: of the question and of its `texts`, shape (1 + texts, dimension).
@@ -78,11 +77,11 @@ class LearntSplitter:
         self._lessons = lessons
 
     def pieces(self, question: str) -> tuple[Piece, ...]:
-        """As `Splitter.pieces`."""
+        """See `Splitter.pieces`."""
         return cut(question, self._lessons.openings)
 
     def texts(self, question: str, pieces: Sequence[Piece]) -> list[str]:
-        """As `Splitter.texts`: the pieces, and the sentences and paragraphs of several."""
+        """Return the pieces, and the sentences and paragraphs with several."""
         return texts_of(question, pieces)
 
     def split(
@@ -93,7 +92,7 @@ class LearntSplitter:
         *,
         only: Collection[str] | None = None,
     ) -> Split:
-        """As `Splitter.split`."""
+        """See `Splitter.split`."""
         lessons = self._lessons
         names, seen = observed(
             self._selector,
@@ -120,7 +119,7 @@ class LearntSplitter:
 
 
 def _owned(segments: Sequence[Segment]) -> list[tuple[list[int], int]]:
-    """The pieces of each part: neighbours with one expert are one, fillers go with what follows."""
+    """The pieces of each part: merge neighbours with one expert, add fillers to the next part."""
     found: list[tuple[list[int], int]] = []
     waiting: list[int] = []
     for each in segments:

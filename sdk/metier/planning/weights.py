@@ -1,9 +1,9 @@
-"""The weights of a segment's features that metier comes with.
+"""metier's default weights of a segment's features.
 
-They were fitted as `segmenting.learnt` fits, to the order of the experts alone: the first ones to
-questions that were written for it and joined questions of public sets, with the four experts of
-metier; the second ones to requests for hundreds of tools that have a description and no examples.
-None of these questions is reported (docs/results/natural.md, docs/results/multi-intent.md).
+They were fitted as in `segmenting.learnt`, to the order of the experts only: the first ones to
+questions written for this purpose and joined questions of public sets, with metier's four experts;
+the second ones to requests for hundreds of tools with descriptions but no examples. None of these
+questions is in a reported result (docs/results/natural.md, docs/results/multi-intent.md).
 """
 
 from __future__ import annotations

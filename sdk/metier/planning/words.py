@@ -1,4 +1,4 @@
-"""The words of texts: what they share, which is what a short description is often found by."""
+"""The words that texts share, by which short descriptions are often found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\W_]+")
 _SLOTS = 4096
 _K1 = 1.2
 _B = 0.75
-# They stand in every question and say nothing of what it is about.
+# These are in every question and say nothing about its subject.
 _EMPTY = frozenset(
     "a about am an and any are as at be been being but by can could did do does doing for from "
     "get give had has have help her here him his how i if in into is it its just know like let "
@@ -30,7 +30,7 @@ _EMPTY = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Its words without their endings, in order.
+    """Return a text's words without their endings, in order.
 
     >>> words("Which studies compare dosing?")
     ['which', 'study', 'compare', 'dos']
@@ -39,7 +39,7 @@ def words(text: str) -> list[str]:
 
 
 def telling(text: str) -> list[str]:
-    """Its words that say what it is about.
+    """Return the stems of the words that say what a text is about.
 
     >>> telling("Can you help me to find cheap flights?")
     ['find', 'cheap', 'flight']
@@ -48,17 +48,17 @@ def telling(text: str) -> list[str]:
 
 
 def said(text: str) -> dict[str, str]:
-    """Its words that say what it is about, as they stand there, each with its stem."""
+    """Map the words that say what a text is about, as written, to their stems."""
     return {word: _stem(word) for word in _WORD.findall(normalised(text)) if word not in _EMPTY}
 
 
 def shared(stem_of: Mapping[str, str], stems: Collection[str]) -> tuple[str, ...]:
-    """The words of `said` whose stems are among these."""
+    """Return the words of `said` whose stems are among these."""
     return tuple(word for word, stem in stem_of.items() if stem in stems)
 
 
 def _stem(word: str) -> str:
-    """Without plural, -ing and -ed (an extended S-stemmer, Harman 1991, section 2)."""
+    """Strip plural, -ing and -ed (an extended S-stemmer, Harman 1991, section 2)."""
     if word[-1] not in "sgd":
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -75,14 +75,13 @@ def _stem(word: str) -> str:
 class WordScores:
     """Okapi BM25 of queries over documents.
 
-    bm25s computes what each word adds to each document; to score a query is to add that up. So the
-    library, which takes as long to import as a plan takes to make, is needed only when documents
-    change.
+    bm25s computes what each word adds to each document; scoring a query adds that up. So the
+    library, whose import takes as long as making a plan, is needed only when documents change.
 
     Attributes:
         vocabulary: the number of each word.
         starts: where the entries of each word begin, and where the last ones end.
-        documents: of each entry.
+        documents: the document of each entry.
         added: what the word adds to the document's score.
         count: the number of documents.
     """
@@ -95,7 +94,7 @@ class WordScores:
 
     @classmethod
     def of(cls, documents: Sequence[Sequence[str]]) -> Self:
-        """BM25 over documents, given by their telling words."""
+        """Compute BM25 over documents, given by their telling words."""
         if not any(documents):
             nothing = np.zeros(0, np.int32)
             return cls(
@@ -118,7 +117,7 @@ class WordScores:
         )
 
     def scores(self, queries: Sequence[Sequence[str]]) -> Array:
-        """Shape (len(queries), documents)."""
+        """Score the documents for queries, shape (len(queries), documents)."""
         found = np.zeros((len(queries), self.count))
         for row, query in zip(found, queries, strict=True):
             for word in dict.fromkeys(query):
@@ -127,7 +126,7 @@ class WordScores:
         return found
 
     def holds(self, document: int, words: Iterable[str]) -> set[str]:
-        """Those of the words that a document has."""
+        """Return the words that a document has."""
         return {word for word in words if document in self.documents[self._entries(word)]}
 
     def _entries(self, word: str) -> slice:
@@ -137,7 +136,7 @@ class WordScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashedWords:
-    """Texts as unit vectors of their words and pairs of words, weighted by TF-IDF.
+    """Texts as unit vectors of their words and word pairs, weighted by TF-IDF.
 
     Attributes:
         weights: of each slot, shape (slots,).
@@ -147,12 +146,12 @@ class HashedWords:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
-        """With weights that are learnt from texts."""
+        """Learn the weights from texts."""
         held = (_counts(texts) > 0).sum(axis=0)
         return cls(weights=np.log((len(texts) + 1) / (held + 0.5)).astype(np.float32))
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Shape (len(texts), slots)."""
+        """Return the vectors of texts, shape (len(texts), slots)."""
         return unit(dampened(_counts(texts)) * self.weights)
 
 

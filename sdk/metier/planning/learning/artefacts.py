@@ -1,9 +1,9 @@
-"""Everything that is learnt or fitted is kept here: one folder, one format, one check.
+"""The store of everything that is learnt or fitted: one folder, one format, one check.
 
-An artefact `NAME` is `NAME.json`, which can be read and compared, and, if it has arrays,
-`NAME.HASH.npz` beside it, named by the hash in the JSON: whatever interrupts saving, the JSON that
-is there has its arrays. The JSON names the format's version, the embedder whose vectors it was
-learnt from, and a hash of the cards if it holds for these alone. What does not match is not used.
+An artefact `NAME` is `NAME.json`, which is readable and diffable, and, if it has arrays,
+`NAME.HASH.npz` next to it, named by the hash in the JSON: even if saving is interrupted, an
+existing JSON has its arrays. The JSON names the format's version, the embedder whose vectors it was
+learnt from, and a hash of the cards if it is valid only for these. What does not match is not used.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _UNUSABLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
-    """What an artefact consists of.
+    """The contents of an artefact.
 
     Attributes:
-        data: anything that JSON can hold.
+        data: anything that JSON can represent.
         arrays: NumPy arrays by name, none of them of objects.
     """
 
@@ -52,8 +52,8 @@ class Artefact(Protocol):
 
     Attributes:
         name: of its files.
-        teaches: what it is good for, for `metier learn status`.
-        version: of its contents; another version is not read.
+        teaches: what it is for, shown by `metier learn status`.
+        version: of its contents; other versions are not read.
     """
 
     name: ClassVar[str]
@@ -61,15 +61,15 @@ class Artefact(Protocol):
     version: ClassVar[int]
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         ...
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, TypeError, KeyError, IndexError: it is not whole.
+            ValueError, TypeError, KeyError, IndexError: it is incomplete.
         """
         ...
 
@@ -111,7 +111,7 @@ class ArtefactStore:
     """The artefacts of one embedder, in one folder.
 
     Args:
-        embedder_id: whose vectors they were learnt from; those of another are not used.
+        embedder_id: the embedder that they were learnt with; artefacts of others are not used.
     """
 
     def __init__(self, folder: Path, *, embedder_id: str) -> None:
@@ -119,18 +119,18 @@ class ArtefactStore:
         self._embedder_id = embedder_id
 
     def file(self, name: str) -> Path:
-        """The JSON file of an artefact, there or not."""
+        """Return the path of an artefact's JSON file, which may not exist."""
         return self.folder / f"{name}.json"
 
     def has(self, name: str) -> bool:
-        """Whether an artefact of this name is kept, usable or not."""
+        """Whether an artefact of this name exists, usable or not."""
         return self.file(name).exists()
 
     def save(self, artefact: Artefact, *, of: str = "") -> Path:
-        """Keep an artefact in the place of the one that is there.
+        """Save an artefact, replacing the existing one.
 
         Args:
-            of: a hash of the cards, if it holds for these alone.
+            of: a hash of the cards, if it is valid only for these.
 
         Returns:
             Its JSON file.
@@ -170,10 +170,10 @@ class ArtefactStore:
         return file
 
     def load(self, kind: type[A], *, of: str = "") -> A | None:
-        """The artefact of this kind, or None if none is kept that can be used.
+        """Load the artefact of this kind; None if there is none that can be used.
 
         Args:
-            of: as it was given to `save`.
+            of: as given to `save`.
         """
         try:
             header = self._header(kind.name)
@@ -186,7 +186,7 @@ class ArtefactStore:
             return None
 
     def remove(self, name: str) -> bool:
-        """Remove an artefact; whether it was there."""
+        """Remove an artefact; return whether it existed."""
         if name not in {each.stem for each in self.folder.glob("*.json")}:
             return False
         for file in (self.file(name), *self._archives(name)):
@@ -194,10 +194,10 @@ class ArtefactStore:
         return True
 
     def status(self, *, of: str) -> list[Kept]:
-        """What is kept, by name, and whether it can be used.
+        """List the artefacts by name, and whether they can be used.
 
         Args:
-            of: the hash of the cards that are there now.
+            of: the hash of the current cards.
         """
         return [self._kept(file, of=of) for file in sorted(self.folder.glob("*.json"))]
 
@@ -210,7 +210,7 @@ class ArtefactStore:
             return Kept(name=file.stem, teaches="", file=file, size_bytes=size, problem="damaged")
         problem = ""
         if header.format != FORMAT:
-            problem = "of another version of metier"
+            problem = "from another version of metier"
         elif header.embedder != self._embedder_id:
             problem = f"learnt with the embedder {header.embedder}"
         elif header.of not in ("", of):
@@ -223,7 +223,7 @@ class ArtefactStore:
         return self.folder / f"{header.artefact}.{header.sha256[:_HASH_CHARS]}.npz"
 
     def _archives(self, name: str) -> list[Path]:
-        """The files with arrays of an artefact: one, unless saving broke off."""
+        """The array files of an artefact: one, unless saving was interrupted."""
         hashed = self.folder.glob(f"{name}.{'?' * _HASH_CHARS}.npz")
         return [*hashed, *self.folder.glob(f"{name}.npz")]
 
@@ -231,13 +231,13 @@ class ArtefactStore:
         return _Header.model_validate(json.loads(self.file(name).read_bytes()))
 
     def _arrays(self, header: _Header) -> dict[str, npt.NDArray[Any]]:
-        # From memory, since NumPy leaves a damaged file open.
+        # From memory, because NumPy leaves a damaged file open.
         file = self._arrays_file(header)
         if not file.exists():
-            file = self.folder / f"{header.artefact}.npz"  # as it was called before version 0.2
+            file = self.folder / f"{header.artefact}.npz"  # its name before version 0.2
         archive = file.read_bytes() if file.exists() else b""
         if _digest(header, archive) != header.sha256:
-            raise ValueError("the files are not what was saved")
+            raise ValueError("the files differ from what was saved")
         if not archive:
             return {}
         with np.load(io.BytesIO(archive), allow_pickle=False) as opened:

@@ -1,4 +1,4 @@
-"""What evaluation taught: a file next to the index, readable and diffable."""
+"""The calibration that an evaluation learns: a file next to the index, readable and diffable."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class PlattScaling(BaseModel):
     """Logistic regression from similarity to probability (Platt scaling).
 
     p = 1 / (1 + exp(-(score_weight · score + lead_weight · lead + contrast_weight · contrast +
-    bias))), where `lead` is the score less the best score of another expert, and `contrast` the
+    bias))), where `lead` is the score minus the best score of another expert, and `contrast` the
     score's distance from the mean over all capabilities, in standard deviations.
 
     Attributes:
-        fitted_on: number of observations; 0 for the values that metier comes with.
+        fitted_on: number of observations; 0 for metier's defaults.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -29,24 +29,23 @@ class PlattScaling(BaseModel):
     fitted_on: int = 0
 
 
-# Fitted on metier's own domains, and on descriptions of tools with questions to them.
+# Fitted on metier's own domains, and on descriptions of tools with questions for them.
 RIGHT = PlattScaling(score_weight=7.5, lead_weight=9.0, bias=-2.5)
 FITS = PlattScaling(score_weight=8.0, contrast_weight=0.6, bias=-4.0)
 
 
 class Calibration(BaseModel):
-    """What one index was found to need.
+    """The calibration of one index.
 
     Attributes:
-        right: from how near an expert is to the probability that it is the right one.
-        fits: from how near an expert is to the probability that it fits at all, whoever may fit
-            better.
-        threshold: probability of fitting below which no expert is chosen.
-        thresholds: those of experts that need another one.
+        right: maps scores to the probability that an expert is the right one.
+        fits: maps scores to the probability that an expert fits, even if another fits better.
+        threshold: the probability of fitting below which no expert is chosen.
+        thresholds: the thresholds of experts that need another one.
     """
 
     name: ClassVar[str] = "calibration"
-    teaches: ClassVar[str] = "how probable it is that an expert fits, and from when nobody does"
+    teaches: ClassVar[str] = "how likely an expert fits, and the threshold below which none does"
     version: ClassVar[int] = 1
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -57,14 +56,14 @@ class Calibration(BaseModel):
     thresholds: dict[str, float] = Field(default_factory=dict)
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         return Packed(data=self.model_dump(mode="json"))
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError: it is not whole.
+            ValueError: it is incomplete.
         """
         return cls.model_validate(packed.data)

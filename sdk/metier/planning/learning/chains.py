@@ -15,7 +15,7 @@ from metier.planning.learning.graph import Array, CapabilityGraph
 from metier.planning.learning.kernel_ridge import KernelRidge
 from metier.planning.learning.past import CapabilityKey, PastPlan
 
-# Above 1 the likelier chains count for more than the regression says.
+# Above 1, likelier chains count for more than the regression says.
 _SHARPNESS = 1.5
 _UNLEARNT_CHAIN_SCALE = 7.0
 
@@ -25,10 +25,10 @@ class Chain:
     """The capabilities that a request needs.
 
     Attributes:
-        capabilities: in the order in which they are to be run, each once.
-        probabilities: of each, that the request needs it.
-        links: (earlier, later, probability), by number: whose result is used by whom. They go
-            forwards only, so the chain with them is a DAG.
+        capabilities: in the order in which to run them, each once.
+        probabilities: for each, that the request needs it.
+        links: (earlier, later, probability), by number: which uses the result of which. They only
+            point forwards, so the chain with them is a DAG.
         support: cosine similarity of the nearest past request; 0 without past plans.
     """
 
@@ -40,7 +40,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanPredictor:
-    """What past plans teach; without any, what cards say of themselves.
+    """Predicts chains from past plans or, without any, from the cards.
 
     A request is compared with past requests by kernel ridge regression; its scores, normalised,
     are a distribution over the chains of past plans. The answer is the chain, seen or not, with
@@ -73,18 +73,18 @@ class PlanPredictor:
         descriptions: Vectors,
         declared: Collection[tuple[CapabilityKey, CapabilityKey]] = (),
     ) -> Self:
-        """Learn from plans; their order does not matter.
+        """Learn from plans, in any order.
 
         Steps of capabilities that are not in `keys` are left out.
 
         Args:
             requests: the plans' requests as unit vectors, shape (len(plans), dimension).
-            keys: the capabilities there are.
+            keys: the existing capabilities.
             descriptions: their texts as unit vectors, shape (len(keys), dimension).
-            declared: (earlier, later) where cards say that a result is of use.
+            declared: (earlier, later) pairs that cards declare.
 
         Raises:
-            ValueError: the shapes do not fit, or there is no capability.
+            ValueError: the shapes do not match, or there is no capability.
         """
         if not keys:
             raise ValueError("there is no capability")
@@ -101,7 +101,7 @@ class PlanPredictor:
         )
 
     def posterior(self, request: Vectors) -> Array:
-        """The probability of each of `known_chains` for a request's vector; they sum to 1."""
+        """Return the probability of each of `known_chains` for a request's vector; sums to 1."""
         if self.by_request is not None:
             scores = np.maximum(self.by_request.scores(request[None])[0], 0.0) ** _SHARPNESS
             if scores.sum() > 0:
@@ -113,14 +113,14 @@ class PlanPredictor:
 
     @property
     def known_chains(self) -> tuple[tuple[int, ...], ...]:
-        """The chains of past plans; without any, the declared pairs, else each capability."""
+        """The chains of past plans; without any, the declared pairs, or else each capability."""
         if self.chains:
             return self.chains
         pairs = np.argwhere(self.graph.declared).tolist()
         return tuple(map(tuple, pairs)) or tuple((n,) for n in range(len(self.graph.keys)))
 
     def predict(self, request: Vectors) -> Chain:
-        """The chain for a request.
+        """Predict the chain for a request.
 
         Args:
             request: its unit vector, shape (dimension,).
@@ -141,7 +141,7 @@ class PlanPredictor:
         return min(1.0, sum(probability for chain, probability in pairs if capability in chain))
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         arrays = {"descriptions": self.descriptions}
         if (ridge := self.by_request) is not None:
             arrays |= {"request_centres": ridge.centres, "request_weights": ridge.weights}
@@ -150,10 +150,10 @@ class PlanPredictor:
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, TypeError, KeyError, IndexError: it is not whole.
+            ValueError, TypeError, KeyError, IndexError: it is incomplete.
         """
         return cls(
             graph=CapabilityGraph.from_json(packed.data["graph"]),
@@ -168,7 +168,7 @@ def _learnt_chains(
 ) -> tuple[tuple[tuple[int, ...], ...], KernelRidge | None]:
     """The distinct chains, and their scores for a request.
 
-    A capability that no past plan used is a chain by itself, known by its description.
+    A capability that no past plan used is a chain by itself, represented by its description.
     """
     past = [n for n, chain in enumerate(used) if chain]
     if not past:

@@ -16,11 +16,11 @@ _UNLIKELY = 1e-3
 
 
 def best_chain(chains: Sequence[tuple[int, ...]], posterior: Array) -> tuple[int, ...]:
-    """The chain with the highest expected F1 of its members plus that of its neighbour pairs.
+    """Return the chain with the highest expected F1 of its members plus that of adjacent pairs.
 
     It need not be one of `chains`, but is no longer than the longest probable one. For a given
-    length the expectation is a sum over members and pairs, since F1 = 2 |common| / (|this| +
-    |that|); so each length is decoded by beam search over the likeliest members.
+    length the expectation is a sum over members and pairs, because F1 = 2 |common| / (|this| +
+    |that|). So each length is decoded by beam search over the likeliest members.
 
     Args:
         posterior: the probability of each chain, shape (len(chains),).

@@ -1,4 +1,4 @@
-"""The capability graph: which capability follows which, and which uses whose result."""
+"""The capability graph: which capability follows which, and which uses the result of which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metier.planning.learning.past import CapabilityKey, PastPlan
 
 Array = npt.NDArray[np.float64]
 
-# How many observations what is assumed beforehand is worth.
+# How many observations a prior is worth.
 _PRIOR = 5.0
 _LINK_PRIOR = 1.0
 _DECLARED_SHARE = 0.5
@@ -27,12 +27,12 @@ class CapabilityGraph:
     """Counts over past plans, and the edges that cards declare. n is the number of capabilities.
 
     Attributes:
-        keys: the capabilities; everywhere else they are their numbers in it.
+        keys: the capabilities; everywhere else they are numbered by their place here.
         followed: how often b came right after a, shape (n, n).
-        paired: in how many plans b came somewhere after a, shape (2, n, n): first those where
-            it was the next capability, then those where others lay between.
+        paired: in how many plans b came somewhere after a, shape (2, n, n): first those in which
+            it was the next capability, then those with others in between.
         linked: in how many of these b used the result of a, shape (2, n, n).
-        declared: whether a's result is said to be of use to b, shape (n, n).
+        declared: whether a card declares that a's result is useful to b, shape (n, n).
     """
 
     keys: tuple[CapabilityKey, ...]
@@ -49,7 +49,7 @@ class CapabilityGraph:
         *,
         declared: Iterable[tuple[CapabilityKey, CapabilityKey]] = (),
     ) -> Self:
-        """The graph of past plans; steps and edges of capabilities not in `keys` are left out."""
+        """Learn from past plans; steps and edges of capabilities not in `keys` are left out."""
         number = {key: n for n, key in enumerate(keys)}
         n = len(keys)
         graph = cls(
@@ -71,8 +71,8 @@ class CapabilityGraph:
         """P(next is b | a step was a), shape (n, n); each row sums to 1.
 
         Counts with Dirichlet smoothing (MacKay and Peto 1995, a hierarchical Dirichlet language
-        model, section 2): the prior is how often each capability comes after any other one,
-        half of it given to what the cards declare to follow `a`, and to `a` again.
+        model, section 2): the prior is how often each capability comes after any other one, with
+        half of it given to what the cards declare to follow `a`, and to `a` itself.
         """
         popular = self.followed.sum(axis=0) + 1.0
         prior = np.tile(popular / popular.sum(), (len(self.keys), 1))
@@ -86,13 +86,13 @@ class CapabilityGraph:
     def link_probability(
         self, earlier: CapabilityKey, later: CapabilityKey, *, beside: bool
     ) -> float | None:
-        """That `later` uses the result of `earlier`, given that both are in a plan.
+        """Return how likely `later` uses the result of `earlier`, given that both are in a plan.
 
         Args:
-            beside: whether no other capability lies between them.
+            beside: whether no other capability is between them.
 
         Returns:
-            The share of past plans, drawn a little to that of all pairs; None if no past plan
+            The share of past plans, shrunk a little towards that of all pairs; None if no past plan
             had the two in this order.
         """
         if earlier not in self._number or later not in self._number:
@@ -106,16 +106,16 @@ class CapabilityGraph:
         return float((self.linked[apart, a, b] + _LINK_PRIOR * share) / (seen + _LINK_PRIOR))
 
     def declares(self, earlier: CapabilityKey, later: CapabilityKey) -> bool:
-        """Whether a card says that the result of `earlier` is of use to `later`."""
+        """Whether a card declares that the result of `earlier` is useful to `later`."""
         if earlier not in self._number or later not in self._number:
             return False
         return bool(self.declared[self._number[earlier], self._number[later]])
 
     def links(self, chain: Sequence[CapabilityKey]) -> tuple[tuple[int, int, float], ...]:
-        """The probable links of a chain: (earlier, later, probability), by number in it.
+        """Return the probable links of a chain: (earlier, later, probability), by number in it.
 
-        They go forwards only, so the chain with them is a DAG. A pair that no past plan had is
-        as probable as all pairs are.
+        They only point forwards, so the chain with them is a DAG. A pair that no past plan had is
+        as probable as the average pair.
         """
         found: list[tuple[int, int, float]] = []
         for j, later in enumerate(chain):
@@ -128,13 +128,13 @@ class CapabilityGraph:
         return tuple(found)
 
     def linked_share(self, *, beside: bool) -> float:
-        """The share of all pairs in past plans that were linked; without any, 1 for neighbours."""
+        """Return the share of linked pairs in past plans; without any, 1 for neighbours, else 0."""
         apart = int(not beside)
         seen = self.paired[apart].sum()
         return float(self.linked[apart].sum() / seen) if seen else float(beside)
 
     def as_json(self) -> dict[str, object]:
-        """What `from_json` reads: one row for each pair that was seen or declared."""
+        """Return the JSON for `from_json`: one row for each pair that was seen or declared."""
         layers = self._layers()
         rows = np.argwhere((layers != 0).any(axis=0))
         return {
@@ -144,14 +144,14 @@ class CapabilityGraph:
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Self:
-        """The graph of `as_json`.
+        """Read a graph from the JSON of `as_json`.
 
         Raises:
-            ValueError, TypeError, KeyError, IndexError: it is not one.
+            ValueError, TypeError, KeyError, IndexError: it is not a graph.
         """
         keys, edges = data["keys"], data["edges"]
         if not isinstance(keys, list) or not isinstance(edges, list):
-            raise TypeError("keys and edges are lists")
+            raise TypeError("keys and edges must be lists")
         graph = cls.learn([(str(expert), str(capability)) for expert, capability in keys])
         for a, b, followed, *counts, declared in edges:
             graph.followed[a, b] = followed

@@ -1,4 +1,4 @@
-"""Words as numbers: hashed into a fixed number of slots, so that no list of words is kept."""
+"""Words as numbers: hashed into a fixed number of slots, so that no word list is stored."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 
 def hashed_counts(texts: Sequence[Iterable[str]], slots: int) -> npt.NDArray[np.float32]:
-    """How often the features of each text fall into each slot, shape (len(texts), slots).
+    """Count how often the features of each text fall into each slot, shape (len(texts), slots).
 
-    Weinberger et al. 2009, "Feature hashing for large scale multitask learning", section 2; without
-    its signs, so that counts stay counts.
+    Weinberger et al. 2009, "Feature hashing for large scale multitask learning", section 2, but
+    without the signs, so that counts stay counts.
     """
     counts = np.zeros((len(texts), slots), np.float32)
     for row, features in zip(counts, texts, strict=True):
@@ -25,10 +25,10 @@ def hashed_counts(texts: Sequence[Iterable[str]], slots: int) -> npt.NDArray[np.
 
 
 def with_pairs(words: Sequence[str]) -> list[str]:
-    """The words, and each with the one after it."""
+    """Return the words, and each pair of adjacent words."""
     return [*words, *(f"{first} {second}" for first, second in pairwise(words))]
 
 
 def dampened(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """1 + log(count), and 0 if there is none."""
+    """Return 1 + log(count), or 0 for a count of 0."""
     return np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0).astype(np.float32)

@@ -14,7 +14,7 @@ Labels = npt.NDArray[np.int64]
 
 _WIDTH = 2.0
 _RIDGE = 0.1
-# Keeps the system solvable where two texts are the same.
+# Keeps the system solvable if two texts are the same.
 _JITTER = 1e-4
 _CENTRES = 3000
 _BLOCK = 1024
@@ -22,11 +22,11 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KernelRidge:
-    """A score for each class, near 1 for the right one and near 0 for the others.
+    """Scores classes, near 1 for the right one and near 0 for the others.
 
-    With more rows than centres it is the Nyström approximation: the regression is solved exactly
-    in the span of a random subset of rows (Rudi, Camoriano and Rosasco 2015, "Less is more:
-    Nyström computational regularization", section 2).
+    With more rows than centres it is a Nyström approximation: the regression is solved exactly in
+    the span of a random subset of rows (Rudi, Camoriano and Rosasco 2015, "Less is more: Nyström
+    computational regularization", section 2).
 
     Attributes:
         centres: unit vectors, shape (c, dimension).
@@ -38,12 +38,12 @@ class KernelRidge:
 
     @classmethod
     def fit(cls, rows: Vectors, labels: Labels, *, classes: int, always: int = 0) -> Self:
-        """Learn from unit vectors; the order of the rows does not matter.
+        """Learn from unit vectors, in any order.
 
         Args:
             rows: shape (n, dimension).
             labels: the class of each row, from 0, shape (n,).
-            always: so many of the last rows are centres in any case.
+            always: how many of the last rows are always centres.
         """
         own = len(rows) - always
         order = _order(rows[:own], labels[:own])
@@ -61,7 +61,7 @@ class KernelRidge:
         return cls(centres=centres, weights=weights.astype(np.float32))
 
     def scores(self, queries: Vectors) -> npt.NDArray[np.float64]:
-        """Shape (len(queries), classes)."""
+        """Score the classes for queries, shape (len(queries), classes)."""
         return (_kernel(queries, self.centres).astype(np.float32) @ self.weights).astype(np.float64)
 
 

@@ -20,9 +20,9 @@ _AT_LEAST = 10
 _RIDGES = 10.0 ** np.arange(0.0, 4.01, 0.25)
 # How often unknown outcomes are replaced by their predictions.
 _FILLS = 5
-# Of the second look, in standard deviations of the predictions.
+# The bandwidth of the second look, in standard deviations of the predictions.
 _BANDWIDTH = 0.5
-# How many outcomes the first look counts for in it.
+# How many outcomes the first look counts as in it.
 _PRIOR = 3.0
 
 
@@ -30,15 +30,15 @@ _PRIOR = 3.0
 class ModelRouter:
     """The probability that each model gets a text right.
 
-    Kernel ridge regression. How hard a text is, which is what the models have in common, and how
-    each model deviates from that are learnt apart, each with a ridge of its own: the less there
-    is to learn, the nearer the predictions are to the means. The ridges are those with the least
-    error where each label is left out in turn, which has a closed form (Rasmussen & Williams,
-    Gaussian Processes for Machine Learning, 2.2 and 5.4.2).
+    Kernel ridge regression. How hard a text is for all models, and how each model deviates from
+    that, are learnt separately, each with its own ridge: the less there is to learn, the nearer the
+    predictions are to the means. The ridges are those with the least leave-one-out error, which has
+    a closed form (Rasmussen & Williams, Gaussian Processes for Machine Learning, 2.2 and 5.4.2).
 
-    Then a second look: half of a prediction is what became of the texts that were predicted alike
-    when they were left out (Nadaraya-Watson). It straightens what ridge regression bends, since
-    who is better depends on the difficulty: models differ least on the easiest and the hardest.
+    Then a second look: half of a prediction is the mean outcome of the texts with similar
+    leave-one-out predictions (Nadaraya-Watson). This corrects a bias of ridge regression, because
+    which model is better depends on the difficulty: models differ least on the easiest and the
+    hardest texts.
 
     Attributes:
         models: names, in the order of the columns.
@@ -47,7 +47,7 @@ class ModelRouter:
 
     name: ClassVar[str] = "outcomes"
     teaches: ClassVar[str] = "which model gets which question right"
-    # Another one if `text_features` or `bags` change, too.
+    # Also raised when `text_features` or `bags` change.
     version: ClassVar[int] = 1
 
     models: tuple[str, ...]
@@ -72,13 +72,13 @@ class ModelRouter:
 
         Args:
             vectors: of the texts, shape (len(texts), dimension).
-            right: 1 if the model was right, 0 if it was wrong, between them for a share,
-                NaN if it is not known; shape (len(texts), len(models)).
-            seed: of the landmarks that are drawn from many texts.
+            right: 1 if the model was right, 0 if it was wrong, in between for a share, NaN if
+                unknown; shape (len(texts), len(models)).
+            seed: for drawing landmarks from many texts.
 
         Raises:
-            ValueError: shapes that do not belong together, an outcome outside 0 to 1, or a model
-                of which no outcome is known.
+            ValueError: the shapes do not match, an outcome is outside 0 to 1, or no outcome of a
+                model is known.
         """
         outcomes = _checked(texts, vectors, np.asarray(right, dtype=np.float64), models)
         seen = np.flatnonzero(~np.isnan(outcomes).all(axis=1))
@@ -102,21 +102,21 @@ class ModelRouter:
         )
 
     def predict(self, texts: Sequence[str], vectors: Vectors) -> Array:
-        """Probability that each model gets each text right, shape (len(texts), len(models)).
+        """Predict how likely each model gets each text right, shape (len(texts), len(models)).
 
         Raises:
-            ValueError: vectors of another number or dimension than those learnt from.
+            ValueError: the number or the dimension of the vectors does not match.
         """
         first = self._similarity.to_landmarks(texts, vectors) @ self._weights + self._intercept
         predicted = (first + self._second_look(first)) / 2
-        # Moved as a whole, so that the models keep their distances.
+        # Shifted together, so that the models keep their distances.
         predicted -= np.maximum(predicted.max(axis=1, keepdims=True) - 1, 0)
         predicted -= np.minimum(predicted.min(axis=1, keepdims=True), 0)
         return np.clip(predicted, 0, 1)
 
     def _second_look(self, first: Array) -> Array:
-        """Mean outcomes of the texts with alike predictions, and a little of the first look."""
-        # Not narrower than what leaving out one label shifts by chance.
+        """Mean outcomes of the texts with similar predictions, and a little of the first look."""
+        # Not narrower than the random shift from leaving out one label.
         narrowest = 1 / np.sqrt(len(self._outcomes))
         width = np.maximum(self._profiles.std(axis=0) * _BANDWIDTH, narrowest)
         mine, theirs = first / width, self._profiles / width
@@ -127,7 +127,7 @@ class ModelRouter:
         )
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         arrays = {
             "weights": self._weights,
             "intercept": self._intercept,
@@ -139,10 +139,10 @@ class ModelRouter:
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, KeyError: it is not whole.
+            ValueError, KeyError: it is incomplete.
         """
         arrays = packed.arrays
         model = cls(
@@ -155,7 +155,7 @@ class ModelRouter:
             _outcomes=arrays["outcomes"],
         )
         if not model._consistent():
-            raise ValueError("the shapes do not belong together")
+            raise ValueError("the shapes do not match")
         return model
 
     def _consistent(self) -> bool:
@@ -169,11 +169,11 @@ class ModelRouter:
 
 def _checked(texts: Sequence[str], vectors: Vectors, right: Array, models: Sequence[str]) -> Array:
     if right.shape != (len(texts), len(models)) or not len(models):
-        raise ValueError(f"outcomes {right.shape} of {len(texts)} texts and {len(models)} models")
+        raise ValueError(f"outcomes {right.shape} for {len(texts)} texts and {len(models)} models")
     if vectors.ndim != 2 or len(vectors) != len(texts):
-        raise ValueError(f"vectors {vectors.shape} of {len(texts)} texts")
+        raise ValueError(f"vectors {vectors.shape} for {len(texts)} texts")
     if (right < 0).any() or (right > 1).any():
-        raise ValueError("an outcome is between 0 and 1")
+        raise ValueError("outcomes must be between 0 and 1")
     for name, column in zip(models, right.T, strict=True):
         if np.isnan(column).all():
             raise ValueError(f"no outcome of {name!r} is known")
@@ -186,7 +186,7 @@ class _Learnt:
 
     Attributes:
         left_out: predictions for each text from all the others.
-        outcomes: the outcomes, the unknown ones filled.
+        outcomes: the outcomes, with unknown ones filled in.
     """
 
     weights: Array
@@ -208,8 +208,8 @@ def _means(outcomes: Array, features: int) -> _Learnt:
 def _learnt(features: Array, outcomes: Array) -> _Learnt:
     """Ridge regressions on the outcomes.
 
-    Unknown outcomes are filled with what is predicted for them, again and again: the fixed point
-    is the fit on the known ones alone.
+    Unknown outcomes are repeatedly filled with their predictions: the fixed point is the fit on the
+    known ones alone.
     """
     known = ~np.isnan(outcomes)
     means = np.nanmean(outcomes, axis=0)
@@ -240,7 +240,7 @@ class _Axes:
         return cls(centre=centre, axes=axes, spread=np.maximum(spread, 0), scores=centred @ axes)
 
     def both(self, outcomes: Array, known: npt.NDArray[np.bool_]) -> _Learnt:
-        """What the models have in common, plus what each has of its own."""
+        """Fit what the models have in common, plus how each deviates."""
         common = outcomes.mean(axis=1, keepdims=True)
         general, own = self.ridge(common, known), self.ridge(outcomes - common, known)
         return _Learnt(
@@ -251,7 +251,7 @@ class _Axes:
         )
 
     def ridge(self, targets: Array, known: npt.NDArray[np.bool_]) -> _Learnt:
-        """The regression with the ridge that predicts best what is left out."""
+        """Fit the regression with the ridge that best predicts what is left out."""
         mean = targets.mean(axis=0)
         projected = self.scores.T @ (targets - mean)
         leverages = 1 / len(targets) + self.scores**2 @ (1 / (self.spread[:, None] + _RIDGES))

@@ -20,7 +20,7 @@ class PastStep(_Frozen):
     """One step of a past plan.
 
     Attributes:
-        task: its words; empty if they are not known.
+        task: its words; empty if unknown.
         needs: numbers (from 0) of the earlier steps whose results it was given.
     """
 
@@ -36,7 +36,7 @@ class PastStep(_Frozen):
 
 
 class PastPlan(_Frozen):
-    """A request and the steps that answered it, in the order in which they were run."""
+    """A request and the steps that answered it, in the order in which they ran."""
 
     request: str
     steps: tuple[PastStep, ...] = Field(min_length=1)
@@ -45,12 +45,12 @@ class PastPlan(_Frozen):
     def _needs_go_back(self) -> Self:
         for n, step in enumerate(self.steps):
             if any(not 0 <= need < n for need in step.needs):
-                raise ValueError(f"step {n} may need only the steps before it: {step.needs!r}")
+                raise ValueError(f"step {n} may only need steps before it: {step.needs!r}")
         return self
 
     @property
     def chain(self) -> tuple[CapabilityKey, ...]:
-        """Its capabilities, each once, in the order in which they were first used."""
+        """Its distinct capabilities, in the order of first use."""
         return tuple(dict.fromkeys(step.key for step in self.steps))
 
     @property
@@ -62,7 +62,7 @@ class PastPlan(_Frozen):
 
     @classmethod
     def of(cls, plan: Plan) -> Self | None:
-        """What a plan that went well teaches; None if no step names a capability."""
+        """Convert a successful plan; None if no step names a capability."""
         ordered = [step for layer in plan.order() for step in layer]
         named = [(step, name) for step in ordered if (name := _capability(step)) is not None]
         number = {step.id: n for n, (step, _) in enumerate(named)}

@@ -1,8 +1,8 @@
-"""What rated questions teach about routing: a correction of the selector's scores.
+"""Corrections of the selector's scores, learnt from rated questions.
 
 Kernel ridge regression on what the selector gets wrong (Rasmussen & Williams, Gaussian Processes
-for Machine Learning, 2.2): the target of a question and an expert is 1 or 0 less the probability
-that the selector gives. Ratings that agree with it teach little, and a wrong one is outvoted by its
+for Machine Learning, 2.2): the target of a question and an expert is 1 or 0 minus the selector's
+probability. Ratings that agree with the selector teach little, and a wrong one is outvoted by its
 neighbours, the more so the larger the ridge.
 """
 
@@ -30,8 +30,8 @@ class Strength:
     """How much ratings count.
 
     Attributes:
-        ridge: how many ratings it takes to be believed; with more of it a wrong one does less.
-        gain: of the correction, in units of the selector's log-probabilities.
+        ridge: how many ratings it takes to be believed; the larger, the less a wrong one does.
+        gain: the size of the correction, in units of the selector's log-probabilities.
     """
 
     ridge: float
@@ -48,7 +48,7 @@ class RatedExamples:
     """Corrections of scores near the questions that were rated.
 
     Attributes:
-        experts: whose scores are corrected.
+        experts: those whose scores are corrected.
         vectors: of the questions, shape (n, dimension).
         weights: shape (n, experts), in the selector's own units.
     """
@@ -58,7 +58,7 @@ class RatedExamples:
     weights: Array
 
     name: ClassVar[str] = "ratings"
-    teaches: ClassVar[str] = "who answers what, from rated answers"
+    teaches: ClassVar[str] = "which expert answers what, from rated answers"
     version: ClassVar[int] = 1
 
     @classmethod
@@ -85,7 +85,7 @@ class RatedExamples:
         return cls(experts=tuple(experts), vectors=vectors, weights=weights)
 
     def correction(self, queries: Vectors, experts: Sequence[str]) -> Array:
-        """What to add to the scores, shape (queries, experts); 0 for experts never heard of."""
+        """Return what to add to the scores, shape (queries, experts); 0 for unknown experts."""
         known = {name: n for n, name in enumerate(self.experts)}
         found = np.zeros((len(queries), len(experts)))
         if queries.shape[1] != self.vectors.shape[1]:
@@ -97,32 +97,32 @@ class RatedExamples:
         return found
 
     def packed(self) -> Packed:
-        """What to save."""
+        """Return what to save."""
         arrays = {"vectors": self.vectors, "weights": self.weights}
         return Packed(data={"experts": list(self.experts)}, arrays=arrays)
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
-        """What was saved.
+        """Return what was saved.
 
         Raises:
-            ValueError, KeyError: it is not whole.
+            ValueError, KeyError: it is incomplete.
         """
         experts = tuple(map(str, packed.data["experts"]))
         vectors, weights = packed.arrays["vectors"], packed.arrays["weights"]
         if vectors.ndim != 2 or weights.shape != (len(vectors), len(experts)):
-            raise ValueError("vectors and weights do not belong together")
+            raise ValueError("vectors and weights do not match")
         return cls(experts=experts, vectors=vectors, weights=weights)
 
 
 def _kernel(left: Vectors, right: Vectors) -> Array:
-    """Near 1 for the same text, near 0 from a right angle on."""
+    """Near 1 for the same text, near 0 for right angles and beyond."""
     cosines = left.astype(np.float64) @ right.T.astype(np.float64)
     return np.exp(_WIDTH * (cosines - 1))
 
 
 def _scale(scores: Array, owners: Numbers) -> float:
-    """The scale under which the right experts are the most probable."""
+    """The scale that makes the right experts most probable."""
     rows = np.arange(len(owners))
     gains = [float(_log_softmax(scale * scores)[rows, owners].mean()) for scale in _SCALES]
     return float(_SCALES[int(np.argmax(gains))])

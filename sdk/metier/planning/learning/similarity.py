@@ -1,4 +1,4 @@
-"""How alike texts are: in their vectors, in what they look like, and in their words."""
+"""The similarity of texts: in their vectors, their looks, and their words."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _JITTER = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similarity:
-    """A kernel between texts and the landmarks among those that it was made of.
+    """A kernel between texts and landmarks, which are drawn from the texts it was made from.
 
-    It is the weighted mean of radial kernels over the vectors (of two widths), over the
-    standardised counts of `text_features` (of two widths) and over both together, and of the cosine
-    of the words. Of more than 1,500 texts, 1,500 drawn at random stand for all (Nyström's method;
+    It is the weighted mean of radial kernels over the vectors (two widths), over the standardised
+    counts of `text_features` (two widths) and over both together, and of the cosine of the words.
+    If there are more than 1,500 texts, 1,500 drawn at random stand for all (Nyström's method;
     Williams & Seeger, NIPS 2000).
     """
 
@@ -39,7 +39,7 @@ class Similarity:
 
     @classmethod
     def of(cls, texts: Sequence[str], vectors: Vectors, *, seed: int) -> tuple[Self, Array]:
-        """The kernel of these texts, and their likeness to the landmarks as `to_landmarks`."""
+        """Make the kernel of these texts, and return it with their `to_landmarks`."""
         counts, words = text_features(texts), bags(texts)
         centre, spread = counts.mean(axis=0), counts.std(axis=0)
         scale = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
@@ -58,25 +58,25 @@ class Similarity:
 
     @property
     def landmarks(self) -> int:
-        """How many there are."""
+        """The number of landmarks."""
         return len(self._vectors)
 
     def to_landmarks(self, texts: Sequence[str], vectors: Vectors) -> Array:
-        """Similarity of each text to each landmark, 0 to 1.
+        """Return the similarity of each text to each landmark, 0 to 1.
 
         Raises:
-            ValueError: vectors of another number or dimension.
+            ValueError: the number or the dimension of the vectors does not match.
         """
         if vectors.shape != (len(texts), self._vectors.shape[1]):
             raise ValueError(
-                f"vectors {vectors.shape} of {len(texts)} texts, learnt from "
+                f"vectors {vectors.shape} for {len(texts)} texts, learnt from "
                 f"{self._vectors.shape[1]} dimensions"
             )
         looks = _standardised(text_features(texts), self._centre, self._scale)
         return self._kernel(vectors, looks, unit(bags(texts) * self._rarity))
 
     def whitening(self) -> Array:
-        """What turns likenesses to the landmarks into features whose products are likenesses."""
+        """Return what turns `to_landmarks` into features whose products are similarities."""
         own = self._kernel(self._vectors, self._surfaces, self._words)
         root = np.linalg.cholesky(own + _JITTER * np.eye(len(own)))
         return np.linalg.inv(root).T.astype(np.float64)
@@ -84,7 +84,7 @@ class Similarity:
     def _kernel(self, vectors: Floats, looks: Floats, words: Floats) -> Array:
         far = _squared_distances(vectors, self._vectors)
         unlike = _squared_distances(looks, self._surfaces) / looks.shape[1]
-        # A single text has few words: only their columns are multiplied.
+        # A single text has few words, so multiply only their columns.
         used = np.flatnonzero(words.any(axis=0))
         kernel = np.exp(-far) + np.exp(-far / 0.3) + np.exp(-far - unlike)
         kernel += (np.exp(-unlike / 2) + np.exp(-unlike / 0.4)) / 2
@@ -92,7 +92,7 @@ class Similarity:
         return kernel.astype(np.float64) / 4.5
 
     def arrays(self) -> dict[str, Floats]:
-        """What `from_arrays` needs."""
+        """Return the arrays for `from_arrays`."""
         return {
             "centre": self._centre,
             "scale": self._scale,
@@ -104,7 +104,7 @@ class Similarity:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """The kernel of `arrays`.
+        """Make a kernel from `arrays`.
 
         Raises:
             KeyError: an array is missing.

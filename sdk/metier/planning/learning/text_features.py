@@ -1,4 +1,4 @@
-"""What a text looks like: cheap counts that say how hard a question is, and its words."""
+"""The looks of a text: cheap counts that indicate how hard a question is, and its words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metier.planning.learning.hashing import hashed_counts
 Array = npt.NDArray[np.float32]
 
 BAG_SIZE = 1024
-# Of a longer text, only the beginning counts.
+# Only the beginning of a longer text counts.
 _MAX_CHARS = 6000
 _LARGEST = 1e12
 
@@ -57,13 +57,13 @@ _COUNTED = tuple(
 
 
 def text_features(texts: Sequence[str]) -> Array:
-    """Counts of each text, large ones as logarithms: shape (len(texts), number of counts)."""
+    """Count features of each text, large ones as logarithms; shape (len(texts), features)."""
     found = [_surface(text[:_MAX_CHARS]) for text in texts]
     return np.array(found, np.float32).reshape(len(texts), len(_surface("")))
 
 
 def bags(texts: Sequence[str]) -> Array:
-    """Words, digits and symbols of each text, hashed: log(1 + count), shape (len, BAG_SIZE)."""
+    """Hash the words, digits and symbols of each text: log(1 + count), shape (len, BAG_SIZE)."""
     tokens = [_TOKEN.findall(text[:_MAX_CHARS].lower()) for text in texts]
     return np.log1p(hashed_counts(tokens, BAG_SIZE))
 

@@ -1,1 +1,1 @@
-"""Where a question can be cut, and where it must not be."""
+"""Where a question can and cannot be cut."""

@@ -1,4 +1,4 @@
-"""One request, several needs: where a question can be cut, and where it must not be."""
+"""Cut a question with several needs into clauses, by its grammar."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from enum import Enum, auto
 from metier.planning.splitting import wording as words
 from metier.planning.splitting.sections import sections
 
-# A longer text is a document, and no list of requests.
+# A longer text is a document, not a list of requests.
 MAX_CHARS = 10_000
-# Text that is quoted, in brackets or code belongs to the clause around it, whole.
+# Quotations, brackets and code belong whole to the clause around them.
 _WHOLE = re.compile(
     r"```(?s:.*?)```|^(?:def \w+\(|class \w+[:(]|import \w|from \S+ import ).*(?:\n(?:[ \t].*)?)*"
     r"|`[^`\n]+`|\"[^\"\n]*\"|“[^“”\n]*”|(?<!\w)‘[^‘’\n]*’(?!\w)|\([^()\n]*\)"
@@ -54,7 +54,7 @@ class Clause:
     """A piece of a question that asks for one thing, with the statements that lead to it.
 
     Attributes:
-        apart: whether the asker divided it from the others: it is a task of its own.
+        apart: whether the user separated it from the others, as a task of its own.
     """
 
     text: str
@@ -66,8 +66,8 @@ class Piece:
     """A part of a sentence.
 
     Attributes:
-        cut: it follows another piece of the same sentence.
-        marked: a word such as `also` or `then` says that it is something new.
+        cut: whether it follows another piece of the same sentence.
+        marked: whether a word such as `also` or `then` marks it as something new.
     """
 
     text: str
@@ -77,11 +77,11 @@ class Piece:
 
 
 def clauses(question: str) -> tuple[Clause, ...]:
-    """The requests of a question, in order; a question with one request is one clause.
+    """Return the requests in a question, in order; a question with one request is one clause.
 
-    Statements go with the request after them (the last ones with the one before), so a word
-    problem of several sentences stays whole. Code, quotations and brackets are never cut, nor is
-    a text of more than 10,000 characters.
+    Statements go with the request after them (the last ones with the one before), so a word problem
+    of several sentences stays whole. Code, quotations, brackets, and texts of more than 10,000
+    characters are never cut.
     """
     if len(question) > MAX_CHARS:
         return (Clause(text=question.strip()),) if question.strip() else ()
@@ -97,7 +97,7 @@ def clauses(question: str) -> tuple[Clause, ...]:
 
 
 def set_apart(question: str) -> tuple[str, ...]:
-    """The requests that the asker divided, each whole: see `sections`; none where not two."""
+    """Return the requests that the user separated (see `sections`); none if fewer than two."""
     return sections(question, asks=_asks) if len(question) <= MAX_CHARS else ()
 
 
@@ -109,7 +109,7 @@ def _asks(text: str) -> bool:
 
 
 def masked(question: str) -> tuple[str, list[str]]:
-    """The question with marks in place of what must not be cut, and what they stand for."""
+    """Replace what must not be cut with marks; also return what they stand for."""
     kept: list[str] = []
 
     def mask(match: re.Match[str]) -> str:
@@ -122,12 +122,12 @@ def masked(question: str) -> tuple[str, list[str]]:
 
 
 def pieces(text: str) -> list[Piece]:
-    """The sentences of a masked text, cut where a new request begins."""
+    """Return the sentences of a masked text, cut where a new request begins."""
     return [piece for sentence in _sentences(text) for piece in _cut_inside(sentence)]
 
 
 def unmasked(text: str, kept: list[str]) -> str:
-    """The text with what was masked."""
+    """Put back what was masked."""
 
     def unmask(match: re.Match[str]) -> str:
         whole = kept[int(match[1])]
@@ -149,13 +149,13 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _listed(text: str) -> str:
-    """A list inside a line, as lines."""
+    """Break a list inside a line into lines."""
     marks = [match[1] for match in _INLINE_MARK.finditer(text)]
     return _INLINE_MARK.sub("\n", text) if marks[:2] == ["1", "2"] else text
 
 
 def _cut_inside(sentence: str) -> list[Piece]:
-    """`do this, and say that` as two pieces, where both sides are requests."""
+    """Cut `do this, and say that` into two pieces if both sides are requests."""
     first = _first_request(sentence)
     bounds = _Bounds(sentence)
     found: list[Piece] = []
@@ -168,7 +168,7 @@ def _cut_inside(sentence: str) -> list[Piece]:
 
 
 class _Bounds:
-    """What holds a sentence together: places after which a verb asks for nothing new."""
+    """The places in a sentence after which a verb asks for nothing new."""
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
@@ -245,7 +245,7 @@ def _grouped(pieces: Sequence[Piece]) -> list[str]:
             groups[-1].append(f"and {piece.text}" if piece.cut else piece.text)
             last = piece if last.kind is ClauseKind.WISH and piece.kind in _REQUESTS else last
             continue
-        # `… ? Also, the dose of metformin` asks, although it is no sentence.
+        # `… ? Also, the dose of metformin` asks, although it is not a sentence.
         added = last is not None and bool(groups) and not waiting and _added(piece, last)
         waiting.append(piece.text)
         if added or piece.kind is not ClauseKind.STATEMENT:

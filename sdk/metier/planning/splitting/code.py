@@ -1,11 +1,11 @@
-"""Whether a text brings a program with it, and where the program is."""
+"""Whether a text contains a program, and where."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# A fenced block whatever is in it; one that is not closed goes on to the end.
+# A fenced block with any content; one that is not closed extends to the end.
 FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*+```[ \t]*+([\w+#.-]*+)[ \t]*+\n(.*?)(?:^[ \t]*+```|\Z)", re.M | re.S)
 _PROSE = frozenset({"text", "txt", "plain", "plaintext", "email", "mail", "markdown", "md", "math"})
@@ -17,7 +17,7 @@ _LINE = re.compile(
 
 
 def brings_code(text: str) -> bool:
-    """Whether a fence with the name of a language, or a line that only a program has, is in it."""
+    """Whether a text has a fence with a language, or a line that only programs have."""
     named = any(
         language and language.lower() not in _PROSE and body.strip()
         for language, body in _FENCE.findall(text)
@@ -36,7 +36,7 @@ _DOCSTRING = re.compile(r"\"\"\"|\'\'\'")
 
 
 def programs(text: str) -> Iterator[tuple[int, int]]:
-    """Where each program without a fence begins and ends: headers, bodies and whole docstrings."""
+    """Yield the start and end of each program without a fence, with bodies and docstrings."""
     after = 0
     for match in _BEGINS.finditer(text):
         if match.start() >= after:
@@ -45,7 +45,7 @@ def programs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_program(text: str, start: int) -> int:
-    """Where the last line ends that is indented, begins a definition or is in a docstring."""
+    """The end of the last line that is indented, begins a definition or is in a docstring."""
     at = last = start
     quoted = False
     while at < len(text):

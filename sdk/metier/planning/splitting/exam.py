@@ -9,7 +9,7 @@ _OPTION = re.compile(r"(?:(?<=\s)|^)\(?([A-Ja-j])[.):]\s+", re.MULTILINE)
 
 
 def options(question: str) -> Iterator[tuple[int, int]]:
-    """From before the first to the end of the last option of each exam question."""
+    """Yield the start and end of the options of each exam question."""
     run: list[re.Match[str]] = []
     for match in [*_OPTION.finditer(question), None]:
         if match is not None and _is_next(run, match):
@@ -25,7 +25,7 @@ def _is_next(run: Sequence[re.Match[str]], match: re.Match[str]) -> bool:
 
 
 def _end_of_option(question: str, run: Sequence[re.Match[str]]) -> int:
-    """Where the last option ends: with its line or, if all are in one line, with its sentence."""
+    """The end of the last option: that of its line or, if all are in one line, of its sentence."""
     line = question.find("\n", run[-1].end())
     end = line if line >= 0 else len(question)
     if "\n" not in question[run[0].start() : run[-1].start()]:

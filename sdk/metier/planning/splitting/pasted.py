@@ -1,27 +1,27 @@
-"""Somebody else's text in a question: lines with `>`, a text in marks, a fence of prose."""
+"""Other people's text in a question: lines with `>`, quotations, prose in a fence."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 
-# A shorter text in quotation marks is a term, a title or an example, and is part of the request.
+# A shorter text in quotation marks is a term, a title or an example, and part of the request.
 _LEAST_WORDS = 8
 _CLOSING = {'"': ('"',), "“": ("”",), "„": ("“", "”"), "«": ("»",)}
 _FENCE = re.compile(r"```\s*+(?:text|txt|plain|plaintext|email|mail)?")
 _DOCSTRING = '"""'
 _WORD = re.compile(r"\w+")
-# What a line of code nearly always has, and a line of prose has not.
+# What lines of code nearly always have, and lines of prose do not.
 _CODE = re.compile(r"[{};]\s*$|^\s*(?:def|class|import|from|return|if|for|while|#include)\b|\w\(|=")
 
 
 def apart(question: str) -> tuple[str, tuple[str, ...]]:
-    r"""The asker's own words, and the blocks that were pasted between them, without their marks.
+    r"""Return the user's own words, and the blocks pasted between them, without their marks.
 
-    A block is lines that begin with `>`; a text of eight words or more in quotation marks that
-    begin a line and end one; or a fence without a language, or labelled as text, that holds more
-    prose than code. The last mark that can close a block closes it: a text that closes its own
-    marks does not get out of them so. Code in a fence with its language is the asker's own.
+    A block is lines that begin with `>`; a text of at least eight words in quotation marks that
+    begin a line and end one; or a fence without a language, or labelled as text, that contains more
+    prose than code. The last mark that can close a block closes it, so a text cannot escape by
+    closing its own marks. Code in a fence with its language counts as the user's own.
 
     >>> apart("What does she want?\n\n> Please call me back today.")
     ('What does she want?', ('Please call me back today.',))
@@ -41,7 +41,7 @@ def apart(question: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _block(lines: Sequence[str], at: int) -> tuple[int, str | None]:
-    """Where the block that begins at a line ends, and its text; None where none begins there."""
+    """The end of the block that begins at a line, and its text; None if none begins there."""
     first = lines[at].strip()
     if _cited(first):
         end = next((n for n in range(at, len(lines)) if not _cited(lines[n])), len(lines))
@@ -65,15 +65,15 @@ def _block(lines: Sequence[str], at: int) -> tuple[int, str | None]:
 
 
 def _is_code(text: str) -> bool:
-    """Whether most of a text lies in lines of code."""
+    """Whether most of a text is in lines of code."""
     return 2 * sum(len(line) for line in text.splitlines() if _CODE.search(line)) > len(text)
 
 
 def _last(lines: Sequence[str], start: int, closes: Callable[[str], bool]) -> int:
-    """Where the last line from `start` on that closes a block ends; `start` where none does."""
+    """The end of the last line from `start` on that closes a block; `start` if none does."""
     return next((n + 1 for n in reversed(range(start, len(lines))) if closes(lines[n])), start)
 
 
 def _cited(line: str) -> bool:
-    """Whether a line is a citation; `>>>` is what Python's own prompt looks like."""
+    """Whether a line is a citation; `>>>` is Python's prompt."""
     return line.lstrip().startswith(">") and not line.lstrip().startswith(">>>")

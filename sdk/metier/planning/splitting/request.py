@@ -1,4 +1,4 @@
-"""A question as it is planned: the request, and what stands beside it and asks for nothing."""
+"""A question as it is planned: the request, and what is next to it but asks for nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from metier.plan import Document
 from metier.planning.splitting.orders import without_orders
 from metier.planning.splitting.pasted import apart
 
-# With fewer words there is no request beside the rest, and the rest is what is asked.
+# With fewer words there is no request next to the rest, so the rest is what is asked.
 _LEAST_WORDS = 2
 
 
@@ -17,9 +17,9 @@ class Request:
     """What a question asks for.
 
     Attributes:
-        text: the asker's own words.
-        pasted: texts that the asker marked as somebody else's: data, as documents are.
-        orders: what gives orders to the program, and goes to nobody.
+        text: the user's own words.
+        pasted: texts that the user marked as other people's: data, like documents.
+        orders: orders to the program, which are dropped.
     """
 
     text: str
@@ -28,10 +28,10 @@ class Request:
 
 
 def request_of(question: str) -> Request:
-    """The request in a question.
+    """Return the request in a question.
 
-    What would leave no words of a request is left as it is: a question that is nothing but an
-    order or a quotation is about it.
+    Nothing is removed if no request would be left: a question that is only an order or a quotation
+    is about it.
 
     >>> request_of("What does she want?\\n\\n> Please call me back today.").text
     'What does she want?'

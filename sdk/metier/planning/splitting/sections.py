@@ -1,4 +1,4 @@
-"""Parts that the asker set apart: numbered paragraphs, or one that begins with `Also,`."""
+"""Parts that the user separated: numbered paragraphs, or one that begins with `Also,`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LEAST_WORDS = 3
 
 
 def sections(question: str, *, asks: Callable[[str], bool]) -> tuple[str, ...]:
-    """The parts of a question that its asker set apart, without their marks; none where not two.
+    """Return the parts that the user separated, without their marks; none if fewer than two.
 
-    Parts are paragraphs with consecutive numbers, `First` in the first sentence and `Second` at a
-    paragraph's begin, or a paragraph that begins with `Also,`. Code keeps its empty lines.
+    Parts are paragraphs with consecutive numbers, `First` in the first sentence and `Second` at the
+    beginning of a paragraph, or a paragraph that begins with `Also,`. Code keeps its empty lines.
 
     Args:
-        asks: whether a text asks for something; parts without numbers have to.
+        asks: whether a text asks for something, as parts without numbers must.
     """
     hidden = FENCED.sub(lambda code: "\ue000" * len(code[0]), question)
     starts = list(_starts(hidden))
@@ -43,12 +43,12 @@ def sections(question: str, *, asks: Callable[[str], bool]) -> tuple[str, ...]:
     found = tuple(question[start:end].strip() for start, end in cuts)
     if any(len(text.split()) < _LEAST_WORDS for text in found):
         return ()
-    # A number says enough; `Also,` may go on with a story.
+    # A number is enough; `Also,` may continue a story.
     return found if begin > 0 or all(map(asks, found)) else ()
 
 
 def _starts(text: str) -> Iterator[tuple[int, int]]:
-    """Where the second part and those after it begin, with and without their marks."""
+    """Where the second and later parts begin, with and without their marks."""
     numbered = _number_at(text, _first_mark(text)) == 1
     expected = 2
     for paragraph in _PARAGRAPH.finditer(text):
@@ -67,7 +67,7 @@ def _between(starts: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
 
 
 def _first_mark(text: str) -> int:
-    """Where the first part's mark stands: at the start, or behind a sentence that leads in."""
+    """The place of the first part's mark: at the start, or after an introductory sentence."""
     lead = _LEAD_IN.match(text)
     after = lead.end() if lead is not None else 0
     return after if _ORDINAL.match(text, after) and not _ORDINAL.match(text) else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Bare, these are verbs far more often than nouns.
+# Without context, these are verbs far more often than nouns.
 _VERBS = (
     "activate add adjust advise allow analyse analyze animate append apply arrange ask assess "
     "assign attach attend borrow brainstorm build buy calculate cancel categorize check choose "
@@ -24,7 +24,7 @@ _VERBS = (
     "transcribe transfer transform translate try turn uninstall update upload use utilize "
     "validate verify visualize write"
 ).split()
-# These are nouns as often: only what follows decides.
+# These are nouns just as often: what follows decides.
 _NOUNS_TOO = (
     "answer balance blend book call caption change chat clean close complete contact correct "
     "design direct display document draft email estimate file format grade graph guide help label "
@@ -37,9 +37,9 @@ _DETERMINERS = (
     r"(?:the|an?|my|me|it|its|them|this|these|those|all|any|each|every|our|us|his|her|him|"
     r"their|your|both|another|some|one|two|three|four|five|six|several)\b"
 )
-# What follows a noun that is used as a verb: an object, a name, a number, a quotation.
+# What follows if such a word is a verb: an object, a name, a number, a quotation.
 _OBJECT = rf"(?:{_DETERMINERS}|for\b|if\b|\d|\$|\ue000|[\w.+-]{{1,64}}@|(?-i:[A-Z]))"
-# No verbs, although an article may follow.
+# Not verbs, although an article may follow.
 _NOT_VERBS = (
     "about above across after against all along also although among and are around as at be "
     "because been before behind being below besides between beyond both but by can considering "
@@ -54,12 +54,12 @@ _NOT_VERBS = (
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """A pattern that looks at no case."""
+    """Compile a pattern that ignores case."""
     return re.compile(text, re.IGNORECASE)
 
 
 POLITE = r"(?:(?:please|kindly|just|immediately|go ahead and|help me(?: to)?)\s)"
-# Words that say that something is added or comes later.
+# Words that mark something as added or later.
 MARK = (
     r"(?:(?:also|then|finally|next|lastly|first|further|additionally|furthermore|moreover|meanwhile|"
     r"later|afterwards?|subsequently|thereafter|second(?:ly)?|third(?:ly)?|"
@@ -111,7 +111,7 @@ CUT = pattern(
     rf"|(?P<wish>{WISH})|(?P<ask>{ASKING})|(?P<gerund>{GERUND})"
     r"|(?P<question>(?:what|when|where|which|who|why|how)(?:['’]s)?\s))"
 )
-# What a thing is for belongs to the thing: `a tool to find and book`.
+# The purpose of a thing belongs to the thing: `a tool to find and book`.
 MEANT_FOR = pattern(
     r"\b(?:function|program|script|code|method|class|query|algorithm|procedure|app|application|"
     r"plugin|tool|software|bot|website|platform|service|ways?|steps|how|in order|so as|tips|"
@@ -133,7 +133,7 @@ PURPOSE = pattern(
     r"(?:that|which|who)\s(?!\w+(?:[^s]s|ed)\b)|\b(?:looking for|interested in)\s"
 )
 NO_OBJECT = pattern(rf"(?:^|(?:\b(?:to|please|you|me|and|then|also|help)|,)\s){KNOWN_VERB}$")
-# One question with its choices, however long the story before it.
+# One question with its choices, however long the text before it.
 EXAM = pattern(r"\bwhich (?:one )?of the following\b")
 # Sentences that say more about the request before them, or only ask for help with it.
 ADDS_NOTHING = pattern(
@@ -149,7 +149,7 @@ ADDS_NOTHING = pattern(
     r"|is (?:that|this|it) possible|what (?:should|can|do) i do\?"
     r"|how (?:can|do|should) i do (?:that|it|this)"
 )
-# The end of one request, where it follows in the same sentence: `check it and tell me the result`.
+# In the same sentence, the end of one request: `check it and tell me the result`.
 HANDS_OVER = pattern(
     r"(?:provide|tell|give|show|inform|return|notify|display)\s(?:me|us|it|them|back|"
     r"the (?:results?|findings?|output|answer))\b(?! (?:with |about )?(?:an?|some|any)\b)"
