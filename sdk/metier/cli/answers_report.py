@@ -105,7 +105,6 @@ def _trouble(reply: Reply) -> str:
 
 
 def _wrong(report: AnswersReport) -> Iterator[str]:
-    """Every wrong answer that came without an error."""
     for pair, who, reply in _replies(report):
         if not reply.verdict.is_right and not _trouble(reply):
             yield (

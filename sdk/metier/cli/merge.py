@@ -196,7 +196,6 @@ def _each_wanted(
     names: tuple[str, ...],
     **given: Any,  # noqa: ANN401  # the same for each
 ) -> list[Wanted]:
-    """The models that the options ask for, one for each recipe."""
     from metier.errors import InvalidInput
 
     if len(names) > 1 and len(names) != len(recipes):
@@ -222,7 +221,6 @@ def _wanted(
     replace: bool,
     **fields: Any,  # noqa: ANN401  # of the recipe
 ) -> Wanted:
-    """The model that the options ask for."""
     from metier.errors import InvalidInput
     from metier.merging.making import Wanted, type_named
     from metier.merging.recipe import read_recipe

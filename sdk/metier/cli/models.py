@@ -76,7 +76,6 @@ def list_(*, as_json: bool) -> None:
 
 
 def _tell_left_out(server: ModelServer) -> None:
-    """Print which nodes of a cluster are left out, and why."""
     from metier.models.hosts.ray_server import RayServer
 
     for name, reason in server.left_out.items() if isinstance(server, RayServer) else ():

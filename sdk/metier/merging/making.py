@@ -202,7 +202,6 @@ class Maker:
         return await stack.enter_async_context(self._for_now(path, packaging, quantize=""))
 
     async def _with_adapters(self, parent: Parent, scratch: Path) -> Path:
-        """Write a model with its adapters to one file."""
         recipe = Recipe(method="passthrough", models=(Source(model=parent.name),))
         plan = planned(recipe, [parent], name=parent.title, kind="Q8_0")
         path = scratch / f"{uuid4().hex[:12]}.gguf"

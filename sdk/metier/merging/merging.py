@@ -125,8 +125,6 @@ def merge(
 
 
 class _Run:
-    """One merge, with its open files."""
-
     def __init__(
         self, plan: Plan, sources: Mapping[Path, int], out: int, cores: Cores, report: Report
     ) -> None:

@@ -115,7 +115,6 @@ def _dot(a: Floats, b: Floats) -> float:
 
 
 def _arc(products: Sums, t: float) -> tuple[float, float]:
-    """The shares of both tensors."""
     norm_a, norm_b = (
         root if (root := math.sqrt(square)) > _NO_NORM else 1.0 for square in products[:2]
     )

@@ -86,8 +86,6 @@ def parts(name: str) -> tuple[str, ...]:
 
 
 class _Finder:
-    """Finds models, each once."""
-
     def __init__(self, store: Store, stack: AsyncExitStack, report: Report) -> None:
         self._store = store
         self._stack = stack

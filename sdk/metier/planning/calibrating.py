@@ -191,7 +191,6 @@ def _decided(
 def _gains(
     chance: Array, right: npt.NDArray[np.bool_], spared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """How many questions each threshold routes correctly."""
     taken = chance[None, :] >= _THRESHOLDS[:, None]
     return np.where(taken, right, spared).sum(axis=1)
 

@@ -147,8 +147,6 @@ def telling_words(text: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A separator between two pieces."""
-
     start: int
     end: int
     sign: Sign

@@ -43,7 +43,6 @@ def paired(selector: Selector, asked: Asked, experts: Collection[str] | None) ->
 
 
 def _pair(pull: Pull, asked: Asked, experts: Collection[str] | None) -> Pair | None:
-    """The two experts that the phrases of a question pull towards."""
     names, near = pull
     allowed = [n for n, name in enumerate(names) if experts is None or name in experts]
     pair = pair_of(near[0, allowed], near[1:, allowed], cut=asks_several(asked.question))

@@ -68,7 +68,6 @@ def _may_be_chosen(
 
 
 def _shared(experts: Sequence[str], asked: Asked, selector: Selector) -> tuple[str, ...]:
-    """The task of each expert."""
     names, near = selector.affinity(asked.piece_vectors)
     if not asked.piece_texts or not set(experts) <= set(names):
         return (asked.question,) * len(experts)

@@ -157,7 +157,6 @@ def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
 
 
 def _stated(index: CapabilityIndex, name: Name) -> list[str]:
-    """Name and description of a capability."""
     rows = [index.rows[i] for i in index.capabilities[name]]
     return [row.text for row in rows if row.kind in {RowKind.NAME, RowKind.DESCRIPTION}]
 

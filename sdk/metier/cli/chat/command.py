@@ -95,7 +95,6 @@ def chat(
 
 
 def _go_on(talk: Conversation, settings: Settings) -> None:
-    """Resume the last stored conversation, and say which one it is."""
     from metier.cli.chat.resuming import last_conversation
     from metier.cli.terminal import cleaned
 

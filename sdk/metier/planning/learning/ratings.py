@@ -122,7 +122,6 @@ def _kernel(left: Vectors, right: Vectors) -> Array:
 
 
 def _scale(scores: Array, owners: Numbers) -> float:
-    """The scale that makes the right experts most probable."""
     rows = np.arange(len(owners))
     gains = [float(_log_softmax(scale * scores)[rows, owners].mean()) for scale in _SCALES]
     return float(_SCALES[int(np.argmax(gains))])

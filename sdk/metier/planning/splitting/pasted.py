@@ -65,7 +65,6 @@ def _block(lines: Sequence[str], at: int) -> tuple[int, str | None]:
 
 
 def _is_code(text: str) -> bool:
-    """Whether most of a text is in lines of code."""
     return 2 * sum(len(line) for line in text.splitlines() if _CODE.search(line)) > len(text)
 
 
