@@ -322,7 +322,7 @@ async def test_the_evaluation_of_the_docs_tells_who_takes_whose(
     names: dict[str, Any] = {}
     exec(blocks(DOCS / "evaluating.md", "python")[0], names)
     assert 0.5 < await names["accuracy"](council) < 1
-    assert re.search(r"^\w+ takes \d+ of \w+: ", capsys.readouterr().out)
+    assert re.search(r"^\w+ takes \d+ from \w+: ", capsys.readouterr().out)
 
 
 @pytest.mark.anyio
