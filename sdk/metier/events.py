@@ -139,10 +139,16 @@ class StepFailed(_Event):
 
 
 class Answered(_Event):
-    """The end of a run."""
+    """The end of a run.
+
+    Attributes:
+        cut: why the answer is only its beginning, as the caller wanted: a stop string, or its
+            length; None if it is whole.
+    """
 
     type: Literal["answered"] = "answered"
     answer: Answer
+    cut: Literal["stop", "length"] | None = None
 
 
 Event = Annotated[

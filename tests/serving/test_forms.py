@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
 from ollama import ChatResponse, GenerateResponse
 from openai.types.chat import ChatCompletionChunk
-from serving.runs_of_events import runs, texts
+from serving.runs_of_events import runs
 
 from metier.answer import Answer
 from metier.events import Answered, Event
@@ -27,8 +27,8 @@ CHAT = OllamaForm(created="2026-01-01T00:00:00Z", model="metier", key="message")
 GENERATE = OllamaForm(created="2026-01-01T00:00:00Z", model="metier", key="response")
 
 
-def pieces_of(events: Sequence[Event], telling: Telling | None = None) -> list[Piece]:
-    telling = telling or Telling()
+def pieces_of(events: Sequence[Event]) -> list[Piece]:
+    telling = Telling()
     return [piece for event in events for piece in telling.take(event)]
 
 
@@ -132,21 +132,11 @@ def test_a_client_that_wants_no_thinking_gets_none(events: Sequence[Event]) -> N
     assert all("thinking" not in line["message"] for line in sent(form, pieces))
 
 
-@given(runs, st.lists(texts.filter(bool), max_size=3))
-def test_a_stop_string_ends_the_answer_before_it(events: Sequence[Event], stop: list[str]) -> None:
-    chunks = sent(OPENAI, pieces_of(events, Telling(stop=stop)))
-    text = answer_of(events).text
-    ends = [at for each in stop if (at := text.find(each)) >= 0]
-    shown = deltas(chunks, "content")
-    assert text.startswith(shown)
-    assert not any(each in shown for each in stop)
-    assert len(shown) == len(text) if not ends else True
-
-
-@given(runs, st.integers(0, 40))
-def test_a_longer_answer_is_cut_and_says_so(events: Sequence[Event], most: int) -> None:
-    chunks = sent(OPENAI, pieces_of(events, Telling(max_chars=most)))
-    text = answer_of(events).text
-    reasons = [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]]
-    assert deltas(chunks, "content") == text[:most]
-    assert reasons[-1] == ("length" if len(text) > most else "stop")
+@given(runs, st.sampled_from(["stop", "length"]))
+def test_an_answer_that_was_cut_says_why(
+    events: Sequence[Event], cut: Literal["stop", "length"]
+) -> None:
+    last = Answered(answer=answer_of(events), cut=cut)
+    pieces = pieces_of([*events[:-1], last])
+    reasons = [c["choices"][0]["finish_reason"] for c in sent(OPENAI, pieces) if c["choices"]]
+    assert reasons[-1] == sent(CHAT, pieces)[-1]["done_reason"] == cut

@@ -183,10 +183,15 @@ def _when(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
+def _ended(run: Run) -> str:
+    ways = {"stop": "a stop string", "length": "the length that was asked for"}
+    return f"{run.status}, up to {ways[run.cut]}" if run.cut else run.status
+
+
 def _told(run: Run) -> str:
     took = f", {run.ended - run.started:.1f} s" if run.ended is not None else ""
     cost = f"{cost_of(run.calls, read=run.prompt_tokens, written=run.completion_tokens)}{took}"
-    lines = [f"run {run.id}", f"{_when(run.started)}: {run.status}, {cost}"]
+    lines = [f"run {run.id}", f"{_when(run.started)}: {_ended(run)}, {cost}"]
     lines += [f"continues {run.follows[:8]}"] if run.follows else []
     lines += [f"repeats {run.replay_of[:8]} from step {run.from_step}"] if run.replay_of else []
     lines += [f"models: {', '.join(run.models)}"] if run.models else []

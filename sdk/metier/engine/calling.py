@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
 from metier.answer import Usage
+from metier.engine.cutting import Cut
 from metier.engine.recorder import Budget, Emit
 from metier.engine.window import Window
 from metier.errors import ContextOverflow, MetierError
@@ -27,6 +28,8 @@ from metier.plan import Message
 # About 300 tokens. At 120 tokens read and 33 written a second, reading them three times more takes
 # as long as is gained by writing four answers of 150 tokens side by side. An estimate.
 LONG_PROMPT_CHARS = 1200
+# Of English text. There is no tokenizer here, and the server counts only at the end of a reply.
+_CHARS_A_TOKEN = 4
 
 
 class Caller:
@@ -38,6 +41,7 @@ class Caller:
         window: fits the conversation before the question into each prompt.
 
     Attributes:
+        cut: where the answer ends, if the caller wants only its beginning.
         seed: of the run; each of several samples adds its number to it.
     """
 
@@ -51,8 +55,10 @@ class Caller:
         numbers: Iterator[int] | None = None,
         window: Window | None = None,
         seed: int = 0,
+        cut: Cut | None = None,
     ) -> None:
         self.seed = seed
+        self.cut = cut or Cut(())
         self._server = server
         self._emit = emit
         self._budget = budget
@@ -71,6 +77,7 @@ class Caller:
             numbers=self._numbers,
             window=self._window,
             seed=self.seed,
+            cut=self.cut,
         )
 
     @property
@@ -198,7 +205,7 @@ class Caller:
                 seed=sampling.seed,
             )
         )
-        ending = _Ending()
+        ending = _Ending(request)
         try:
             async with aclosing(self._server.chat(request)) as chunks:
                 async for chunk in chunks:
@@ -229,7 +236,8 @@ class Caller:
 class _Ending:
     """How a call ended, and what it cost as far as that is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
         self._started = time.perf_counter()
         self._first_at = self._last_at = self._started
         self._last = Chunk()
@@ -258,14 +266,25 @@ class _Ending:
             self.error = exc.code if isinstance(exc, MetierError) else "cancelled"
 
     def usage(self) -> Usage:
-        """The server's own counts; of a reply without its end, the pieces and the wall time."""
+        """The server's own counts; of a reply without its end, estimates and the wall time."""
         if self._last.done:
             return self._last.usage
         seconds = time.perf_counter() - self._started
         between = self._last_at - self._first_at
         # The first piece took as long as the others, after the prompt was read.
         writing = between * self._pieces / (self._pieces - 1) if self._pieces > 1 else 0.0
-        return Usage(calls=1, completion_tokens=self._pieces, decode_s=writing, total_s=seconds)
+        return Usage(
+            calls=1,
+            prompt_tokens=_tokens(self._request) if self._pieces else 0,
+            completion_tokens=self._pieces,
+            decode_s=writing,
+            total_s=seconds,
+        )
+
+
+def _tokens(request: ChatRequest) -> int:
+    """An estimate of the tokens of a prompt that was read."""
+    return sum(len(message.content) for message in request.messages) // _CHARS_A_TOKEN
 
 
 def prompt_hash(request: ChatRequest) -> str:

@@ -12,6 +12,7 @@ from metier.answer import Answer
 from metier.engine.beforehand import Beforehand
 from metier.engine.calling import Caller
 from metier.engine.composing import Composer, Composing
+from metier.engine.cutting import Cut
 from metier.engine.executor import Executor, Job, LocalExecutor
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
@@ -48,10 +49,14 @@ class Limits:
     Attributes:
         timeout_s: deadline in seconds, for planning and running together.
         max_calls: model calls.
+        stop: strings that end the answer, and the run; they are not part of it.
+        max_chars: length of the answer; a longer one is cut there, and the run ends.
     """
 
     timeout_s: float = 900.0
     max_calls: int = 16
+    stop: tuple[str, ...] = ()
+    max_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +179,7 @@ class Engine:
         """
         plan.check(self._registry.cards)
         self._strategies.check(plan)
-        recorder = Recorder(emit)
+        recorder = Recorder(emit, cut=Cut(limits.stop, max_chars=limits.max_chars))
         made = before.calls if before else 0
         caller = Caller(
             self._server,
@@ -183,6 +188,7 @@ class Engine:
             numbers=itertools.count(1 + made),
             window=Window(plan.messages, tokens=self._num_ctx, tell=recorder),
             seed=seed,
+            cut=recorder.cut,
         )
         recorder(PlanReady(plan=plan))
         for event in before.events if before else ():
@@ -192,15 +198,18 @@ class Engine:
         run.take(results)
         deadline = (since or anyio.current_time()) + limits.timeout_s
         with anyio.CancelScope(deadline=deadline) as scope:
+            if len(plan.steps) > 1:  # a step alone ends by itself, with its sources
+                recorder.on_cut = scope.cancel
             await self._tell_orders(plan, recorder)
             await composing.decide()
             run.models = await self._models(plan)
             await self._steps(run)
             await composing.write(caller, run.done, recorder)
             run.tell_settled()
-        self._finish(run, limits, overdue=scope.cancelled_caught)
+        recorder.rest()
+        self._finish(run, limits, overdue=scope.cancelled_caught and not recorder.cut.ended)
         answer = recorder.answer()
-        recorder(Answered(answer=answer))
+        recorder(Answered(answer=answer, cut=recorder.cut.reason))
         return Outcome(answer=answer, errors=run.errors)
 
     async def _tell_orders(self, plan: Plan, emit: Emit) -> None:

@@ -198,14 +198,16 @@ class RayExecutor:
         stream = self._server.run(host, "step", remote.model_dump_json())
         try:
             async with aclosing(stream):
-                return await _relayed(host, stream, relay)
+                return await _relayed(job.step, host, stream, relay)
         except BaseException as exc:
             relay.break_off(exc.code if isinstance(exc, MetierError) else "cancelled")
             raise
 
 
-async def _relayed(host: Host, stream: AsyncGenerator[str, None], relay: _Relay) -> StepDone:
-    """Hand on a node's events; the result is one of them."""
+async def _relayed(
+    step: Step, host: Host, stream: AsyncGenerator[str, None], relay: _Relay
+) -> StepDone:
+    """Hand on a node's events; the result is one of them, unless no more words are wanted."""
     done: StepDone | None = None
     line = await first_of(host, stream)
     while line is not None:
@@ -218,6 +220,8 @@ async def _relayed(host: Host, stream: AsyncGenerator[str, None], relay: _Relay)
         if report.event is not None:
             relay(report.event)
         done = report.event if isinstance(report.event, StepDone) else done
+        if relay.enough and done is None:
+            return relay.ended_early(step)
         line = await anext(stream, None)
     if done is None:
         raise StreamInterrupted(f"the step on {host.name} ended without a result")
@@ -238,8 +242,14 @@ class _Relay:
         self._host = host
         self._attempt = attempt
         self._open: dict[str, CallStarted] = {}
+        self._said: list[str] = []
         self.spoke = False
         self.exchanges: list[RemoteExchange] = []
+
+    @property
+    def enough(self) -> bool:
+        """Whether the answer has its last word."""
+        return self._caller.cut.ended
 
     def __call__(self, event: Event) -> None:
         changed: dict[str, object] = {"attempt": self._attempt}
@@ -254,9 +264,26 @@ class _Relay:
                 changed["host"] = self._host
             case Token():
                 self.spoke = True
+                self._said.append(event.text)
             case _:
                 pass
         self._emit(event.model_copy(update=changed))
+
+    def ended_early(self, step: Step) -> StepDone:
+        """The result of a step whose other words nobody wants."""
+        models = tuple(dict.fromkeys(call.model for call in self._open.values()))
+        self.break_off("closed")
+        done = StepDone(
+            step_id=step.id,
+            attempt=self._attempt,
+            task=step.task,
+            expert=step.expert,
+            strategy=step.strategy,
+            models=models,
+            text="".join(self._said),
+        )
+        self._emit(done)
+        return done
 
     def break_off(self, error: str) -> None:
         """End the calls whose end the node can no longer report."""

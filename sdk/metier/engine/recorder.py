@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Callable
 
 from metier.answer import Answer
+from metier.engine.cutting import Cut
 from metier.errors import BudgetExceeded
-from metier.events import Event, Folding
+from metier.events import Event, Folding, Token
 
 Emit = Callable[[Event], None]
 
@@ -18,16 +19,40 @@ class Recorder:
 
     Args:
         emit: who gets each event, stamped.
+        cut: where the answer ends, if the caller wants only its beginning.
+
+    Attributes:
+        on_cut: called when the answer has its last word.
     """
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, *, cut: Cut | None = None) -> None:
         self.run_id = uuid.uuid4().hex
+        self.cut = cut or Cut(())
+        self.on_cut: Callable[[], None] = lambda: None
         self._emit = emit
         self._folding = Folding()
         self._seq = 0
 
     def __call__(self, event: Event) -> None:
-        """Stamp an event, take it into the answer, hand it out."""
+        """Stamp an event, take it into the answer, hand it out; no words after the cut."""
+        if isinstance(event, Token) and event.answer:
+            self._words(event)
+        else:
+            self._record(event)
+
+    def rest(self) -> None:
+        """Hand out the words that were held back, since they might have begun a stop string."""
+        if text := self.cut.rest():
+            self._record(Token(text=text, answer=True))
+
+    def _words(self, event: Token) -> None:
+        going_on = not self.cut.ended
+        if text := self.cut.take(event.text):
+            self._record(event.model_copy(update={"text": text}))
+        if going_on and self.cut.ended:
+            self.on_cut()
+
+    def _record(self, event: Event) -> None:
         stamp = {"run_id": self.run_id, "seq": self._seq, "at": time.time()}
         stamped = event.model_copy(update=stamp)
         self._seq += 1

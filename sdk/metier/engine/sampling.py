@@ -230,6 +230,8 @@ class StepSampler(OldSamplerNames):
                     pieces.append(piece)
                     if options.live:
                         self._say(found, piece)
+                    if self._caller.cut.ended:
+                        break
         except MetierError:
             raise
         except (MemoryError, RecursionError) as exc:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from metier.answer import Answer
+from metier.engine.engine import Limits
 from metier.errors import MetierError, ReplayDiffers
 from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.server import (
@@ -32,7 +33,12 @@ from metier.settings import Settings
 class Replays(Protocol):
     """The part of a council that a replay uses."""
 
-    async def run(self, plan: Plan) -> Answer:
+    @property
+    def limits(self) -> Limits:
+        """What a question may cost."""
+        ...
+
+    async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
         """Run a plan."""
         ...
 
@@ -84,7 +90,9 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
     council = council_of(server=ReplayServer(kept), embedder=embedder, settings=then)
     answer, error = None, ""
     try:
-        answer = await council.run(run.plan)
+        # Whatever ended it there, the same words end there again.
+        wanted = replace(council.limits, max_chars=len(run.answer)) if run.cut else None
+        answer = await council.run(run.plan, limits=wanted)
     except MetierError as exc:
         error = str(exc)
     same = error == run.error if answer is None else answer.text == run.answer

@@ -120,10 +120,17 @@ class Run(RunSummary):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation up to and including this answer."""
+        """The conversation up to and including this answer, if there is one."""
         before = self.plan.messages if self.plan else ()
         asked = Message(role="user", content=self.question)
-        return (*before, asked, Message(role="assistant", content=self.answer))
+        said = Message(role="assistant", content=self.answer)
+        return (*before, asked, said) if self.answer.strip() else (*before, asked)
+
+    @property
+    def cut(self) -> Literal["stop", "length"] | None:
+        """Why the answer is only its beginning, as the caller wanted; None if it is whole."""
+        last = self.events[-1] if self.events else None
+        return last.cut if isinstance(last, Answered) else None
 
     @cached_property
     def folded(self) -> Answer:

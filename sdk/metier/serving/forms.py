@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from metier.events import Event
 from metier.serving.failures import Failure
-from metier.serving.pieces import Piece, Telling
-from metier.serving.questions import Question
+from metier.serving.pieces import Piece
 
 # A JSON object to send.
 Wire = Mapping[str, object]
@@ -71,13 +69,6 @@ class Form(Protocol):
     def error(self, failure: Failure) -> Wire:
         """The error object, by itself or within a stream."""
         ...
-
-
-def streamed(events: Sequence[Event], question: Question, form: Form) -> list[Wire]:
-    """All objects to send for the events of a run, in order."""
-    telling = Telling(stop=question.stop, max_chars=question.max_chars)
-    pieces = [piece for event in events for piece in telling.take(event)]
-    return [*form.opening(), *(chunk for piece in pieces for chunk in form.chunks(piece))]
 
 
 def dumped(wire: Wire) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from metier.answer import Answer
-from metier.bridges.cutting import Cut
-from metier.events import Answered, Event, Folding, Token
+from metier.events import Answered, Event, Token
 from metier.serving.progress import progress_of
 
 
@@ -50,50 +49,31 @@ Piece = Words | Thought | End
 
 
 class Telling:
-    """Turns events into pieces, one event at a time; the last piece is an `End`.
+    """Turns events into pieces, one event at a time; the last piece is an `End`."""
 
-    Args:
-        stop: strings that end the answer; they are not part of it.
-        max_chars: length of the answer.
-    """
-
-    def __init__(self, *, stop: Sequence[str] = (), max_chars: int | None = None) -> None:
-        self._folding = Folding()
-        self._cut = Cut(stop, max_chars=max_chars)
+    def __init__(self) -> None:
         self._mid_line = False
-        self._run_id = ""
         self.ended = False
 
     def take(self, event: Event) -> Iterator[Piece]:
         """The pieces of an event; none after the end."""
         if self.ended:
             return
-        self._folding.add(event)
-        self._run_id = event.run_id
         match event:
             case Token(answer=True):
-                yield from self._words(self._cut.take(event.text))
-                if self._cut.reason is not None:
-                    yield self._end(self._folding.answer())
+                if event.text:
+                    yield Words(event.text)
             case Token():
                 self._mid_line = not event.text.endswith("\n")
                 yield Thought(event.text)
             case Answered():
-                yield from self._words(self._cut.rest())
-                yield self._end(event.answer)
+                self.ended = True
+                yield End(event.answer, event.cut or "stop", event.run_id)
             case _:
                 if (line := progress_of(event)) is not None:
                     yield self._line(line, event)
-
-    def _words(self, text: str) -> Iterator[Words]:
-        if text:
-            yield Words(text)
 
     def _line(self, text: str, event: Event) -> Thought:
         before = "\n" if self._mid_line else ""
         self._mid_line = False
         return Thought(f"{before}{text}\n", event)
-
-    def _end(self, answer: Answer) -> End:
-        self.ended = True
-        return End(answer, self._cut.reason or "stop", self._run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -79,7 +79,8 @@ async def events_of(council: Council, question: Question) -> AsyncGenerator[Even
     model = question.model
     if question.schema is not None and model.expert is not None:
         council = council_with(council, model.expert, question.schema)
-    who = Asked(council=council, expert=model.expert, strategy=model.strategy)
+    limits = replace(council.limits, stop=question.stop, max_chars=question.max_chars)
+    who = Asked(council=council, expert=model.expert, strategy=model.strategy, limits=limits)
     stream = who.stream(
         question.messages, documents=question.documents, keep=question.keep, seed=question.seed
     )

@@ -98,7 +98,7 @@ class Service:
         return LiveReply(
             events or events_of(self.council, question),
             form,
-            Telling(stop=question.stop, max_chars=question.max_chars),
+            Telling(),
             stream=stream,
             runs=self.runs,
             limits=self.limits,

@@ -23,8 +23,8 @@ from pydantic import Field
 
 from metier.answer import Answer
 from metier.bridges.asking import asked, words
-from metier.bridges.cutting import Cut
 from metier.council import Council
+from metier.engine.cutting import Cut
 from metier.engine.engine import Limits
 from metier.errors import InvalidSettings
 from metier.events import Answered, Event, Token

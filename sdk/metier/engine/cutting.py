@@ -20,6 +20,11 @@ class Cut:
         self._held = ""
         self.reason: Literal["stop", "length"] | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.reason is not None
+
     def take(self, piece: str) -> str:
         """What of the text so far is safe to give."""
         if self.reason is not None:
