@@ -105,6 +105,30 @@ async def test_a_run_that_is_left_is_kept_as_cancelled(tmp_path: Path, store: Ru
     assert kept.status == "cancelled"
 
 
+async def test_what_was_said_until_a_run_was_left_is_kept_and_found(
+    tmp_path: Path, store: RunStore
+) -> None:
+    models = ScriptedModels({"small": [Stall("It is forty")]})
+    plan = one_step("How long?")
+    async with aclosing(council(tmp_path, models=models, store=store).stream(plan)) as events:
+        async for event in events:
+            if event.type == "token" and "forty" in event.text:
+                break
+    (kept,) = store.newest()
+    assert (kept.status, kept.answer.strip(), kept.calls) == ("cancelled", "It is forty", 1)
+    assert [run.id for run in store.search("forty")] == [kept.id]
+    assert store.load(kept.id).messages[-1].content.strip() == "It is forty"
+
+
+async def test_a_run_that_said_nothing_adds_no_empty_answer_to_the_conversation(
+    tmp_path: Path, store: RunStore
+) -> None:
+    models = ScriptedModels({"small": [ModelServerUnreachable("nowhere")]})
+    with pytest.raises(ModelServerUnreachable):
+        await council(tmp_path, models=models, store=store).run(one_step("Who?"))
+    assert [turn.role for turn in store.load("last").messages] == ["user"]
+
+
 async def test_questions_at_the_same_time_are_kept_apart(tmp_path: Path, store: RunStore) -> None:
     made = council(tmp_path, store=store)
     async with anyio.create_task_group() as group:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metier.answer import Answer
 from metier.errors import MetierError, RunStoreUnavailable
-from metier.events import Answered, Event, StepFailed, Token
+from metier.events import Answered, Event, Folding, StepFailed, Token
 from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.forwarding import ForwardingServer
 from metier.models.server import (
@@ -65,6 +65,7 @@ class Recording:
         self._row = 0
         self._concurrency: dict[str, int] = {}
         self._models = b""
+        self._folding = Folding()
         self._history = conversation_hash(messages, question)
         self._write(lambda: self._begin(question, messages, versions))
 
@@ -100,11 +101,17 @@ class Recording:
             self.exchange("slots", model.encode(), str(concurrency).encode())
 
     def fail(self, exc: BaseException) -> None:
-        """Write down that the run ended with an error."""
+        """Write down that the run ended with an error, and the answer as far as it had come."""
         error = str(exc) if isinstance(exc, MetierError) else type(exc).__name__
-        self._end("failed" if isinstance(exc, Exception) else "cancelled", error=error)
+        status: Status = "failed" if isinstance(exc, Exception) else "cancelled"
+        answer = self._folding.answer()
+        tip = goes_on(self._history, answer.text) if answer.text else ""
+        if not self._ended:
+            self._write(lambda: self._store.note(self._row, answer))
+        self._end(status, error=error, tip=tip)
 
     def _event(self, event: Event) -> None:
+        self._folding.add(event)
         if isinstance(event, Token):
             self._tokens.append(event)
             self._chars += len(event.text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
+from metier.answer import Answer
 from metier.errors import RunStoreUnavailable, UnknownRun
 from metier.events import Answered, Event, PlanReady, fold, parse_event
 from metier.runs import blobs
@@ -23,14 +24,19 @@ def follow(connection: sqlite3.Connection, run: int, event: Event) -> None:
         row = (event.run_id, experts, run)
         connection.execute("UPDATE runs SET id = ?, experts = ? WHERE n = ?", row)
     elif isinstance(event, Answered):
-        answer, usage = event.answer, event.answer.usage
-        models = "\n".join(dict.fromkeys(m for part in answer.parts for m in part.models))
-        counts = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
-        connection.execute(
-            "UPDATE runs SET answer = ?, models = ?, calls = ?, prompt_tokens = ?, "
-            "completion_tokens = ? WHERE n = ?",
-            (answer.text, models, *counts, run),
-        )
+        note(connection, run, event.answer)
+
+
+def note(connection: sqlite3.Connection, run: int, answer: Answer) -> None:
+    """Copy what lists show of an answer to the run's row."""
+    usage = answer.usage
+    models = "\n".join(dict.fromkeys(m for part in answer.parts for m in part.models))
+    counts = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
+    connection.execute(
+        "UPDATE runs SET answer = ?, models = ?, calls = ?, prompt_tokens = ?, "
+        "completion_tokens = ? WHERE n = ?",
+        (answer.text, models, *counts, run),
+    )
 
 
 def text(connection: sqlite3.Connection, sha256: str) -> str:

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
+from metier.answer import Answer
 from metier.errors import RunStoreUnavailable, UnknownRun
 from metier.events import Event
 from metier.models.server import ChatRequest
@@ -284,18 +285,18 @@ class RunStore:
         with self._writing() as connection:
             for text in texts:
                 blobs.put(connection, run, text)
-            row = (
-                run,
-                run,
-                kind,
-                blobs.put(connection, run, request),
-                blobs.put(connection, run, reply),
-            )
+            asked, got = (blobs.put(connection, run, data) for data in (request, reply))
+            row = (run, run, kind, asked, got)
             connection.execute(
                 "INSERT INTO exchanges (run, n, kind, request, reply) VALUES "
                 "(?, (SELECT coalesce(max(n), 0) + 1 FROM exchanges WHERE run = ?), ?, ?, ?)",
                 row,
             )
+
+    def note(self, run: int, answer: Answer) -> None:
+        """Note how far the answer of a run had come that ends without one."""
+        with self._writing() as connection:
+            rows.note(connection, run, answer)
 
     def end(self, run: int, status: Status, *, error: str = "", tip: str = "") -> None:
         """End a run."""
