@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 from ollama import ChatResponse, GenerateResponse
@@ -14,12 +15,12 @@ from serving.runs_of_events import runs
 
 from metier.answer import Answer
 from metier.events import Answered, Event
-from metier.serving.forms import Form, Wire, dumped
+from metier.serving.forms import NDJSON, SSE, Form, Wire, dumped
 from metier.serving.names import Served
 from metier.serving.ollama.chat import OllamaForm
 from metier.serving.openai.chat import ChatForm
 from metier.serving.page.streaming import EventForm, EventPieces
-from metier.serving.pieces import Piece, Telling
+from metier.serving.pieces import Piece, Telling, Words
 
 MODEL = Served(name="metier", description="all", digest="0" * 64)
 OPENAI = ChatForm(id="chatcmpl-1", created=1, model=MODEL, with_usage=True)
@@ -130,6 +131,15 @@ def test_a_client_that_wants_no_thinking_gets_none(events: Sequence[Event]) -> N
     form = OllamaForm(created="", model="metier", thinking=False)
     pieces = pieces_of(events)
     assert all("thinking" not in line["message"] for line in sent(form, pieces))
+
+
+@given(st.lists(st.text('a\\"\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029'), min_size=1))
+def test_a_line_of_a_stream_is_a_line_to_httpx_whatever_the_words(words: Sequence[str]) -> None:
+    wires = [wire for text in words for wire in CHAT.chunks(Words(text))]
+    for framing in (NDJSON, SSE):
+        content = b"".join(map(framing.line, wires))
+        lines = [line for line in httpx.Response(200, content=content).iter_lines() if line]
+        assert [json.loads(line.removeprefix("data: ")) for line in lines] == wires
 
 
 @given(runs, st.sampled_from(["stop", "length"]))

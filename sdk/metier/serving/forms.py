@@ -38,6 +38,8 @@ class Framing:
 SSE = Framing(
     media_type="text/event-stream", before=b"data: ", after=b"\n\n", ping=b": waiting\n\n"
 )
+# JSON may hold them as they are, but Python's clients split a stream there.
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 # Without comments: clients read every line as JSON.
 NDJSON = Framing(media_type="application/x-ndjson")
 
@@ -72,6 +74,6 @@ class Form(Protocol):
 
 
 def dumped(wire: Wire) -> bytes:
-    """JSON on one line."""
+    """JSON on one line, also for readers to whom Unicode's ends of lines are such."""
     text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return text.translate(_LINE_ENDS).encode("utf-8", "replace")
