@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 
@@ -12,13 +12,16 @@ import anyio
 import httpx
 import pytest
 import uvicorn
-from bridges.kitchen import council
+from bridges.kitchen import COOKING, Cooking, council
 from sse_starlette.sse import AppStatus
 
+from metier.council import Council
+from metier.models.embedder import Role, Vectors
 from metier.models.server import ChatRequest
 from metier.serving import ServingLimits, http_app, serve
 from metier.serving.running import listening
-from metier.testing import ScriptedModels
+from metier.serving.runs import Runs
+from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Stall
 
 pytestmark = pytest.mark.anyio
@@ -29,12 +32,40 @@ OLLAMA = ("/api/chat", {"model": "cooking", "messages": [BREAD]})
 WHOLE = ("/v1/chat/completions", {"model": "cooking", "messages": [BREAD]})
 
 
+EMBEDDING = [
+    ("/v1/embeddings", {"model": "metier", "input": "bread"}),
+    ("/api/embed", {"model": "metier", "input": "bread"}),
+    ("/api/embeddings", {"model": "metier", "prompt": "bread"}),
+]
+
+
+class StalledEmbedder(FixedEmbedder):
+    """An embedder that never answers.
+
+    Attributes:
+        asked: set when a call has begun.
+        cancelled: set when a call was cancelled.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.cancelled = anyio.Event(), anyio.Event()
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        self.asked.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.cancelled.set()
+        raise AssertionError("the sleep ends by an error")
+
+
 @asynccontextmanager
 async def served(
-    server: ScriptedModels, *, limits: ServingLimits | None = None
+    made: Council, *, limits: ServingLimits | None = None, runs: Runs | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server in the same event loop, whose models the test can watch."""
-    app = http_app(council(server), limits=limits or ServingLimits())
+    app = http_app(made, limits=limits or ServingLimits(), runs=runs)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
     running = uvicorn.Server(config)
     with listening(config) as socket:
@@ -52,7 +83,7 @@ async def test_a_client_that_goes_away_in_a_silent_step_frees_the_model_within_a
     path: str, body: dict[str, object]
 ) -> None:
     server = ScriptedModels({"cooking": lambda _: Stall()})
-    async with served(server) as client:
+    async with served(council(server)) as client:
         for round_ in range(1, 21):
             server.requested = anyio.Event()
             async with anyio.create_task_group() as leaving:
@@ -62,6 +93,43 @@ async def test_a_client_that_goes_away_in_a_silent_step_frees_the_model_within_a
             with anyio.fail_after(1):
                 while len(server.closed_early) < round_:
                     await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(("path", "body"), EMBEDDING)
+async def test_a_client_that_does_not_wait_for_its_vectors_frees_its_place(
+    path: str, body: dict[str, object]
+) -> None:
+    embedder, runs = StalledEmbedder(), Runs(1)
+    made = Council.of([Cooking(COOKING)], server=ScriptedModels(), embedder=embedder)
+    async with served(made, runs=runs) as client:
+        async with anyio.create_task_group() as leaving:
+            leaving.start_soon(_posting, client, path, body)
+            await embedder.asked.wait()
+            leaving.cancel_scope.cancel()
+        with anyio.fail_after(10):
+            await embedder.cancelled.wait()
+            while runs.count:
+                await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(("path", "body"), EMBEDDING)
+async def test_vectors_that_are_not_there_when_the_server_stops_are_an_error_that_may_be_retried(
+    path: str, body: dict[str, object]
+) -> None:
+    embedder, runs = StalledEmbedder(), Runs(1)
+    made = Council.of([Cooking(COOKING)], server=ScriptedModels(), embedder=embedder)
+    replies: list[httpx.Response] = []
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        replies.append(await client.post(path, json=body, timeout=60))
+
+    async with served(made, runs=runs) as client, anyio.create_task_group() as group:
+        group.start_soon(ask, client)
+        await embedder.asked.wait()
+        runs.cancel()
+    (reply,) = replies
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "2")
+    assert "stopping" in reply.text
 
 
 async def test_what_is_sent_does_not_wait_for_the_acknowledgement_of_what_was_sent_before() -> None:
@@ -76,7 +144,7 @@ async def test_a_silent_stream_gets_comments() -> None:
     server = ScriptedModels({"cooking": lambda _: Stall()})
     path, body = OPENAI
     async with (
-        served(server, limits=ServingLimits(ping_s=0.02)) as client,
+        served(council(server), limits=ServingLimits(ping_s=0.02)) as client,
         client.stream("POST", path, json=body) as reply,
     ):
         comments = 0
@@ -90,7 +158,7 @@ async def test_a_silent_stream_gets_comments() -> None:
 @pytest.mark.parametrize(("path", "body"), [OPENAI, OLLAMA], ids=["openai", "ollama"])
 async def test_one_question_too_many_is_refused_as_busy(path: str, body: dict[str, object]) -> None:
     server = ScriptedModels({"cooking": lambda _: Stall()})
-    async with served(server, limits=ServingLimits(requests=1)) as client:
+    async with served(council(server), limits=ServingLimits(requests=1)) as client:
         server.requested = anyio.Event()
         async with anyio.create_task_group() as first:
             first.start_soon(_posting, client, path, body)
@@ -107,7 +175,7 @@ async def test_many_clients_at_once_each_get_their_own_answer() -> None:
     def echo(request: ChatRequest) -> str:
         return f"It is {request.messages[-1].content} indeed."
 
-    async with served(ScriptedModels({"cooking": echo}, concurrency=64)) as client:
+    async with served(council(ScriptedModels({"cooking": echo}, concurrency=64))) as client:
         said: dict[int, str] = {}
 
         async def ask(number: int) -> None:

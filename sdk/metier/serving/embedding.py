@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from starlette.requests import Request
 
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded as checked_vectors
@@ -43,14 +45,14 @@ class OldEmbedBody(Body):
     prompt: str
 
 
-async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
+async def vectors_of(service: Service, request: Request, model: str, given: Texts) -> Vectors:
     """Return one unit vector per text.
 
     Args:
         model: the embedder's own name, or any model of the server.
 
     Raises:
-        Refused: no model has this name, or a text is empty.
+        Refused: no model has this name, a text is empty, the client leaves or the server stops.
         MetierError: the embedder failed.
     """
     texts = [given] if isinstance(given, str) else given
@@ -58,8 +60,8 @@ async def vectors_of(service: Service, model: str, given: Texts) -> Vectors:
         service.model(model)
     if not all(text.strip() for text in texts):
         raise refused("a text to embed is empty", param="input")
-    with service.runs.one():
-        return await checked_vectors(service.council.embedder, texts, role="document")
+    embed = partial(checked_vectors, service.council.embedder, texts, role="document")
+    return await service.counted(request, embed)
 
 
 def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:

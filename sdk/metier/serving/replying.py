@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 from starlette.responses import Response
@@ -12,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from metier.errors import MetierError
 from metier.events import Event
-from metier.serving.failures import Failure, failure_of
+from metier.serving.failures import Failure, failure_of, refused
 from metier.serving.forms import Form, dumped
 from metier.serving.limits import ServingLimits
 from metier.serving.pieces import Piece
 from metier.serving.runs import STOPPING, Runs
 
 JSON = "application/json"
+T = TypeVar("T")
 
 
 class Telling(Protocol):
@@ -174,6 +175,27 @@ class _Out:
             await anyio.sleep(max(0.01, self._sent_at + every_s - anyio.current_time()))
             if anyio.current_time() - self._sent_at >= every_s:
                 await self._body(ping)
+
+
+async def unless_gone(receive: Receive, ask: Callable[[], Awaitable[T]]) -> T:
+    """The result of a function, which is cancelled when the client leaves.
+
+    Raises:
+        Refused: it has left.
+    """
+    found: list[T] = []
+    error: MetierError = refused("the client is gone")
+    async with anyio.create_task_group() as group:
+        group.start_soon(_until_gone, receive, group.cancel_scope)
+        try:
+            found.append(await ask())
+        # A task group would wrap it.
+        except MetierError as exc:
+            error = exc
+        group.cancel_scope.cancel()
+    if not found:
+        raise error
+    return found[0]
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:

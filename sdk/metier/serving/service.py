@@ -20,7 +20,7 @@ from metier.serving.names import Served, model_named, served
 from metier.serving.pieces import Telling
 from metier.serving.questions import Question, events_of
 from metier.serving.reading import Body, read_body
-from metier.serving.replying import JSON, LiveReply
+from metier.serving.replying import JSON, LiveReply, unless_gone
 from metier.serving.runs import STOPPING, Runs
 
 B = TypeVar("B", bound=Body)
@@ -66,14 +66,18 @@ class Service:
         """
         return await read_body(request, shape, self.limits)
 
-    async def counted(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def counted(self, request: Request, ask: Callable[[], Awaitable[T]]) -> T:
         """Call a function as a question in progress, and return its result.
 
+        Args:
+            request: its client; if it leaves, the call is cancelled.
+
         Raises:
-            Refused: too many questions are in progress, or the server stops before the end.
+            Refused: too many questions are in progress, the server stops before the end, or the
+                client has left.
         """
         with self.runs.one():
-            return await ask()
+            return await unless_gone(request.receive, ask)
         raise Refused(STOPPING)
 
     def reply(

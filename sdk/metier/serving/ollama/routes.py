@@ -55,11 +55,12 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 
     async def embed(request: Request) -> Response:
         body = await service.read(request, EmbedBody)
-        return json_response(embedded(await vectors_of(service, body.model, body.input), body))
+        vectors = await vectors_of(service, request, body.model, body.input)
+        return json_response(embedded(vectors, body))
 
     async def old_embed(request: Request) -> Response:
         body = await service.read(request, OldEmbedBody)
-        (vector,) = await vectors_of(service, body.model, body.prompt)
+        (vector,) = await vectors_of(service, request, body.model, body.prompt)
         return json_response({"embedding": vector.tolist()})
 
     return [

@@ -41,15 +41,16 @@ def house_routes(service: Service) -> list[BaseRoute]:
             }
         )
 
-    async def models(_: Request) -> Response:
-        return json_response(await service.counted(partial(_models, council)))
+    async def models(request: Request) -> Response:
+        return json_response(await service.counted(request, partial(_models, council)))
 
-    async def health(_: Request) -> Response:
-        return json_response(await service.counted(partial(_health, council)))
+    async def health(request: Request) -> Response:
+        return json_response(await service.counted(request, partial(_health, council)))
 
     async def show_map(request: Request) -> Response:
         body = await service.read(request, MapBody)
-        return json_response(await service.counted(partial(_map, council, body.question)))
+        drawn = partial(_map, council, body.question)
+        return json_response(await service.counted(request, drawn))
 
     return [
         Route("/metier/experts", experts),

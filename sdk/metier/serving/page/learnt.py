@@ -20,8 +20,8 @@ from metier.serving.service import Service, json_response
 def learnt_routes(service: Service) -> list[BaseRoute]:
     """The endpoint of one server."""
 
-    async def learnt(_: Request) -> Response:
-        return json_response(await service.counted(partial(_learnt, service.council)))
+    async def learnt(request: Request) -> Response:
+        return json_response(await service.counted(request, partial(_learnt, service.council)))
 
     return [Route("/metier/learnt", learnt)]
 

@@ -41,7 +41,7 @@ def page_routes(service: Service) -> list[BaseRoute]:
             experts=body.experts,
             strategy=body.combining,
         )
-        made = await service.counted(planned)
+        made = await service.counted(request, planned)
         return json_response(made.model_dump(mode="json"))
 
     async def run(request: Request) -> LiveReply:
