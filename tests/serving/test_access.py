@@ -15,7 +15,9 @@ KEY = "a-key-of-enough-characters"
 KEYED = Access(host="0.0.0.0", key_sha256=hashed(KEY))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8413", "localhost", "[::1]:9000", "LOCALHOST:1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8413", "localhost", "[::1]:9000", "LOCALHOST:1", "127.0.0.2:8413"]
+)
 async def test_this_machine_gets_in_by_its_own_names(host: str) -> None:
     async with caller(app()) as client:
         reply = await client.get("/v1/models", headers={"host": host})
@@ -34,7 +36,13 @@ async def test_a_name_that_was_bound_to_this_machine_does_not(host: str, path: s
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://localhost:3000", "https://127.0.0.1", "app://obsidian.md", "vscode-webview://x"],
+    [
+        "http://localhost:3000",
+        "https://127.0.0.1",
+        "http://127.0.0.2:1",
+        "app://obsidian.md",
+        "vscode-webview://x",
+    ],
 )
 async def test_a_page_of_this_machine_may_call_and_read(origin: str) -> None:
     async with caller(app()) as client:

@@ -14,7 +14,6 @@ from metier.errors import InvalidSettings
 from metier.serving.failures import Failure
 
 SHORTEST_KEY = 16
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SHOWN = 100
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # The programs that Ollama lets in, too: their pages have no address on the web.
@@ -93,7 +92,7 @@ class Access:
             return url.scheme in ("http", "https") and url.netloc == host
         if url.scheme in _APP_SCHEMES:
             return True
-        return url.scheme in ("http", "https") and (name in _LOOPBACK or url.netloc == host)
+        return url.scheme in ("http", "https") and (is_loopback(name or "") or url.netloc == host)
 
     def _has_key(self, authorization: str) -> bool:
         if self.key_sha256 is None:
@@ -125,6 +124,6 @@ def _is_unkeyed(path: str) -> bool:
 def _is_own_name(host: str) -> bool:
     """Whether a Host header names this machine, with any port: tunnels have others."""
     try:
-        return urlsplit(f"//{host}").hostname in _LOOPBACK
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return False
