@@ -32,6 +32,9 @@ ASSISTANT: Forty minutes.
 </chat_history>"""
 TAGS = TITLE.replace('{ "title": "your concise title here" }', '{ "tags": ["tag1"] }')
 FOLLOW_UPS = TITLE.replace('{ "title": "your concise title here" }', '{ "follow_ups": ["Q1?"] }')
+LONGER = TITLE.replace("</chat_history>", "USER: And in a cold\none?\n</chat_history>")
+QUERIES = LONGER.replace('{ "title": "your concise title here" }', '{ "queries": ["q1", "q2"] }')
+IMAGE = LONGER.replace('{ "title": "your concise title here" }', '{ "prompt": "a detailed one" }')
 RAG = f"""### Task:
 Respond to the user query using the provided context.
 <context>
@@ -67,6 +70,8 @@ def chunks(reply: httpx.Response) -> list[Any]:
         (TITLE, {"title": "How long does rye bread bake"}),
         (TAGS, {"tags": []}),
         (FOLLOW_UPS, {"follow_ups": []}),
+        (QUERIES, {"queries": ["And in a cold one?"]}),
+        (IMAGE, {"prompt": "And in a cold one?"}),
     ],
 )
 async def test_its_own_prompts_reach_no_expert(prompt: str, expected: dict[str, Any]) -> None:
@@ -80,6 +85,14 @@ async def test_a_task_that_its_header_names_reaches_no_expert() -> None:
         headers = HEADERS | {"x-openwebui-task": "tags_generation"}
         reply = await client.post("/v1/chat/completions", json=body("Tags?"), headers=headers)
     assert json.loads(content(reply)) == {"tags": []}
+
+
+async def test_several_answers_are_merged_by_the_general_expert_without_planning() -> None:
+    headers = HEADERS | {"x-openwebui-task": "moa_response_generation"}
+    merge = f'Responses to "{BREAD}": Forty minutes. An hour. Which wine goes with fish? Riesling.'
+    async with caller(app(models(general=["Forty to sixty minutes."]))) as client:
+        reply = await client.post("/v1/chat/completions", json=body(merge), headers=headers)
+    assert content(reply) == "Forty to sixty minutes."
 
 
 @pytest.mark.parametrize("prompt", [RAG, BREAD, f"### Task: {BREAD}"])

@@ -8,6 +8,7 @@ the council.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from metier.answer import Answer, Source
@@ -35,10 +36,14 @@ _KEYS = {
     "autocomplete_generation": "text",
     "image_prompt_generation": "prompt",
 }
-_TEXT_TASKS = {"emoji_generation", "moa_response_generation", "function_calling"}
-_HISTORY, _ASKED = "<chat_history>", "USER:"
+_TEXT_TASKS = {"emoji_generation", "function_calling"}
+# A text to write of several answers: for one expert, not for a planner.
+_MERGING = "moa_response_generation"
+_HISTORY, _HISTORY_END, _ASKED = "<chat_history>", "</chat_history>", "USER:"
+_LAST_ASKED = re.compile(r"(?:^|\n)USER:")
 _TITLE_WORDS = 6
 _LONGEST_TITLE = 60
+_LONGEST_QUERY = 400
 
 
 def is_open_webui(headers: Mapping[str, str]) -> bool:
@@ -61,6 +66,11 @@ def task_of(headers: Mapping[str, str], messages: Sequence[Message], *, stream: 
     if not text.lstrip().startswith("### Task:") or _HISTORY not in text:
         return None
     return next((task for task, key in _KEYS.items() if f'"{key}"' in text), None)
+
+
+def merges_answers(headers: Mapping[str, str]) -> bool:
+    """Whether a request is for one text made of several models' answers, which it holds."""
+    return headers.get(_TASK) == _MERGING
 
 
 async def task_events(task: str, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
@@ -118,8 +128,14 @@ def _reply(task: str, text: str) -> str:
     if task not in _KEYS:
         return ""
     key = _KEYS[task]
-    value: object = {"title": _title(text), "text": "", "prompt": ""}.get(key, [])
-    return json.dumps({key: value}, ensure_ascii=False)
+    asked = _last_question(text)
+    values: dict[str, object] = {
+        "title": _title(text),
+        "queries": [asked] if asked else [],
+        "prompt": asked,
+        "text": "",
+    }
+    return json.dumps({key: values.get(key, [])}, ensure_ascii=False)
 
 
 def _title(text: str) -> str:
@@ -128,3 +144,10 @@ def _title(text: str) -> str:
     asked = history.partition(_ASKED)[2] or history
     words = " ".join(asked[:400].partition("ASSISTANT:")[0].split()[:_TITLE_WORDS])
     return words[:_LONGEST_TITLE] or "metier"
+
+
+def _last_question(text: str) -> str:
+    """The user's last question of the conversation, on one line."""
+    said = text.partition(_HISTORY)[2].rpartition(_HISTORY_END)[0]
+    *_, asked = _LAST_ASKED.split(said)
+    return " ".join(asked.partition("\nASSISTANT:")[0].split())[:_LONGEST_QUERY]

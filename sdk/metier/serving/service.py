@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from metier.council import Council
 from metier.events import Event
+from metier.experts.card import GENERAL
 from metier.serving.failures import Refused, refused
 from metier.serving.forms import Form, Wire, dumped
 from metier.serving.limits import ServingLimits
@@ -44,6 +45,11 @@ class Service:
     def models(self) -> list[Served]:
         """The models on offer."""
         return served(self.council)
+
+    @property
+    def writer(self) -> Served | None:
+        """The general expert, which writes without planning; None if there is none."""
+        return next((each for each in self.models if each.expert == GENERAL), None)
 
     @property
     def modified(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from metier.serving.embedding import EmbeddingsBody, embeddings, vectors_of
-from metier.serving.open_webui import is_open_webui, task_events, task_of
+from metier.serving.open_webui import is_open_webui, merges_answers, task_events, task_of
 from metier.serving.openai import models
 from metier.serving.openai.chat import ChatBody, ChatForm
 from metier.serving.openai.response_events import ResponseForm
@@ -43,6 +44,8 @@ def openai_routes(service: Service) -> list[BaseRoute]:
             open_webui=is_open_webui(request.headers),
         )
         stream = bool(body.stream)
+        if merges_answers(request.headers):
+            question = replace(question, model=service.writer or question.model)
         task = task_of(request.headers, question.messages, stream=stream)
         events = None if task is None else task_events(task, question.messages)
         return service.reply(question, form, stream=stream, events=events)
