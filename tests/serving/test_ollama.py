@@ -114,6 +114,14 @@ def test_texts_are_embedded_by_the_councils_embedder() -> None:
     assert list(both[0]) == list(one)
 
 
+def test_vectors_have_the_length_that_is_asked_for_or_are_refused() -> None:
+    with client() as made:
+        assert len(made.embed("metier", "bread", dimensions=256).embeddings[0]) == 256
+        with pytest.raises(ollama.ResponseError, match="256 dimensions, not 64") as caught:
+            made.embed("metier", "bread", dimensions=64)
+    assert caught.value.status_code == 400
+
+
 def test_a_model_is_shown_with_its_context() -> None:
     with client() as made:
         shown = made.show("cooking")

@@ -51,7 +51,7 @@ def narrowed(spec: Any) -> Any:
         # "show" also takes an expert; the council keeps no schema.
         if "model" in schema.get("required", ()):
             fields["model"] = {"enum": ["cooking", "cooking:latest"]}
-        for field in ("images", "suffix", "tool_calls"):
+        for field in ("images", "suffix", "tool_calls", "dimensions"):
             fields.pop(field, None)
         if "format" in fields:
             fields["format"] = {"enum": ["json", {"type": "object"}]}

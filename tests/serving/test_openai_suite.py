@@ -15,7 +15,7 @@ from bridges.kitchen import council
 from guarded import sitecustomize as guarded
 from serving.running_server import served
 
-from metier.testing import ScriptedModels
+from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.matrix
 
@@ -29,6 +29,7 @@ CHANGED = (
     (r"\.create\(\)", '.create(model="metier", input="string")'),
     (r"\.create\(\s*stream=True,\s*\)", '.create(model="metier", input="string", stream=True)'),
     (r"max(_completion)?_tokens=0", r"max\1_tokens=16"),
+    (r"dimensions=1\b", f"dimensions={FixedEmbedder().dimension}"),
     (r' +previous_response_id="previous_response_id",\n', ""),
 )
 # Listed with their reasons in docs/serving.md: endpoints that are not served; and the client asks

@@ -226,6 +226,16 @@ def test_texts_are_embedded_by_the_councils_embedder(encoding: Any) -> None:
     assert np.allclose(vectors, expected)
 
 
+def test_vectors_have_the_length_that_is_asked_for_or_are_refused() -> None:
+    with client() as made:
+        made.embeddings.create(
+            model="metier", input="bread", dimensions=256, encoding_format="float"
+        )
+        with pytest.raises(openai.BadRequestError, match="256 dimensions, not 64") as caught:
+            made.embeddings.create(model="metier", input="bread", dimensions=64)
+    assert caught.value.param == "dimensions"
+
+
 def test_an_empty_text_is_not_embedded() -> None:
     with client() as made, pytest.raises(openai.BadRequestError, match="is empty"):
         made.embeddings.create(model="metier", input=["bread", " "])

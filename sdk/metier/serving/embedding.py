@@ -29,6 +29,7 @@ class EmbeddingsBody(Body):
     model: str = Field(min_length=1)
     input: Texts
     encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, ge=1)
 
 
 class EmbedBody(Body):
@@ -36,6 +37,8 @@ class EmbedBody(Body):
 
     model: str = Field(min_length=1)
     input: Texts
+    # 0 means "as the model has them" there.
+    dimensions: int | None = Field(None, ge=0)
 
 
 class OldEmbedBody(Body):
@@ -45,14 +48,18 @@ class OldEmbedBody(Body):
     prompt: str
 
 
-async def vectors_of(service: Service, request: Request, model: str, given: Texts) -> Vectors:
+async def vectors_of(
+    service: Service, request: Request, model: str, given: Texts, *, dimensions: int | None = None
+) -> Vectors:
     """Return one unit vector per text.
 
     Args:
         model: the embedder's own name, or any model of the server.
+        dimensions: the length that the vectors should have.
 
     Raises:
-        Refused: no model has this name, a text is empty, the client leaves or the server stops.
+        Refused: no model has this name, a text is empty, the embedder's vectors have another
+            length, the client leaves or the server stops.
         MetierError: the embedder failed.
     """
     texts = [given] if isinstance(given, str) else given
@@ -61,7 +68,13 @@ async def vectors_of(service: Service, request: Request, model: str, given: Text
     if not all(text.strip() for text in texts):
         raise refused("a text to embed is empty", param="input")
     embed = partial(checked_vectors, service.council.embedder, texts, role="document")
-    return await service.counted(request, embed)
+    vectors = await service.counted(request, embed)
+    if dimensions and dimensions != vectors.shape[1]:
+        raise refused(
+            f"the embedder's vectors have {vectors.shape[1]} dimensions, not {dimensions}",
+            param="dimensions",
+        )
+    return vectors
 
 
 def embeddings(vectors: Vectors, body: EmbeddingsBody) -> Wire:

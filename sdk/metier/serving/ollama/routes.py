@@ -55,7 +55,9 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 
     async def embed(request: Request) -> Response:
         body = await service.read(request, EmbedBody)
-        vectors = await vectors_of(service, request, body.model, body.input)
+        vectors = await vectors_of(
+            service, request, body.model, body.input, dimensions=body.dimensions
+        )
         return json_response(embedded(vectors, body))
 
     async def old_embed(request: Request) -> Response:

@@ -68,7 +68,9 @@ def openai_routes(service: Service) -> list[BaseRoute]:
 
     async def embed(request: Request) -> Response:
         body = await service.read(request, EmbeddingsBody)
-        vectors = await vectors_of(service, request, body.model, body.input)
+        vectors = await vectors_of(
+            service, request, body.model, body.input, dimensions=body.dimensions
+        )
         return json_response(embeddings(vectors, body))
 
     return [
