@@ -21,8 +21,9 @@ from serving.running_server import served
 from serving.runs_of_events import runs
 from serving.test_forms import MODEL, answer_of, pieces_of, sent
 
+from metier.answer import Answer
 from metier.errors import ModelServerBusy
-from metier.events import Event
+from metier.events import Answered, Event, Token
 from metier.models.server import ChatRequest
 from metier.runs.store import RunStore
 from metier.serving.forms import dumped
@@ -119,7 +120,33 @@ def test_a_long_response_is_incomplete() -> None:
     with client(cooking=["one two three four"]) as made:
         response = made.responses.create(model="cooking", input=BREAD, max_output_tokens=1)
     assert response.output_text == "one "
-    assert response.status == "incomplete"
+    assert (response.status, response.completed_at) == ("incomplete", None)
+    statuses = {item.type: getattr(item, "status", None) for item in response.output}
+    assert statuses["message"] == "incomplete"
+
+
+def test_a_response_is_complete_when_its_run_has_ended() -> None:
+    events = [Token(text="Forty.", answer=True, at=5.5)]
+    answered = Answered(answer=Answer(question="?", text="Forty."), at=7.9)
+    last = sent(form(), pieces_of([*events, answered]))[-1]["response"]
+    assert (last["created_at"], last["completed_at"]) == (1, 7)
+    assert {item["status"] for item in last["output"]} == {"completed"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"type": "text"},
+        {"type": "json_object"},
+        {"type": "json_schema", "name": "time", "schema": {"type": "object"}, "strict": True},
+    ],
+)
+def test_a_response_states_the_format_that_was_asked_for(wanted: Any) -> None:
+    with client(cooking=["{}"]) as made:
+        response = made.responses.create(model="cooking", input=BREAD, text={"format": wanted})
+    assert response.text is not None
+    assert response.text.format is not None
+    assert response.text.format.to_dict() | wanted == response.text.format.to_dict()
 
 
 @pytest.mark.parametrize("more", [{"previous_response_id": "resp_1"}, {"tool_choice": "required"}])

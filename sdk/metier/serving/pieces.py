@@ -38,11 +38,13 @@ class End:
         answer: the answer; only its beginning if the reply was cut.
         run_id: of the run, under which it is kept if runs are.
         reason: `length` if the reply is longer than the client wanted.
+        at: seconds since the epoch; 0 if no run was needed.
     """
 
     answer: Answer
     reason: Literal["stop", "length"] = "stop"
     run_id: str = ""
+    at: float = 0.0
 
 
 Piece = Words | Thought | End
@@ -68,7 +70,7 @@ class Telling:
                 yield Thought(event.text)
             case Answered():
                 self.ended = True
-                yield End(event.answer, event.cut or "stop", event.run_id)
+                yield End(event.answer, event.cut or "stop", event.run_id, event.at)
             case _:
                 if (line := progress_of(event)) is not None:
                     yield self._line(line, event)

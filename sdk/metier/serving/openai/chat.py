@@ -31,6 +31,9 @@ class StreamOptions(Body):
 class JsonSchema(Body):
     """A schema with a name."""
 
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
     schema_: dict[str, object] | None = Field(None, alias="schema")
 
 
@@ -46,6 +49,16 @@ class ResponseFormat(JsonSchema):
         if self.type == "text":
             return None
         return (self.json_schema or self).schema_ or ANY_OBJECT
+
+    @property
+    def stated(self) -> Wire:
+        """The format as a response states it."""
+        given = self.json_schema or self
+        if self.type != "json_schema" or not given.schema_:
+            return {"type": "text" if self.type == "text" else "json_object"}
+        about = {"description": given.description, "strict": given.strict}
+        named = {"type": "json_schema", "name": given.name or "reply", "schema": given.schema_}
+        return named | about
 
 
 class ChatBody(Body):

@@ -110,19 +110,21 @@ class ResponseForm:
         assert self._open is not None
         return self._numbered([self._open.add(text)])
 
-    def _closed(self, sources: Sequence[Event]) -> list[Event]:
+    def _closed(self, sources: Sequence[Event], *, cut: bool = False) -> list[Event]:
         if self._open is None:
             return []
-        events = self._numbered(self._open.end(sources))
+        events = self._numbered(self._open.end(sources, cut=cut))
         self._output.append(self._open.item())
         self._open = None
         return events
 
     def _end(self, end: End) -> list[Event]:
-        events = [*self._opened(Answering), *self._closed(_citations(end.answer))]
+        cut = end.reason != "stop"
+        sources = _citations(end.answer)
+        events = [*self._opened(Answering), *self._closed(sources, cut=cut)]
         if late := "".join(self._late):
             events += [*self._opened(Reasoning), *self._delta(late), *self._closed(())]
-        kind = "response.completed" if end.reason == "stop" else "response.incomplete"
+        kind = "response.incomplete" if cut else "response.completed"
         return [*events, self._event(kind, response=self._finished(end))]
 
     def _finished(self, end: End) -> Event:
@@ -148,7 +150,7 @@ class ResponseForm:
             "id": self._id,
             "object": "response",
             "created_at": self._created,
-            "completed_at": self._created if status == "completed" else None,
+            "completed_at": _ended(end, self._created) if status == "completed" else None,
             "status": status,
             "error": error,
             "incomplete_details": incomplete,
@@ -158,6 +160,7 @@ class ResponseForm:
             "model": self._model.name,
             "output": list(self._output),
             "store": self._kept,
+            "text": {"format": _format(self._body)},
             "previous_response_id": self._body.previous_response_id,
             "usage": None,
             **known,
@@ -176,13 +179,23 @@ _UNUSED: Event = {
     "safety_identifier": None,
     "service_tier": "default",
     "temperature": 0.0,
-    "text": {"format": {"type": "text"}},
     "tool_choice": "none",
     "tools": [],
     "top_logprobs": 0,
     "top_p": 1.0,
     "truncation": "disabled",
 }
+
+
+def _ended(end: End | None, created: int) -> int:
+    """When a response was complete, in seconds since the epoch; at once if no run was needed."""
+    return max(created, int(end.at)) if end is not None else created
+
+
+def _format(body: ResponsesBody) -> Wire:
+    """The format that the text has."""
+    wanted = body.text.format if body.text is not None else None
+    return {"type": "text"} if wanted is None else wanted.stated
 
 
 def _citations(answer: Answer) -> list[Event]:

@@ -21,8 +21,12 @@ class Item(Protocol):
         """The event of a piece."""
         ...
 
-    def end(self, sources: Sequence[Event]) -> list[Event]:
-        """The events that close it."""
+    def end(self, sources: Sequence[Event], *, cut: bool) -> list[Event]:
+        """The events that close it.
+
+        Args:
+            cut: whether it is only the beginning.
+        """
         ...
 
     def item(self) -> Event:
@@ -53,8 +57,8 @@ class Reasoning:
         self._texts.append(text)
         return self._about("response.reasoning_summary_text.delta", delta=text)
 
-    def end(self, sources: Sequence[Event]) -> list[Event]:
-        """The events that close it; it has no sources."""
+    def end(self, sources: Sequence[Event], *, cut: bool) -> list[Event]:
+        """The events that close it; it has no sources, and is never cut."""
         text = "".join(self._texts)
         part = {"type": "summary_text", "text": text}
         return [
@@ -82,6 +86,7 @@ class Answering:
         self._name = name
         self._texts: list[str] = []
         self._sources: list[Event] = []
+        self._status = "completed"
 
     def begin(self) -> list[Event]:
         """The events that open it."""
@@ -96,9 +101,10 @@ class Answering:
         self._texts.append(text)
         return self._about("response.output_text.delta", delta=text, logprobs=[])
 
-    def end(self, sources: Sequence[Event]) -> list[Event]:
+    def end(self, sources: Sequence[Event], *, cut: bool) -> list[Event]:
         """The events that close it, with what it cites."""
         self._sources = list(sources)
+        self._status = "incomplete" if cut else "completed"
         added = [
             self._about(
                 "response.output_text.annotation.added", annotation=each, annotation_index=index
@@ -119,7 +125,7 @@ class Answering:
             "id": self._name,
             "type": "message",
             "role": "assistant",
-            "status": "completed",
+            "status": self._status,
             "content": [self._part()],
         }
 
