@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from bridges.kitchen import card, models
+from bridges.kitchen import card, council, models
 from serving.asgi import app, caller
 
 from metier.answer import Source
 from metier.council import Council
 from metier.experts.expert import Context, Expert, Task
+from metier.runs.store import RunStore
 from metier.serving import http_app
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -85,6 +87,30 @@ async def test_a_task_that_its_header_names_reaches_no_expert() -> None:
         headers = HEADERS | {"x-openwebui-task": "tags_generation"}
         reply = await client.post("/v1/chat/completions", json=body("Tags?"), headers=headers)
     assert json.loads(content(reply)) == {"tags": []}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-openwebui-task": "title_generation"}])
+async def test_its_own_prompts_reach_no_expert_over_ollamas_api(headers: dict[str, str]) -> None:
+    async with caller(app()) as client:
+        asked = body(TITLE, stream=False)
+        chat = await client.post("/api/chat", json=asked, headers=headers)
+        prompt = {"model": "metier", "prompt": TITLE, "stream": False}
+        generated = await client.post("/api/generate", json=prompt, headers=headers)
+    for text in (chat.json()["message"]["content"], generated.json()["response"]):
+        assert json.loads(text) == {"title": "How long does rye bread bake"}
+
+
+async def test_its_own_prompts_reach_no_expert_as_a_response(tmp_path: Path) -> None:
+    with RunStore(tmp_path / "runs.db") as store:
+        made = council(models(), runs=store)
+        async with caller(http_app(made)) as client:
+            reply = await client.post("/v1/responses", json={"model": "metier", "input": TITLE})
+        assert store.newest() == []
+    response = reply.json()
+    (item,) = response["output"]
+    assert json.loads(item["content"][0]["text"]) == {"title": "How long does rye bread bake"}
+    assert response["store"] is False
+    assert len(response["id"]) > len("resp_")
 
 
 async def test_several_answers_are_merged_by_the_general_expert_without_planning() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from metier.serving.failures import Refused, refused
 from metier.serving.forms import Form, Wire, dumped
 from metier.serving.limits import ServingLimits
 from metier.serving.names import Served, model_named, served
+from metier.serving.open_webui import merges_answers, task_events, task_of
 from metier.serving.pieces import Telling
 from metier.serving.questions import Question, events_of
 from metier.serving.reading import Body, read_body
@@ -86,18 +87,32 @@ class Service:
             return await unless_gone(request.receive, ask)
         raise Refused(STOPPING)
 
+    def run(
+        self, request: Request, question: Question, *, stream: bool
+    ) -> tuple[AsyncGenerator[Event, None], bool]:
+        """The run that answers a question, and whether the council is asked.
+
+        Open WebUI also sends questions that no expert should answer.
+        """
+        headers, messages = request.headers, question.messages
+        if (task := task_of(headers, messages, stream=stream)) is not None:
+            return task_events(task, messages), False
+        if merges_answers(headers):
+            question = replace(question, model=self.writer or question.model)
+        return events_of(self.council, question), True
+
     def reply(
         self,
         question: Question,
         form: Form,
+        events: AsyncGenerator[Event, None],
         *,
         stream: bool,
-        events: AsyncGenerator[Event, None] | None = None,
     ) -> LiveReply:
         """The response that answers a question while it is sent.
 
         Args:
-            events: the run to send, if the council is not to be asked.
+            events: the run to send.
 
         Raises:
             Refused: the conversation is too long.
@@ -106,7 +121,7 @@ class Service:
         if len(question.messages) > most:
             raise refused(f"the conversation has more than {most} messages", param="messages")
         return LiveReply(
-            events or events_of(self.council, question),
+            events,
             form,
             Telling(),
             stream=stream,

@@ -39,11 +39,11 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 
     async def chat(request: Request) -> LiveReply | Response:
         body = await service.read(request, ChatBody)
-        return _reply(service, body, "message", ask=bool(body.messages))
+        return _reply(service, request, body, "message", ask=bool(body.messages))
 
     async def generate(request: Request) -> LiveReply | Response:
         body = await service.read(request, GenerateBody)
-        return _reply(service, body, "response", ask=bool(body.prompt))
+        return _reply(service, request, body, "response", ask=bool(body.prompt))
 
     async def show(request: Request) -> Response:
         body = await service.read(request, models.ShowBody)
@@ -79,14 +79,16 @@ def ollama_routes(service: Service) -> list[BaseRoute]:
 
 
 def _reply(
-    service: Service, body: ChatBody | GenerateBody, key: Key, *, ask: bool
+    service: Service, request: Request, body: ChatBody | GenerateBody, key: Key, *, ask: bool
 ) -> LiveReply | Response:
     """The answer; without a question, the reply that the model is loaded, which is always true."""
     model = service.model(body.model)
     written = form(body, key, created=rfc3339(time.time()))
     if not ask:
         return json_response(written.loaded(unload=body.keep_alive in (0, "0")))
-    return service.reply(body.question(model), written, stream=body.stream is not False)
+    question, stream = body.question(model), body.stream is not False
+    events, _ = service.run(request, question, stream=stream)
+    return service.reply(question, written, events, stream=stream)
 
 
 async def _loaded(_: Request) -> Response:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from metier.serving.embedding import EmbeddingsBody, embeddings, vectors_of
-from metier.serving.open_webui import is_open_webui, merges_answers, task_events, task_of
+from metier.serving.open_webui import is_open_webui
 from metier.serving.openai import models
 from metier.serving.openai.chat import ChatBody, ChatForm
 from metier.serving.openai.response_events import ResponseForm
 from metier.serving.openai.responses import PREFIX, ResponsesBody, continued
-from metier.serving.questions import events_of
 from metier.serving.replying import LiveReply
 from metier.serving.service import Service, json_response
 
@@ -44,11 +42,8 @@ def openai_routes(service: Service) -> list[BaseRoute]:
             open_webui=is_open_webui(request.headers),
         )
         stream = bool(body.stream)
-        if merges_answers(request.headers):
-            question = replace(question, model=service.writer or question.model)
-        task = task_of(request.headers, question.messages, stream=stream)
-        events = None if task is None else task_events(task, question.messages)
-        return service.reply(question, form, stream=stream, events=events)
+        events, _ = service.run(request, question, stream=stream)
+        return service.reply(question, form, events, stream=stream)
 
     async def responses(request: Request) -> LiveReply:
         body = await service.read(request, ResponsesBody)
@@ -56,15 +51,17 @@ def openai_routes(service: Service) -> list[BaseRoute]:
         if body.previous_response_id is not None:
             store = service.council.runs
             question = await continued(question, body.previous_response_id, store)
+        events, kept = service.run(request, question, stream=bool(body.stream))
         form = ResponseForm(
             name=f"{PREFIX}{secrets.token_hex(12)}",
             created=int(time.time()),
             model=question.model,
             body=body,
-            kept=question.keep and service.council.runs is not None,
+            kept=kept and question.keep and service.council.runs is not None,
         )
-        events = form.named(events_of(service.council, question))
-        return service.reply(question, form, stream=bool(body.stream), events=events)
+        return service.reply(
+            question, form, form.named(events) if kept else events, stream=bool(body.stream)
+        )
 
     async def embed(request: Request) -> Response:
         body = await service.read(request, EmbeddingsBody)
