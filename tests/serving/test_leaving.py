@@ -12,10 +12,11 @@ import anyio
 import httpx
 import pytest
 import uvicorn
-from bridges.kitchen import COOKING, Cooking, council
+from bridges.kitchen import COOKING, WINE, Cooking, council
 from sse_starlette.sse import AppStatus
 
 from metier.council import Council
+from metier.experts.expert import Expert
 from metier.models.embedder import Role, Vectors
 from metier.models.server import ChatRequest
 from metier.serving import ServingLimits, http_app, serve
@@ -153,6 +154,40 @@ async def test_a_silent_stream_gets_comments() -> None:
             if comments == 3:
                 break
     assert comments == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "events"),
+    [
+        ("/v1/chat/completions", {"messages": [BREAD]}, ["", "error"]),
+        (
+            "/v1/responses",
+            {"input": "Bread?"},
+            ["response.created", "response.in_progress", "response.failed"],
+        ),
+    ],
+    ids=["chat", "responses"],
+)
+async def test_a_stream_gets_comments_while_it_is_planned_and_then_the_error(
+    path: str, asked: dict[str, object], events: list[str]
+) -> None:
+    embedder, runs = StalledEmbedder(), Runs(1)
+    made = Council.of([Cooking(COOKING), Expert(WINE)], server=ScriptedModels(), embedder=embedder)
+    comments, found = 0, list[str]()
+    body = {"model": "metier", "stream": True} | asked
+    limits = ServingLimits(ping_s=0.02)
+    async with (
+        served(made, limits=limits, runs=runs) as client,
+        client.stream("POST", path, json=body, timeout=60) as reply,
+    ):
+        async for line in reply.aiter_lines():
+            comments += line == ": waiting"
+            if comments == 3:
+                runs.cancel()
+            if line.startswith("data: "):
+                wire = json.loads(line.removeprefix("data: "))
+                found.append("error" if "error" in wire else wire.get("type", ""))
+    assert (reply.status_code, comments >= 3, found) == (200, True, events)
 
 
 @pytest.mark.parametrize(("path", "body"), [OPENAI, OLLAMA], ids=["openai", "ollama"])

@@ -39,7 +39,7 @@ class LiveReply:
     """An ASGI response: the events of a run in a protocol's form.
 
     If the client leaves, the run ends at once, even while nothing is being sent. An error before
-    the plan is ready sets the status of the response; a later one is the last object of the stream.
+    anything was sent sets the status of the response; a later one is the last object of the stream.
 
     Args:
         events: the run, not yet begun.
@@ -82,9 +82,10 @@ class LiveReply:
             await out.fail(failure_of(exc))
 
     async def _streamed(self, out: _Out) -> None:
+        out.keep_alive(self._limits.ping_s)
         async with aclosing(self._pieces()) as pieces:
             async for piece in pieces:
-                await out.begin(self._limits.ping_s)
+                await out.open()
                 await out.write(piece)
         await out.end()
 
@@ -111,19 +112,22 @@ class _Out:
         self._lock = anyio.Lock()
         self._sent_at = 0.0
         self._begun = False
+        self._opened = False
         self._complete = False
 
-    async def begin(self, ping_s: float) -> None:
-        """Send the headers and the opening, on the first call only."""
-        if self._begun:
+    def keep_alive(self, every_s: float) -> None:
+        """Send a comment after each silence from now on, if the protocol has comments."""
+        self._sent_at = anyio.current_time()
+        if ping := self._form.framing.ping:
+            self._group.start_soon(self._ping, every_s, ping)
+
+    async def open(self) -> None:
+        """Send the opening, on the first call only."""
+        if self._opened:
             return
-        self._begun = True
-        framing = self._form.framing
-        await self._start(200, framing.media_type)
+        self._opened = True
         for wire in self._form.opening():
-            await self._body(framing.line(wire))
-        if framing.ping:
-            self._group.start_soon(self._ping, ping_s, framing.ping)
+            await self._body(self._form.framing.line(wire))
 
     async def write(self, piece: Piece) -> None:
         """Send a piece."""
@@ -137,20 +141,27 @@ class _Out:
 
     async def whole(self, pieces: list[Piece]) -> None:
         """Send the reply as one object."""
-        self._begun = True
-        await self._start(200, JSON)
-        await self._body(dumped(self._form.whole(pieces)), more=False)
+        await self._alone(dumped(self._form.whole(pieces)))
 
     async def fail(self, failure: Failure) -> None:
         """Send an error: with its own status if nothing was sent yet, else as the last object."""
         if self._complete:
             return
-        error = self._form.error(failure)
-        if self._begun:
-            await self._body(self._form.framing.line(error), more=False)
+        if not self._begun:
+            error = dumped(self._form.error(failure))
+            await self._alone(error, failure.status, failure.headers)
             return
-        await self._start(failure.status, JSON, failure.headers)
-        await self._body(dumped(error), more=False)
+        # An error within a stream may refer to its opening.
+        await self.open()
+        await self._body(self._form.framing.line(self._form.error(failure)), more=False)
+
+    async def _alone(
+        self, data: bytes, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        """Send one object and nothing else."""
+        self._begun = self._complete = True
+        await self._start(status, JSON, headers)
+        await self._send({"type": "http.response.body", "body": data})
 
     async def _start(
         self, status: int, media_type: str, headers: dict[str, str] | None = None
@@ -167,10 +178,16 @@ class _Out:
                 return
             self._complete = not more
             self._sent_at = anyio.current_time()
+            if not self._begun:
+                self._begun = True
+                await self._start(200, self._form.framing.media_type)
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _ping(self, every_s: float, ping: bytes) -> None:
-        """Send a comment after each silence, since proxies close silent streams."""
+        """Send a comment after each silence, since proxies and clients close silent streams.
+
+        It may be the first thing that is sent: planning takes long if the embedder must be loaded.
+        """
         while not self._complete:
             await anyio.sleep(max(0.01, self._sent_at + every_s - anyio.current_time()))
             if anyio.current_time() - self._sent_at >= every_s:
