@@ -82,6 +82,17 @@ async def test_an_origin_that_the_operator_names_may_call() -> None:
     assert reply.status_code == 200
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_an_origin_that_the_operator_names_may_change_kept_runs(method: str) -> None:
+    origin = {"origin": "https://chat.example"}
+    made = app(access=Access(origins=("https://chat.example",)))
+    async with caller(made) as client:
+        asked = await client.options(
+            "/metier/runs/3f2a91bc", headers=origin | {"access-control-request-method": method}
+        )
+    assert method in asked.headers["access-control-allow-methods"].split(", ")
+
+
 @pytest.mark.parametrize("sent", ["", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", KEY])
 async def test_without_the_key_nothing_is_served(sent: str) -> None:
     async with caller(app(access=KEYED), base="http://192.0.2.1:8413") as client:

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from bridges.kitchen import models
 from serving.asgi import app, caller
 
 from metier.serving import ServingLimits
@@ -89,7 +90,6 @@ BAD_OLLAMA: dict[str, bytes] = {
     "an image": chat(messages=[{"role": "user", "content": "Bread?", "images": ["AAAA"]}]),
     "a schema for the council": chat(format="json"),
     "options that are a list": chat(options=[1]),
-    "messages that are null": chat(messages=None),
 }
 
 
@@ -137,6 +137,38 @@ async def test_an_error_names_the_field_and_all_that_it_may_be(
         error = (await client.post(path, json=body)).json()["error"]
     assert error["message"] == message
     assert error["param"] == message.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/chat", {"messages": None}),
+        ("/api/generate", {"prompt": None}),
+        ("/api/show", {"name": None}),
+    ],
+)
+async def test_what_is_null_is_left_out_to_ollama(path: str, body: dict[str, object]) -> None:
+    async with caller(app()) as client:
+        reply = await client.post(path, json={"model": "metier"} | body)
+    assert reply.status_code == 200
+
+
+async def test_a_message_without_words_is_dropped_by_ollamas_protocol() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": []}
+    asked = {"role": "user", "content": "Bread?"}
+    body = {"model": "cooking", "messages": [called, asked], "stream": False}
+    async with caller(app(models(cooking=["Forty."]))) as client:
+        reply = await client.post("/api/chat", json=body)
+    assert reply.json()["message"]["content"] == "Forty."
+
+
+@pytest.mark.parametrize("tokens", [[1, 2], [[1, 2], [3]]])
+async def test_tokens_are_not_embedded_and_it_says_what_to_do(tokens: list[Any]) -> None:
+    async with caller(app()) as client:
+        reply = await client.post("/v1/embeddings", json={"model": "metier", "input": tokens})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == "input"
+    assert "check_embedding_ctx_length=False" in reply.json()["error"]["message"]
 
 
 async def test_a_model_must_be_named_to_be_shown() -> None:

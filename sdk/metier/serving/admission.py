@@ -10,7 +10,7 @@ from metier.serving.access import Access
 from metier.serving.failures import Failure, ollama_error, openai_error, page_error
 from metier.serving.forms import dumped
 
-_METHODS = "GET, POST, HEAD, OPTIONS"
+_METHODS = "GET, POST, PATCH, DELETE, HEAD, OPTIONS"
 _MAX_AGE_S = "600"
 _SHAPES = (("/v1", openai_error), ("/metier/", page_error))
 

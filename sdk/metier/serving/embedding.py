@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 
 from metier.models.embedder import Vectors
@@ -16,11 +16,27 @@ from metier.models.vector_checks import embedded as checked_vectors
 from metier.serving.failures import refused
 from metier.serving.forms import Wire
 from metier.serving.questions import CHARS_PER_TOKEN
-from metier.serving.reading import Body
+from metier.serving.reading import Body, NullableText
 from metier.serving.service import Service
 
 _MOST_TEXTS = 2048
-Texts = str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
+
+
+def _no_tokens(given: object) -> object:
+    """Refuse tokens by their numbers: they are of a tokenizer that is not here."""
+    if isinstance(given, list) and given and isinstance(given[0], int | list):
+        raise refused(
+            "tokens cannot be embedded: send text "
+            "(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))",
+            param="input",
+        )
+    return given
+
+
+Texts = Annotated[
+    str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)],
+    BeforeValidator(_no_tokens),
+]
 
 
 class EmbeddingsBody(Body):
@@ -45,7 +61,7 @@ class OldEmbedBody(Body):
     """The body of a request to `/api/embeddings`."""
 
     model: str = Field(min_length=1)
-    prompt: str
+    prompt: NullableText
 
 
 async def vectors_of(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import anyio
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect, Request
 
@@ -15,6 +15,8 @@ from metier.serving.failures import Refused, refused
 from metier.serving.limits import ServingLimits
 
 B = TypeVar("B", bound="Body")
+# As Ollama's server reads it: null is an empty text.
+NullableText = Annotated[str, BeforeValidator(lambda given: "" if given is None else given)]
 # How pydantic names the alternatives of a field: `str`, `list[str]`, or a class.
 _TYPE = re.compile(r"(?:str|int|float|bool|dict|list|constrained-str)\b|[A-Z]")
 _LONGEST_CHARS = 200

@@ -18,7 +18,7 @@ from metier.serving.names import Served
 from metier.serving.openai.chat import outcome, stops
 from metier.serving.pieces import End, Piece, Thought, Words
 from metier.serving.questions import Question, Seed, conversation
-from metier.serving.reading import Body
+from metier.serving.reading import Body, NullableText
 
 _NS = 1_000_000_000
 
@@ -67,7 +67,7 @@ class Turn(Body):
     """A message."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str = ""
+    content: NullableText = ""
     images: list[str] | None = None
 
     def message(self) -> Message:
@@ -86,7 +86,7 @@ class Turn(Body):
 class ChatBody(Request):
     """A conversation; without messages, the model is only to be loaded."""
 
-    messages: tuple[Turn, ...] = ()
+    messages: tuple[Turn, ...] | None = ()
 
     def question(self, model: Served) -> Question:
         """The question to the council.
@@ -94,13 +94,13 @@ class ChatBody(Request):
         Raises:
             Refused: there is no question, or something that cannot be kept.
         """
-        return self.asked(model, [turn.message() for turn in self.messages])
+        return self.asked(model, [turn.message() for turn in self.messages or ()])
 
 
 class GenerateBody(Request):
     """A prompt; without one, the model is only to be loaded."""
 
-    prompt: str = ""
+    prompt: NullableText = ""
     system: str | None = None
     suffix: str | None = None
     images: list[str] | None = None

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from metier.serving.forms import Wire
 from metier.serving.names import Served
-from metier.serving.reading import Body
+from metier.serving.reading import Body, NullableText
 
 FAMILY = "metier"
 CAPABILITIES = ("completion", "thinking")
@@ -18,8 +18,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 class ShowBody(Body):
     """The name of a model; old clients send it as `name`."""
 
-    model: str = ""
-    name: str = ""
+    model: NullableText = ""
+    name: NullableText = ""
 
 
 def tags(offered: Sequence[Served], *, modified: str) -> Wire:
