@@ -1,4 +1,4 @@
-"""A council served on a real socket, in a thread with an event loop of its own."""
+"""A council served as `metier serve` does, in a thread with an event loop of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
-
 from metier.council import Council
 from metier.serving import Access, ServingLimits, http_app
-from metier.serving.running import listening
+from metier.serving.running import Server, listening
+from metier.serving.runs import Runs
 
 
 @contextmanager
@@ -21,10 +20,11 @@ def served(
     limits: ServingLimits | None = None,
 ) -> Iterator[str]:
     """The address of the server; it ends with the block."""
-    app = http_app(council, access=access or Access(), limits=limits or ServingLimits())
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
-    socket = listening(config)
-    server = uvicorn.Server(config)
+    limits = limits or ServingLimits()
+    runs = Runs(limits.requests)
+    app = http_app(council, access=access or Access(), limits=limits, runs=runs)
+    server = Server(app, host="127.0.0.1", port=0, runs=runs, limits=limits)
+    socket = listening(server.config)
     thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
     thread.start()
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
+from typing import Any
 
 import anyio
 import httpx
@@ -20,7 +21,7 @@ from metier.experts.expert import Expert
 from metier.models.embedder import Role, Vectors
 from metier.models.server import ChatRequest
 from metier.serving import ServingLimits, http_app, serve
-from metier.serving.running import listening
+from metier.serving.running import Server, listening
 from metier.serving.runs import Runs
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Stall
@@ -66,10 +67,11 @@ async def served(
     made: Council, *, limits: ServingLimits | None = None, runs: Runs | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server in the same event loop, whose models the test can watch."""
-    app = http_app(made, limits=limits or ServingLimits(), runs=runs)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
-    running = uvicorn.Server(config)
-    with listening(config) as socket:
+    limits = limits or ServingLimits()
+    runs = runs or Runs(limits.requests)
+    app = http_app(made, limits=limits, runs=runs)
+    running = Server(app, host="127.0.0.1", port=0, runs=runs, limits=limits)
+    with listening(running.config) as socket:
         url = f"http://127.0.0.1:{socket.getsockname()[1]}"
         async with anyio.create_task_group() as group, httpx.AsyncClient(base_url=url) as client:
             group.start_soon(running.serve, [socket])
@@ -206,24 +208,65 @@ async def test_one_question_too_many_is_refused_as_busy(path: str, body: dict[st
     assert "busy" in (error if isinstance(error, str) else error["message"])
 
 
-async def test_many_clients_at_once_each_get_their_own_answer() -> None:
+def _of_ollama(reply: httpx.Response) -> str:
+    return "".join(json.loads(line)["message"]["content"] for line in reply.text.splitlines())
+
+
+def _of_chat(reply: httpx.Response) -> str:
+    return reply.json()["choices"][0]["message"]["content"]
+
+
+def _of_chunks(reply: httpx.Response) -> str:
+    deltas = [each["choices"][0]["delta"] for each in _data(reply)]
+    return "".join(delta.get("content", "") for delta in deltas)
+
+
+def _of_response(reply: httpx.Response) -> str:
+    (message,) = [each for each in reply.json()["output"] if each["type"] == "message"]
+    return message["content"][0]["text"]
+
+
+def _of_typed_events(reply: httpx.Response) -> str:
+    events = [each for each in _data(reply) if each["type"] == "response.output_text.delta"]
+    return "".join(event["delta"] for event in events)
+
+
+def _data(reply: httpx.Response) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in reply.text.splitlines() if "data: " in line]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+# How each face is asked, with `input` or `messages`, and how its words are read.
+FACES: list[tuple[str, dict[str, object], Callable[[httpx.Response], str]]] = [
+    ("/api/chat", {"model": "cooking"}, _of_ollama),
+    ("/api/chat", {"model": "metier"}, _of_ollama),
+    ("/v1/chat/completions", {"model": "metier"}, _of_chat),
+    ("/v1/chat/completions", {"model": "metier", "stream": True}, _of_chunks),
+    ("/v1/responses", {"model": "metier"}, _of_response),
+    ("/v1/responses", {"model": "metier", "stream": True}, _of_typed_events),
+]
+
+
+async def test_many_clients_at_once_over_every_protocol_each_get_their_own_answer() -> None:
     def echo(request: ChatRequest) -> str:
         return f"It is {request.messages[-1].content} indeed."
 
-    async with served(council(ScriptedModels({"cooking": echo}, concurrency=64))) as client:
+    scripted = ScriptedModels({"cooking": echo, "wine": echo, "general": echo}, concurrency=64)
+    async with served(council(scripted)) as client:
         said: dict[int, str] = {}
 
         async def ask(number: int) -> None:
-            content = f"question {number}"
-            body = {"model": "cooking", "messages": [{"role": "user", "content": content}]}
-            reply = await client.post("/api/chat", json=body, timeout=120)
-            lines = [json.loads(line) for line in reply.text.splitlines()]
-            said[number] = "".join(line["message"]["content"] for line in lines)
+            path, body, text_of = FACES[number % len(FACES)]
+            asked = [{"role": "user", "content": f"bread number {number}"}]
+            key = "input" if path == "/v1/responses" else "messages"
+            reply = await client.post(path, json=body | {key: asked}, timeout=120)
+            said[number] = text_of(reply)
 
         async with anyio.create_task_group() as group:
             for number in range(64):
                 group.start_soon(ask, number)
-    assert said == {n: f"It is question {n} indeed." for n in range(64)}
+    assert said == {n: f"It is bread number {n} indeed." for n in range(64)}
+    assert len(scripted.requests) == 64
 
 
 async def test_a_server_that_stops_ends_what_is_not_finished_in_time_and_says_so(

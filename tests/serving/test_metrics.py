@@ -85,12 +85,17 @@ async def test_a_malformed_trace_is_not_passed_on(bad: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/tags", "/v1/models", "/api/ps", "/api/version"])
-async def test_lists_need_no_model_server(path: str) -> None:
+async def test_lists_need_no_model_server_and_no_embedder(path: str) -> None:
     # Nothing listens at this port.
-    made = Council.of([Cooking(COOKING)], settings=Settings(host="http://127.0.0.1:1"))
+    settings, embedder = Settings(host="http://127.0.0.1:1"), FixedEmbedder()
+    made = Council.of([Cooking(COOKING)], settings=settings, embedder=embedder)
     async with made, caller(http_app(made)) as client:
         reply = await client.get(path)
-    assert reply.status_code == httpx.codes.OK
+        assert reply.status_code == httpx.codes.OK
+        assert embedder.calls == []
+        # What needs it is seen here.
+        await client.post("/v1/embeddings", json={"model": "metier", "input": "bread"})
+        assert embedder.calls == [["bread"]]
 
 
 async def _passed_on(headers: dict[str, str]) -> str:

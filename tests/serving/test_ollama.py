@@ -135,10 +135,20 @@ def test_no_model_is_in_memory_here() -> None:
         assert list(made.ps().models) == []
 
 
-@pytest.mark.parametrize("change", ["pull", "delete", "push"])
-def test_models_are_not_changed_over_http(change: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "given"),
+    [
+        ("pull", {"model": "metier"}),
+        ("push", {"model": "metier"}),
+        ("delete", {"model": "metier"}),
+        ("create", {"model": "mine", "from_": "metier"}),
+        ("copy", {"source": "metier", "destination": "mine"}),
+        ("create_blob", {"path": __file__}),
+    ],
+)
+def test_models_are_not_changed_over_http(change: str, given: dict[str, str]) -> None:
     with client() as made, pytest.raises(ollama.ResponseError, match="no models") as caught:
-        getattr(made, change)("metier")
+        getattr(made, change)(**given)
     assert caught.value.status_code == 501
 
 

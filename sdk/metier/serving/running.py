@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
 from metier.bridges.heads import HeadsServer
 from metier.council import Council
@@ -40,35 +41,42 @@ async def serve(
     """
     runs = Runs(limits.requests)
     app = http_app(council, access=access, limits=limits, runs=runs)
-    config = uvicorn.Config(
-        app,
-        host=access.host,
-        port=port,
-        log_level="warning",
-        use_colors=False,
-        timeout_graceful_shutdown=int(limits.stop_s) + _SPARE_S,
-        # It refuses what two readers could read in two ways, and large heads; the other parser
-        # that uvicorn would take if it is installed does not.
-        http="h11",
-        ws="none",
-    )
-    server = _Server(config, runs=runs, limits=limits, say=say)
-    with listening(config) as bound:
+    server = Server(app, host=access.host, port=port, runs=runs, limits=limits, say=say)
+    with listening(server.config) as bound:
         say(f"serving at http://{_shown(access.host)}:{bound.getsockname()[1]}")
         await server.serve(sockets=[bound])
 
 
-class _Server(HeadsServer):
-    """Ends questions in progress before it closes their connections."""
+class Server(HeadsServer):
+    """Ends questions in progress before it closes their connections.
+
+    Args:
+        runs: the questions in progress of the app.
+        say: called with each line that the operator should read.
+    """
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        app: ASGIApp,
         *,
+        host: str,
+        port: int,
         runs: Runs,
         limits: ServingLimits,
-        say: Callable[[str], None],
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            use_colors=False,
+            timeout_graceful_shutdown=int(limits.stop_s) + _SPARE_S,
+            # It refuses what two readers could read in two ways, and large heads; the other parser
+            # that uvicorn would take if it is installed does not.
+            http="h11",
+            ws="none",
+        )
         super().__init__(config, head_s=limits.head_s)
         self._runs = runs
         self._limits = limits
