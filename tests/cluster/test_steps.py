@@ -82,6 +82,17 @@ async def test_events_of_a_node_are_events_of_the_run(
     assert [event.host for event in events if event.type == "call_done"] == ["one"]
 
 
+async def test_a_step_on_a_node_ends_where_its_answer_is_cut(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path
+) -> None:
+    world.start("one", ollamas[0].host, experts=installed(Placed(card())))
+    async with council(world, [Placed(card())], tmp_path) as asked:
+        *_, done, last = await events_of(asked, Limits(max_chars=2))
+    assert (done.type, last.type) == ("step_done", "answered")
+    assert (len(last.answer.text), last.cut, last.answer.missing) == (2, "length", ())
+    assert [part.expert for part in last.answer.parts] == ["general"]
+
+
 async def test_calls_on_a_node_count_against_the_questions_budget(
     world: World, ollamas: list[FakeOllama], tmp_path: Path
 ) -> None:

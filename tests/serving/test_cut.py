@@ -95,6 +95,13 @@ async def test_open_webui_says_who_gave_a_cut_answer() -> None:
     assert "nobody" not in reply.text
 
 
+async def test_nothing_but_spaces_before_the_cut_is_an_answer_too() -> None:
+    made, _ = council([Stall("      one")])
+    reply = await asked(made, **LENGTH)
+    assert reply["choices"][0]["message"]["content"].strip() == ""
+    assert reply["choices"][0]["finish_reason"] == "length"
+
+
 async def test_steps_after_the_cut_are_not_run() -> None:
     made, server = council(["one two three four"], wine=[Stall("Riesling")])
     reply = await asked(made, text=BOTH, max_tokens=5)

@@ -101,7 +101,7 @@ class LocalExecutor:
             solo=job.solo,
         )
         sampled = await self._strategies.run(step, sampler)
-        if not sampled.text.strip():
+        if not (sampled.text.strip() or caller.cut.ended):
             raise ExpertFailed(f"{step.expert} gave an empty answer")
         if job.solo and not sampler.streamed:
             emit(Token(step_id=step.id, text=sampled.text, answer=True))

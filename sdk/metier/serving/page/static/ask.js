@@ -191,7 +191,7 @@ export class AskView {
 
   async open(id) {
     const kept = await call("GET", `/metier/runs/${encodeURIComponent(id)}`);
-    const before = kept.messages.slice(0, -2);
+    const before = kept.messages.slice(0, kept.messages.findLastIndex((said) => said.role === "user"));
     this.earlier(before, kept.conversation);
     const turn = this.added(kept.question, before, this.list);
     this.turns.push(turn);
