@@ -9,14 +9,17 @@ from typing import Any
 import httpx
 import pytest
 from bridges.kitchen import card
+from click.testing import CliRunner
 from serving.asgi import caller
 
 from metier.answer import Source
+from metier.cli.main import cli
 from metier.council import Council
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.models.server import ChatRequest
 from metier.runs.store import RunStore
 from metier.serving import http_app
+from metier.settings import Settings
 from metier.testing import FixedEmbedder, ScriptedModels
 from metier.testing.models import Reply, Stall
 
@@ -119,6 +122,14 @@ async def test_a_cut_answer_is_kept_and_replayed_as_the_client_got_it(tmp_path: 
         replay = await made.replay(run)
     assert (run.status, run.answer, run.cut) == ("answered", "one", "stop")
     assert (replay.same, replay.differences) == (True, ())
+
+
+async def test_a_cut_answer_is_shown_as_such() -> None:
+    with RunStore.of(Settings.load()) as store:
+        made, _ = council(["one two three four"], runs=store)
+        await asked(made, **LENGTH)
+    shown = CliRunner().invoke(cli, ["runs", "show", "last"]).stdout
+    assert "answered, up to the length that was asked for" in shown
 
 
 async def test_a_response_goes_on_from_a_cut_one(tmp_path: Path) -> None:
