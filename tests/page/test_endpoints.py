@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from kept_runs import PLAN, card, council, settings_in
@@ -20,6 +21,7 @@ from metier.serving import Access, ServingLimits, http_app
 from metier.serving.access import hashed
 from metier.serving.runs import Runs
 from metier.testing import FixedEmbedder, ScriptedModels
+from metier.testing.models import Stall
 
 pytestmark = pytest.mark.anyio
 
@@ -189,6 +191,95 @@ async def test_a_deleted_run_is_gone(tmp_path: Path) -> None:
         again = await client.get(path)
     assert deleted.json() == {"deleted": 1}
     assert again.status_code == 404
+
+
+async def asked_on(client: httpx.AsyncClient, path: str, text: str) -> str:
+    """The path of the run that goes on from another."""
+    turns = (await client.get(path)).json()["messages"]
+    events = await run(client, {"messages": [*turns, {"role": "user", "content": text}]})
+    return f"/metier/runs/{events[0]['run_id']}"
+
+
+async def test_a_conversation_is_deleted_as_a_whole(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        other = await run(client, question("What is a badger?"))
+        first = f"/metier/runs/{(await run(client, question('An albatross?')))[0]['run_id']}"
+        last = await asked_on(client, await asked_on(client, first, "Where?"), "Why?")
+        whole = (await client.get(f"{last}/conversation")).json()
+        deleted = await client.delete(f"{last}/conversation")
+        left = (await client.get("/metier/runs")).json()["runs"]
+    assert len(whole["runs"]) == 3
+    assert deleted.json() == {"deleted": 3}
+    assert [each["id"] for each in left] == [other[0]["run_id"]]
+
+
+async def test_what_another_conversation_begins_with_is_not_deleted(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        first = f"/metier/runs/{(await run(client, question('An albatross?')))[0]['run_id']}"
+        await asked_on(client, first, "Where?")
+        middle = await asked_on(client, first, "Why?")
+        await asked_on(client, middle, "Since when?")
+        deleted = await client.delete(f"{middle}/conversation")
+        left = (await client.get("/metier/runs")).json()["runs"]
+    assert deleted.json() == {"deleted": 2}
+    assert [each["question"] for each in left] == ["Where?", "An albatross?"]
+
+
+async def test_a_run_is_stopped_by_its_id(tmp_path: Path) -> None:
+    models = ScriptedModels({"small": [Stall("First words. ")]})
+    ended: list[list[dict[str, Any]]] = []
+    async with council(tmp_path, models=models) as asked, caller(asked) as client:
+
+        async def wait() -> None:
+            ended.append(await run(client, question("What is 2 + 2?")))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            path = await stopped(client)
+        again = await client.post(f"{path}/stop")
+        shown = (await client.get(path)).json()
+    assert ended[0][-1] == {
+        "type": "error",
+        "error": {"code": "run_stopped", "message": "the run was stopped"},
+    }
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "not_running")
+    assert shown["status"] == "cancelled"
+
+
+async def stopped(client: httpx.AsyncClient) -> str:
+    """Stop the run that is being answered, once it is known; its path."""
+    with anyio.fail_after(20):
+        while True:
+            for each in (await client.get("/metier/runs")).json()["runs"]:
+                path = f"/metier/runs/{each['id']}"
+                reply = await client.post(f"{path}/stop")
+                if reply.status_code == 200:
+                    assert reply.json() == {"stopped": True}
+                    return path
+            await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("path", ["stop", "conversation"])
+async def test_who_may_not_read_runs_may_not_end_them(tmp_path: Path, path: str) -> None:
+    method = "POST" if path == "stop" else "DELETE"
+    access = Access(key_sha256=hashed(KEY))
+    key = {"authorization": f"Bearer {KEY}"}
+    async with council(tmp_path) as asked, caller(asked, access=access) as client:
+        events = await asked_with(client, key)
+        url = f"/metier/runs/{events}/{path}"
+        keyless = await client.request(method, url)
+        headers = key | {"origin": "http://localhost:3000"}
+        foreign = await client.request(method, url, headers=headers)
+        wrong = await client.request("GET" if path == "stop" else "POST", url, headers=key)
+        there = await client.get(f"/metier/runs/{events}", headers=key)
+    assert [each.status_code for each in (keyless, foreign, wrong)] == [401, 403, 405]
+    assert there.status_code == 200
+
+
+async def asked_with(client: httpx.AsyncClient, headers: Mapping[str, str]) -> str:
+    """The id of a run that was asked for with a key."""
+    await client.post("/metier/runs", json=question("What is 2 + 2?"), headers=headers)
+    return (await client.get("/metier/runs", headers=headers)).json()["runs"][0]["id"]
 
 
 async def test_a_rating_is_kept_with_the_run(tmp_path: Path) -> None:

@@ -93,6 +93,21 @@ def chain(connection: sqlite3.Connection, n: int) -> list[RunSummary]:
     return found[::-1]
 
 
+def whole_chain(connection: sqlite3.Connection, n: int) -> list[str]:
+    """The ids of a run, of all runs that go on from it, and of those that only these go on from."""
+    before = [run.id for run in chain(connection, n)]
+    found = [before.pop()]
+    for run in found:  # it grows
+        rows = connection.execute("SELECT id FROM runs WHERE follows = ?", (run,))
+        found += [each for (each,) in rows if each not in found]
+    while before:
+        rows = connection.execute("SELECT id FROM runs WHERE follows = ?", (before[-1],))
+        if not {each for (each,) in rows} <= set(found):
+            break  # another conversation begins with this one
+        found.append(before.pop())
+    return found
+
+
 def _summary(connection: sqlite3.Connection, row: tuple[object, ...]) -> RunSummary:
     n, *values = row
     named = dict(zip(_COLUMNS.split(", ")[1:], values, strict=True))

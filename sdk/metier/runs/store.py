@@ -86,6 +86,11 @@ class RunStore:
         with self._reading() as connection:
             return finding.chain(connection, self._row(connection, name))
 
+    def whole_conversation(self, name: str) -> list[str]:
+        """The ids of a run's conversation: the run, all that goes on from it, and its own past."""
+        with self._reading() as connection:
+            return finding.whole_chain(connection, self._row(connection, name))
+
     def last_answered(self) -> RunSummary:
         """The newest run that has an answer.
 
@@ -342,6 +347,4 @@ class RunStore:
                 raise
             connection.execute("COMMIT")
 
-    @staticmethod
-    def _row(connection: sqlite3.Connection, name: str) -> int:
-        return finding.row_of(connection, name)
+    _row = staticmethod(finding.row_of)

@@ -16,7 +16,7 @@ from metier.serving.failures import Failure, failure_of, refused
 from metier.serving.forms import Form, dumped
 from metier.serving.limits import ServingLimits
 from metier.serving.pieces import Piece
-from metier.serving.runs import STOPPING, Runs
+from metier.serving.runs import Asked, Runs
 
 JSON = "application/json"
 T = TypeVar("T")
@@ -74,28 +74,29 @@ class LiveReply:
     async def _guarded(self, out: _Out) -> None:
         """Send the reply, or the error."""
         try:
-            with self._runs.one() as running:
-                await (self._streamed(out) if self._stream else self._whole(out))
-            if running.cancelled_caught:
-                await out.fail(STOPPING)
+            with self._runs.one() as asked:
+                await (self._streamed(out, asked) if self._stream else self._whole(out, asked))
+            if asked.scope.cancelled_caught:
+                await out.fail(asked.end)
         except MetierError as exc:
             await out.fail(failure_of(exc))
 
-    async def _streamed(self, out: _Out) -> None:
+    async def _streamed(self, out: _Out, asked: Asked) -> None:
         out.keep_alive(self._limits.ping_s)
-        async with aclosing(self._pieces()) as pieces:
+        async with aclosing(self._pieces(asked)) as pieces:
             async for piece in pieces:
                 await out.open()
                 await out.write(piece)
         await out.end()
 
-    async def _whole(self, out: _Out) -> None:
-        async with aclosing(self._pieces()) as pieces:
+    async def _whole(self, out: _Out, asked: Asked) -> None:
+        async with aclosing(self._pieces(asked)) as pieces:
             found = [piece async for piece in pieces]
         await out.whole(found)
 
-    async def _pieces(self) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, asked: Asked) -> AsyncGenerator[Piece, None]:
         async for event in self._events:
+            asked.run_id = event.run_id
             for piece in self._telling.take(event):
                 yield piece
             if self._telling.ended:

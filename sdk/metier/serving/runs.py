@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
@@ -15,11 +16,26 @@ BUSY = Failure(
     code="server_busy",
     retry=True,
 )
+STOPPED = Failure(status=409, message="the run was stopped", code="run_stopped")
 STOPPING = Failure(status=503, message="the server is stopping", code="server_stopping", retry=True)
 
 
+@dataclass(eq=False, slots=True)
+class Asked:
+    """A question in progress.
+
+    Attributes:
+        run_id: of its run, once that is known.
+        end: what its client is told if it is cancelled.
+    """
+
+    scope: anyio.CancelScope
+    run_id: str = ""
+    end: Failure = STOPPING
+
+
 class Runs:
-    """Counts the questions in progress, refuses those over the limit, and cancels them all.
+    """Counts the questions in progress, refuses those over the limit, and cancels one or all.
 
     Args:
         most: maximum number of questions at once.
@@ -27,16 +43,16 @@ class Runs:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._scopes: set[anyio.CancelScope] = set()
+        self._asked: set[Asked] = set()
         self._stopping = False
 
     @property
     def count(self) -> int:
         """The number of questions in progress."""
-        return len(self._scopes)
+        return len(self._asked)
 
     @contextmanager
-    def one(self) -> Iterator[anyio.CancelScope]:
+    def one(self) -> Iterator[Asked]:
         """A question: its scope is cancelled when the server stops.
 
         Raises:
@@ -44,14 +60,15 @@ class Runs:
         """
         if self._stopping:
             raise Refused(STOPPING)
-        if len(self._scopes) >= self._most:
+        if len(self._asked) >= self._most:
             raise Refused(BUSY)
         with anyio.CancelScope() as scope:
-            self._scopes.add(scope)
+            asked = Asked(scope)
+            self._asked.add(asked)
             try:
-                yield scope
+                yield asked
             finally:
-                self._scopes.discard(scope)
+                self._asked.discard(asked)
 
     def refuse_more(self) -> None:
         """Refuse new questions; those in progress continue."""
@@ -59,6 +76,14 @@ class Runs:
 
     def cancel(self) -> int:
         """Cancel the questions in progress, and return how many there were."""
-        for scope in self._scopes:
-            scope.cancel()
-        return len(self._scopes)
+        for asked in self._asked:
+            asked.scope.cancel()
+        return len(self._asked)
+
+    def stop(self, run_id: str) -> bool:
+        """Cancel the question with this run; return whether there was one."""
+        found = [asked for asked in self._asked if asked.run_id == run_id != ""]
+        for asked in found:
+            asked.end = STOPPED
+            asked.scope.cancel()
+        return bool(found)

@@ -1,4 +1,4 @@
-"""The kept runs over HTTP: listed, searched, read, compared, rated, renamed, deleted."""
+"""The kept runs over HTTP: listed, searched, read, compared, rated, renamed, stopped, deleted."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ class Kept:
             Route("/metier/runs/{run}", self.shown),
             Route("/metier/runs/{run}", self.deleted, methods=["DELETE"]),
             Route("/metier/runs/{run}", self.renamed, methods=["PATCH"]),
+            Route("/metier/runs/{run}/conversation", self.whole),
+            Route("/metier/runs/{run}/conversation", self.whole_deleted, methods=["DELETE"]),
+            Route("/metier/runs/{run}/stop", self.stopped, methods=["POST"]),
             Route("/metier/runs/{run}/rating", self.rated, methods=["POST"]),
             Route("/metier/runs/{run}/differences/{other}", self.differences),
         ]
@@ -103,6 +106,24 @@ class Kept:
         name = request.path_params["run"]
         count = await self._asked(lambda store: store.delete([name]))
         return json_response({"deleted": count})
+
+    async def whole(self, request: Request) -> Response:
+        """The ids of all runs that are deleted with the conversation of a run."""
+        name = request.path_params["run"]
+        found = await self._asked(lambda store: store.whole_conversation(name))
+        return json_response({"runs": found})
+
+    async def whole_deleted(self, request: Request) -> Response:
+        """Delete the conversation of a run; nothing of it stays."""
+        name = request.path_params["run"]
+        count = await self._asked(lambda store: store.delete(store.whole_conversation(name)))
+        return json_response({"deleted": count})
+
+    async def stopped(self, request: Request) -> Response:
+        """Stop a run that this server answers, whoever asked for it."""
+        if not self._service.runs.stop(request.path_params["run"]):
+            raise refused("this run is not being answered here", status=409, code="not_running")
+        return json_response({"stopped": True})
 
     async def renamed(self, request: Request) -> Response:
         """Name the conversation that a run belongs to."""
