@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kept_runs import card, council
+from kept_runs import PLAN, card, council
 from page.browser import opened
 from playwright.sync_api import Browser, expect
 
@@ -37,6 +37,7 @@ def says(text: str) -> ScriptedModels:
 def test_a_question_is_answered_with_its_plan(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, council(tmp_path, models=says(MARKDOWN))) as page:
         page.ask("What is 2 + 2?")
+        expect(page.page.get_by_label("Question", exact=True)).to_be_focused()
         answer = page.page.locator(".answer")
         expect(answer.get_by_role("heading", name="Four")).to_be_visible()
         expect(answer.locator("td strong")).to_have_text("2")
@@ -59,6 +60,22 @@ def test_words_show_while_the_run_goes_on_and_stop_ends_it(
         page.page.get_by_role("button", name="Stop").click()
         expect(page.page.locator(".foot")).to_contain_text("Stopped.")
         expect(page.page.locator(".answer")).to_contain_text("First words.")
+        expect(page.page.get_by_role("button", name="Run the rest")).to_be_focused()
+
+
+def test_what_is_opened_of_a_step_keeps_the_focus(browser: Browser, tmp_path: Path) -> None:
+    models = ScriptedModels({"small": [Stall("First words.")]})
+    with opened(browser, council(tmp_path, models=models)) as page:
+        page.page.get_by_label("Question", exact=True).fill("everything about math")
+        page.page.keyboard.press("Enter")
+        expect(page.page.locator(".answer")).to_contain_text("First words.")
+        page.page.locator(".step").click()
+        page.page.get_by_role("group", name="Who was considered").focus()
+        run = page.page.url.rpartition("/")[2]
+        page.page.request.post(f"{page.address}/metier/runs/{run}/stop")
+        expect(page.page.locator("[aria-busy]")).to_have_count(0)
+        expect(page.page.get_by_role("group", name="Who was considered")).to_be_focused()
+        expect(page.page.locator(".foot")).to_have_text("Stopped.")
 
 
 def test_a_step_shows_who_was_considered(browser: Browser, tmp_path: Path) -> None:
@@ -151,7 +168,28 @@ def test_a_bad_answer_is_rated_with_who_should_have_given_it(
         expect(page.page.locator(".bar")).to_contain_text("Rated bad.")
         assert asked.runs is not None
         (rating,) = asked.runs.load("last").ratings
+        page.page.reload()
+        expect(page.page.locator(".bar")).to_contain_text("Rated bad. code should have answered.")
+        expect(page.page.locator(".bar")).to_contain_text("“It is code.”")
     assert (rating.verdict, rating.expert, rating.note) == ("bad", "code", "It is code.")
+
+
+def test_a_rating_that_is_refused_stays_in_its_form(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    asked.run_sync(PLAN)
+    assert asked.runs is not None
+    with opened(browser, asked, path=f"/#/run/{asked.runs.load('last').id}") as page:
+        page.page.get_by_role("button", name="Bad answer…").click()
+        page.page.get_by_label("Who should have answered").select_option("math")
+        page.page.get_by_label("Why").fill("It is a sum.")
+        page.page.get_by_role("button", name="Send").click()
+        expect(page.page.get_by_role("alert")).to_contain_text("say which step")
+        expect(page.page.get_by_label("Why")).to_have_value("It is a sum.")
+        page.page.get_by_label("What was bad", exact=True).select_option("2")
+        page.page.get_by_role("button", name="Send").click()
+        expect(page.page.locator(".bar")).to_contain_text("Rated bad. Step 2.")
+        expect(page.page.get_by_role("button", name="Bad answer…")).to_be_focused()
+        page.errors.clear()
 
 
 _DROP = """([name, text]) => {

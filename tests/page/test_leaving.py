@@ -35,7 +35,7 @@ def test_the_page_asks_for_the_key_and_keeps_it_in_its_tab(
         assert page.evaluate("Object.keys(localStorage)") == []
 
 
-def test_another_tab_sees_a_run_and_its_end(browser: Browser, tmp_path: Path) -> None:
+def test_another_tab_sees_a_run_and_stops_it(browser: Browser, tmp_path: Path) -> None:
     models = ScriptedModels({"small": [Stall("First words. ")]})
     with served(council(tmp_path, models=models)) as address, browser_page(browser) as page:
         page.goto(address)
@@ -45,8 +45,10 @@ def test_another_tab_sees_a_run_and_its_end(browser: Browser, tmp_path: Path) ->
         with browser_page(browser) as other:
             other.goto(page.url)
             expect(other.locator(".foot")).to_contain_text("This is being answered elsewhere.")
-            page.get_by_role("button", name="Stop").click()
+            other.get_by_role("button", name="Stop").click()
+            expect(page.locator(".foot")).to_have_text("Stopped.")
             expect(other.locator(".foot")).to_contain_text("Stopped.")
+            expect(other.get_by_role("button", name="Run the rest")).to_be_focused()
 
 
 def test_a_run_goes_on_while_another_view_is_looked_at(browser: Browser, tmp_path: Path) -> None:
@@ -61,8 +63,13 @@ def test_a_run_goes_on_while_another_view_is_looked_at(browser: Browser, tmp_pat
         page.get_by_role("link", name="Experts").click()
         expect(page.locator(".card").first).to_be_visible()
         page.go_back()
-        expect(page.locator(".foot")).to_contain_text("This is being answered elsewhere.")
+        expect(page.locator(".foot")).to_contain_text("math is answering step 1")
         assert models.closed_early == []
+        page.get_by_role("link", name="Learnt").click()
+        page.get_by_role("link", name="Ask", exact=True).click()
+        expect(page.locator(".answer")).to_contain_text("First words.")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".foot")).to_have_text("Stopped.")
 
 
 def test_a_server_that_is_gone_in_the_middle_is_named_and_nothing_is_lost(

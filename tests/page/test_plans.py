@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from kept_runs import PLAN, council
@@ -87,10 +88,33 @@ def test_two_runs_lie_side_by_side_with_the_lines_that_differ(
         page.page.get_by_label("Task of step 2").fill("Write it in C.")
         page.page.get_by_role("button", name="Run this plan").click()
         expect(page.page.locator(".differences pre")).to_contain_text("\n+")
+        expect(page.page.get_by_role("button", name="Copy", exact=True).last).to_be_focused()
+        expect(page.page).to_have_url(re.compile("#/pair/[0-9a-f]{32}/[0-9a-f]{32}$"))
         boxes = [each.bounding_box() for each in page.page.locator(".pair > .turn").all()]
+        page.page.reload()
+        expect(page.page.locator(".pair > .turn")).to_have_count(2)
+        expect(page.page.locator(".differences pre")).to_contain_text("\n+")
+        page.page.get_by_role("link", name="New question").click()
+        expect(page.page.locator(".turn")).to_have_count(0)
+        page.page.go_back()
+        expect(page.page.locator(".differences pre")).to_contain_text("\n+")
     (left, right) = (box for box in boxes if box is not None)
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
+
+
+def test_two_old_runs_are_put_side_by_side(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    asked.run_sync(PLAN.model_copy(update={"steps": PLAN.steps[:1]}))
+    with opened(browser, asked, path=kept(asked, PLAN)) as page:
+        page.page.get_by_role("button", name="Beside another…").click()
+        expect(page.page.get_by_label("Earlier run")).to_be_focused()
+        page.page.get_by_role("button", name="Show both").click()
+        expect(page.page.locator(".pair > .turn")).to_have_count(2)
+        differences = page.page.get_by_role("table", name="Differences")
+        expect(differences).to_contain_text("step 2 is new")
+        page.page.go_back()
+        expect(page.page.locator(".turn")).to_have_count(1)
 
 
 def test_an_edited_question_takes_the_place_of_what_followed(

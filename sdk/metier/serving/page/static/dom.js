@@ -64,9 +64,38 @@ export async function shown(place, made) {
   }
 }
 
-// A sentence for everybody, also for those who hear the page.
-export function say(text) {
+// A sentence for those who hear the page; those who see it find it elsewhere.
+export function announce(text) {
   document.getElementById("status").textContent = text;
+}
+
+const SHOWN_MS = 6000;
+const READ_MS = 60;
+let hiding = 0;
+
+// A sentence for everybody: it stays until it can have been read, or is clicked away.
+export function say(text) {
+  announce(text);
+  const toast = document.getElementById("toast");
+  const hide = () => toast.replaceChildren();
+  toast.replaceChildren(el("p", { onclick: hide }, text));
+  clearTimeout(hiding);
+  hiding = setTimeout(hide, SHOWN_MS + READ_MS * text.length);
+}
+
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+const nameOf = (node) => node.getAttribute("aria-label") ?? node.textContent;
+
+// Put new nodes into a place. Who had the focus in it has it on the same control, or the next one.
+export function renewed(place, ...nodes) {
+  const was = [...place.querySelectorAll(FOCUSABLE)];
+  const at = was.indexOf(document.activeElement);
+  const name = at < 0 ? "" : nameOf(was[at]);
+  place.replaceChildren(...nodes);
+  if (at < 0) return;
+  const now = [...place.querySelectorAll(FOCUSABLE)];
+  const next = now.find((node) => nameOf(node) === name) ?? now[Math.min(at, now.length - 1)];
+  next?.focus({ preventScroll: true });
 }
 
 export function short(text, most) {

@@ -1,7 +1,7 @@
 // A form that changes a plan: who does what, how, and after which steps.
 
 import { house } from "./api.js";
-import { button, el, field, select } from "./dom.js";
+import { button, el, field, renewed, select } from "./dom.js";
 
 export async function planEditor(plan, run, cancel) {
   const { experts, strategies } = await house();
@@ -11,7 +11,7 @@ export async function planEditor(plan, run, cancel) {
   const list = el("div");
   let steps = plan.steps.map((step) => structuredClone(step));
 
-  const draw = () => list.replaceChildren(...steps.map(row));
+  const draw = () => renewed(list, ...steps.map(row));
 
   function row(step) {
     const task = el("textarea", { rows: 2, required: true, value: step.task });

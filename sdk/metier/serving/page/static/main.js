@@ -7,15 +7,20 @@ import { ExpertsView } from "./experts.js";
 import { LearntView } from "./learnt.js";
 import { refreshRuns, runsAside } from "./runs.js";
 
+const VIEWS = { compare: CompareView, experts: ExpertsView, learnt: LearntView };
 const main = document.getElementById("main");
 const menu = document.getElementById("menu");
+// Views that were left with something unfinished: a run goes on in them, or a text was typed.
+const kept = new Set();
 let view = null;
 
 async function show() {
-  const [, name = "", id = ""] = location.hash.split("/");
-  view?.leave();
-  const kind = { compare: CompareView, experts: ExpertsView, learnt: LearntView }[name] ?? AskView;
-  view = new kind();
+  const [, name = "", ...ids] = location.hash.split("/");
+  leave();
+  const kind = VIEWS[name] ?? AskView;
+  const address = { run: location.hash, pair: location.hash, compare: location.hash }[name] ?? "#/";
+  const old = name === "new" ? null : left(kind, address);
+  view = old ?? new kind(address);
   main.replaceChildren(view.node);
   for (const link of document.querySelectorAll("nav a")) {
     const own = link.hash.split("/")[1];
@@ -24,16 +29,35 @@ async function show() {
   }
   document.body.classList.remove("menu");
   menu.setAttribute("aria-expanded", "false");
-  if (name === "new") history.replaceState(null, "", "#/");
-  if (name === "run") await opened(view, id);
-  else if (kind === AskView) view.text.focus();
+  if (name === "new" || old) history.replaceState(null, "", view.address);
+  if (!old && ids.length && view.open) await opened(view, ids);
+  else view.focus?.();
 }
 
-async function opened(into, id) {
+function leave() {
+  if (view?.unfinished) {
+    view.leftAt = view.address;
+    kept.add(view);
+  } else view?.leave();
+}
+
+// The view of an address, as it was left; for a bare one the last in which something goes on.
+function left(kind, address) {
+  const all = [...kept].filter((each) => each instanceof kind).reverse();
+  const bare = address.split("/").length < 3;
+  const found =
+    all.find((each) => each.address === address || each.leftAt === address) ??
+    (bare && all.find((each) => each.running)) ??
+    null;
+  kept.delete(found);
+  return found || null;
+}
+
+async function opened(into, ids) {
   try {
-    await into.open(id);
+    await into.open(ids);
   } catch (error) {
-    into.list.append(el("p", { class: "bad", role: "alert" }, error.message));
+    into.node.prepend(el("p", { class: "bad", role: "alert" }, error.message));
     say(error.message);
   }
 }

@@ -9,6 +9,7 @@ export class Run {
     this.steps = new Map();
     this.text = "";
     this.notices = [];
+    this.ratings = [];
     this.answer = null;
     this.status = "running";
     this.error = "";
@@ -23,6 +24,7 @@ export class Run {
     run.text ||= kept.answer;
     run.status = kept.status;
     run.error = kept.error;
+    run.ratings = kept.ratings;
     return run;
   }
 

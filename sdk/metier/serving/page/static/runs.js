@@ -1,18 +1,22 @@
 // Earlier questions at the side: searched, opened, renamed, deleted.
 
 import { call } from "./api.js";
-import { button, el, say, short } from "./dom.js";
+import { button, counted, el, renewed, say, short } from "./dom.js";
 
 const WAIT_MS = 200;
+const PAGE = 50;
+const MOST = 200;
 const SIGNS = { answered: "", running: "…", failed: "✕", cancelled: "stopped", interrupted: "broken off" };
 
 let search = null;
 let list = null;
+let wanted = PAGE;
 
 export function runsAside(aside) {
   let waiting = 0;
   search = el("input", { type: "search", id: "search" });
   search.addEventListener("input", () => {
+    wanted = PAGE;
     clearTimeout(waiting);
     waiting = setTimeout(refreshRuns, WAIT_MS);
   });
@@ -28,12 +32,34 @@ export function runsAside(aside) {
 export async function refreshRuns() {
   try {
     const words = search.value.trim();
-    const query = words ? `?search=${encodeURIComponent(words)}` : "";
-    const { kept, runs } = await call("GET", `/metier/runs${query}`);
+    const { kept, runs } = await (words ? found(words) : newest());
     const none = kept ? "Nothing yet." : "This server keeps no questions.";
-    list.replaceChildren(...(runs.length ? latest(runs, words).map(row) : [el("li", {}, none)]));
+    const rows = latest(runs.slice(0, wanted), words).map(row);
+    if (runs.length > wanted) rows.push(el("li", {}, button("More", more)));
+    renewed(list, ...(rows.length ? rows : [el("li", {}, none)]));
   } catch (error) {
     list.replaceChildren(el("li", { class: "bad" }, error.message));
+  }
+}
+
+function more() {
+  wanted += PAGE;
+  return refreshRuns();
+}
+
+function found(words) {
+  return call("GET", `/metier/runs?limit=${Math.min(MOST, wanted + 1)}&search=${encodeURIComponent(words)}`);
+}
+
+// One more than is shown, so that the button for more stands only where there are more.
+async function newest() {
+  const runs = [];
+  for (;;) {
+    const limit = Math.min(MOST, wanted + 1 - runs.length);
+    const before = runs.length ? `&before=${runs.at(-1).id}` : "";
+    const page = await call("GET", `/metier/runs?limit=${limit}${before}`);
+    runs.push(...page.runs);
+    if (page.runs.length < limit || runs.length > wanted) return { ...page, runs };
   }
 }
 
@@ -68,13 +94,17 @@ async function renamed(run) {
 }
 
 async function deleted(run, question) {
-  if (!confirm(`Delete “${question}” for good?`)) return;
+  const path = `/metier/runs/${run.id}/conversation`;
   try {
-    await call("DELETE", `/metier/runs/${run.id}`);
+    const { runs } = await call("GET", path);
+    const what = runs.length > 1 ? ` and all ${counted(runs.length, "question")} of its conversation` : "";
+    if (!confirm(`Delete “${question}”${what} for good?`)) return;
+    await call("DELETE", path);
     say("Deleted.");
+    if (runs.some((id) => location.hash.includes(id))) location.hash = "#/new";
   } catch (error) {
     say(error.message);
   }
-  if (location.hash.endsWith(run.id)) location.hash = "#/new";
   await refreshRuns();
+  if (!list.querySelector("button")) search.focus();
 }

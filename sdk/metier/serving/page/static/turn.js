@@ -1,11 +1,16 @@
 // One question with its plan, its answer, and what can be done about both.
 
-import { call, events, house } from "./api.js";
-import { button, counted, el, field, say, select } from "./dom.js";
+import { call, events } from "./api.js";
+import { announce, button, counted, el, renewed, say } from "./dom.js";
 import { Graph } from "./graph.js";
 import { GrowingText, copied, markdown } from "./markdown.js";
+import { complaint, rated, ratingText } from "./rating.js";
 import { Run } from "./run.js";
 import { sources, stepPanel } from "./step.js";
+
+const POLL_MS = 1000;
+// How a plan says that a person named the expert.
+const CHOSEN = "chosen by the asker";
 
 export class Turn {
   // `before` is the conversation that the question goes on; `can` is what the view offers to do.
@@ -15,9 +20,12 @@ export class Turn {
     this.can = can;
     this.run = new Run();
     this.body = null;
+    // The run that it is shown beside.
+    this.first = "";
     this.graph = null;
     this.growing = null;
     this.open = null;
+    this.forms = new Map();
     this.picture = el("div", { class: "picture" });
     this.panel = el("div");
     this.answer = el("div", { class: "answer" });
@@ -40,13 +48,49 @@ export class Turn {
     return [...this.before, asked, { role: "assistant", content: this.run.text }];
   }
 
+  // What its question was asked with; of a run that another tab began, as its plan has it.
+  get asked() {
+    const { plan } = this.run;
+    if (this.body?.messages || !plan) return this.body ?? {};
+    const all = (values) => [...new Set(values)];
+    const strategies = all(plan.steps.map((step) => step.strategy));
+    const chosen = plan.steps.some((step) => step.reason === CHOSEN);
+    const members = plan.steps.flatMap((step) => step.members);
+    return {
+      // What was pasted into the question is a document, too, and would be one twice.
+      documents: plan.documents.filter(({ text }) => !plan.question.includes(text)),
+      strategy: strategies.length === 1 ? strategies[0] : "single",
+      experts: chosen ? all(plan.steps.map((step) => step.expert)) : null,
+      models: all(members.map((member) => member.model).filter(Boolean)),
+    };
+  }
+
+  focus() {
+    this.bar.querySelector("button").focus({ preventScroll: true });
+  }
+
   show(kept) {
+    const was = this.run.plan;
     this.run = Run.of(kept);
     this.growing = null;
+    if (JSON.stringify(was) !== JSON.stringify(this.run.plan)) this.graph = null;
     this.end();
   }
 
+  // A run that another tab or program began: look again until it ends.
+  async watch(alive) {
+    while (alive() && this.run.status === "running") {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      try {
+        this.show(await call("GET", `/metier/runs/${this.run.id}`));
+      } catch (error) {
+        say(error.message);
+      }
+    }
+  }
+
   async ask(body) {
+    const was = this.run;
     this.body = body;
     this.run = new Run();
     this.open = null;
@@ -58,7 +102,7 @@ export class Turn {
     const asked = performance.now();
     const ticking = setInterval(() => this.tick(asked), 1000);
     this.tick(asked);
-    this.bar.replaceChildren(button("Stop", () => this.stop()));
+    renewed(this.bar, button("Stop", () => this.stop()));
     this.node.setAttribute("aria-busy", "true");
     try {
       for await (const event of events(body, this.abort.signal)) {
@@ -66,13 +110,23 @@ export class Turn {
         if (event.type === "token" && event.answer) this.growing.add(event.text);
       }
     } catch (error) {
-      this.run.status = this.abort.signal.aborted ? "cancelled" : "failed";
-      this.run.error = this.abort.signal.aborted ? "" : error.message;
+      this.broke(error, was);
     }
     clearInterval(ticking);
     this.node.removeAttribute("aria-busy");
     this.end();
-    say(this.run.status === "answered" ? "The answer is complete." : `The run has ended: ${this.run.status}.`);
+    announce(this.run.status === "answered" ? "The answer is complete." : `The run has ended: ${this.run.status}.`);
+  }
+
+  broke(error, was) {
+    // The run that was to go on is still there if it did not begin.
+    if (!this.run.plan && was.plan) {
+      this.run = was;
+      this.growing = null;
+    }
+    const stopped = this.abort.signal.aborted || error.code === "run_stopped";
+    this.run.status = stopped ? "cancelled" : "failed";
+    this.run.error = stopped ? "" : error.message;
   }
 
   // What is going on, and for how long, so that a slow server does not look like a broken one.
@@ -88,13 +142,23 @@ export class Turn {
     this.abort?.abort();
   }
 
+  async stopElsewhere() {
+    try {
+      await call("POST", `/metier/runs/${this.run.id}/stop`);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
   take(event) {
     this.run.take(event);
     if (event.type === "plan_ready") {
       this.draw();
       this.can.planned?.(this);
     }
-    if (event.type !== "token") this.refresh();
+    if (event.type === "token") return;
+    this.graph?.show(this.run);
+    if (event.step_id === this.open) this.refreshPanel();
   }
 
   draw() {
@@ -102,27 +166,27 @@ export class Turn {
     this.picture.replaceChildren(this.graph.node);
   }
 
-  refresh() {
-    this.graph?.show(this.run);
-    if (this.open) this.panel.replaceChildren(stepPanel(this.run, this.open, () => this.toggle(this.open)));
+  refreshPanel() {
+    const shown = this.open ? [stepPanel(this.run, this.open, () => this.toggle(this.open))] : [];
+    renewed(this.panel, ...shown);
   }
 
   toggle(id) {
     const node = this.graph.nodes.get(id).node;
     this.open = this.open === id ? null : id;
-    this.panel.replaceChildren();
-    this.refresh();
+    this.refreshPanel();
     if (!this.open) node.focus();
   }
 
   end() {
     if (this.run.plan && !this.graph) this.draw();
-    this.refresh();
+    if (this.run.plan) this.graph.show(this.run);
+    this.refreshPanel();
     const { text } = this.run;
     const node = this.growing?.finish(text) ?? markdown(text);
     if (node.parentNode !== this.answer) this.answer.replaceChildren(node);
     this.foot.replaceChildren(...this.footer());
-    this.bar.replaceChildren(...this.actions());
+    renewed(this.bar, ...this.actions());
   }
 
   footer() {
@@ -145,9 +209,10 @@ export class Turn {
   }
 
   actions() {
-    const { id, plan, text, status, answer } = this.run;
+    const { id, plan, text, status, answer, ratings } = this.run;
     const made = [];
     const partial = status !== "answered" || answer?.missing.length > 0;
+    if (id && status === "running") made.push(button("Stop", () => this.stopElsewhere()));
     if (plan && id && partial && status !== "running") {
       made.push(button("Run the rest", () => this.can.rest(this), { class: "main" }));
     }
@@ -155,43 +220,51 @@ export class Turn {
     made.push(button("Ask again", () => this.can.again(this)));
     made.push(button("Edit the question", () => this.can.edit(this)));
     if (plan) made.push(button("Change the plan", () => this.can.change(this)));
-    if (id && this.run.status !== "running") {
-      made.push(button("Good", () => this.rate({ verdict: "good" }), { "aria-label": "Good answer" }));
-      made.push(button("Bad…", () => this.complain(), { "aria-label": "Bad answer…" }));
-    }
-    return made;
+    if (!id || status === "running") return made;
+    made.push(button("Beside another…", () => this.can.beside(this)));
+    made.push(button("Good", () => this.praise(), { "aria-label": "Good answer" }));
+    made.push(button("Bad…", () => this.complain(), { "aria-label": "Bad answer…" }));
+    return [...made, ...ratings.map((each) => el("span", {}, ratingText(each)))];
   }
 
-  async rate(rating) {
+  rated(ratings) {
+    this.run.ratings = ratings;
+    renewed(this.bar, ...this.actions());
+    say("Thank you. Learnt, at the top of the page, shows what ratings teach.");
+  }
+
+  async praise() {
     try {
-      await call("POST", `/metier/runs/${this.run.id}/rating`, rating);
-      this.bar.append(el("span", {}, `Rated ${rating.verdict}.`));
-      say("Thank you. Learnt, at the top of the page, shows what ratings teach.");
+      this.rated(await rated(this.run.id, { verdict: "good" }));
     } catch (error) {
       this.bar.append(el("span", { class: "bad", role: "alert" }, error.message));
     }
   }
 
-  async complain() {
-    const { experts } = await house();
-    const step = select([["", "the whole answer"], ...this.run.plan.steps.map((each) => [each.id, `step ${each.id}`])]);
-    const expert = select([["", "not said"], ...experts.map((card) => [card.id, card.id])]);
-    const note = el("input", { maxlength: 2000 });
-    const sent = (event) => {
-      event.preventDefault();
-      form.remove();
-      this.rate({ verdict: "bad", step_id: step.value, expert: expert.value, note: note.value });
+  complain() {
+    const done = (ratings) => {
+      this.closeForm("Bad…");
+      this.rated(ratings);
     };
-    const form = el(
-      "form",
-      { class: "panel", onsubmit: sent },
-      field("What was bad", step),
-      field("Who should have answered", expert),
-      field("Why", note),
-      el("button", {}, "Send"),
-      button("Cancel", () => form.remove()),
-    );
-    this.bar.after(form);
-    step.focus();
+    return this.openForm("Bad…", () => complaint(this.run, done, () => this.closeForm("Bad…")));
+  }
+
+  // The form of a button: one at a time. The focus goes into it, and back when it is closed.
+  async openForm(label, made) {
+    try {
+      const open = this.forms.get(label);
+      const form = open?.isConnected ? open : await made();
+      this.forms.get(label)?.remove();
+      this.forms.set(label, form);
+      this.bar.after(form);
+      form.querySelector("textarea, select, input").focus();
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  closeForm(label) {
+    this.forms.get(label).remove();
+    [...this.bar.children].find((each) => each.textContent === label)?.focus();
   }
 }
