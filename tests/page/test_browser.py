@@ -295,6 +295,38 @@ def test_a_plan_of_twelve_steps_fits_on_a_laptop(
         assert height < 500
 
 
+def test_a_chain_of_twelve_steps_fits_on_a_laptop(browser: Browser, tmp_path: Path) -> None:
+    steps = [
+        Step(id=str(n), task=f"Task {n}.", expert="code", needs=(str(n - 1),) if n > 1 else ())
+        for n in range(1, 13)
+    ]
+    asked = council(tmp_path)
+    asked.run_sync(Plan(question="Twelve things.", steps=tuple(steps)))
+    assert asked.runs is not None
+    with opened(browser, asked, path=f"/#/run/{asked.runs.load('last').id}") as page:
+        expect(page.page.locator(".step[data-state=done]")).to_have_count(12)
+        graph = page.page.locator(".graph")
+        page.page.evaluate("scrollTo(0, 0)")
+        expect(graph).to_be_in_viewport(ratio=1)
+        places = graph.evaluate(
+            "(node) => [...node.querySelectorAll('.step')].map((each) => {"
+            " const { x, y, bottom, width } = each.getBoundingClientRect();"
+            " return [x, y, bottom, width]; })"
+        )
+        box = page.page.locator(".box").bounding_box()
+        page.page.set_viewport_size({"width": 360, "height": 780})
+        page.page.reload()
+        expect(page.page.locator(".step[data-state=done]")).to_have_count(12)
+        lefts = page.page.locator(".step").evaluate_all(
+            "(nodes) => nodes.map((node) => node.getBoundingClientRect().x)"
+        )
+    assert box is not None
+    assert max(bottom for _, _, bottom, _ in places) < box["y"]  # the question box hides none
+    assert min(width for *_, width in places) > 165  # as large as it was drawn
+    assert len({(x, y) for x, y, *_ in places}) == 12
+    assert len(set(lefts)) == 1  # a phone has room for one column
+
+
 def test_the_page_says_that_the_server_is_gone(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, council(tmp_path)) as page:
         page.page.route("**/metier/runs", lambda route: route.abort())

@@ -4,13 +4,15 @@ import { counted, short, svg } from "./dom.js";
 import { HEIGHT, WIDTH, layout } from "./layout.js";
 
 const SMALLEST = 0.7;
+// On a laptop; a graph that is not in the page yet has no room of its own.
+const USUAL_ROOM = 960;
 const SIGNS = { waiting: "○", running: "◐", done: "●", failed: "✕" };
 
 export class Graph {
-  constructor(plan, open) {
+  constructor(plan, open, room) {
     this.plan = plan;
     this.nodes = new Map();
-    const { places, width, height } = layout(plan.steps);
+    const { places, width, height } = layout(plan.steps, room || USUAL_ROOM);
     const lines = plan.steps.flatMap((step) =>
       step.needs.filter((need) => places.has(need)).map((need) => line(places.get(need), places.get(step.id))),
     );
@@ -83,8 +85,17 @@ function outcome(step) {
 }
 
 function line(from, to) {
+  if (to.column !== from.column) return across(from, to);
   const [x1, y1] = [from.x + WIDTH / 2, from.y + HEIGHT];
   const [x2, y2] = [to.x + WIDTH / 2, to.y];
   const middle = (y1 + y2) / 2;
   return svg("path", { d: `M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}` });
+}
+
+// To another column: out at the right, in at the left.
+function across(from, to) {
+  const [x1, y1] = [from.x + WIDTH, from.y + HEIGHT / 2];
+  const [x2, y2] = [to.x, to.y + HEIGHT / 2];
+  const middle = x2 - (x2 - x1) / 2;
+  return svg("path", { d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}` });
 }

@@ -6,6 +6,10 @@ const GAP_X = 18;
 const GAP_Y = 26;
 // More in a row would not fit on a laptop.
 const MOST_IN_A_ROW = 5;
+// More below each other would not, either.
+const MOST_ROWS = 5;
+// Between two columns, which a line crosses.
+const FOLD_X = 44;
 const SWEEPS = 4;
 
 function layersOf(steps) {
@@ -62,16 +66,34 @@ function rows(layer) {
   return Array.from({ length: count }, (_, n) => layer.slice(n * size, (n + 1) * size));
 }
 
-export function layout(steps) {
+// How many rows lie in each column: a long plan goes on at the top of the next one, if there is room.
+function folded(widths, room) {
+  const most = Math.ceil(widths.length / MOST_ROWS);
+  for (let count = most; count > 1; count -= 1) {
+    const size = Math.ceil(widths.length / count);
+    const columns = Array.from({ length: Math.ceil(widths.length / size) }, (_, n) => widths.slice(n * size, (n + 1) * size));
+    const width = columns.reduce((sum, column) => sum + Math.max(...column) + FOLD_X, -FOLD_X);
+    if (width <= room) return size;
+  }
+  return widths.length;
+}
+
+// The places of the steps. `room` is the width that may be used, in pixels.
+export function layout(steps, room) {
   const layers = untangled(layersOf(steps), steps).flatMap(rows);
-  const most = Math.max(...layers.map((layer) => layer.length));
-  const width = most * (WIDTH + GAP_X) - GAP_X;
+  const widths = layers.map((layer) => layer.length * (WIDTH + GAP_X) - GAP_X);
+  const size = folded(widths, room);
   const places = new Map();
-  layers.forEach((layer, row) => {
-    const left = (width - layer.length * (WIDTH + GAP_X) + GAP_X) / 2;
-    layer.forEach((step, n) => {
-      places.set(step.id, { x: left + n * (WIDTH + GAP_X), y: row * (HEIGHT + GAP_Y) });
+  let left = 0;
+  for (let first = 0; first < layers.length; first += size) {
+    const width = Math.max(...widths.slice(first, first + size));
+    layers.slice(first, first + size).forEach((layer, row) => {
+      const x = left + (width - widths[first + row]) / 2;
+      layer.forEach((step, n) => {
+        places.set(step.id, { x: x + n * (WIDTH + GAP_X), y: row * (HEIGHT + GAP_Y), column: first });
+      });
     });
-  });
-  return { places, width, height: layers.length * (HEIGHT + GAP_Y) - GAP_Y };
+    left += width + FOLD_X;
+  }
+  return { places, width: left - FOLD_X, height: Math.min(size, layers.length) * (HEIGHT + GAP_Y) - GAP_Y };
 }

@@ -162,7 +162,7 @@ export class Turn {
   }
 
   draw() {
-    this.graph = new Graph(this.run.plan, (id) => this.toggle(id));
+    this.graph = new Graph(this.run.plan, (id) => this.toggle(id), this.picture.clientWidth);
     this.picture.replaceChildren(this.graph.node);
   }
 
