@@ -261,6 +261,16 @@ def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_p
         expect(nearest.locator("tbody td").first).to_have_text("math")
         overlaps = page.page.get_by_role("table", name="Capabilities of different experts")
         expect(overlaps.locator("tbody tr")).to_have_count(3)
+        points, chosen = page.page.locator(".map .point"), page.page.locator(".chosen")
+        page.page.get_by_role("button", name="Show").focus()
+        page.page.keyboard.press("Tab")
+        expect(points.first).to_be_focused()
+        expect(chosen).to_contain_text("general: all. Nearest on the map:")
+        page.page.keyboard.press("ArrowRight")
+        expect(points.nth(1)).to_be_focused()
+        expect(chosen).to_contain_text("math: all.")
+        points.nth(2).click()
+        expect(chosen).to_contain_text("code: all.")
 
 
 @pytest.mark.parametrize("view", ["/", "/#/compare", "/#/experts", "/#/learnt"])

@@ -1,10 +1,8 @@
 // The house: who is there, whether it works, and where a question would go.
 
 import { call, house } from "./api.js";
-import { counted, el, field, percent, shown, svg, table } from "./dom.js";
-
-const SIZE = 360;
-const SHAPES = 6;
+import { counted, el, field, shown, table } from "./dom.js";
+import { mapNodes } from "./map.js";
 
 export class ExpertsView {
   constructor() {
@@ -91,39 +89,4 @@ async function cardNodes() {
       ]),
     ),
   );
-}
-
-async function mapNodes(question) {
-  const found = await call("POST", "/metier/map", { question });
-  const names = [...new Set(found.places.map((place) => place.expert))];
-  const at = (value) => (SIZE / 2) * (1 + 0.9 * value);
-  const points = found.places.map((place) => {
-    const n = names.indexOf(place.expert);
-    return svg(
-      "g",
-      { class: `point p${n % SHAPES}`, transform: `translate(${at(place.x)} ${at(place.y)})` },
-      svg("title", {}, `${place.expert}: ${place.capability}`),
-      svg("circle", { r: 5 }),
-      svg("text", { x: 7, y: 4 }, `${n + 1}`),
-    );
-  });
-  if (found.question) {
-    const [x, y] = found.question.map(at);
-    points.push(svg("g", { class: "asked", transform: `translate(${x} ${y})` }, svg("path", { d: "M-8 0H8M0-8V8" }), svg("title", {}, "The question")));
-  }
-  const label = `Capabilities by how alike they are, in two dimensions that keep ${percent(found.kept)} of the differences`;
-  const map = svg("svg", { class: "map", role: "img", "aria-label": label, viewBox: `-8 -8 ${SIZE + 40} ${SIZE + 16}` }, points);
-  const tables = [];
-  if (found.nearest.length) {
-    const rows = found.nearest.map((near) => [near.expert, near.text, percent(near.similarity)]);
-    tables.push(table("Nearest to the question", ["Expert", "Text of its card", "Alike"], rows));
-  }
-  const pairs = found.overlaps.map((each) => [each.first.join(": "), each.second.join(": "), percent(each.similarity)]);
-  tables.push(table("Capabilities of different experts that are most alike", ["One", "Another", "Alike"], pairs));
-  return [el("div", { class: "beside" }, el("div", {}, map, legend(names), el("p", { class: "facts" }, `${label}.`)), el("div", {}, tables))];
-}
-
-function legend(names) {
-  const dot = (n) => svg("svg", { class: `point p${n % SHAPES}`, viewBox: "-5 -5 10 10", "aria-hidden": "true" }, svg("circle", { r: 5 }));
-  return el("ul", { class: "legend" }, names.map((name, n) => el("li", {}, dot(n), ` ${n + 1} ${name}`)));
 }
