@@ -39,7 +39,12 @@ def test_a_comparison_survives_another_view_and_a_reload(browser: Browser, tmp_p
         page.page.get_by_role("link", name="Compare").click()
         expect(columns.nth(2)).to_contain_text("six")
         assert models.closed_early == []
-        columns.nth(2).get_by_role("button", name="Stop").click()
+        other = page.page.context.new_page()
+        other.goto(page.page.url)
+        expect(other.locator(".columns .turn")).to_have_count(3)
+        expect(other.get_by_role("button", name="Ask again")).to_have_count(0)
+        other.get_by_role("button", name="Stop").click()
+        expect(other.get_by_role("button", name="Answer A is best")).to_be_visible()
         page.page.get_by_role("button", name="Answer A is best").wait_for()
         page.page.reload()
         expect(columns).to_have_count(3)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from kept_runs import council
 from page.browser import browser_page
 from page.relay import relayed
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from serving.running_server import served
 
 from metier.serving import Access
@@ -54,11 +55,25 @@ def test_another_tab_sees_a_run_and_stops_it(browser: Browser, tmp_path: Path) -
 def test_a_run_goes_on_while_another_view_is_looked_at(browser: Browser, tmp_path: Path) -> None:
     models = ScriptedModels({"small": [Stall("First words. ")]})
     asked = council(tmp_path, models=models)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     with served(asked) as address, browser_page(browser) as page:
         page.goto(address)
+        page.route("**/metier/runs", hold)
         page.get_by_label("Question", exact=True).fill("everything about math")
         page.keyboard.press("Enter")
+        page.get_by_role("link", name="Experts").click()
+        expect(page.locator(".card").first).to_be_visible()
+        with page.expect_response("**/metier/runs"):
+            held[0].continue_()
+        page.unroute("**/metier/runs")
+        expect(page).to_have_url(re.compile("#/experts$"))
+        page.get_by_role("link", name="Ask", exact=True).click()
         expect(page.locator(".answer")).to_contain_text("First words.")
+        expect(page).to_have_url(re.compile("#/run/[0-9a-f]{32}$"))
         expect(page.get_by_role("button", name="Ask", exact=True)).to_be_disabled()
         page.get_by_role("link", name="Experts").click()
         expect(page.locator(".card").first).to_be_visible()

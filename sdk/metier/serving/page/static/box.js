@@ -115,7 +115,8 @@ export class QuestionBox {
       strategy: this.strategy.value,
       experts: this.expert.value ? [this.expert.value] : null,
     });
-    // The button cannot have the focus while a question is answered.
-    this.text.focus();
+    // The button cannot have the focus while a question is answered; but on a phone the keyboard
+    // would cover the answer.
+    if (matchMedia("(pointer: fine)").matches) this.text.focus();
   }
 }

@@ -106,5 +106,5 @@ async function deleted(run, question) {
     say(error.message);
   }
   await refreshRuns();
-  if (!list.querySelector("button")) search.focus();
+  if (document.activeElement === document.body) search.focus();
 }

@@ -217,6 +217,7 @@ export class Turn {
       made.push(button("Run the rest", () => this.can.rest(this), { class: "main" }));
     }
     if (text) made.push(button("Copy", () => copied(text, "The answer is copied.")));
+    if (!this.can.again) return made;
     made.push(button("Ask again", () => this.can.again(this)));
     made.push(button("Edit the question", () => this.can.edit(this)));
     if (plan) made.push(button("Change the plan", () => this.can.change(this)));
