@@ -23,7 +23,7 @@ from metier.serving.pieces import Telling
 from metier.serving.questions import Question, events_of
 from metier.serving.reading import Body, read_body
 from metier.serving.replying import JSON, LiveReply, unless_gone
-from metier.serving.runs import STOPPING, Runs
+from metier.serving.runs import Runs
 
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
@@ -83,9 +83,9 @@ class Service:
             Refused: too many questions are in progress, the server stops before the end, or the
                 client has left.
         """
-        with self.runs.one():
+        with self.runs.one() as asked:
             return await unless_gone(request.receive, ask)
-        raise Refused(STOPPING)
+        raise Refused(asked.end)
 
     def run(
         self, request: Request, question: Question, *, stream: bool
