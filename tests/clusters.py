@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import ray
 import ray.exceptions
 from ray._private.node import Node
@@ -17,6 +18,7 @@ from ray.cluster_utils import Cluster
 
 from metier import Card, Expert, Message, Settings
 from metier.council.node import start_host
+from metier.errors import ClusterUnavailable
 from metier.experts.card import Capability
 from metier.experts.expert import Context, Task
 from metier.experts.registry import Registry
@@ -108,6 +110,15 @@ class World:
         )
         self.actors[name] = actor
         ray.get(actor.call.remote("facts", trace={}), timeout=120)  # a process takes seconds
+
+    async def start_again(self, name: str, host: str, *, label: str) -> None:
+        """Start a host whose actor was killed, as soon as its name is free again."""
+        with anyio.fail_after(60):
+            while True:
+                try:
+                    return self.start(name, host, label=label)
+                except ClusterUnavailable:
+                    await anyio.sleep(0.1)
 
     def pid(self, name: str) -> int:
         """The process of a host's actor; waits for one that is being started again."""

@@ -127,6 +127,20 @@ async def test_a_node_that_joins_or_leaves_is_noticed(
             pass
 
 
+async def test_a_host_that_was_started_again_is_used_again_as_it_is_now(
+    world: World, ollamas: list[FakeOllama]
+) -> None:
+    server = world.server()
+    world.start("one", ollamas[0].host, label="old")
+    assert await ask(server, MODEL) == "one"
+    ray.kill(world.actors.pop("one"))
+    await world.start_again("one", ollamas[1].host, label="new")
+    assert await ask(server, MODEL) == "one"
+    assert ollamas[1].asked
+    assert [*server.hosts[0].labels] == ["new"]
+    assert server.facts["one"].labels == ("new",)
+
+
 async def test_a_node_with_another_context_window_is_left_out(
     world: World, ollamas: list[FakeOllama]
 ) -> None:

@@ -81,30 +81,45 @@ class RayServer(HostPool):
 
     async def _look(self, hosts: Sequence[Host] = ()) -> None:
         """Bring the list of hosts up to date, then what is known of each."""
-        async with self._listing:
-            if time.monotonic() - self._listed_at >= self._patience.fresh_s:
-                await self._list_hosts()
-                self._listed_at = time.monotonic()
-        if not self.hosts:
-            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
-            reason = reasons or "no node runs `metier cluster start-host`"
-            raise ModelServerUnreachable(self.address, reason=reason)
+        await self._list_hosts(older_s=self._patience.fresh_s)
+        working = [host for host in self.hosts if host.error is None]
         await super()._look(hosts)
+        if any(host.error is not None for host in working):
+            await self._list_hosts(older_s=0.0)  # it may have been started again
+            await super()._look()
 
     def run(self, host: Host, work: Work, job: str) -> AsyncGenerator[str, None]:
         """Run a whole step or a merge on a host: a job as JSON, what it reports as JSON."""
         assert isinstance(host.server, RayNode)  # no other hosts are in this pool
         return host.server.run(work, job)
 
-    async def _list_hosts(self) -> None:
+    async def _list_hosts(self, *, older_s: float) -> None:
+        """List the cluster's hosts, unless the list is younger than this.
+
+        Raises:
+            ClusterUnavailable: the cluster cannot be asked.
+            ModelServerUnreachable: it has no host that is used.
+        """
+        async with self._listing:
+            if time.monotonic() - self._listed_at >= older_s:
+                await self._bring_up_to_date()
+                self._listed_at = time.monotonic()
+        if not self.hosts:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+            reason = reasons or "no node runs `metier cluster start-host`"
+            raise ModelServerUnreachable(self.address, reason=reason)
+
+    async def _bring_up_to_date(self) -> None:
         try:
             names = await host_names(self._address, timeout_s=self._patience.look_s)
         except MetierError:
             self.hosts.clear()  # what was known of them belongs to that connection
             raise
-        self.hosts[:] = [host for host in self.hosts if host.name in names]
+        known = {host.name for host in self.hosts if host.name in names}
+        with anyio.move_on_after(self._patience.look_s):
+            known -= await in_thread(partial(_started_again, list(self.hosts)))
+        self.hosts[:] = [host for host in self.hosts if host.name in known]
         self.left_out = {name: why for name, why in self.left_out.items() if name in names}
-        known = {host.name for host in self.hosts}
         now = time.monotonic()
         new = sorted(name for name in set(names) - known if self._again_at.get(name, now) <= now)
         async with anyio.create_task_group() as group:
@@ -144,14 +159,9 @@ class RayNode:
     """The `ModelServer` of one node: each method is a call of the actor there."""
 
     def __init__(self, name: str) -> None:
-        import ray
-        import ray.exceptions
-
         self._name = name
-        # Its methods are only known at run time.
-        self._actor: Any = None
-        with suppress(ValueError, ray.exceptions.RayError):  # gone again
-            self._actor = ray.get_actor(f"{PREFIX}{name}", namespace=NAMESPACE)
+        # Its methods are only known at run time. None: it is gone again.
+        self._actor: Any = _actor_of(name)
 
     @property
     def address(self) -> str:
@@ -161,6 +171,11 @@ class RayNode:
     def concurrency(self, model: str) -> int:
         """One; the pool knows how many there are."""
         return 1
+
+    @property
+    def was_started_again(self) -> bool:
+        """Whether its name means another actor by now."""
+        return self._actor != _actor_of(self._name)
 
     async def facts(self) -> NodeFacts:
         """What the node reports about itself."""
@@ -266,6 +281,25 @@ class RayNode:
         if isinstance(exc, errors.RayError):
             return ModelServerFailed(f"the node {self._name!r} failed ({type(exc).__name__})")
         raise exc
+
+
+def _actor_of(name: str) -> Any:  # noqa: ANN401  # a handle of Ray, which has no type
+    import ray
+    import ray.exceptions
+
+    with suppress(ValueError, ray.exceptions.RayError):
+        return ray.get_actor(f"{PREFIX}{name}", namespace=NAMESPACE)
+    return None
+
+
+def _started_again(hosts: Sequence[Host]) -> set[str]:
+    """The names of hosts that failed, and have another actor than before."""
+    failed = [host for host in hosts if host.error is not None]
+    return {
+        host.name
+        for host in failed
+        if isinstance(host.server, RayNode) and host.server.was_started_again
+    }
 
 
 def _value(reply: object) -> Any:  # noqa: ANN401  # as the method returns it
