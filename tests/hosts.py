@@ -113,9 +113,13 @@ class Meeting(Node):
             yield chunk
 
 
-def meeting(*hosts: Sequence[str], together: int) -> HostPool:
+def meeting(*hosts: Sequence[str], together: int, concurrency: int = 1) -> HostPool:
     Meeting.answering, Meeting.met = 0, anyio.Event()
-    return pool(*(Meeting(f"h{n}", models, together=together) for n, models in enumerate(hosts)))
+    nodes = [
+        Meeting(f"h{n}", models, together=together, concurrency=concurrency)
+        for n, models in enumerate(hosts)
+    ]
+    return pool(*nodes)
 
 
 def pool(*nodes: Node) -> HostPool:

@@ -41,6 +41,17 @@ async def test_samples_of_a_vote_are_drawn_on_all_hosts_at_once(tmp_path: Path) 
     assert {event.host for event in events if event.type == "call_done"} == {"h0", "h1", "h2"}
 
 
+async def test_samples_of_a_long_prompt_are_drawn_on_all_hosts_at_once_one_on_each(
+    tmp_path: Path,
+) -> None:
+    hosts = meeting(["m"], ["m"], ["m"], together=3, concurrency=2)
+    voted = Step(
+        id="1", task="Why? " * 300, expert="general", strategy="vote", options={"samples": 3}
+    )
+    events = await ran(hosts, plan(voted), expert("general", "m"), tmp_path=tmp_path)
+    assert {event.host for event in events if event.type == "call_done"} == {"h0", "h1", "h2"}
+
+
 async def test_steps_of_different_models_run_at_once_where_no_host_has_to_run_two(
     tmp_path: Path,
 ) -> None:

@@ -8,6 +8,7 @@ from random import Random
 
 import anyio
 import pytest
+from hosts import Node, pool
 from kept_runs import PLAN, card, council, settings_in, words_for
 
 from metier import Card, Council, Expert, Settings
@@ -180,6 +181,26 @@ async def test_a_run_with_a_seed_of_its_own_is_replayed_with_it(
     run = store.load("last")
     assert run.versions.settings["seed"] == 7
     assert (await without_a_server(tmp_path).replay(run)).same
+
+
+async def test_a_vote_on_several_hosts_is_replayed_with_as_many_samples_at_once(
+    tmp_path: Path, store: RunStore
+) -> None:
+    hosts = pool(*(Node(f"h{n}", ["small"], loaded=["small"]) for n in range(4)))
+    made = Council.of(
+        [Expert(card("general"))],
+        settings=settings_in(tmp_path),
+        server=hosts,
+        embedder=FixedEmbedder(),
+        runs=store,
+    )
+    long = "Is it so? " * 200
+    step = Step(id="1", task=long, expert="general", strategy="vote", options={"samples": 4})
+    answer = await made.run(Plan(question=long, steps=(step,)))
+    again = await without_a_server(tmp_path, card("general")).replay(store.load("last"))
+    assert again.answer is not None
+    # All four at once: one after the other, the vote would be settled after three.
+    assert (again.answer.usage.calls, answer.usage.calls) == (4, 4)
 
 
 async def test_a_run_that_did_not_end_is_not_replayed(tmp_path: Path, store: RunStore) -> None:

@@ -21,6 +21,7 @@ from metier.models.server import (
     InstalledModel,
     ModelServer,
     Sampling,
+    host_count,
     run_together,
 )
 from metier.plan import Message
@@ -103,9 +104,11 @@ class Caller:
         """How many samples of one prompt are quickest side by side.
 
         Each slot reads the prompt itself. One after the other, they find it in the same slot: that
-        is quicker for a long prompt, and takes no slot from another one.
+        is quicker for a long prompt, and takes no slot from another one. So each host draws one.
         """
-        return 1 if prompt_chars > LONG_PROMPT_CHARS else self.concurrency(model)
+        if prompt_chars > LONG_PROMPT_CHARS:
+            return host_count(self._server, model)
+        return self.concurrency(model)
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether the server can run one request to each of these side by side."""

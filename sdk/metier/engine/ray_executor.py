@@ -75,7 +75,7 @@ class RemoteExchange(BaseModel):
         frozen=True, defer_build=True, ser_json_bytes="base64", val_json_bytes="base64"
     )
 
-    kind: Literal["chat", "generate", "embed", "show", "slots", "node"]
+    kind: Literal["chat", "generate", "embed", "show", "slots", "hosts", "node"]
     request: bytes
     reply: bytes
     texts: tuple[bytes, ...] = ()

@@ -247,6 +247,20 @@ def run_together(server: ModelServer, models: Sequence[str]) -> bool:
     return len(set(models)) <= 1 and len(models) <= max(map(server.concurrency, models), default=1)
 
 
+@runtime_checkable
+class CountsHosts(Protocol):
+    """A model server that knows on how many hosts a model runs."""
+
+    def host_count(self, model: str) -> int:
+        """How many hosts have the model and work."""
+        ...
+
+
+def host_count(server: ModelServer, model: str) -> int:
+    """On how many hosts a model runs; one if the server does not count them."""
+    return server.host_count(model) if isinstance(server, CountsHosts) else 1
+
+
 def full_name(model: str) -> str:
     """The name with its tag, as the server lists it."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

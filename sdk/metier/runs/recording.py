@@ -26,6 +26,7 @@ from metier.models.server import (
     ModelDetails,
     ModelServer,
     RawRequest,
+    host_count,
     run_together,
 )
 from metier.plan import Message
@@ -217,6 +218,13 @@ class RecordingServer(ForwardingServer):
         if (recording := current.get()) is not None:
             recording.concurrency(model, concurrency)
         return concurrency
+
+    def host_count(self, model: str) -> int:
+        """On how many hosts the model runs; recorded if there are several."""
+        count = host_count(self._inner, model)
+        if count > 1 and (recording := current.get()) is not None:
+            recording.exchange("hosts", model.encode(), str(count).encode())
+        return count
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether the server can run one request to each model side by side."""

@@ -210,6 +210,10 @@ class ReplayServer:
         """The recorded concurrency."""
         return int(self._kept.state("slots", model.encode()) or 1)
 
+    def host_count(self, model: str) -> int:
+        """The recorded number of hosts."""
+        return int(self._kept.state("hosts", model.encode()) or 1)
+
     def pull(self, model: str) -> AsyncGenerator[Progress, None]:
         """Refuse: a replay cannot download a model."""
         raise ReplayDiffers(f"{model!r} is to be downloaded, and a replay has no server")

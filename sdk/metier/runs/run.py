@@ -15,7 +15,9 @@ from metier.plan import Message, Plan
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
 # The words in the file: "resident" for the loaded models, "slots" for the concurrency of one.
-ExchangeKind = Literal["chat", "generate", "embed", "list", "show", "resident", "slots", "node"]
+ExchangeKind = Literal[
+    "chat", "generate", "embed", "list", "show", "resident", "slots", "hosts", "node"
+]
 
 
 class _Frozen(BaseModel):

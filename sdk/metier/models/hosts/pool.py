@@ -76,9 +76,17 @@ class HostPool(OldNames):
 
     def concurrency(self, model: str) -> int:
         """How many requests to a model run at once on the hosts that have it."""
+        return sum(host.concurrency for host in self._working(model)) or 1
+
+    def host_count(self, model: str) -> int:
+        """How many hosts have a model and work; at least one."""
+        return len(self._working(model)) or 1
+
+    def _working(self, model: str) -> Sequence[Host]:
+        """The hosts that have a model and work; one that does not if there is no other."""
         having = self._catalogue.hosts_with(model) or self.hosts
         working = [host for host in having if host.error is None and not host.is_cooling]
-        return sum(host.concurrency for host in working or having[:1]) or 1
+        return working or having[:1]
 
     def run_together(self, models: Sequence[str]) -> bool:
         """Whether requests to these models can run side by side, no host running two models."""
