@@ -63,6 +63,26 @@ async def test_a_prompt_goes_back_to_the_host_that_read_it_last() -> None:
     assert again == [first[1], first[0], first[1]]
 
 
+async def test_a_host_keeps_as_many_prompts_as_it_has_slots() -> None:
+    reply = Replies(prompt_s=4.0)
+    small = Node("small", ["m"], loaded=["m"], labels=["small"], reply=reply)
+    large = Node("large", ["m"], loaded=["m"], labels=["large"], reply=reply, concurrency=2)
+    hosts = pool(small, large)
+    await ask(hosts, "m", prompt="other", label="small")
+    for prompt in ("one", "two"):
+        await ask(hosts, "m", prompt=prompt, label="large")
+    assert await ask(hosts, "m", prompt="one") == "large"
+
+
+async def test_a_slot_that_is_busy_cannot_be_used_for_its_prompt() -> None:
+    reply = Replies(prompt_s=4.0)
+    hosts = pool(
+        *(Node(name, ["m"], loaded=["m"], reply=reply, concurrency=2) for name in ("a", "b"))
+    )
+    await together(hosts, "m", "m", prompts=["one", "two"])
+    assert sorted(await together(hosts, "m", "m", prompts=["one", "one"])) == ["a", "b"]
+
+
 async def test_a_host_that_was_seen_to_load_slowly_is_avoided() -> None:
     slow = Node("slow", ["m"], reply=Replies(load_s=60.0))
     quick = Node("quick", ["m"])

@@ -13,6 +13,7 @@ import anyio
 
 from metier.answer import Usage
 from metier.errors import DeadlineExceeded, MetierError, ModelServerUnreachable
+from metier.models.hosts.slots import SlotPrompts
 from metier.models.server import InstalledModel, LoadedModel, ModelServer, full_name
 
 # Until a host has shown how fast it is: seconds to load a gigabyte, and for a whole reply.
@@ -81,7 +82,7 @@ class Host:
     def __post_init__(self) -> None:
         self._running: Counter[str] = Counter()
         self._speeds: dict[str, Speed] = {}
-        self._prompts: dict[str, str] = {}
+        self._prompts: dict[str, SlotPrompts] = {}
         self._unable: dict[str, float] = {}
         self._looked_at = -float("inf")
         self._looking: anyio.Event | None = None
@@ -154,10 +155,14 @@ class Host:
         return others if needed + sum(others.values()) > self.memory_bytes else ()
 
     def _prompt_s(self, name: str, prompt: str) -> float:
-        """To read a prompt; the one that was read last is still in the model's cache."""
-        if self._prompts.get(name) == prompt:
+        """To read a prompt; those that were read last are still in the model's slots."""
+        is_full = self.running >= self.concurrency
+        if self._slots_of(name).has(prompt, after_one_ends=is_full):
             return 0.0
         return self._seen(name).prompt_s or 0.0
+
+    def _slots_of(self, name: str) -> SlotPrompts:
+        return self._prompts.setdefault(name, SlotPrompts(self.concurrency))
 
     def _seen(self, name: str) -> Speed:
         return self._speeds.setdefault(name, Speed())
@@ -168,11 +173,12 @@ class Host:
         name = full_name(model)
         cold = not (self.has_loaded(name) or self._running[name])
         self._running[name] += 1
-        self._prompts[name] = prompt
+        self._slots_of(name).take(prompt)
         try:
             yield lambda usage: self._succeeded(name, usage, cold=cold)
         finally:
             self._running[name] -= 1
+            self._slots_of(name).give_back(prompt)
 
     def _succeeded(self, name: str, usage: Usage, *, cold: bool) -> None:
         """Learn from a reply how fast the host is."""
