@@ -1,4 +1,4 @@
-"""Whether several requests can run side by side: no host runs two models at the same time."""
+"""Which host takes a request, and whether several requests can run side by side."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from collections.abc import Mapping, Sequence
 from metier.models.hosts.host import Host
 
 
+def soonest(hosts: Sequence[Host], model: str, prompt: str = "") -> Host:
+    """The host whose first token comes soonest; of equal ones the least busy, then the first."""
+
+    def wait(host: Host) -> tuple[float, float]:
+        return host.seconds_until_reply(model, prompt), host.running / host.concurrency
+
+    return min(hosts, key=wait)
+
+
 def placed(
     models: Sequence[str], able: Mapping[str, Sequence[Host]]
 ) -> Mapping[str, Sequence[Host]] | None:
     """Hosts for each model, so many that all requests run at once; None if they cannot.
 
+    No host runs two models at the same time.
     The models with the fewest hosts choose first, and take those that have them in memory.
 
     Args:

@@ -24,7 +24,7 @@ from metier.errors import (
 from metier.models.hosts.calls import Call, may_work_elsewhere, note_failure, reply_from, will_pass
 from metier.models.hosts.catalogue import Catalogue, name_there
 from metier.models.hosts.host import Host
-from metier.models.hosts.placing import placed
+from metier.models.hosts.placing import placed, soonest
 from metier.models.old_names import OldNames
 from metier.models.server import (
     ChatRequest,
@@ -172,14 +172,7 @@ class HostPool(OldNames):
                 await self._look(self._having(call))  # those that failed lately, too
             able = [host for host in self._able(call) if host not in failed]
             if able:
-                return min(
-                    able,
-                    key=lambda host: (
-                        host.seconds_until_reply(call.model_there, call.prompt),
-                        host.running / host.concurrency,
-                        self.hosts.index(host),
-                    ),
-                )
+                return soonest(able, call.model_there, call.prompt)
             pause_s = next(pauses, None) if will_pass(failed.values()) else None
             if pause_s is None:
                 raise self._nobody(call, failed)
