@@ -53,7 +53,8 @@ class FakeOllama(ThreadingHTTPServer):
         again: the reply to a request with a grammar.
         embedded: how many requests for vectors came.
         loaded: the models in memory, the one used last at the end.
-        loads: every model that was loaded.
+        loads: every model that was loaded for a chat.
+        warmed: every model that was to be loaded ahead of one.
         fault: what is wrong with it now.
         chats: the body of every chat.
         traces: the header `traceparent` of every chat.
@@ -90,6 +91,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.embedded = 0
         self.loaded: list[str] = []
         self.loads: list[str] = []
+        self.warmed: list[str] = []
         self.fault: Fault = ""
         self.over = threading.Event()
         self._slots = threading.Semaphore(machine.slots)
@@ -155,6 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.traces.append(self.headers.get("traceparent", ""))
                 self._chat(body)
             case "/api/generate":  # a model is loaded
+                self.server.warmed.append(body["model"])
                 self._send([{"model": body["model"], "response": "", "done": True}])
             case _:
                 found = self._capabilities(body["model"])

@@ -49,6 +49,30 @@ def test_doctor_and_the_list_of_models_say_which_node_is_not_used_and_why(
     assert "two is not used: num_ctx there is 8192, here 4096" in run("models", "list").stderr
 
 
+def test_models_are_pulled_and_loaded_on_the_nodes_that_are_named(
+    named: World, ollamas: list[FakeOllama]
+) -> None:
+    named.start("one", ollamas[0].host)
+    named.start("two", ollamas[1].host, label="gpu")
+    pulled = run("models", "pull", MODEL, "--host", "all")
+    assert pulled.exit_code == 0, pulled.stderr
+    assert [line for line in pulled.stderr.splitlines() if line.endswith(":")] == ["one:", "two:"]
+    assert pulled.stderr.count(f"{MODEL} is installed") == 2
+    warmed = run("models", "warm", MODEL, "--host", "gpu")
+    assert (warmed.exit_code, ollamas[0].warmed, ollamas[1].warmed) == (0, [], [MODEL])
+
+
+def test_doctor_knows_the_labels_of_nodes(
+    named: World, ollamas: list[FakeOllama], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METIER_RUNS_ON", "math=gpu,code=attic")
+    named.start("one", ollamas[0].host, label="gpu")
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    told = {check["name"]: check["detail"] for check in checks}
+    assert "host of math" not in told
+    assert told["host of code"] == "no host is labelled 'attic', so it runs on any"
+
+
 def test_the_questions_of_an_evaluation_are_answered_on_all_nodes_of_a_cluster(
     world: World, ollamas: list[FakeOllama], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ def examined(settings: Settings) -> list[Check]:
     reachable = any(server.ok for server in servers)
     return [
         *servers,
-        *_labels(council),
+        *(_labels(council) if reachable else ()),
         *(_models(council) if reachable else ()),
         *(_prompts(council) if reachable else ()),
         _embedder(council, reachable=reachable),
@@ -140,10 +140,11 @@ def _nodes(council: Council) -> Iterator[Check]:
 
 def _labels(council: Council) -> Iterator[Check]:
     """Experts whose cards name a label that no host has: they run anywhere."""
-    settings = council.settings
-    known = {label for host in settings.hosts for label in host.labels}
+    from metier.models.opening import labels_of
+
+    known = labels_of(council.server)
     for name, card in council.registry.cards.items():
-        label = settings.runs_on.get(name) or card.runs_on
+        label = council.settings.runs_on.get(name) or card.runs_on
         if label and label not in known:
             detail = f"no host is labelled {label!r}, so it runs on any host"
             yield Check(name=f"host of {name}", ok=True, detail=detail)

@@ -49,6 +49,9 @@ def _pool(settings: Settings, where: str | None) -> HostPool:
 
     ensure_server(settings)
     pool = pool_of(settings)
+    if settings.cluster:
+        run_async(pool.look)
+        _tell_left_out(pool)
     return pool.at(where) if where else pool
 
 

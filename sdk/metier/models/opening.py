@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from metier.models.embedder import Embedder
@@ -17,11 +18,7 @@ _SYSTEM_BYTES = 2 << 30
 
 def server_of(settings: Settings) -> ModelServer:
     """The Ollama of the settings, or all of them as one if they name several."""
-    if settings.cluster:
-        from metier.models.hosts.ray_server import RayServer
-
-        return RayServer(settings.cluster, num_ctx=settings.num_ctx)
-    if settings.hosts:
+    if settings.cluster or settings.hosts:
         return pool_of(settings)
     from metier.models import local
     from metier.models.ollama import OllamaServer
@@ -32,7 +29,11 @@ def server_of(settings: Settings) -> ModelServer:
 
 
 def pool_of(settings: Settings) -> HostPool:
-    """The Ollama servers of the settings, be it one or several, as hosts of a pool."""
+    """The hosts of the settings, be it one, several, or those of a cluster."""
+    if settings.cluster:
+        from metier.models.hosts.ray_server import RayServer
+
+        return RayServer(settings.cluster, num_ctx=settings.num_ctx)
     from metier.models.hosts import HostPool
 
     return HostPool([_host(each, settings) for each in settings.servers])
@@ -66,6 +67,14 @@ def embedder_of(settings: Settings, server: ModelServer) -> Embedder:
     from metier.models.ollama_embedder import OllamaEmbedder
 
     return OllamaEmbedder(server, model=settings.embed_model)
+
+
+def labels_of(server: ModelServer) -> Collection[str]:
+    """The labels of its hosts, as far as they are known by now."""
+    from metier.models.hosts import HostPool
+
+    hosts = server.hosts if isinstance(server, HostPool) else ()
+    return {label for host in hosts for label in host.labels}
 
 
 def memory_for_models(settings: Settings) -> int | None:

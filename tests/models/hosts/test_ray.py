@@ -10,15 +10,14 @@ from pathlib import Path
 import anyio
 import pytest
 import ray
-from clusters import MODEL, World
+from clusters import MODEL, World, card
 from fake_ollama import FakeOllama, Machine
 from faulty import faulty, piece, replies, streams
 from hosts import WINDOW, ask
 from ports import free_port
 
-from metier import Card, Council, Expert, Plan, Settings
+from metier import Council, Expert, Plan, Settings
 from metier.errors import ClusterUnavailable, ModelMissing, ModelServerUnreachable
-from metier.experts.card import Capability
 from metier.models.hosts import Patience
 from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
@@ -54,17 +53,11 @@ async def test_a_council_votes_on_all_nodes_and_answers_as_on_one_server(
     for ollama in ollamas:
         ollama.machine = Machine(reply_s=1.0)  # so that the samples meet
         ollama.loaded = [MODEL]
-    card = Card(
-        id="general",
-        description="all",
-        models=(MODEL,),
-        capabilities=(Capability(name="all", description="everything"),),
-    )
     step = Step(id="1", task="What?", expert="general", strategy="vote", options={"samples": 4})
     texts = []
     for server in (world.server(), OllamaServer(ollamas[0].host)):
         async with Council.of(
-            [Expert(card)],
+            [Expert(card())],
             settings=Settings(cache_dir=tmp_path),
             server=server,
             embedder=FixedEmbedder(),
@@ -72,6 +65,19 @@ async def test_a_council_votes_on_all_nodes_and_answers_as_on_one_server(
             texts.append((await council.run(Plan(question="What?", steps=(step,)))).text)
     assert texts[0] == texts[1]
     assert ollamas[1].asked
+
+
+async def test_an_expert_that_is_pinned_to_a_label_runs_only_on_nodes_with_it(
+    world: World, ollamas: list[FakeOllama], tmp_path: Path
+) -> None:
+    world.start("one", ollamas[0].host)
+    world.start("two", ollamas[1].host, label="gpu")
+    ollamas[0].loaded = [MODEL]
+    settings = Settings(cache_dir=tmp_path, runs_on={"general": "gpu"})
+    step = Step(id="1", task="What?", expert="general")
+    async with Council.of([Expert(card())], settings=settings, server=world.server()) as council:
+        events = [event async for event in council.stream(Plan(question="What?", steps=(step,)))]
+    assert [event.host for event in events if event.type == "call_done"] == ["two"]
 
 
 async def test_an_error_of_a_node_arrives_as_it_was(
