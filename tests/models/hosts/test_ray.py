@@ -19,6 +19,7 @@ from ports import free_port
 from metier import Council, Expert, Plan, Settings
 from metier.errors import ClusterUnavailable, ModelMissing, ModelServerUnreachable
 from metier.models.hosts import Patience
+from metier.models.hosts.ray_connection import connect
 from metier.models.hosts.ray_server import RayServer
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest
@@ -183,6 +184,27 @@ print(ray.is_initialized())
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "False"
+
+
+async def test_a_second_cluster_is_refused_and_the_first_stays_connected(
+    world: World, ollamas: list[FakeOllama]
+) -> None:
+    world.start("one", ollamas[0].host)
+    async with faulty() as other:  # something listens there
+        address = other.host.removeprefix("http://")
+        with pytest.raises(ClusterUnavailable, match=f"connected to .*{world.address}.*{address}"):
+            await RayServer(address, num_ctx=WINDOW).list()
+    with pytest.raises(ClusterUnavailable, match="does not answer"):
+        await RayServer(f"127.0.0.1:{free_port()}", num_ctx=WINDOW).list()
+    assert ray.is_initialized()
+
+
+def test_a_cluster_has_several_addresses(world: World) -> None:
+    port = world.address.rpartition(":")[2]
+    for address in (world.address, f"127.0.0.1:{port}", f"localhost:{port}"):
+        connect(address)
+    with pytest.raises(ClusterUnavailable):
+        connect(f"203.0.113.7:{port}")
 
 
 async def test_a_cluster_that_is_not_there_is_never_started() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import anyio
@@ -46,7 +48,8 @@ def connect(address: str) -> None:
     """Connect this process to a running cluster, once.
 
     Raises:
-        ClusterUnavailable: Ray is not installed, or there is no cluster at the address.
+        ClusterUnavailable: Ray is not installed, there is no cluster at the address, or the process
+            is connected to another one.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -57,6 +60,13 @@ def connect(address: str) -> None:
     if address in ("", "local"):  # with these, Ray would start a cluster
         raise ClusterUnavailable(f"{address!r} names no cluster")
     if ray.is_initialized():
+        if not _is_connected_to(address):
+            there = ray.get_runtime_context().gcs_address
+            other = ClusterUnavailable(
+                f"this process is connected to the Ray cluster at {there!r}, so not to {address!r}"
+            )
+            other.hint = "Name the same cluster, or end that connection with ray.shutdown()"
+            raise other
         return
     try:
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
@@ -76,7 +86,7 @@ async def host_names(address: str, *, timeout_s: float) -> Collection[str]:
             with anyio.move_on_after(_ANSWERING_S):
                 return await in_thread(_names)
     with anyio.move_on_after(timeout_s):
-        await in_thread(_disconnect)
+        await in_thread(partial(_disconnect, address))
     raise ClusterUnavailable(f"the head of a Ray cluster does not answer at {address!r}")
 
 
@@ -103,10 +113,33 @@ def _names() -> Collection[str]:
     return {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
 
 
-def _disconnect() -> None:
+def _disconnect(address: str) -> None:
     ray = sys.modules.get("ray")
-    if ray is not None and ray.is_initialized():
+    if ray is not None and ray.is_initialized() and _is_connected_to(address):
         ray.shutdown()
+
+
+def _is_connected_to(address: str) -> bool:
+    """Whether this process is in the cluster at an address; true if it does not say where."""
+    import ray
+
+    here = _HEAD.fullmatch(ray.get_runtime_context().gcs_address)
+    asked = _HEAD.fullmatch(address)
+    if here is None or asked is None:
+        return True
+    return here[2] == asked[2] and not _ips_of(here[1]).isdisjoint(_ips_of(asked[1]))
+
+
+def _ips_of(host: str) -> set[str]:
+    """The IP addresses of a host; of this machine, its own in a cluster, too."""
+    import ray.util
+
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return {host}
+    is_here = any(ip_address(each).is_loopback for each in found)
+    return found | {ray.util.get_node_ip_address()} if is_here else found
 
 
 async def in_thread(function: Callable[[], T]) -> T:
