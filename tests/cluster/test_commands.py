@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from fake_ollama import FakeOllama, Machine
 
 from metier import Expert
 from metier.cli.main import cli
+from metier.cli.session import INTERRUPTED
 
 
 @pytest.fixture
@@ -71,6 +76,28 @@ def test_doctor_knows_the_labels_of_nodes(
     told = {check["name"]: check["detail"] for check in checks}
     assert "host of math" not in told
     assert told["host of code"] == "no host is labelled 'attic', so it runs on any"
+
+
+def test_a_command_lets_this_machine_answer_until_it_is_ended(
+    named: World, ollamas: list[FakeOllama]
+) -> None:
+    options = ("--name", "one", "--label", "gpu")
+    command = ["-m", "metier", "cluster", "start-host", named.address, *options]
+    with subprocess.Popen(
+        [sys.executable, *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OLLAMA_HOST": ollamas[0].host},
+    ) as process:
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if line.startswith("one answers"))
+        listed = json.loads(run("models", "list", "--json").stdout)["models"]
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(60) == INTERRUPTED
+    end = f"in the cluster at {named.address} (Ollama 0.24.0); Ctrl-C ends it\n"
+    assert said == f"one answers {end}"
+    assert [(model["name"], model["hosts"]) for model in listed] == [(MODEL, ["one"])]
 
 
 def test_the_questions_of_an_evaluation_are_answered_on_all_nodes_of_a_cluster(
