@@ -50,6 +50,7 @@ _KEY_BYTES = 32
     multiple=True,
     help="Allow pages from this origin, such as https://chat.example. Repeatable.",
 )
+@click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts answer.")
 @click.option(
     "--requests",
     type=click.IntRange(min=1),
@@ -58,7 +59,14 @@ _KEY_BYTES = 32
     help="Maximum number of questions at once; more are refused as busy.",
 )
 def serve(
-    *, host: str, port: int, key: str | None, new_key: bool, origins: tuple[str, ...], requests: int
+    *,
+    host: str,
+    port: int,
+    key: str | None,
+    new_key: bool,
+    origins: tuple[str, ...],
+    cluster: str | None,
+    requests: int,
 ) -> None:
     """Serve the council as a page, and to programs that speak OpenAI's or Ollama's API.
 
@@ -70,7 +78,7 @@ def serve(
         if new_key:
             _keep_new_key()
             return
-        settings = load_settings()
+        settings = load_settings(cluster=cluster)
         from metier.errors import InvalidSettings
 
         try:
