@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,12 @@ from metier.plan import Step
 
 SAID = "It takes five words here."
 WORD_S = 0.05
+# What a question takes at least if nothing happens: a host writes one answer at a time.
+WRITING_S = {"single": 5 * WORD_S, "vote": 2 * 5 * WORD_S}
 TIMEOUT_S = 20.0
 # A deadline is kept if what follows it (telling, closing streams) takes less than this.
 LATEST_S = TIMEOUT_S + 10.0
+_LIMITS = Limits(timeout_s=TIMEOUT_S)
 
 _PROGRAM = """
 import json, sys, threading
@@ -39,12 +42,12 @@ with fake_ollama(FixedEmbedder(), **options) as server:
 """
 
 
-def moments(count: int, *, in_make_test: int, until_s: float) -> Sequence[object]:
-    """Random seconds after the plan, the first few for `make test`, all for `make test-all`."""
+def moments(count: int, *, in_make_test: int) -> Sequence[object]:
+    """Random parts of a question's time, the first few for `make test`, all for `make test-all`."""
     draw = random.Random(33)
     return [
         pytest.param(
-            draw.uniform(0, until_s),
+            draw.uniform(0, 1),
             marks=() if number < in_make_test else pytest.mark.matrix,
             id=str(number),
         )
@@ -78,33 +81,51 @@ def step(strategy: str) -> Step:
 
 
 async def asked(
-    server: ModelServer,
-    strategy: str,
-    kill: Callable[[], None],
-    *,
-    after_s: float,
-    folder: Path,
+    server: ModelServer, strategy: str, kill: Callable[[], None], *, at: float, folder: Path
 ) -> list[Event]:
-    """The events of a question during which something is killed, so long after it was planned.
+    """The events of a question during which something is killed.
+
+    If the answer is there before the kill, the question is asked again with a sooner one.
+
+    Args:
+        at: the part of the question's time, from its plan on, after which it is killed.
 
     Raises:
         TimeoutError: the question outlived its deadline.
     """
     council = Council.of([Expert(card())], settings=Settings(cache_dir=folder), server=server)
     plan = Plan(question="What?", steps=(step(strategy),))
+    async with council:
+        after_s = at * WRITING_S[strategy]
+        while True:
+            events, is_struck = await _struck(council.stream(plan, limits=_LIMITS), kill, after_s)
+            if is_struck:
+                return events
+            judge(events)
+            after_s /= 2
+
+
+async def _struck(
+    stream: AsyncIterator[Event], kill: Callable[[], None], after_s: float
+) -> tuple[list[Event], bool]:
+    """The events of a question, and whether it was running when something was killed."""
     events: list[Event] = []
-    async with council, anyio.create_task_group() as group:
+    is_struck = False
 
-        async def strike() -> None:
-            await anyio.sleep(after_s)
-            kill()
+    async def strike() -> None:
+        nonlocal is_struck
+        await anyio.sleep(after_s)
+        is_struck = True
+        kill()
 
-        with anyio.fail_after(LATEST_S):
-            async for event in council.stream(plan, limits=Limits(timeout_s=TIMEOUT_S)):
+    with anyio.fail_after(LATEST_S):
+        async with anyio.create_task_group() as group:
+            async for event in stream:
                 events.append(event)
                 if event.type == "plan_ready":
                     group.start_soon(strike)
-    return events
+            group.cancel_scope.cancel()
+    return events, is_struck
 
 
 def judge(events: Sequence[Event]) -> None:

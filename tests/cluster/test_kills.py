@@ -35,20 +35,20 @@ def lasting(ray_cluster: Cluster) -> Iterator[World]:
         world.close()
 
 
-@pytest.mark.parametrize("after_s", moments(30, in_make_test=2, until_s=0.8))
+@pytest.mark.parametrize("at", moments(30, in_make_test=2))
 @pytest.mark.parametrize("strategy", ["vote", "single"])
 async def test_a_question_outlives_a_node_that_is_killed(
-    lasting: World, strategy: str, after_s: float, tmp_path: Path
+    lasting: World, strategy: str, at: float, tmp_path: Path
 ) -> None:
     kill = partial(os.kill, lasting.pid("one"), signal.SIGKILL)
-    judge(await asked(lasting.server(), strategy, kill, after_s=after_s, folder=tmp_path))
+    judge(await asked(lasting.server(), strategy, kill, at=at, folder=tmp_path))
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("after_s", [0.1, 0.4])
+@pytest.mark.parametrize("at", [0.2, 0.8])
 @pytest.mark.parametrize("strategy", ["vote", "single"])
 async def test_a_question_outlives_a_machine_that_is_lost(
-    ray_cluster: Cluster, ollamas: list[FakeOllama], strategy: str, after_s: float, tmp_path: Path
+    ray_cluster: Cluster, ollamas: list[FakeOllama], strategy: str, at: float, tmp_path: Path
 ) -> None:
     lost = add_node(ray_cluster)
     world = World(ray_cluster)
@@ -57,5 +57,5 @@ async def test_a_question_outlives_a_machine_that_is_lost(
     world.start("a-lost", ollamas[0].host, node_id=lost.node_id)
     world.start("kept", ollamas[1].host)
     kill = partial(ray_cluster.remove_node, lost, allow_graceful=False)
-    judge(await asked(world.server(), strategy, kill, after_s=after_s, folder=tmp_path))
+    judge(await asked(world.server(), strategy, kill, at=at, folder=tmp_path))
     world.close()

@@ -14,10 +14,10 @@ from metier.models.ollama import OllamaServer
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("after_s", moments(30, in_make_test=3, until_s=0.8))
+@pytest.mark.parametrize("at", moments(30, in_make_test=3))
 @pytest.mark.parametrize("strategy", ["vote", "single"])
 async def test_a_question_outlives_a_host_that_is_killed(
-    strategy: str, after_s: float, tmp_path: Path
+    strategy: str, at: float, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
         processes = [stack.enter_context(ollama_process()) for _ in range(2)]
@@ -31,4 +31,4 @@ async def test_a_question_outlives_a_host_that_is_killed(
             for address, _ in processes
         ]
         kill = processes[0][1]
-        judge(await asked(HostPool(hosts), strategy, kill, after_s=after_s, folder=tmp_path))
+        judge(await asked(HostPool(hosts), strategy, kill, at=at, folder=tmp_path))
