@@ -105,6 +105,19 @@ def test_the_doctor_finds_an_embedder_with_other_weights(monkeypatch: pytest.Mon
     assert f"other weights on {place(two)}" in embedder["detail"]
 
 
+def test_the_index_is_made_again_if_another_host_has_other_weights_of_the_embedder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Machine(digests=((EMBED, "1" * 64),))
+    with fake_ollama(FixedEmbedder(), models=[EMBED], reply="", machine=other) as server:
+        monkeypatch.setenv("METIER_HOSTS", f"127.0.0.1:{free_port()}, {server.host}")
+        before = json.loads(run("index", "status", "--json").stdout)
+        planned = run("plan", "What is 2 + 2?")
+        after = json.loads(run("index", "status", "--json").stdout)
+    assert planned.exit_code == 0, planned.stderr
+    assert (before["fits"], after["fits"]) == (False, True)
+
+
 def test_a_question_is_answered_though_one_host_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_ollama(FixedEmbedder(), models=[MODEL, EMBED], reply="Four.") as server:
         monkeypatch.setenv("METIER_HOSTS", f"127.0.0.1:{free_port()}, {server.host}")

@@ -93,6 +93,18 @@ async def test_the_index_of_another_embedder_is_not_loaded(tmp_path: Path) -> No
     assert CapabilityIndex.load(tmp_path, embedder_id="fixed/64") is None
 
 
+async def test_the_index_of_other_weights_of_the_embedder_is_not_loaded(tmp_path: Path) -> None:
+    index, _ = await synchronised(None, [MATH], FixedEmbedder(), weights="1")
+    index.save(tmp_path)
+    assert CapabilityIndex.load(tmp_path, embedder_id=EMBEDDER, weights="2") is None
+    for known in ("1", ""):  # those of a server that does not say are taken for the same
+        loaded = CapabilityIndex.load(tmp_path, embedder_id=EMBEDDER, weights=known)
+        assert loaded is not None
+        assert (loaded.weights, loaded.hash()) == ("1", index.hash())
+    other, _ = await synchronised(None, [MATH], FixedEmbedder(), weights="2")
+    assert other.hash() != index.hash()
+
+
 @pytest.mark.parametrize(
     "damage",
     [

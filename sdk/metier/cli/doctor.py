@@ -236,9 +236,9 @@ def _other_weights(council: Council) -> str:
 
 
 def _index(council: Council) -> Check:
-    from metier.cli.index import index_state
+    from metier.cli.index import current_state
 
-    state = index_state(council)
+    state = current_state(council)
     if state["fits"]:
         return Check(name="index", ok=True, detail=f"{state['vectors']} vectors, up to date")
     detail = "it does not match the cards" if state["vectors"] else "not built yet"

@@ -39,7 +39,7 @@ def status(*, as_json: bool) -> None:
         from metier.council import Council
 
         council = Council.from_installed(load_settings())
-        found = index_state(council)
+        found = current_state(council)
         if as_json:
             click.echo(dumped(found))
             return
@@ -47,11 +47,20 @@ def status(*, as_json: bool) -> None:
             click.echo(f"{key}: {value}")
 
 
-def index_state(council: Council) -> dict[str, object]:
-    """Compare the saved index with the cards."""
+def current_state(council: Council) -> dict[str, object]:
+    """How the saved index compares with the cards, and with the weights of the embedder."""
+    from metier.models.embedder import weights_of
+
+    weights = run_async(partial(weights_of, council.embedder), closing=council.server)
+    return index_state(council, weights=weights)
+
+
+def index_state(council: Council, *, weights: str = "") -> dict[str, object]:
+    """How the saved index compares with the cards."""
     from metier.planning.index import CapabilityIndex, hash_of
 
-    saved = CapabilityIndex.load(council.planning.folder, embedder_id=council.embedder.id)
+    of = council.embedder.id
+    saved = CapabilityIndex.load(council.planning.folder, embedder_id=of, weights=weights)
     cards = council.registry.cards
     have = saved.experts if saved is not None else {}
     stale = [name for name, card in cards.items() if have.get(name) != hash_of(card)]

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,20 @@ class Embedder(Protocol):
             role: what the texts are, for models that want to be told.
         """
         ...
+
+
+@runtime_checkable
+class KnowsWeights(Protocol):
+    """An embedder that knows which weights are behind its name."""
+
+    async def weights(self) -> str:
+        """A digest of them; empty if it is not known."""
+        ...
+
+
+async def weights_of(embedder: Embedder) -> str:
+    """A digest of an embedder's weights; empty if it is not known."""
+    return await embedder.weights() if isinstance(embedder, KnowsWeights) else ""
 
 
 def normalised(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metier.errors import MetierError
 from metier.models.embedder import Prefixes, Role, Vectors, prefixes_of, unit
-from metier.models.server import ModelServer
+from metier.models.server import ModelServer, full_name
 from metier.models.vector_checks import checked
 
 # The server works through a request text by text, so larger ones gain nothing, and would outlast
@@ -35,6 +36,15 @@ class OllamaEmbedder:
     def id(self) -> str:
         """The model's name with its back end."""
         return f"ollama/{self._model}"
+
+    async def weights(self) -> str:
+        """The digest that the server lists; empty if it cannot be asked."""
+        try:
+            listed = await self._server.list()
+        except MetierError:
+            return ""
+        names = {full_name(model.name): model.digest for model in listed}
+        return names.get(full_name(self._model), "")
 
     async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         """One request for each `BATCH` texts: a question is one, an index a few.

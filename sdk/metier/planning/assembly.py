@@ -13,7 +13,7 @@ import anyio
 from metier.errors import IndexUnavailable
 from metier.experts.card import Card
 from metier.experts.registry import Registry
-from metier.models.embedder import Embedder
+from metier.models.embedder import Embedder, weights_of
 from metier.planning.index import CapabilityIndex, index_folder, synchronised
 from metier.planning.learning.artefacts import Artefact, ArtefactStore
 from metier.planning.learning.calibration import Calibration
@@ -72,10 +72,13 @@ class PlannerAssembly:
         Args:
             fresh: rebuild it, whatever is saved.
         """
+        weights = await weights_of(self._embedder)
         saved = None
         if not fresh:
-            saved = CapabilityIndex.load(self.folder, embedder_id=self._embedder.id)
-        index, changed = await synchronised(saved, self._cards.values(), self._embedder)
+            of = self._embedder.id
+            saved = CapabilityIndex.load(self.folder, embedder_id=of, weights=weights)
+        cards = self._cards.values()
+        index, changed = await synchronised(saved, cards, self._embedder, weights=weights)
         if changed:
             self._save_if_possible(partial(index.save, self.folder))
         return index

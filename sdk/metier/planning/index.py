@@ -29,8 +29,8 @@ from metier.settings.files import (
     replacing,
 )
 
-# Also raised when `embedding.embedder.normalised` changes, because it changes the vectors.
-FORMAT = 3
+# Also raised when `embedding.embedder.normalised` changes: saved vectors are of its texts.
+FORMAT = 4
 
 
 class RowKind(StrEnum):
@@ -69,10 +69,12 @@ class CapabilityIndex:
     Args:
         embedder_id: the embedder of the vectors; those of different embedders are not compared.
         dimension: length of a vector.
+        weights: digest of the embedder's weights; empty if it is not known.
     """
 
-    def __init__(self, embedder_id: str, dimension: int) -> None:
+    def __init__(self, embedder_id: str, dimension: int, *, weights: str = "") -> None:
         self.embedder_id = embedder_id
+        self.weights = weights
         self._rows: dict[int, Row] = {}
         self._hashes: dict[str, str] = {}
         self._capabilities: dict[tuple[str, str], list[int]] = {}
@@ -103,8 +105,9 @@ class CapabilityIndex:
         return self._capabilities
 
     def hash(self) -> str:
-        """SHA-256 of embedder and cards; what was learnt for one hash is valid only for it."""
-        content = json.dumps([self.embedder_id, sorted(self._hashes.items())])
+        """SHA-256 over embedder and cards; what was learnt on one hash holds only for it."""
+        of = f"{self.embedder_id}{self.weights}"
+        content = json.dumps([of, sorted(self._hashes.items())])
         return hashlib.sha256(content.encode()).hexdigest()
 
     def add(self, card: Card, vectors: Vectors) -> None:
@@ -191,6 +194,7 @@ class CapabilityIndex:
         meta = {
             "format": FORMAT,
             "embedder": self.embedder_id,
+            "weights": self.weights,
             "dimension": self.dimension,
             "next_id": self._next_id,
             "experts": self._hashes,
@@ -211,11 +215,11 @@ class CapabilityIndex:
             ) from exc
 
     @classmethod
-    def load(cls, folder: Path, *, embedder_id: str) -> Self | None:
-        """Load the saved index; None if there is none that can be trusted.
+    def load(cls, folder: Path, *, embedder_id: str, weights: str = "") -> Self | None:
+        """The saved index, or None where there is none that can be trusted.
 
-        An index is not trusted if its format or embedder differs, if the hash of rows and vectors
-        is not the saved one, or if vectors are not of length 1.
+        Not trusted are another format, another embedder or other weights of it, rows or vectors
+        whose hash differs from the one written beside them, and vectors that are not of length 1.
         """
         try:
             meta = json.loads((folder / "rows.json").read_bytes())
@@ -223,6 +227,7 @@ class CapabilityIndex:
                 fits = (
                     meta["format"] == FORMAT
                     and meta["embedder"] == embedder_id
+                    and weights in ("", meta["weights"])
                     and meta.pop("sha256") == _digest(meta, file)
                 )
                 vectors = NearestVectors.read(file) if fits else None
@@ -232,7 +237,7 @@ class CapabilityIndex:
 
     @classmethod
     def _from(cls, meta: Mapping[str, Any], vectors: NearestVectors) -> Self | None:
-        index = cls(meta["embedder"], meta["dimension"])
+        index = cls(meta["embedder"], meta["dimension"], weights=meta["weights"])
         if (len(vectors), vectors.dimension) != (len(meta["rows"]), index.dimension):
             return None
         index._vectors = vectors
@@ -250,11 +255,14 @@ class CapabilityIndex:
 
 
 async def synchronised(
-    index: CapabilityIndex | None, cards: Iterable[Card], embedder: Embedder
+    index: CapabilityIndex | None, cards: Iterable[Card], embedder: Embedder, *, weights: str = ""
 ) -> tuple[CapabilityIndex, bool]:
     """Return the index for exactly these cards, and whether it differs from the given one.
 
-    Only texts of new and changed cards are embedded, in one batch per role.
+    Only texts of new and changed cards are embedded, those of a role in one batch.
+
+    Args:
+        weights: digest of the embedder's, for an index that is made anew.
     """
     wanted = {card.id: card for card in cards}
     if index is not None and index.embedder_id != embedder.id:
@@ -268,12 +276,12 @@ async def synchronised(
     if index is None:
         # The dimension is known only from a vector.
         vectors = await _embedded(rows, embedder) if rows else await embedded(embedder, ["nothing"])
-        index = CapabilityIndex(embedder.id, vectors.shape[1])
+        index = CapabilityIndex(embedder.id, vectors.shape[1], weights=weights)
     else:
         nothing = np.empty((0, index.dimension), np.float32)
         vectors = await _embedded(rows, embedder) if rows else nothing
         if index.dimension != vectors.shape[1]:
-            return await synchronised(None, wanted.values(), embedder)
+            return await synchronised(None, wanted.values(), embedder, weights=weights)
     index.remove_all([*gone, *(card.id for card in stale)])
     index.add_all(stale, vectors[: len(rows)])
     return index, True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from metier.answer import Answer
 from metier.errors import MetierError, RunStoreUnavailable
 from metier.events import Answered, Event, Folding, StepFailed, Token
-from metier.models.embedder import Embedder, Role, Vectors
+from metier.models.embedder import Embedder, Role, Vectors, weights_of
 from metier.models.forwarding import ForwardingServer
 from metier.models.server import (
     ChatRequest,
@@ -265,6 +265,10 @@ class RecordingEmbedder:
     def id(self) -> str:
         """The embedder's id."""
         return self._inner.id
+
+    async def weights(self) -> str:
+        """A digest of the embedder's weights."""
+        return await weights_of(self._inner)
 
     async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         """The embedder's vectors."""

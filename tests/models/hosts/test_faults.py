@@ -11,7 +11,12 @@ from fake_ollama import FakeOllama, Machine, fake_ollama
 from hosts import ask
 from ports import free_port
 
-from metier.errors import ModelServerFailed, ModelServerUnreachable, StreamInterrupted
+from metier.errors import (
+    ModelMissing,
+    ModelServerFailed,
+    ModelServerUnreachable,
+    StreamInterrupted,
+)
 from metier.models.hosts import Host, HostPool, Patience
 from metier.models.ollama import OllamaServer
 from metier.models.server import ChatRequest
@@ -197,6 +202,15 @@ async def test_other_weights_never_embed_for_a_host_that_fails() -> None:
         await pool.embed(MODEL, ["one"])
         servers[0].fault = "silent"
         with pytest.raises(ModelServerUnreachable):
+            await pool.embed(MODEL, ["one"])
+        assert servers[1].embedded == 0
+
+
+async def test_other_weights_never_embed_for_a_host_that_has_left() -> None:
+    async with served(Machine(), Machine(digests=((MODEL, "1" * 64),))) as (pool, servers):
+        await pool.embed(MODEL, ["one"])
+        await pool.hosts.pop(0).server.aclose()
+        with pytest.raises(ModelMissing, match="no host has the weights of 'm:1b' any more"):
             await pool.embed(MODEL, ["one"])
         assert servers[1].embedded == 0
 

@@ -220,6 +220,9 @@ class HostPool(OldNames):
         missing = ModelMissing(
             call.model, installed=[model.name for model in self._catalogue.models()]
         )
+        if self._catalogue.has_other_weights(call.model):
+            missing.message = f"no host has the weights of {call.model!r} any more that were used"
+            missing.hint = "Start that host, or start again: what was made with them is made anew"
         if call.label and self._catalogue.hosts_with(call.model):
             missing.message = f"model {call.model!r} is on no host labelled {call.label!r}"
             missing.hint = f"Get it with: metier models pull {call.model} --host {call.label}"
@@ -245,6 +248,7 @@ class HostPool(OldNames):
                     failed[host] = exc
                 else:
                     self._embedders[model] = host.name
+                    self._catalogue.keep(model)
                     return vectors
         raise self._nobody(Call(model=model), failed)
 
