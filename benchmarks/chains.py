@@ -48,8 +48,6 @@ PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "chains-answers.jso
 
 async def measured(options: argparse.Namespace, chains: Sequence[Chain]) -> dict[str, Metric]:
     """Every row, both ways."""
-    single: list[Result] = []
-    council: list[Result] = []
     async with Council.from_installed() as made:
         ways = await BothWays.of(made, model=options.model)
         asked = Asked(
@@ -59,17 +57,29 @@ async def measured(options: argparse.Namespace, chains: Sequence[Chain]) -> dict
             timed=not options.untimed,
             published=PUBLISHED if options.file == FILE else None,
         )
-        for number, chain in enumerate(chains, 1):
-            # Judged part by part: this gold is not looked at.
-            whole = AnswerQuestion(question=chain.q, domain="chains", gold=TextGold(value="-"))
-            judge = partial(_judged, chain=chain, ways=ways)
-            messages = messages_for(ways.card, Task(text=chain.q))
-            single.append(await asked.alone(whole, messages, "single", judge=judge))
-            council.append(await asked.council(whole, judge=judge))
-            before, after = (sum(each.right for each in arm) for arm in (single, council))
-            say(f"{number}/{len(chains)}: single {before}, council {after}")
+        single, council = await both_ways(asked, chains)
         asked.publish()
-    return _metrics(chains, single, council)
+    return metrics(chains, single, council)
+
+
+async def both_ways(asked: Asked, chains: Sequence[Chain]) -> tuple[list[Result], list[Result]]:
+    """What the model alone and the council make of each row."""
+    single: list[Result] = []
+    council: list[Result] = []
+    for number, chain in enumerate(chains, 1):
+        whole = question_of(chain)
+        judge = partial(_judged, chain=chain, ways=asked.ways)
+        messages = messages_for(asked.ways.card, Task(text=chain.q))
+        single.append(await asked.alone(whole, messages, "single", judge=judge))
+        council.append(await asked.council(whole, judge=judge))
+        before, after = (sum(each.right for each in arm) for arm in (single, council))
+        say(f"{number}/{len(chains)}: single {before}, council {after}")
+    return single, council
+
+
+def question_of(chain: Chain) -> AnswerQuestion:
+    """The request as a whole. It is judged part by part: this gold is not looked at."""
+    return AnswerQuestion(question=chain.q, domain="chains", gold=TextGold(value="-"))
 
 
 async def _judged(reply: Reply, *, chain: Chain, ways: BothWays) -> bool:
@@ -80,9 +90,10 @@ async def _judged(reply: Reply, *, chain: Chain, ways: BothWays) -> bool:
     return not wrong
 
 
-def _metrics(
+def metrics(
     chains: Sequence[Chain], single: Sequence[Result], council: Sequence[Result]
 ) -> dict[str, Metric]:
+    """The keys of this benchmark."""
     before, after = (np.asarray([r.right for r in arm], float) for arm in (single, council))
     gain = mean_of((100 * (after - before)).tolist())
     p = mcnemar(int((after > before).sum()), int((before > after).sum()))
@@ -95,7 +106,7 @@ def _metrics(
         for a, b in zip(council, single, strict=True)
         if a.seconds is not None and b.seconds is not None
     ]
-    metrics = {
+    found = {
         "all_right.council": share_of(after.astype(bool)),
         "all_right.single": share_of(before.astype(bool)),
         "all_right.ratio": ratio_of(after, before),
@@ -106,8 +117,8 @@ def _metrics(
         "calls": mean_of([float(result.calls) for result in council]),
     }
     if times:
-        metrics["time_ratio"] = ratio_of(*np.asarray(times, dtype=np.float64).T)
-    return metrics
+        found["time_ratio"] = ratio_of(*np.asarray(times, dtype=np.float64).T)
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,11 +143,11 @@ def main() -> None:
     if options.answers is None:
         options.answers = Settings.load().cache_dir / "benchmarks" / "chains.jsonl"
     with serving([EMBED, options.model]):
-        metrics = anyio.run(partial(measured, options, chains))
+        found = anyio.run(partial(measured, options, chains))
     report(
         "chains",
-        metrics,
-        baselines={"single": {"all_right.single": metrics["all_right.single"]}},
+        found,
+        baselines={"single": {"all_right.single": found["all_right.single"]}},
         embedder=f"ollama/{EMBED}",
         fitted_on="benchmarks/own/chains/development.jsonl was looked at; nothing was fitted",
         started=started,

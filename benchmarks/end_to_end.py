@@ -122,6 +122,10 @@ class Asked:
         """Who is asked."""
         return self._ways
 
+    def has(self, asked: AnswerQuestion) -> bool:
+        """Whether the council's answer is kept."""
+        return self._kept.get(("council", _key(asked))) is not None
+
     async def alone(
         self,
         asked: AnswerQuestion,

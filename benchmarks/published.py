@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.published [--data DIR]
 
-Prints each row of docs/results/combining.md, docs/results/end-to-end.md and the README as the kept
-answers give it, and exits with 1 if a page has another.
+Prints each row of docs/results/combining.md, end-to-end.md and chains.md and of the README as the
+kept answers give it, and exits with 1 if a page has another.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks import chains as linked
+from benchmarks.chains_gold import Chain
 from benchmarks.combining import FIELDS, PUBLISHED, PUBLISHED_RUNS, SLOW, Field, Measuring, Run
 from benchmarks.combining import split as reported_and_others
 from benchmarks.compound import compounds
-from benchmarks.contract import Metric, say
-from benchmarks.data import arguments, require
+from benchmarks.contract import Metric, exactly, say
+from benchmarks.data import arguments, require, rows
 from benchmarks.end_to_end import (
     N_COMPOUND,
     N_GENERAL,
@@ -30,15 +32,18 @@ from benchmarks.end_to_end import (
     on_compound,
     on_set,
 )
+from benchmarks.end_to_end import PUBLISHED as ANSWERS
 from benchmarks.gold import FILES, general, items
 from benchmarks.keeping import Keeping
 from benchmarks.samples import Samples
 from benchmarks.server import BIG
 from metier.council import Council
 from metier.evaluating.both_ways import BothWays
-from metier.experts.card import Card
+from metier.experts.card import GENERAL, Card
+from metier.experts.registry import Registry
 from metier.models.server import InstalledModel
 from metier.sandbox import Sandboxes
+from metier.settings import Settings
 from metier.testing import ScriptedModels
 from metier_math.calculator import Calculator
 
@@ -46,6 +51,8 @@ Metrics = Mapping[str, Metric]
 ROOT = Path(__file__).parents[1]
 COMBINING = "docs/results/combining.md"
 END_TO_END = "docs/results/end-to-end.md"
+CHAINS = "docs/results/chains.md"
+OWN = ROOT / "benchmarks" / "own"
 README = "README.md"
 SEED = 7
 
@@ -79,15 +86,46 @@ async def end_to_end(folder: Path) -> Metrics:
     return metrics
 
 
+async def chains() -> Metrics:
+    """The figures of `benchmarks.chains` on the rows that were asked, and those of each kind."""
+    card = Registry.from_installed(Settings()).cards[GENERAL]
+    everything = [Chain.model_validate(row) for row in rows(OWN, linked.FILE)]
+    async with _kept_answers(card, linked.PUBLISHED) as asked:
+        asked_for = [each for each in everything if asked.has(linked.question_of(each))]
+        single, council = await linked.both_ways(asked, asked_for)
+    metrics = linked.metrics(asked_for, single, council)
+    kinds = [_KINDS.get(chain.experts, _OTHERS) for chain in asked_for]
+    for kind in dict.fromkeys(kinds):
+        for arm, results in (("single", single), ("council", council)):
+            right = [each.right for each, own in zip(results, kinds, strict=True) if own == kind]
+            metrics[f"{kind}.{arm}"] = exactly(sum(right), n=len(right))
+    return metrics
+
+
+# What the page calls a request, by its experts in their order.
+_OTHERS = "three steps"
+_FACT = "a fact, and a sum with it (general or medical → math)"
+_KINDS = {
+    ("math", "medical"): "a value, and what it means (math → medical)",
+    ("general", "math"): _FACT,
+    ("medical", "math"): _FACT,
+    ("math", "general"): "a sum, and a message with it (math → general)",
+    ("math", "code"): "a sum, and a function with it (math → code)",
+}
+
+
+_ALONE = Card(id=GENERAL, description="The model alone")
+
+
 @asynccontextmanager
-async def _kept_answers() -> AsyncIterator[Asked]:
+async def _kept_answers(card: Card = _ALONE, published: Path = ANSWERS) -> AsyncIterator[Asked]:
     """What came of each question; one that is not kept is an error, since no model has a script."""
-    card = Card(id="general", description="The model alone")
     model = InstalledModel(name=BIG, size_bytes=0)
     with tempfile.TemporaryDirectory() as name:
         async with Council.of([], server=ScriptedModels()) as council:
             ways = BothWays(council=council, model=model, card=card, sandboxes=Sandboxes())
-            yield Asked(ways, Path(name, "answers"), any_revision=True)
+            file = Path(name, "answers")
+            yield Asked(ways, file, any_revision=True, published=published)
 
 
 def combining_rows(metrics: Metrics, field: Field) -> list[str]:
@@ -110,12 +148,14 @@ _NAMES = {"humaneval": "HumanEval", "medqa": "MedQA", "pubmedqa": "PubMedQA", "g
 def end_to_end_rows(metrics: Metrics) -> list[str]:
     """The rows of that page's tables."""
     rows = [_both_ways(metrics, name, label) for name, label in _NAMES.items()]
-    ratio = metrics["compound.ratio"]
+    ratio, time = metrics["compound.ratio"], metrics["compound.time_ratio"]
     rows += [
         f"| alone, in one call | 100 | {_interval(metrics['compound.single'])} |",
         f"| alone, told to answer each part in turn | 100 | "
         f"{_interval(metrics['compound.single_prompted'])} |",
-        f"| council to the better of the two | 100 | ratio {_interval(ratio)}, p ",
+        f"| council to the better of the two | 100 | ratio {_interval(ratio)}, "
+        f"p {metrics['compound.p']['value']:.2g} | "
+        f"ratio {_interval(time, digits=2)}, n {time['n']} |",
         f"`general.kept` {_interval(metrics['general.kept'], unit=' %')[:-1]}",
     ]
     for name in ("medqa", "pubmedqa"):
@@ -125,11 +165,33 @@ def end_to_end_rows(metrics: Metrics) -> list[str]:
 
 
 def _both_ways(metrics: Metrics, name: str, label: str) -> str:
-    single, council = metrics[f"{name}.single"], metrics[f"{name}.council"]
+    found = {key.partition(".")[2]: each for key, each in metrics.items() if key.startswith(name)}
+    single, council, ratio = found["single"], found["council"], found["time_ratio"]
+    alone, together = found["single_seconds"]["value"], found["council_seconds"]["value"]
     return (
         f"| {label}, every row | {single['n']} | {single['value']:.1f} | {council['value']:.1f} | "
-        f"{_interval(metrics[f'{name}.gain'], '+')} | "
+        f"{_interval(found['gain'], '+')} | {found['p']['value']:.2g} | "
+        f"{found['calls']['value']:.2f} | {alone:.1f}, {together:.1f} | "
+        f"{_interval(ratio, digits=2)}, n {ratio['n']} |"
     )
+
+
+def chains_rows(metrics: Metrics) -> list[str]:
+    """The rows of that page's tables."""
+    council, single = metrics["all_right.council"], metrics["all_right.single"]
+    rows = [
+        f"| alone | {single['n']} | {_interval(single)} | 1 |",
+        f"| council | {council['n']} | {_interval(council)} | {metrics['calls']['value']:.1f} |",
+        f"| gain, points | {council['n']} | {_interval(metrics['all_right.gain'], '+')}, "
+        f"p {metrics['all_right.p']['value']:.2g} | |",
+        f"| ratio | {council['n']} | {_interval(metrics['all_right.ratio'])} | |",
+        f"{metrics['planned']['value']:.0f} % have the right experts",
+    ]
+    for key, alone in metrics.items():
+        if (kind := key.removesuffix(".single")) in {*_KINDS.values(), _OTHERS}:
+            together = metrics[f"{kind}.council"]
+            rows.append(f"| {kind} | {alone['n']} | {alone['value']} | {together['value']} |")
+    return rows
 
 
 def readme_rows(metrics: Metrics) -> list[str]:
@@ -137,14 +199,19 @@ def readme_rows(metrics: Metrics) -> list[str]:
     rows: list[str] = []
     for name in _NAMES:
         single, council = metrics[f"{name}.single"], metrics[f"{name}.council"]
-        rows.append(f", {single['n']}) | {council['value']:.1f} % | {single['value']:.1f} %")
+        ratio = metrics[f"{name}.time_ratio"]
+        rows.append(
+            f", {single['n']}) | {council['value']:.1f} % | {single['value']:.1f} % | "
+            f"{_interval(metrics[f'{name}.gain'], '+')} | "
+            f"{ratio['value']:.1f} (n {ratio['n']}) |"
+        )
     return rows
 
 
-def _interval(metric: Metric, sign: str = "", *, unit: str = "") -> str:
+def _interval(metric: Metric, sign: str = "", *, unit: str = "", digits: int = 1) -> str:
     """A figure with its interval, as the pages write it."""
     low, high = metric["ci95"]
-    text = f"{metric['value']:{sign}.1f}{unit} ({low:.1f} to {high:.1f})"
+    text = f"{metric['value']:{sign}.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "−")
 
 
@@ -159,11 +226,14 @@ async def _differences(folder: Path) -> list[str]:
     expected = {
         COMBINING: [row for field in FIELDS for row in combining_rows(found, field)],
         END_TO_END: end_to_end_rows(answers),
+        CHAINS: chains_rows(await chains()),
         README: readme_rows(answers),
     }
-    for page, rows in expected.items():
-        print(page, *rows, sep="\n")
-    return [f"{page} lacks {row}" for page, rows in expected.items() for row in missing(page, rows)]
+    for page, lines in expected.items():
+        print(page, *lines, sep="\n")
+    return [
+        f"{page} lacks {row}" for page, lines in expected.items() for row in missing(page, lines)
+    ]
 
 
 def main() -> None:

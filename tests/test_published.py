@@ -30,3 +30,8 @@ async def test_the_figures_of_the_council_are_what_the_kept_answers_give() -> No
     rows = published.end_to_end_rows(metrics)
     assert published.missing(published.END_TO_END, rows) == []
     assert published.missing(published.README, published.readme_rows(metrics)) == []
+
+
+async def test_the_figures_of_linked_requests_are_what_the_kept_answers_give() -> None:
+    rows = published.chains_rows(await published.chains())
+    assert published.missing(published.CHAINS, rows) == []
