@@ -8,6 +8,10 @@ ran beside them) and `.gain_per_call` (points for each further call). `gsm8k.vot
 other rows; `gsm8k.auto_calls` is to be held against the last.
 `defer.requests_per_answer`, `defer.most_requests`, `defer.requests_per_deferral`.
 
+`SET.STRATEGY_unlearnt` is the same strategy where no skills were learnt, as in a new install;
+`gsm8k.STRATEGY_at_N` may take N samples at most; `weighted_one_at_N` weighs samples of the best
+single model by how sure each is (CISC).
+
 Word problems are answered by programs that metier computes, as the math expert does; choices by
 one token, whose probabilities are all there is to sample from. Samples are kept in a file, so a
 run that is stopped goes on where it was, and a further strategy takes only what is missing. What
@@ -67,6 +71,16 @@ N_SLOW = 50
 N_OTHER = 40
 # At most so many samples in a vote.
 N_VOTES = 8
+# Those that go by skills, where some were learnt.
+BY_SKILL: tuple[str, ...] = ("weighted", "average", "cascade", "auto")
+# For a table at equal calls: at most so many samples. Of all of a model's samples eight are kept
+# only as far as a vote needed them, so that CISC, which does not stop early, has three.
+EQUAL: Mapping[str, tuple[int, ...]] = {
+    "vote": (3, 4, 5, 6, 8),
+    "auto": (3, 4, 5, 6, 8),
+    "mux": (4, 6),
+    "weighted": (3,),
+}
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 # What was made of the samples, so that another machine need not take them again.
 PUBLISHED = _RESULTS / "combining-samples.jsonl"
@@ -116,6 +130,45 @@ FIELDS = (
         skip=1000,
     ),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A strategy that is measured in another way than as it is where skills were learnt.
+
+    Attributes:
+        one: with the best single model only.
+        samples: at most so many; None for the strategy's own number.
+    """
+
+    strategy: str
+    learnt: bool = True
+    one: bool = False
+    samples: int | None = None
+
+    @property
+    def key(self) -> str:
+        """As the metrics name it."""
+        parts = (
+            self.strategy,
+            "one" if self.one else "",
+            "" if self.learnt else "unlearnt",
+            f"at_{self.samples}" if self.samples else "",
+        )
+        return "_".join(filter(None, parts))
+
+
+def arms(given: Field) -> list[Arm]:
+    """What is measured beside the strategies as they are."""
+    found = [Arm(strategy=s, learnt=False) for s in given.strategies if s in BY_SKILL]
+    if given.name == "gsm8k":
+        found += [
+            Arm(strategy=strategy, one=strategy == "weighted", samples=samples)
+            for strategy, several in EQUAL.items()
+            for samples in several
+            if strategy in given.strategies
+        ]
+    return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -319,9 +372,10 @@ class Run(BaseModel):
     deferrals: int = 0
 
 
-async def run(name: str, bench: Bench) -> Run:
+async def run(name: str, bench: Bench, *, samples: int | None = None) -> Run:
     """One question by one strategy; no answer is a wrong one."""
-    options: dict[str, OptionValue] = {"samples": N_VOTES} if name == "vote" else {}
+    samples = samples or (N_VOTES if name == "vote" else None)
+    options: dict[str, OptionValue] = {"samples": samples} if samples else {}
     step = Step(id="1", task=bench.task.text, expert="general", strategy=name, options=options)
     right, deferrals = False, 0
     try:
@@ -415,6 +469,12 @@ class Measuring:
         kept = self._kept.get((name, _key(bench)))
         return kept or self._kept.add(await run(name, bench))
 
+    async def _by_arm(self, arm: Arm, rows: Sequence[Asked], best: str) -> list[Run]:
+        benches = [self._bench(row, [best] if arm.one else self._field.models) for row in rows]
+        if not arm.learnt:
+            benches = [replace(bench, skills={}) for bench in benches]
+        return [await run(arm.strategy, bench, samples=arm.samples) for bench in benches]
+
     async def report(self, rows: Sequence[Asked], chosen: str) -> dict[str, Metric]:
         """Every strategy on these rows."""
         name = self._field.name
@@ -429,6 +489,8 @@ class Measuring:
             some = rows[:N_SLOW] if strategy in SLOW else rows
             found[strategy] = await self._runs(strategy, some)
             metrics |= told(name, strategy, found[strategy], single[: len(some)])
+        for arm in arms(self._field):
+            metrics |= told(name, arm.key, await self._by_arm(arm, rows, best), single)
         if name == "gsm8k":
             if chosen in found:
                 metrics |= chosen_gain(found[chosen], single)

@@ -17,7 +17,16 @@ import anyio
 
 from benchmarks import chains as linked
 from benchmarks.chains_gold import Chain
-from benchmarks.combining import FIELDS, PUBLISHED, PUBLISHED_RUNS, SLOW, Field, Measuring, Run
+from benchmarks.combining import (
+    FIELDS,
+    PUBLISHED,
+    PUBLISHED_RUNS,
+    SLOW,
+    Field,
+    Measuring,
+    Run,
+    arms,
+)
 from benchmarks.combining import split as reported_and_others
 from benchmarks.compound import compounds
 from benchmarks.contract import Metric, exactly, say
@@ -128,6 +137,15 @@ async def _kept_answers(card: Card = _ALONE, published: Path = ANSWERS) -> Async
             yield Asked(ways, file, any_revision=True, published=published)
 
 
+def all_combining_rows(metrics: Metrics, field: Field) -> list[str]:
+    """The rows of a set in every table of that page."""
+    return [
+        *combining_rows(metrics, field),
+        *unlearnt_rows(metrics, field),
+        *equal_rows(metrics, field),
+    ]
+
+
 def combining_rows(metrics: Metrics, field: Field) -> list[str]:
     """The rows of a set's table, without its seconds."""
     name = field.name
@@ -140,6 +158,30 @@ def combining_rows(metrics: Metrics, field: Field) -> list[str]:
             f"{metrics[f'{key}.calls']['value']:.2f} | {metrics[f'{key}.tokens']['value']:.0f} |"
         )
     return rows
+
+
+def unlearnt_rows(metrics: Metrics, field: Field) -> list[str]:
+    """The rows of a set in the table of strategies without learnt skills."""
+    return [
+        f"| {field.name} | `{arm.strategy}` | {_interval(metrics[f'{field.name}.{arm.key}'])} | "
+        f"{_interval(metrics[f'{field.name}.{arm.key}.gain'], '+')} | "
+        f"{metrics[f'{field.name}.{arm.key}.calls']['value']:.2f} | "
+        f"{metrics[f'{field.name}.{arm.strategy}']['value']:.1f} |"
+        for arm in arms(field)
+        if not arm.learnt
+    ]
+
+
+def equal_rows(metrics: Metrics, field: Field) -> list[str]:
+    """The rows of the table at equal calls, those with the fewest first."""
+    found = [arm for arm in arms(field) if arm.samples]
+    calls = {arm: metrics[f"{field.name}.{arm.key}.calls"]["value"] for arm in found}
+    return [
+        f"| {calls[arm]:.2f} | `{arm.strategy}`{', one model' * arm.one} | {arm.samples} | "
+        f"{_interval(metrics[f'{field.name}.{arm.key}'])} | "
+        f"{_interval(metrics[f'{field.name}.{arm.key}.gain'], '+')} |"
+        for arm in sorted(found, key=calls.__getitem__)
+    ]
 
 
 _NAMES = {"humaneval": "HumanEval", "medqa": "MedQA", "pubmedqa": "PubMedQA", "gsm8k": "GSM8K"}
@@ -224,7 +266,7 @@ def missing(page: str, rows: Sequence[str]) -> list[str]:
 async def _differences(folder: Path) -> list[str]:
     found, answers = await combining(folder), await end_to_end(folder)
     expected = {
-        COMBINING: [row for field in FIELDS for row in combining_rows(found, field)],
+        COMBINING: [row for field in FIELDS for row in all_combining_rows(found, field)],
         END_TO_END: end_to_end_rows(answers),
         CHAINS: chains_rows(await chains()),
         README: readme_rows(answers),

@@ -21,7 +21,7 @@ async def test_the_table_of_each_set_that_is_combined_is_what_the_kept_samples_g
     field: Field,
 ) -> None:
     metrics = await published.combining(DATA, fields=[field])
-    rows = published.combining_rows(metrics, field)
+    rows = published.all_combining_rows(metrics, field)
     assert published.missing(published.COMBINING, rows) == []
 
 
