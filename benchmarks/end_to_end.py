@@ -3,11 +3,11 @@
 For gsm8k, humaneval, medqa, pubmedqa (`SET`): `SET.single` and `SET.council` (% right), `SET.gain`
 and `SET.gain_low` (points, and the lower end of their interval), `SET.p` (McNemar), `SET.calls`,
 `SET.tokens`, `SET.time_ratio` (of the questions that were asked with nothing beside them);
-`medqa.selective` and `pubmedqa.selective` (% right of those that
-were answered) with their `.coverage`. `compound.single`, `compound.single_prompted`,
-`compound.council` (% with all parts right), `compound.ratio`, `compound.p` and
-`compound.time_ratio` against the better of the two. `general.kept`: % of questions for no expert
-that the general expert answers alone, in one call.
+`medqa.selective` and `pubmedqa.selective` (% right of those that were answered) with their
+`.coverage`. `compound.single`, `compound.single_prompted`, `compound.council` (% with all parts
+right), `compound.ratio`, `compound.p` and `compound.time_ratio` against the better of the two, and
+`compound.ratio_by_part` (against one call, resampled by part). `general.kept`: % of questions for
+no expert that the general expert answers alone, in one call.
 
 Every answer is kept in a file at once: a run that is stopped goes on where it was. What came of it,
 without its text, is kept in docs/results/end-to-end-answers.jsonl: a run that finds all of it there
@@ -224,7 +224,28 @@ async def on_compound(asked: Asked, rows: Sequence[Compound]) -> dict[str, Metri
             replies[arm].append(await asked.alone(whole, messages, arm, judge=judge))
         replies["council"].append(await asked.council(whole, judge=judge))
         _progress("compound", number, len(rows), **replies)
-    return _compound_metrics(replies)
+    return {**_compound_metrics(replies), "compound.ratio_by_part": _by_part(rows, replies)}
+
+
+def _by_part(rows: Sequence[Compound], replies: dict[Arm, list[Result]]) -> Metric:
+    """The ratio where parts are drawn anew, since several rows share one; n is that of the parts.
+
+    A row counts as often as all of its parts are drawn (Owen 2007, "The pigeonhole bootstrap").
+    """
+    names = sorted({part.question for row in rows for part in row.parts})
+    places = [[names.index(part.question) for part in row.parts] for row in rows]
+    even = np.full(len(names), 1 / len(names))
+    drawn = np.random.default_rng(0).multinomial(len(names), even, size=2000)
+    counts = np.stack([drawn[:, place].prod(axis=1) for place in places], axis=1)
+    before, after = _right(replies["single"]), _right(replies["council"])
+    ratios = (counts @ after) / np.maximum(counts @ before, 0.5)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    value = float(after.sum() / max(before.sum(), 0.5))
+    return {
+        "value": round(value, 3),
+        "n": len(names),
+        "ci95": [round(float(low), 3), round(float(high), 3)],
+    }
 
 
 async def _all_right(

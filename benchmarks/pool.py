@@ -54,6 +54,7 @@ SEVEN = (
 )
 
 _FOLDINGS = 3
+_KS = (10, 15, 20, 30, 40, 50, 70, 100, 140, 200, 300, 450)
 _CLUSTERS = 64
 _ROUNDS = 20
 
@@ -123,6 +124,28 @@ def neighbours(labelled: Questions, asked: Questions, *, k: int) -> Rows:
     return labelled.scores[nearest].mean(axis=1).argmax(axis=1)
 
 
+def neighbours_chosen(labelled: Questions, asked: Questions) -> Rows:
+    """kNN with the k that predicts best where each labelled question is left out in turn.
+
+    What the models have in common does not decide which is picked, so it does not count.
+    """
+    alike = labelled.vectors @ labelled.vectors.T
+    np.fill_diagonal(alike, -np.inf)
+    most = min(max(_KS), len(labelled.texts) - 1)
+    order = np.argsort(-alike, axis=1)[:, :most]
+    means = np.cumsum(labelled.scores[order], axis=1) / np.arange(1, most + 1)[None, :, None]
+    errors = {
+        k: ((_apart(means[:, k - 1]) - _apart(labelled.scores)) ** 2).mean()
+        for k in _KS
+        if k <= most
+    }
+    return neighbours(labelled, asked, k=min(errors, key=errors.__getitem__))
+
+
+def _apart(scores: Array) -> Array:
+    return scores - scores.mean(axis=1, keepdims=True)
+
+
 def clusters(labelled: Questions, asked: Questions) -> Rows:
     """The best model of the nearest of 64 k-means clusters (Avengers, 2505.19797, section 2)."""
     order = np.random.default_rng(0).permutation(len(labelled.texts))
@@ -163,6 +186,7 @@ def _nearest(labelled: Questions, asked: Questions, k: int) -> Rows:
 BASELINES: dict[str, Chooser] = {
     "best single": best_single,
     **{f"kNN, k {k}": partial(neighbours, k=k) for k in (20, 50, 100, 300)},
+    "kNN, k by leaving one out": neighbours_chosen,
     f"k-means, {_CLUSTERS} clusters": clusters,
     "predicted task, its best": predicted_task_best,
 }

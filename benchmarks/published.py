@@ -191,6 +191,7 @@ def end_to_end_rows(metrics: Metrics) -> list[str]:
     """The rows of that page's tables."""
     rows = [_both_ways(metrics, name, label) for name, label in _NAMES.items()]
     ratio, time = metrics["compound.ratio"], metrics["compound.time_ratio"]
+    by_part = metrics["compound.ratio_by_part"]
     rows += [
         f"| alone, in one call | 100 | {_interval(metrics['compound.single'])} |",
         f"| alone, told to answer each part in turn | 100 | "
@@ -198,6 +199,8 @@ def end_to_end_rows(metrics: Metrics) -> list[str]:
         f"| council to the better of the two | 100 | ratio {_interval(ratio)}, "
         f"p {metrics['compound.p']['value']:.2g} | "
         f"ratio {_interval(time, digits=2)}, n {time['n']} |",
+        f"| the same to one call, resampled by part | {by_part['n']} parts | "
+        f"ratio {_interval(by_part)} | |",
         f"`general.kept` {_interval(metrics['general.kept'], unit=' %')[:-1]}",
     ]
     for name in ("medqa", "pubmedqa"):
