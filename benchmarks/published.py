@@ -114,7 +114,7 @@ async def chains() -> Metrics:
 # What the page calls a request, by its experts in their order.
 _OTHERS = "three steps"
 _FACT = "a fact, and a sum with it (general or medical → math)"
-_KINDS = {
+_KINDS: Mapping[tuple[str, ...], str] = {
     ("math", "medical"): "a value, and what it means (math → medical)",
     ("general", "math"): _FACT,
     ("medical", "math"): _FACT,
