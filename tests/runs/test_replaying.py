@@ -223,6 +223,19 @@ async def test_a_run_goes_on_from_a_step_with_the_results_before_it(
     assert [event.step_id for event in events if isinstance(event, StepStarted)] == ["1", "2"]
 
 
+async def test_a_run_with_results_of_an_earlier_one_is_replayed_with_them(
+    tmp_path: Path, store: RunStore
+) -> None:
+    first = await kept(tmp_path, store)
+    made = council(tmp_path, models=ScriptedModels({"small": ["print(2 + 2)", "4"]}), store=store)
+    given = first.results_before("2")
+    answer = fold([event async for event in made.stream(PLAN, results=given)])
+    run = store.load("last")
+    assert (run.given, run.results["1"].text) == (("1",), first.results["1"].text)
+    replay = await without_a_server(tmp_path).replay(run)
+    assert (replay.differences, replay.same, replay.answer) == ((), True, answer)
+
+
 async def test_what_needs_a_step_is_run_again_with_it(tmp_path: Path, store: RunStore) -> None:
     run = await kept(tmp_path, store)
     assert run.results_before("1") == ()

@@ -88,7 +88,10 @@ def answering(parts: Parts, inquiry: Inquiry) -> Callable[[Emit], Awaitable[Outc
     if keeping is None and not parts.telemetry:
         return answer
     question, messages = inquiry.conversation()
-    kept = answer if keeping is None else keeping.kept(question, messages, answer, seed=seed)
+    kept = answer
+    if keeping is not None:
+        results = inquiry.results
+        kept = keeping.kept(question, messages, answer, seed=seed, results=results)
     if not parts.telemetry:
         return kept
     from metier.telemetry.following import followed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from metier.events import StepDone
 from metier.experts.registry import Registry
 from metier.models.embedder import Embedder
 from metier.models.server import ModelServer
@@ -51,13 +52,19 @@ class Keeping:
         answer: Callable[[Emit], Awaitable[T]],
         *,
         seed: int,
+        results: Sequence[StepDone] = (),
     ) -> Callable[[Emit], Awaitable[T]]:
-        """Wrap what answers a question so that the run is recorded."""
+        """Wrap what answers a question so that the run is recorded.
+
+        Args:
+            results: of steps that are not run.
+        """
 
         async def kept(emit: Emit) -> T:
             settings = self._settings.model_copy(update={"seed": seed})
             versions = versions_of(self._registry, self.embedder, settings)
             recording = Recording(self._store, question, messages, versions)
+            recording.given(results)
             with recorded_as(recording):
                 self.server.keep_list()
                 try:

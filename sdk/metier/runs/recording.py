@@ -6,6 +6,7 @@ belongs to.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from metier.answer import Answer
 from metier.errors import MetierError, RunStoreUnavailable
-from metier.events import Answered, Event, Folding, StepFailed, Token
+from metier.events import Answered, Event, Folding, StepDone, StepFailed, Token
 from metier.models.embedder import Embedder, Role, Vectors, weights_of
 from metier.models.forwarding import ForwardingServer
 from metier.models.server import (
@@ -88,6 +89,13 @@ class Recording:
     ) -> None:
         """Write down a request and its reply."""
         self._write(lambda: self._store.add_exchange(self._row, kind, request, reply, texts))
+
+    def given(self, results: Sequence[StepDone]) -> None:
+        """Write down which steps have a result of an earlier run, and of which."""
+        for result in results:
+            if result.step_id is not None:
+                came_from = json.dumps(result.run_id).encode()
+                self.exchange("given", result.step_id.encode(), came_from)
 
     def models(self, listed: bytes) -> None:
         """Write down the models that the server has; the same list is written once."""

@@ -22,7 +22,7 @@ class Sending:
         self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
     ) -> None:
         """Send a request and its reply."""
-        if kind not in ("list", "resident"):
+        if kind not in ("list", "resident", "given"):
             made = RemoteExchange(kind=kind, request=request, reply=reply, texts=tuple(texts))
             self._send(made)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from metier.answer import Answer
 from metier.engine.engine import Limits
 from metier.errors import MetierError, ReplayDiffers
+from metier.events import Answered, Event, StepDone
 from metier.models.embedder import Embedder, Role, Vectors
 from metier.models.server import (
     ChatRequest,
@@ -38,8 +40,10 @@ class Replays(Protocol):
         """What a question may cost."""
         ...
 
-    async def run(self, plan: Plan, *, limits: Limits | None = None) -> Answer:
-        """Run a plan."""
+    def stream(
+        self, question: Plan, *, results: Sequence[StepDone], limits: Limits | None, strict: bool
+    ) -> AsyncGenerator[Event, None]:
+        """Run a plan, but not the steps that have a result."""
         ...
 
 
@@ -89,10 +93,12 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
     embedder = ReplayEmbedder(kept, run.versions.embedder)
     council = council_of(server=ReplayServer(kept), embedder=embedder, settings=then)
     answer, error = None, ""
+    given = [run.results[step] for step in run.given if step in run.results]
     try:
         # Whatever ended it there, the same words end there again.
         wanted = replace(council.limits, max_chars=len(run.answer)) if run.cut else None
-        answer = await council.run(run.plan, limits=wanted)
+        events = council.stream(run.plan, results=given, limits=wanted, strict=True)
+        answer = await _answer(events)
     except MetierError as exc:
         error = str(exc)
     same = error == run.error if answer is None else answer.text == run.answer
@@ -102,6 +108,17 @@ async def replay(run: Run, council_of: CouncilOf, *, now: Versions, settings: Se
         found += [f"there is no answer now: {error}"] if error and not found else []
         found += changed
     return Replay(answer=answer, same=same, differences=tuple(found or _unexplained(same=same)))
+
+
+async def _answer(events: AsyncGenerator[Event, None]) -> Answer:
+    """The answer of a run.
+
+    Raises:
+        MetierError: nothing could be answered.
+    """
+    async with aclosing(events) as stream:
+        answers = [event.answer async for event in stream if isinstance(event, Answered)]
+    return answers[0]
 
 
 def _unexplained(*, same: bool) -> list[str]:

@@ -14,9 +14,10 @@ from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
-# The words in the file: "resident" for the loaded models, "slots" for the concurrency of one.
+# The words in the file: "resident" for the loaded models, "slots" for the concurrency of one,
+# "given" for a step whose result is that of another run.
 ExchangeKind = Literal[
-    "chat", "generate", "embed", "list", "show", "resident", "slots", "hosts", "node"
+    "chat", "generate", "embed", "list", "show", "resident", "slots", "hosts", "node", "given"
 ]
 
 
@@ -148,6 +149,11 @@ class Run(RunSummary):
             for event in self.events
             if isinstance(event, StepDone) and event.step_id is not None
         }
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The steps that were not run, since they had a result of an earlier run."""
+        return tuple(each.request.decode() for each in self.exchanges if each.kind == "given")
 
     def results_before(self, step_id: str) -> tuple[StepDone, ...]:
         """The results that remain valid if a step is run again: those of steps that do not need it.
