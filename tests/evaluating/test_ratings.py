@@ -180,3 +180,19 @@ def test_a_rating_tells_who_is_right(rating: Rating, told: list[tuple[str, str]]
     questions, useless = rated_questions([run(rating)], CARDS)
     assert [(each.question, each.expert) for each in questions] == told
     assert useless == (not told)
+
+
+@pytest.mark.parametrize(
+    ("of_step", "told", "useless"),
+    [
+        (Rating(verdict="bad", step_id="1", expert="medical"),
+         [("a dose", "medical"), ("a lease", "law")], 0),
+        (Rating(verdict="bad", step_id="1"), [("a lease", "law")], 1),
+    ],
+)  # fmt: skip
+def test_a_rating_of_a_step_wins_over_the_one_of_its_run(
+    of_step: Rating, told: list[tuple[str, str]], useless: int
+) -> None:
+    questions, found_useless = rated_questions([run(Rating(verdict="good"), of_step)], CARDS)
+    assert [(each.question, each.expert) for each in questions] == told
+    assert found_useless == useless

@@ -19,7 +19,7 @@ def rated_outcomes(runs: Iterable[Run]) -> list[OutcomeQuestion]:
     """
     found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        for step, rating in _rated_steps(run):
+        for step, rating in rated_steps(run):
             models = run.results[step.id].models if step.id in run.results else ()
             if len(models) == 1 and not rating.expert:
                 found[step.task][models[0]].append(float(rating.verdict == "good"))
@@ -43,7 +43,7 @@ def _right_plan(run: Run, experts: Collection[str]) -> Plan | None:
     """The plan with its corrections; None unless every step is known to be right then."""
     if run.plan is None:
         return None
-    rated = {step.id: rating for step, rating in _rated_steps(run)}
+    rated = {step.id: rating for step, rating in rated_steps(run)}
     steps = [_corrected(step, rated.get(step.id), experts) for step in run.plan.steps]
     known = [step for step in steps if step is not None]
     return run.plan.model_copy(update={"steps": tuple(known)}) if len(known) == len(steps) else None
@@ -59,8 +59,8 @@ def _corrected(step: Step, rating: Rating | None, experts: Collection[str]) -> S
     return step.model_copy(update={"expert": rating.expert})
 
 
-def _rated_steps(run: Run) -> Iterator[tuple[Step, Rating]]:
-    """Each step with the rating that holds for it; one of the step wins over one of the run."""
+def rated_steps(run: Run) -> Iterator[tuple[Step, Rating]]:
+    """Yield each step with the rating that holds for it: its own, or else the one of the run."""
     by_step = {rating.step_id: rating for rating in run.ratings}
     steps = run.plan.steps if run.plan else ()
     whole = by_step.get("")

@@ -12,10 +12,12 @@ from metier.council import Council
 from metier.errors import InvalidInput
 from metier.evaluating.estimate import Estimate, Finding, folds
 from metier.evaluating.questions import RoutingQuestion
+from metier.evaluating.rated import rated_steps
 from metier.evaluating.routing import chosen
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors
 from metier.models.vector_checks import embedded
+from metier.plan import Step
 from metier.planning.calibrating import Placed
 from metier.planning.learning.calibration import Calibration
 from metier.planning.learning.ratings import STRENGTHS, Numbers, RatedExamples, Strength
@@ -33,27 +35,23 @@ def rated_questions(
     """The steps whose right expert a rating tells, and how many ratings do not tell it.
 
     A good rating says that the expert was right, or all of them for a run; a bad one says who is
-    right if it names an expert.
+    right if it names an expert. A rating of a step holds for it, not the one of its run.
     """
     found: list[RoutingQuestion] = []
     useless = 0
     for run in runs:
-        for rating in run.ratings:
-            told = list(_told(run, rating, experts))
-            found += told
-            useless += not told
+        telling: set[str] = set()
+        for step, rating in rated_steps(run):
+            if (expert := _right_expert(step, rating)) in experts:
+                found.append(RoutingQuestion(question=step.task, expert=expert))
+                telling.add(rating.step_id)
+        useless += sum(rating.step_id not in telling for rating in run.ratings)
     return found, useless
 
 
-def _told(run: Run, rating: Rating, experts: Collection[str]) -> Iterable[RoutingQuestion]:
-    steps = run.plan.steps if run.plan else ()
-    rated = [step for step in steps if rating.step_id in ("", step.id)]
-    if rating.verdict == "bad" and (len(rated) != 1 or not rating.expert):
-        return
-    for step in rated:
-        expert = rating.expert or step.expert
-        if expert in experts:
-            yield RoutingQuestion(question=step.task, expert=expert)
+def _right_expert(step: Step, rating: Rating) -> str:
+    """Who should have answered a step; empty if its rating does not tell."""
+    return rating.expert or (step.expert if rating.verdict == "good" else "")
 
 
 class Change(Finding):
