@@ -330,6 +330,18 @@ async def test_a_question_is_answered_even_if_it_cannot_be_kept(
     assert [record.message.split(":")[0] for record in caplog.records] == ["this run is not kept"]
 
 
+async def test_no_question_waits_for_another_program_that_writes(
+    tmp_path: Path, store: RunStore
+) -> None:
+    store.newest()
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = await council(tmp_path, store=store).run(PLAN)
+        other.execute("ROLLBACK")
+    kept = store.load("last")
+    assert (kept.status, kept.folded) == ("answered", answer)
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, store: RunStore) -> None:
     store.path.write_text("This is a letter to my aunt, and no database at all.\n" * 99)
     with pytest.raises(RunStoreUnavailable, match="cannot be used"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -68,9 +69,13 @@ class Keeping:
             with recorded_as(recording):
                 self.server.keep_list()
                 try:
-                    return await answer(recording.emit_to(emit))
+                    outcome = await answer(recording.emit_to(emit))
                 except BaseException as exc:
                     recording.fail(exc)
+                    if isinstance(exc, (Exception, asyncio.CancelledError)):
+                        await recording.kept(emit)
                     raise
+            await recording.kept(emit)
+            return outcome
 
         return kept

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from metier.answer import Answer
@@ -36,6 +37,7 @@ from metier.runs.conversation import conversation_hash, goes_on
 from metier.runs.current import current
 from metier.runs.exchanges import Failure
 from metier.runs.run import ExchangeKind, Status, Versions
+from metier.runs.writing import written
 
 if TYPE_CHECKING:
     from metier.runs.store import RunStore
@@ -48,7 +50,7 @@ _TOKENS_CHARS = 1024
 
 
 class Recording:
-    """Writes one run.
+    """Writes one run, in the store's thread.
 
     A question is answered even if it cannot be kept: if the store fails, the log says so once, and
     the rest of the run is not written.
@@ -64,6 +66,7 @@ class Recording:
         self._flushed = time.monotonic()
         self._reason = ""
         self._ended = False
+        self._answer: Answered | None = None
         self._row = 0
         self._concurrency: dict[str, int] = {}
         self._models = b""
@@ -76,13 +79,22 @@ class Recording:
         self._row = self._store.begin(uuid.uuid4().hex, question, versions, before=before)
 
     def emit_to(self, emit: Emit) -> Emit:
-        """Wrap an emitter to write down each event, too."""
+        """Wrap an emitter to write down each event, too; `kept` emits the last."""
 
         def both(event: Event) -> None:
             self._event(event)
-            emit(event)
+            if isinstance(event, Answered):
+                self._answer = event
+            else:
+                emit(event)
 
         return both
+
+    async def kept(self, emit: Emit) -> None:
+        """Wait until the run is written, and emit its answer then: who has it will find the run."""
+        await written(self._last)
+        if self._answer is not None:
+            emit(self._answer)
 
     def exchange(
         self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
@@ -153,6 +165,9 @@ class Recording:
             self._write(lambda: self._store.end(self._row, status, error=error, tip=tip))
 
     def _write(self, write: Callable[[], None]) -> None:
+        self._last = self._store.later(partial(self._try, write))
+
+    def _try(self, write: Callable[[], None]) -> None:
         if self._broken:
             return
         try:

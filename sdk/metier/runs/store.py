@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,7 @@ from metier.runs.exchanges import unpacked_chat
 from metier.runs.owners import this_process
 from metier.runs.run import Exchange, ExchangeKind, Rating, Run, RunSummary, Status, Versions
 from metier.runs.statistics import Statistics, statistics_of
+from metier.runs.writing import Writer
 from metier.settings import Settings
 
 FILE = "runs.db"
@@ -33,8 +35,8 @@ _LOOKED_AT = 100
 class RunStore:
     """Runs in one SQLite file, which is opened when it is first needed.
 
-    Pass one to a `Council` to keep its runs. A run is written by one process; any number of
-    processes and threads may use the file.
+    Pass one to a `Council` to keep its runs, which a thread of the store writes. A run is written
+    by one process; any number of processes and threads may use the file.
 
     Args:
         path: the file; it and its folder are created if missing, for their owner only.
@@ -47,6 +49,7 @@ class RunStore:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._wrote = False
+        self._writer = Writer()
         self._pruned_at = time.monotonic()
 
     @classmethod
@@ -220,12 +223,14 @@ class RunStore:
 
     def mark_replay(self, name: str, *, of: str, from_step: str) -> None:
         """Record that a run repeats another from a step on."""
+        original = self.load(of).id
         with self._writing() as connection:
-            row = (self.load(of).id, from_step, self._row(connection, name))
+            row = (original, from_step, self._row(connection, name))
             connection.execute("UPDATE runs SET replay_of = ?, from_step = ? WHERE n = ?", row)
 
     def close(self) -> None:
         """Close the file, after deleting the runs beyond the limits on age and size."""
+        self._writer.close()
         with self._lock:
             if self._connection is None:
                 return
@@ -243,6 +248,10 @@ class RunStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def later(self, write: Callable[[], None]) -> Future[None]:
+        """Call a function in the thread that writes; every other method waits for it."""
+        return self._writer.later(write)
+
     # What a recording writes. Each method is one transaction.
 
     def begin(self, run_id: str, question: str, versions: Versions, *, before: str = "") -> int:
@@ -257,7 +266,7 @@ class RunStore:
                 (before,),
             ).fetchone()
             before_id, title = follows or ("", "")
-            row = (run_id, question, time.time(), before_id, title, self._owner)
+            row = (run_id, question, time.time(), before_id, title, this_process())
             run = connection.execute(
                 "INSERT INTO runs (id, question, started, follows, title, owner, versions) "
                 "VALUES (?, ?, ?, ?, ?, ?, 0)",
@@ -320,12 +329,9 @@ class RunStore:
         with self._reading() as connection:
             prune(connection, self.path, self._retention)
 
-    @cached_property
-    def _owner(self) -> str:
-        return this_process()
-
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
+        self._writer.wait()
         with self._lock, errors_named(self.path):
             if self._connection is None:
                 self._connection = opened(self.path)
