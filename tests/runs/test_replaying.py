@@ -13,11 +13,12 @@ from kept_runs import PLAN, card, council, settings_in, words_for
 
 from metier import Card, Council, Expert, Settings
 from metier.errors import ModelServerFailed, ReplayDiffers
-from metier.events import PlanReady, StepDone, StepStarted, fold
+from metier.events import CallStarted, PlanReady, StepDone, StepStarted, fold
 from metier.models.embedder import Role, Vectors
 from metier.models.server import ChatRequest
 from metier.plan import Plan, Step
-from metier.runs.run import Run
+from metier.runs.differing import difference
+from metier.runs.run import Exchange, Run
 from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -234,6 +235,24 @@ async def test_a_run_with_results_of_an_earlier_one_is_replayed_with_them(
     assert (run.given, run.results["1"].text) == (("1",), first.results["1"].text)
     replay = await without_a_server(tmp_path).replay(run)
     assert (replay.differences, replay.same, replay.answer) == ((), True, answer)
+
+
+async def test_another_server_and_other_weights_are_differences_of_two_runs(
+    tmp_path: Path, store: RunStore
+) -> None:
+    first = await kept(tmp_path, store)
+    assert (first.server_version, list(first.weights)) == ("scripted", ["small"])
+    assert difference(first, first).versions == ()
+    version = Exchange(kind="version", key="", request=b"", reply=b'"2.0"')
+    events = tuple(
+        event.model_copy(update={"digest": "f00d"}) if isinstance(event, CallStarted) else event
+        for event in first.events
+    )
+    second = first.model_copy(update={"events": events, "exchanges": (version,)})
+    assert difference(first, second).versions == (
+        "the model server was 'scripted' and is '2.0'",
+        "the model small has changed",
+    )
 
 
 async def test_what_needs_a_step_is_run_again_with_it(tmp_path: Path, store: RunStore) -> None:

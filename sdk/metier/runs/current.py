@@ -19,8 +19,8 @@ class Records(Protocol):
         """Take a request and its reply."""
         ...
 
-    def models(self, listed: bytes) -> None:
-        """Take the models that the server has."""
+    def models(self, listed: bytes, *, server: str) -> None:
+        """Take the models that the server has, and its version."""
         ...
 
     def concurrency(self, model: str, concurrency: int) -> None:

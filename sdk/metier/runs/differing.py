@@ -86,7 +86,8 @@ class RunsDiffer:
 
     Attributes:
         plan: differences between steps, one per line.
-        versions: differences in what the answers depend on, one per line.
+        versions: differences in what the answers depend on, the server and its models among it, one
+            per line.
         answer: a unified diff of the texts, line by line; empty if they are the same.
     """
 
@@ -106,9 +107,19 @@ def difference(first: Run, second: Run) -> RunsDiffer:
     )
     return RunsDiffer(
         plan=tuple(_plans_differ(first.plan, second.plan)),
-        versions=tuple(versions_differ(first.versions, second.versions)),
+        versions=(
+            *versions_differ(first.versions, second.versions),
+            *_servers_differ(first, second),
+        ),
         answer=tuple(lines),
     )
+
+
+def _servers_differ(first: Run, second: Run) -> Iterable[str]:
+    if first.server_version != second.server_version:
+        yield f"the model server was {first.server_version!r} and is {second.server_version!r}"
+    for model, how in _changed(first.weights, second.weights):
+        yield f"the model {model} {how}"
 
 
 def _plans_differ(first: Plan | None, second: Plan | None) -> Iterable[str]:

@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -109,11 +109,12 @@ class Recording:
                 came_from = json.dumps(result.run_id).encode()
                 self.exchange("given", result.step_id.encode(), came_from)
 
-    def models(self, listed: bytes) -> None:
-        """Write down the models that the server has; the same list is written once."""
+    def models(self, listed: bytes, *, server: str) -> None:
+        """Write down the models and the version of the server; the same list is written once."""
         if listed != self._models:
             self._models = listed
             self.exchange("list", b"", listed)
+            self.exchange("version", b"", json.dumps(server).encode())
 
     def concurrency(self, model: str, concurrency: int) -> None:
         """Write down how many requests a model takes at once; the same is written once."""
@@ -187,6 +188,7 @@ class RecordingServer(ForwardingServer):
     def __init__(self, inner: ModelServer) -> None:
         super().__init__(inner)
         self._listed: bytes | None = None
+        self._version = ""
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The server's reply, written down when it ends, in whatever way."""
@@ -207,6 +209,8 @@ class RecordingServer(ForwardingServer):
     async def list(self) -> Sequence[InstalledModel]:
         """The server's models."""
         listed = await self._inner.list()
+        with suppress(MetierError):  # an answer does not depend on it
+            self._version = await self._inner.version()
         self._listed = exchanges.adapter(exchanges.Models).dump_json(tuple(listed))
         self.keep_list()
         return listed
@@ -217,7 +221,7 @@ class RecordingServer(ForwardingServer):
         A council lists them once: for an earlier question, or while it loads a model beforehand.
         """
         if (recording := current.get()) is not None and self._listed is not None:
-            recording.models(self._listed)
+            recording.models(self._listed, server=self._version)
 
     async def show(self, model: str) -> ModelDetails:
         """What the server knows about a model."""

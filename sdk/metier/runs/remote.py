@@ -22,11 +22,11 @@ class Sending:
         self, kind: ExchangeKind, request: bytes, reply: bytes, texts: Sequence[bytes] = ()
     ) -> None:
         """Send a request and its reply."""
-        if kind not in ("list", "resident", "given"):
+        if kind not in ("list", "resident", "given", "version"):
             made = RemoteExchange(kind=kind, request=request, reply=reply, texts=tuple(texts))
             self._send(made)
 
-    def models(self, listed: bytes) -> None:
+    def models(self, listed: bytes, *, server: str) -> None:
         """Send nothing: the models of the whole cluster are recorded there."""
 
     def concurrency(self, model: str, concurrency: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import Any, Literal
 
@@ -9,15 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metier.answer import Answer
 from metier.errors import ReplayDiffers
-from metier.events import Answered, Event, PlanReady, StepDone, fold
+from metier.events import Answered, CallStarted, Event, PlanReady, StepDone, fold
 from metier.plan import Message, Plan
 
 Status = Literal["running", "answered", "failed", "cancelled", "interrupted"]
 Verdict = Literal["good", "bad"]
 # The words in the file: "resident" for the loaded models, "slots" for the concurrency of one,
-# "given" for a step whose result is that of another run.
+# "given" for a step whose result is that of another run, "version" for the server's.
 ExchangeKind = Literal[
-    "chat", "generate", "embed", "list", "show", "resident", "slots", "hosts", "node", "given"
+    "chat",
+    "generate",
+    "embed",
+    "list",
+    "show",
+    "resident",
+    "slots",
+    "hosts",
+    "node",
+    "given",
+    "version",
 ]
 
 
@@ -154,6 +165,18 @@ class Run(RunSummary):
     def given(self) -> tuple[str, ...]:
         """The steps that were not run, since they had a result of an earlier run."""
         return tuple(each.request.decode() for each in self.exchanges if each.kind == "given")
+
+    @property
+    def server_version(self) -> str:
+        """The version of the model server; empty if it was not asked."""
+        kept = [json.loads(each.reply) for each in self.exchanges if each.kind == "version"]
+        return str(kept[-1]) if kept else ""
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The digest of each model that was asked, as the server names it."""
+        calls = (event for event in self.events if isinstance(event, CallStarted))
+        return {call.model: call.digest for call in calls}
 
     def results_before(self, step_id: str) -> tuple[StepDone, ...]:
         """The results that remain valid if a step is run again: those of steps that do not need it.

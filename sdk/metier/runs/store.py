@@ -249,7 +249,7 @@ class RunStore:
         self.close()
 
     def later(self, write: Callable[[], None]) -> Future[None]:
-        """Call a function in the thread that writes; every other method waits for it."""
+        """Call a function in the thread that writes; other methods wait for it."""
         return self._writer.later(write)
 
     # What a recording writes. Each method is one transaction.
@@ -315,10 +315,8 @@ class RunStore:
     def end(self, run: int, status: Status, *, error: str = "", tip: str = "") -> None:
         """End a run."""
         with self._writing() as connection:
-            row = (status, error, tip, time.time(), run)
-            connection.execute(
-                "UPDATE runs SET status = ?, error = ?, tip = ?, ended = ? WHERE n = ?", row
-            )
+            ended = "UPDATE runs SET status = ?, error = ?, tip = ?, ended = ? WHERE n = ?"
+            connection.execute(ended, (status, error, tip, time.time(), run))
         self._prune_if_due()
 
     def _prune_if_due(self) -> None:
