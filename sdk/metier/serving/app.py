@@ -7,8 +7,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
-from starlette.types import Lifespan
 
 from metier.council import Council
 from metier.errors import MetierError
@@ -16,6 +14,7 @@ from metier.serving.access import Access
 from metier.serving.admission import Admission, error_response
 from metier.serving.failures import Failure, failure_of
 from metier.serving.limits import ServingLimits
+from metier.serving.mcp import mcp_routes
 from metier.serving.metrics import metrics_route
 from metier.serving.ollama.routes import ollama_routes
 from metier.serving.openai.routes import openai_routes
@@ -43,7 +42,7 @@ def http_app(
         runs: the questions in progress; pass your own to cancel them when the server stops.
     """
     service = Service(council=council, limits=limits, runs=runs or Runs(limits.requests))
-    mcp, lifespan = _mcp(council)
+    mcp, lifespan = mcp_routes(service)
     return Starlette(
         routes=[
             *page_routes(service),
@@ -60,16 +59,6 @@ def http_app(
             Exception: _on_bug,
         },
     )
-
-
-def _mcp(council: Council) -> tuple[list[BaseRoute], Lifespan[Starlette] | None]:
-    """The route of the Model Context Protocol, and what must run for it."""
-    try:
-        from metier.bridges.mcp.serving import http_route
-    except ModuleNotFoundError:
-        return [], None
-    route, manager = http_route(council)
-    return [route], lambda _: manager.run()
 
 
 async def _on_error(request: Request, exc: Exception) -> Response:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from metier.answer import Answer
 from metier.errors import (
     BudgetExceeded,
     ContextOverflow,
@@ -118,6 +119,15 @@ def public(text: str) -> str:
 def public_reason(code: str, reason: str) -> str:
     """Why a step failed, as a client may see it."""
     return public(reason) if code in _public_codes() else code
+
+
+def public_answer(answer: Answer) -> Answer:
+    """An answer whose reasons are those that a client may see."""
+    missing = tuple(
+        each.model_copy(update={"reason": public_reason(each.code, each.reason)})
+        for each in answer.missing
+    )
+    return answer.model_copy(update={"missing": missing})
 
 
 def openai_error(failure: Failure) -> dict[str, object]:

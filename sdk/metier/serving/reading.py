@@ -34,17 +34,26 @@ async def read_body(request: Request, shape: type[B], limits: ServingLimits) -> 
     Raises:
         Refused: it is too large or too slow, is not JSON, or a field of it is wrong.
     """
-    try:
-        with anyio.fail_after(limits.body_s):
-            data = await _bytes(request, limits.body_bytes)
-    except TimeoutError:
-        raise refused("the body of the request did not arrive in time", status=408) from None
-    except ClientDisconnect:
-        raise refused("the client is gone", status=400) from None
+    data = await body_of(request, limits)
     try:
         return shape.model_validate_json(data)
     except ValidationError as exc:
         raise _explained(exc) from exc
+
+
+async def body_of(request: Request, limits: ServingLimits) -> bytes:
+    """The body of a request, unread.
+
+    Raises:
+        Refused: it is too large or too slow.
+    """
+    try:
+        with anyio.fail_after(limits.body_s):
+            return await _bytes(request, limits.body_bytes)
+    except TimeoutError:
+        raise refused("the body of the request did not arrive in time", status=408) from None
+    except ClientDisconnect:
+        raise refused("the client is gone", status=400) from None
 
 
 async def _bytes(request: Request, most: int) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,8 @@ CARD = "metier/card"
 ANSWER = "metier/answer"
 _EXAMPLES = 3
 
+Asking = Callable[[Callable[[], Awaitable[Answer]]], Awaitable[Answer]]
+
 
 def council_server(
     council: Council, *, experts: Sequence[str] | None = None
@@ -40,6 +43,18 @@ def council_server(
         UnknownExpert: one is named that is not there.
         InvalidInput: one is called `ask`.
     """
+    return server_of(council, experts=experts, asking=plainly)
+
+
+async def plainly(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Await an answer, without limits."""
+    return await ask()
+
+
+def server_of(
+    council: Council, *, experts: Sequence[str] | None, asking: Asking
+) -> Server[dict[str, Any], Any]:
+    """A server as of `council_server`, whose answers `asking` awaits."""
     cards = _cards(council, experts)
     tools = [_ask_tool(cards), *(_expert_tool(card) for card in cards.values())]
     server: Server[dict[str, Any], Any] = Server("metier", version=version("metier"))
@@ -49,7 +64,8 @@ def council_server(
 
     async def call_tool(name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         who = _asked(council, cards, name, arguments)
-        return _result(await _answered(who, str(arguments["question"]), _Progress(server)))
+        question, progress = str(arguments["question"]), _Progress(server)
+        return _result(await asking(partial(_answered, who, question, progress)))
 
     # The decorators of mcp have no types.
     server.list_tools()(list_tools)  # pyrefly: ignore[no-matching-overload]

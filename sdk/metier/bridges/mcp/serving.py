@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from metier.bridges.heads import HeadsServer
-from metier.bridges.mcp.server import council_server
+from metier.bridges.mcp.server import Asking, council_server, plainly, server_of
 from metier.council import Council
 
 PATH = "/mcp"
@@ -79,14 +79,16 @@ def http_route(
     security: TransportSecuritySettings | None = None,
     experts: Sequence[str] | None = None,
     idle_s: float = IDLE_S,
+    asking: Asking = plainly,
 ) -> tuple[Route, StreamableHTTPSessionManager]:
     """The server as a route of a larger app, and what must run while the app does.
 
     Args:
         security: who may call; the larger app sees to that itself if it is not given.
+        asking: awaits each answer; the larger app may have limits of its own.
     """
     manager = StreamableHTTPSessionManager(
-        council_server(council, experts=experts),
+        server_of(council, experts=experts, asking=asking),
         security_settings=security,
         session_idle_timeout=idle_s,
         max_sessions=MOST_SESSIONS,

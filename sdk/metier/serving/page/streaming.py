@@ -12,7 +12,7 @@ from metier.council import Council
 from metier.events import Answered, Event, StepDone, StepFailed
 from metier.plan import Combining, Document, Message, Plan, Step
 from metier.runs.run import Run
-from metier.serving.failures import Failure, page_error, public_reason, refused
+from metier.serving.failures import Failure, page_error, public_answer, public_reason, refused
 from metier.serving.forms import SSE, Framing, Wire
 from metier.serving.limits import ServingLimits
 from metier.serving.pieces import End, Piece, Thought
@@ -138,13 +138,7 @@ def without_paths(event: Event) -> Event:
         case StepFailed():
             return event.model_copy(update={"reason": public_reason(event.code, event.reason)})
         case Answered():
-            missing = tuple(
-                each.model_copy(update={"reason": public_reason(each.code, each.reason)})
-                for each in event.answer.missing
-            )
-            return event.model_copy(
-                update={"answer": event.answer.model_copy(update={"missing": missing})}
-            )
+            return event.model_copy(update={"answer": public_answer(event.answer)})
         case _:
             return event
 
