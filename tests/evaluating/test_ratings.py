@@ -99,13 +99,12 @@ async def accuracy(made: Council) -> float:
 async def test_routing_gets_better_with_ratings_of_which_a_tenth_is_wrong(tmp_path: Path) -> None:
     made = council(tmp_path)
     shares = [await accuracy(made)]
-    for count in (50, 200):
+    for count in (50, 100, 200):
         rated = await RatedRouting.of(made, with_mistakes(month(count, seed=1), 0.1))
         made.planning.keep(rated.learnt())
         shares.append(await accuracy(made))
-    # Seen: 67 %, 85 %, 99 %.
-    assert shares[1] > shares[0] + 0.1
-    assert shares[2] > shares[1] + 0.05
+    # As docs/results/ratings.md has them.
+    assert [f"{share:.0%}" for share in shares] == ["67%", "85%", "97%", "99%"]
 
 
 async def test_ratings_that_teach_more_than_chance_explains_may_be_applied(tmp_path: Path) -> None:

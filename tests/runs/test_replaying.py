@@ -108,6 +108,27 @@ async def test_a_changed_card_is_named(tmp_path: Path, store: RunStore) -> None:
     )
 
 
+async def test_another_embedder_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    other = FixedEmbedder(dimension=64)
+    changed = card("math").model_copy(update={"prompt": "You count on your fingers."})
+    made = without_a_server(tmp_path, card("general"), changed, card("code"), embedder=other)
+    replay = await made.replay(run)
+    assert not replay.same
+    assert "the embedder was 'fixed/256' and is 'fixed/64'" in replay.differences
+
+
+async def test_another_version_of_a_plugin_is_named(tmp_path: Path, store: RunStore) -> None:
+    run = await kept(tmp_path, store)
+    code = run.versions.code | {"math": "metier-math 0.0.1"}
+    versions = run.versions.model_copy(update={"code": code})
+    changed = card("math").model_copy(update={"prompt": "You count on your fingers."})
+    made = without_a_server(tmp_path, card("general"), changed, card("code"))
+    replay = await made.replay(run.model_copy(update={"versions": versions}))
+    now = "metier.experts.expert.Expert"
+    assert f"the code of math was 'metier-math 0.0.1' and is {now!r}" in replay.differences
+
+
 async def test_a_changed_text_of_a_request_is_named(tmp_path: Path, store: RunStore) -> None:
     run = await kept(tmp_path, store)
     steps = (PLAN.steps[0].model_copy(update={"task": "What is 3 + 3?"}), *PLAN.steps[1:])
