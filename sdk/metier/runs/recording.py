@@ -15,6 +15,8 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
+
 from metier.answer import Answer
 from metier.errors import MetierError, RunStoreUnavailable
 from metier.events import Answered, Event, Folding, StepDone, StepFailed, Token
@@ -47,6 +49,8 @@ Emit = Callable[[Event], None]
 # Tokens are written in batches; a killed process loses at most this many seconds or characters.
 _TOKENS_S = 0.25
 _TOKENS_CHARS = 1024
+# How long a server that lists its models may take to name its version.
+_VERSION_S = 1.0
 
 
 class Recording:
@@ -209,7 +213,8 @@ class RecordingServer(ForwardingServer):
     async def list(self) -> Sequence[InstalledModel]:
         """The server's models."""
         listed = await self._inner.list()
-        with suppress(MetierError):  # an answer does not depend on it
+        # An answer does not depend on it.
+        with suppress(MetierError), anyio.move_on_after(_VERSION_S):
             self._version = await self._inner.version()
         self._listed = exchanges.adapter(exchanges.Models).dump_json(tuple(listed))
         self.keep_list()
