@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from metier.errors import RunStoreUnavailable
 from metier.runs.blobs import remove_unused
 
 _DAY_S = 86_400.0
@@ -57,6 +58,20 @@ def scrub(connection: sqlite3.Connection, path: Path) -> bool:
     connection.executescript("PRAGMA incremental_vacuum;")
     ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
     return not busy
+
+
+def scrub_wholly(connection: sqlite3.Connection, path: Path) -> None:
+    """Scrub, or say what is left.
+
+    Raises:
+        RunStoreUnavailable: another program reads the file.
+    """
+    if not scrub(connection, path):
+        raise RunStoreUnavailable(
+            f"the runs are deleted, but another program reads {path}, so their texts are still in "
+            "its journal",
+            hint="End that program; the next command of metier removes them",
+        )
 
 
 def prune(connection: sqlite3.Connection, path: Path, retention: Retention) -> int:

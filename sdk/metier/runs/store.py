@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Self
 
 from metier.answer import Answer
-from metier.errors import RunStoreUnavailable, UnknownRun
+from metier.errors import UnknownRun
 from metier.events import Event
 from metier.models.server import ChatRequest
 from metier.plan import Message
 from metier.runs import blobs, finding, rows
 from metier.runs.database import errors_named, opened
-from metier.runs.deleting import Retention, delete_rows, prune, scrub
+from metier.runs.deleting import Retention, delete_rows, prune, scrub_wholly
 from metier.runs.exchanges import unpacked_chat
 from metier.runs.owners import this_process
 from metier.runs.run import Exchange, ExchangeKind, Rating, Run, RunSummary, Status, Versions
@@ -200,12 +200,7 @@ class RunStore:
             numbers = {self._row(connection, name) for name in names}
             delete_rows(connection, numbers)
         with self._reading() as connection:
-            if not scrub(connection, self.path):
-                raise RunStoreUnavailable(
-                    f"the runs are deleted, but another program reads {self.path}, so their texts "
-                    "are still in its journal",
-                    hint="End that program; the next command of metier removes them",
-                )
+            scrub_wholly(connection, self.path)
         return len(numbers)
 
     def delete_older(self, *, than_s: float) -> int:
