@@ -55,3 +55,13 @@ def test_patterns_are_found_wherever_they_are_written() -> None:
     assert ("metier.experts.card._HEADING", "match") in used
     assert "metier_medical.red_flags.RED_FLAGS" in places  # in the fields of values in a tuple
     assert "metier.experts.prompts" in places  # in a function
+
+
+def test_no_package_is_left_out() -> None:
+    sources = check()["_sources"]()
+    named = {".".join(name.split(".")[:3]) for name, _ in sources}
+    for file in (ROOT / "sdk" / "metier" / "experts").iterdir():
+        if (file / "__init__.py").exists():
+            assert f"metier.experts.{file.name}" in named
+    packages = {file.parent.name for file in (ROOT / "sdk" / "metier").glob("*/__init__.py")}
+    assert packages <= {name.split(".")[1] for name, _ in check()["_sources"]() if "." in name}
