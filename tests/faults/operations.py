@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from small_models import model
 
 from metier import Plan, Settings
 from metier.cli.main import cli
-from metier.errors import MergeFailed
+from metier.errors import MergeFailed, RunStoreUnavailable
 from metier.experts.knowledge.store import KnowledgeBase
 from metier.plan import Step
 from metier.planning.index import CapabilityIndex
@@ -42,6 +43,7 @@ class Operation:
         read: which state there is.
         old: the state before; `new` the one after.
         may_be_gone: whether nothing at all is a state too, since it is made anew where needed.
+        problem: what metier says of a kept copy that it does not use, if it has a word for it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Operation:
     old: State
     new: State
     may_be_gone: bool = False
+    problem: Callable[[Path], str] | None = None
 
     @property
     def states(self) -> list[State]:
@@ -79,6 +82,11 @@ def _learn(unit: str, folder: Path) -> None:
 def _learnt(folder: Path) -> State:
     loaded = artefacts(folder).load(Lengths)
     return None if loaded is None else (loaded.unit, loaded.mean.size)
+
+
+def _named(folder: Path) -> str:
+    (kept,) = artefacts(folder).status(of="")
+    return kept.problem
 
 
 def _source(name: str, folder: Path) -> Path:
@@ -123,7 +131,20 @@ def _merged(folder: Path) -> State:
     return len(ggufs.read(file)) if file.exists() else None
 
 
+class _Heard(logging.Handler):
+    """The warnings of metier."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.warnings: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.warnings.append(record.getMessage())
+
+
 def _ask(question: str, folder: Path) -> None:
+    """Ask; an answer comes in any case, so that it is an error here if the run is not kept."""
+
     async def ask() -> None:
         made = council(folder)
         step = Step(id="1", task=question, expert="math")
@@ -132,7 +153,14 @@ def _ask(question: str, folder: Path) -> None:
         finally:
             await made.aclose()
 
-    anyio.run(ask)
+    log, heard = logging.getLogger("metier"), _Heard()
+    log.addHandler(heard)
+    try:
+        anyio.run(ask)
+    finally:
+        log.removeHandler(heard)
+    if heard.warnings:
+        raise RunStoreUnavailable(heard.warnings[0])
 
 
 def _asked(folder: Path) -> State:
@@ -186,6 +214,7 @@ FILES = (
         read=_learnt,
         old=("words", 2),
         new=("lines", 3),
+        problem=_named,
     ),
     Operation(
         name="add a document",

@@ -348,6 +348,26 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, store: RunStore) ->
         store.newest()
 
 
+async def test_wherever_the_file_is_damaged_a_deletion_says_what_is_wrong(
+    tmp_path: Path, store: RunStore
+) -> None:
+    await council(tmp_path, store=store).run(PLAN)
+    store.close()
+    whole = store.path.read_bytes()
+    reasons = list[str]()
+    for start in range(0, len(whole), 4096):
+        for left in tmp_path.glob("runs.db-*"):
+            left.unlink()
+        store.path.write_bytes(whole[:start] + b"\xff" * 4096 + whole[start + 4096 :])
+        try:
+            with closing(RunStore(store.path)) as damaged:
+                damaged.delete(["last"])
+        except RunStoreUnavailable as exc:
+            reasons.append(exc.message)
+    assert reasons
+    assert not [reason for reason in reasons if "rollback" in reason]
+
+
 async def test_a_step_that_fails_leaves_the_others_kept(tmp_path: Path, store: RunStore) -> None:
     models = ScriptedModels({"small": ["4", ExpertFailed("no")]})
     answer = await council(tmp_path, models=models, store=store).run(PLAN)
