@@ -141,7 +141,7 @@ ROWS = [
         attempts=dict(pdf_attempts()),
         reasons=NO_STATUS
         | {
-            "slow": "it has its time: tests/knowledge/test_documents.py",
+            "slow": "it has its time: tests/experts/knowledge/test_documents.py",
             "disk full": "it writes nothing",
             "read-only": "it writes nothing",
             "interrupted": "a signal ends metier: tests/cli/test_knowledge.py",

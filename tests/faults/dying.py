@@ -1,16 +1,18 @@
-"""Processes that break off while they change what is kept: `python -m faults.dying OPERATION HOW`.
+"""Processes that fail while they change what is kept: `python -m faults.dying OPERATION HOW`.
 
 Prints the folder of each. They are forked, since starting Python for every moment takes minutes.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from faults.operations import BY_NAME, Operation
@@ -18,6 +20,13 @@ from faults.operations import BY_NAME, Operation
 from metier.errors import MetierError
 from metier.testing import FileFault, faulty_files
 
+# How a process says that its change was refused.
+REFUSED = 7
+# Modes of the folder and of its files.
+FORBIDDEN = {
+    "read-only": ((0o500, 0o400), (0o700, 0o400)),
+    "permission": ((0o500, 0o600), (0o700, 0o000)),
+}
 # More than this process has, in bytes.
 MEMORY = (0, 1 << 16, 1 << 18, 1 << 20, 4 << 20, 16 << 20)
 
@@ -51,6 +60,44 @@ def out_of_memory(operation: Operation, folder: Path) -> Iterator[Path]:
         yield mine
 
 
+def forbidden(how: str, operation: Operation, folder: Path) -> Iterator[Path]:
+    """Processes that may not use the files, their folder or both; the system itself refuses."""
+    for of_folder, of_files in FORBIDDEN[how]:
+        mine = copied(folder, f"{of_folder:o} {of_files:o}")
+        found = [each for each in mine.rglob("*") if each.is_file()]
+        for file in found:
+            file.chmod(of_files)
+        mine.chmod(of_folder)
+        if (child := os.fork()) == 0:
+            without_capabilities()
+            with suppress(BaseException):
+                os._exit(REFUSED if is_refused(operation, mine) else 0)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == REFUSED, f"it is not refused: {mine.name}"
+        mine.chmod(0o700)
+        for file in found:
+            file.chmod(0o600)
+        yield mine
+
+
+def is_refused(operation: Operation, folder: Path) -> bool:
+    """Whether a change is an error of metier's own that names the file."""
+    try:
+        operation.change(folder)
+    except MetierError as exc:
+        return str(folder) in exc.message
+    return False
+
+
+def without_capabilities() -> None:
+    """Let the permissions of files hold for root, too."""
+    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    none = (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None).capset(version_3, none) != 0:
+        raise OSError("the capabilities cannot be given up")
+
+
 def copied(folder: Path, name: str) -> Path:
     """The old state, with the models beside it: a child without memory cannot make them."""
     parents = folder / "old parents"
@@ -61,10 +108,15 @@ def copied(folder: Path, name: str) -> Path:
 
 def main(name: str, how: str, folder: str) -> None:
     """Print the folder of each process when it has ended."""
-    break_off = killed if how == "killed" else out_of_memory
-    for mine in break_off(BY_NAME[name], Path(folder)):
+    for mine in HOW[how](BY_NAME[name], Path(folder)):
         print(mine, flush=True)
 
+
+HOW = {
+    "killed": killed,
+    "out of memory": out_of_memory,
+    **{how: partial(forbidden, how) for how in FORBIDDEN},
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -20,9 +20,13 @@ from planning.test_index_saved import CODE, EMBEDDER, MATH, saved
 from small_models import model
 
 from metier import Plan, Settings
+from metier.cli.chat.history import InputHistory
 from metier.cli.main import cli
-from metier.errors import MergeFailed, RunStoreUnavailable
+from metier.errors import InvalidInput, MergeFailed, RunStoreUnavailable
+from metier.evaluating.answer_log import AnswerLog
+from metier.evaluating.answers import Pair, Reply
 from metier.experts.knowledge.store import KnowledgeBase
+from metier.grading import Verdict as Graded
 from metier.plan import Step
 from metier.planning.index import CapabilityIndex
 from metier.runs.run import Rating, Verdict
@@ -189,6 +193,38 @@ def _asked_and_rated(folder: Path) -> None:
     _rate("good", folder)
 
 
+def _typed(folder: Path) -> InputHistory:
+    return InputHistory(folder / "chat-history.jsonl")
+
+
+def _type(text: str, folder: Path) -> None:
+    try:
+        _typed(folder).add(text)
+    except OSError as exc:
+        raise InvalidInput("it is not kept") from exc
+
+
+def _logged(folder: Path) -> AnswerLog:
+    return AnswerLog(folder / "log.jsonl", model="small")
+
+
+def _log(*questions: str, folder: Path) -> None:
+    """Answer what has no answer yet, as an evaluation does that goes on."""
+    log = _logged(folder)
+    reply = Reply(verdict=Graded(outcome="right"), text="Fünf. " * 1500)
+    for question in questions:
+        if log.known(question) is None:
+            pair = Pair(
+                question=question, domain="math", model="small", single=reply, council=reply
+            )
+            log.add(pair)
+
+
+def _in_the_log(folder: Path) -> State:
+    log = _logged(folder)
+    return [each for each in ("first", "second") if log.known(each) is not None] or None
+
+
 FILES = (
     Operation(
         name="write settings",
@@ -223,6 +259,23 @@ FILES = (
         read=_added,
         old=[("one", 1)],
         new=[("one", 1), ("two", 1)],
+    ),
+    Operation(
+        name="keep what was typed",
+        prepare=partial(_type, "first"),
+        change=partial(_type, "second"),
+        read=lambda folder: _typed(folder).read(),
+        old=["first"],
+        new=["first", "second"],
+    ),
+    Operation(
+        name="log an answer",
+        prepare=lambda folder: _log("first", folder=folder),
+        change=lambda folder: _log("first", "second", folder=folder),
+        read=_in_the_log,
+        old=["first"],
+        new=["first", "second"],
+        may_be_gone=True,
     ),
     Operation(
         name="merge models",

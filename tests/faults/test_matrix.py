@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from faults import children, clients, files, ollama, plugins
 from faults.matrix import FAULTS, LIMIT_S, Attempt, Row
 
 ROWS = (*ollama.ROWS, *files.ROWS, *children.ROWS, *plugins.ROWS, *clients.ROWS)
+ROOT = Path(__file__).parent.parent.parent
+# A file that a reason names, and maybe a test in it.
+PLACE = re.compile(r"((?:[\w-]+/)+[\w-]+\.\w+)(?:::(\w+))?")
 # They are synchronous: a disk has no event loop.
 ON_DISK = ("files", "SQLite")
 
@@ -38,11 +42,20 @@ async def test_a_call_that_meets_a_fault_ends_as_expected(attempt: Attempt, tmp_
         await made
 
 
+@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize("attempt", [*attempts(ON_DISK, inside=True)])
 def test_a_change_on_disk_that_meets_a_fault_ends_as_expected(
     attempt: Attempt, tmp_path: Path
 ) -> None:
     attempt(tmp_path)
+
+
+def test_a_reason_that_names_a_test_or_a_page_names_one_that_exists() -> None:
+    named = {each for row in ROWS for why in row.reasons.values() for each in PLACE.findall(why)}
+    assert named
+    for file, test in named:
+        assert (ROOT / file).is_file(), file
+        assert not test or f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}: {row.call}")

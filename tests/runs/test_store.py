@@ -348,10 +348,10 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, store: RunStore) ->
         store.newest()
 
 
-async def test_wherever_the_file_is_damaged_a_deletion_says_what_is_wrong(
+def test_wherever_the_file_is_damaged_a_deletion_says_what_is_wrong(
     tmp_path: Path, store: RunStore
 ) -> None:
-    await council(tmp_path, store=store).run(PLAN)
+    anyio.run(council(tmp_path, store=store).run, PLAN)
     store.close()
     whole = store.path.read_bytes()
     reasons = list[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from metier.errors import InvalidInput
@@ -14,7 +15,8 @@ class AnswerLog:
     """A JSON Lines file to which each answered question is added at once.
 
     Args:
-        file: it is made where it is missing; None keeps nothing.
+        file: it is made where it is missing; None keeps nothing. A last line that was not written
+            to its end, as on a full disk, is dropped.
         model: the one that is asked alone: what another one answered is left out.
         combining: how the council makes one answer of several: other ways are left out.
 
@@ -28,10 +30,14 @@ class AnswerLog:
     ) -> None:
         self._file = file
         self._known: dict[str, Pair] = {}
+        self._half = _half_line(file) if file is not None else ""
         if file is not None and file.exists() and file.stat().st_size:
-            for _, pair in rows(file, Pair.model_validate_json, example=_EXAMPLE):
-                if (pair.model, pair.combining) == (model, combining):
+            for _, pair in rows(file, self._parsed, example=_EXAMPLE):
+                if pair is not None and (pair.model, pair.combining) == (model, combining):
                     self._known[pair.question] = pair
+
+    def _parsed(self, line: str) -> Pair | None:
+        return None if line == self._half else Pair.model_validate_json(line)
 
     def known(self, question: str) -> Pair | None:
         """The answers to a question that was asked before."""
@@ -46,8 +52,11 @@ class AnswerLog:
         if self._file is None:
             return
         try:
-            with self._file.open("a", encoding="utf-8") as log:
-                log.write(f"{pair.model_dump_json()}\n")
+            with self._file.open("a", encoding="ascii") as log:
+                if self._half:
+                    log.truncate(log.tell() - len(self._half))
+                    self._half = ""
+                log.write(f"{json.dumps(pair.model_dump(mode='json'))}\n")
         except OSError as exc:
             raise InvalidInput(
                 f"{self._file} cannot be written: {(exc.strerror or str(exc)).lower()}",
@@ -55,4 +64,21 @@ class AnswerLog:
             ) from exc
 
 
+def _half_line(file: Path) -> str:
+    """The last line if it is the beginning of one that `add` writes; they are ASCII."""
+    try:
+        with file.open("rb") as log:
+            *_, last = b"", *log
+    except OSError:
+        return ""
+    if last.endswith(b"\n") or not _BEGINNING.startswith(last[: len(_BEGINNING)].decode("latin-1")):
+        return ""
+    try:
+        json.loads(last)
+    except ValueError:
+        return last.decode("latin-1")
+    return ""
+
+
+_BEGINNING = '{"question": '
 _EXAMPLE = '{"question": …, "domain": …, "model": …, "single": {…}, "council": {…}}'

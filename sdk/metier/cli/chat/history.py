@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from metier.settings.files import locked, private_folder, replace_file
 from metier.settings.reading import read_text
@@ -48,9 +49,10 @@ class InputHistory:
             return
         private_folder(self._path.parent)
         with locked(self._path.with_suffix(".lock"), wait_s=2):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            with os.fdopen(os.open(self._path, flags, 0o600), "ab") as file:
-                file.write(_line(text))
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            with os.fdopen(os.open(self._path, flags, 0o600), "a+b") as file:
+                # A line that was not written to its end must not spoil this one.
+                file.write((b"\n" if _ends_in_a_line(file) else b"") + _line(text))
 
     def trim(self) -> None:
         """Remove all but the newest entries.
@@ -66,6 +68,14 @@ class InputHistory:
             replace_file(self._path, b"".join(map(_line, kept)))
 
 
+def _ends_in_a_line(file: BinaryIO) -> bool:
+    """Whether the last line of a file has no end."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
 def _line(text: str) -> bytes:
     return f"{json.dumps(text)}\n".encode()
 
@@ -73,7 +83,7 @@ def _line(text: str) -> bytes:
 def _entry(line: str) -> str:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return found if isinstance(found, str) else ""
 
