@@ -9,10 +9,19 @@ from pathlib import Path
 import anyio
 import pytest
 from _pytest.mark import ParameterSet
-from faults import children, clients, files, ollama, plugins
+from faults import children, clients, computing, elsewhere, files, ollama, plugins, tools
 from faults.matrix import FAULTS, LIMIT_S, Attempt, Row
 
-ROWS = (*ollama.ROWS, *files.ROWS, *children.ROWS, *plugins.ROWS, *clients.ROWS)
+ROWS = (
+    *ollama.ROWS,
+    *files.ROWS,
+    *children.ROWS,
+    *plugins.ROWS,
+    *clients.ROWS,
+    *tools.ROWS,
+    *computing.ROWS,
+    *elsewhere.ROWS,
+)
 ROOT = Path(__file__).parent.parent.parent
 # A file that a reason names, and maybe a test in it.
 PLACE = re.compile(r"((?:[\w-]+/)+[\w-]+\.\w+)(?:::(\w+))?")

@@ -44,7 +44,7 @@ class Calculator:
 
     def __init__(self, *, deadline_s: float = 5.0, memory_bytes: int = 1 << 30) -> None:
         self._deadline_s = deadline_s
-        self._command = (
+        self._command: tuple[str, ...] = (
             # -P: a file `sympy.py` in the user's folder must not be imported.
             *(sys.executable, "-P", "-m", "metier_math.worker"),
             *(str(deadline_s), str(memory_bytes)),

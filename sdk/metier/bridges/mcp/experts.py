@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 from mcp import ClientSession, McpError, types
+from pydantic import ValidationError
 
 from metier.bridges.schemas import arguments_of
 from metier.bridges.tools import ForeignTool, Granularity, experts_of, text_of
@@ -72,6 +73,8 @@ async def _listed(session: ClientSession, source: str) -> list[types.Tool]:
         except McpError as exc:
             reason = _shortened(str(exc))
             raise ExpertFailed(f"the server {source!r} did not list its tools: {reason}") from exc
+        except ValidationError as exc:
+            raise ExpertFailed(f"what the server {source!r} lists are no tools") from exc
         found += page.tools
         if len(found) > _MOST_TOOLS:
             raise ExpertFailed(f"the server {source!r} lists more than {_MOST_TOOLS} tools")
@@ -105,6 +108,8 @@ async def _call(session: ClientSession, source: str, name: str, /, **arguments: 
     except McpError as exc:
         reason = _shortened(str(exc))
         raise ExpertFailed(f"{source}.{name} was not called: {reason}") from exc
+    except ValidationError as exc:
+        raise ExpertFailed(f"{source}.{name} returned what is no result of a tool") from exc
     text = "\n".join(_text(content) for content in result.content)
     if not text and result.structuredContent:
         text = text_of(result.structuredContent)
