@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from metier.errors import MetierError
 
 # A tenth of it is usual for the largest inputs.
-LIMIT_S = 5.0
+LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from itertools import filterfalse
 
 _WORD = re.compile(r"\w+")
 
@@ -51,7 +52,7 @@ def words_of(text: str) -> list[str]:
     from bm25s.stopwords import STOPWORDS_EN
 
     plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = "".join(filterfalse(unicodedata.combining, plain))
     return [word for word in _WORD.findall(plain) if word not in STOPWORDS_EN]
 
 
