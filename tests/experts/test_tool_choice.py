@@ -128,7 +128,15 @@ async def test_a_function_that_does_not_exist_is_not_called(tmp_path: Path) -> N
     assert answer.parts[0].checked is False
 
 
-@pytest.mark.parametrize("beside", ["app 1.2.3", "on 24.12.2025", "from 10.0.0.1", "1,2,3.4.5,6"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *("app 1.2.3", "on 24.12.2025", "from 10.0.0.1", "1,2,3.4.5,6"),
+        *("1.1.1.1.", f"1{'.1' * 20_000}", f"{'1.' * 20_000}", f"1{',1.1' * 20_000}"),
+        "9" * 5000,
+    ],
+    ids=lambda text: text[:12],
+)
 async def test_dates_versions_and_addresses_in_a_text_are_no_error(
     tmp_path: Path, beside: str
 ) -> None:

@@ -5,7 +5,6 @@ Prints the folder of each. They are forked, since starting Python for every mome
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import shutil
@@ -15,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import capabilities
 from faults.operations import BY_NAME, Operation
 
 from metier.errors import MetierError
@@ -69,7 +69,7 @@ def forbidden(how: str, operation: Operation, folder: Path) -> Iterator[Path]:
             file.chmod(of_files)
         mine.chmod(of_folder)
         if (child := os.fork()) == 0:
-            without_capabilities()
+            capabilities.give_up()
             with suppress(BaseException):
                 os._exit(REFUSED if is_refused(operation, mine) else 0)
             os._exit(1)
@@ -88,14 +88,6 @@ def is_refused(operation: Operation, folder: Path) -> bool:
     except MetierError as exc:
         return str(folder) in exc.message
     return False
-
-
-def without_capabilities() -> None:
-    """Let the permissions of files hold for root, too."""
-    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    none = (ctypes.c_uint32 * 6)()
-    if ctypes.CDLL(None).capset(version_3, none) != 0:
-        raise OSError("the capabilities cannot be given up")
 
 
 def copied(folder: Path, name: str) -> Path:
