@@ -1,9 +1,10 @@
 """Hours of use in minutes: does `metier serve` grow, lose an answer, or mix two up?
 
 The server is a process of its own with the experts that are installed, kept runs, and models that
-reply from a script, which fails in a twentieth of all calls. Sixteen clients of eight kinds ask it
-(`soak_clients.py`): through each API, streaming and not, with documents; some leave in the middle,
-some send nonsense, some read and delete runs. Each question holds a word that only its answer has.
+reply from a script, which fails in a twentieth of all calls. Sixteen clients of ten kinds ask it
+(`soak_clients.py`): through each API, streaming and not, with files, as a tool of MCP; some leave
+in the middle, some send nonsense, some read and delete runs. Each question holds a word that only
+its answer has.
 
 Keys:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import time
@@ -13,10 +14,14 @@ from typing import Any, ClassVar
 
 import anyio
 import httpx
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 
 CLIENTS = 16
 HUNG_S = 60.0
 _NUMBER = count(1)
+# Its bytes are no text, which is all that is looked at.
+_PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(range(256)) * 99
 _SUBJECTS = (
     "How much is 15% of 80, and what is",
     "Write a Python function that returns",
@@ -125,7 +130,7 @@ async def responses(client: Client) -> None:
 
 
 async def conversing(client: Client) -> None:
-    """A conversation with a document."""
+    """A conversation of several turns."""
     question, word = client.question()
     turns = [
         {"role": "user", "content": "Here is a text: the owl sleeps by day."},
@@ -133,6 +138,29 @@ async def conversing(client: Client) -> None:
         {"role": "user", "content": question},
     ]
     await client.ask("/v1/chat/completions", chat(question) | {"messages": turns}, word)
+
+
+async def with_file(client: Client) -> None:
+    """A question with a text as a file, or with a PDF, which the API refuses."""
+    question, word = client.question()
+    name, data = client.draw.choice([("owls.md", b"# Owls\n\nOwls sleep.\n" * 99), ("a.pdf", _PDF)])
+    url = f"data:application/octet-stream;base64,{base64.b64encode(data).decode()}"
+    file = {"type": "file", "file": {"filename": name, "file_data": url}}
+    turns = [{"role": "user", "content": [file, {"type": "text", "text": question}]}]
+    await client.ask("/v1/chat/completions", chat(question) | {"messages": turns}, word)
+
+
+async def calling_a_tool(client: Client) -> None:
+    """A session of MCP, in which the council is a tool."""
+    question, word = client.question()
+    async with (
+        streamable_http_client(str(client.http.base_url.join("/mcp"))) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        result = await session.call_tool("ask", {"question": question})
+    text = "".join(getattr(part, "text", "") for part in result.content)
+    client.judge(200, f'"error": {text}' if result.isError else text, word)
 
 
 async def leaving(client: Client) -> None:
@@ -167,7 +195,7 @@ async def looking_around(client: Client) -> None:
 
 KINDS: tuple[Callable[[Client], Awaitable[None]], ...] = (
     *(openai, openai_streaming, ollama, responses, conversing),
-    *(leaving, talking_nonsense, looking_around),
+    *(with_file, calling_a_tool, leaving, talking_nonsense, looking_around),
 )
 
 

@@ -149,6 +149,13 @@ def test_results_are_published_as_they_are_shown_and_read_again(tmp_path: Path) 
     assert replies(tmp_path).get("secret") is None
 
 
+# In seconds not everything is warm: the process that computes starts when it is first needed.
+GROWTH: dict[str, dict[str, float]] = {
+    "0.1": {"mb": 40, "descriptors": 16, "threads": 16, "children": 2},
+    "4": {"mb": 5, "descriptors": 0, "threads": 4, "children": 0},
+}
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("minutes", ["0.1", pytest.param("4", marks=pytest.mark.matrix)])
 def test_a_server_under_load_loses_and_mixes_up_nothing_and_does_not_grow(minutes: str) -> None:
@@ -157,5 +164,5 @@ def test_a_server_under_load_loses_and_mixes_up_nothing_and_does_not_grow(minute
     found = {key: each["value"] for key, each in json.loads(done.stdout)["metrics"].items()}
     assert found["answered"] > 0
     assert [found[name] for name in ("lost", "mixed", "hung", "store.problems")] == [0, 0, 0, 0]
-    assert found["growth.descriptors"] <= 0
-    assert found["growth.children"] <= 0
+    most = GROWTH[minutes]
+    assert {name: grown for name in most if (grown := found[f"growth.{name}"]) > most[name]} == {}
