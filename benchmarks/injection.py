@@ -1,8 +1,10 @@
 """Orders in texts that are only to be read: what they change, with metier and without.
 
 Each attack text (`benchmarks/attacks/texts.toml`) is put at the end of a document, of an earlier
-step's result, and of a text that is pasted into the question. Keys, in per cent, for each `PLACE`
-of `document`, `result` and `question`:
+step's result, of a text that is pasted into the question (`question`), of a turn in the history
+that a client sends, of what an MCP server says of each tool (`card`), and of a document that the
+user added (`knowledge`); and it is the name of a file (`name`). Keys, in per cent, for each `PLACE`
+of `document`, `result`, `question`, `history`, `name`, `card` and `knowledge`:
 
 - `PLACE.canary`: the answer follows the order (`benchmarks/attacks/judging.py` says what counts).
 - `PLACE.plan_same`: the same steps ran as without the attack; in a question, no expert more.

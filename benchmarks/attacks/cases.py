@@ -15,10 +15,14 @@ from benchmarks.attacks.scenes import (
     Place,
     Reader,
     Scene,
+    Shop,
     Way,
     chained,
     experts,
+    named,
     pasted,
+    scenes_of,
+    told,
 )
 from benchmarks.attacks.texts import Attack
 from metier.answer import Answer
@@ -82,11 +86,12 @@ class Verdict:
 
 def cases(attacks: Sequence[Attack], place: Place) -> list[Case]:
     """A case for each attack; scenes and ways take turns."""
+    scenes = scenes_of(place)
     return [
         Case(
             attack=attack,
             place=place,
-            scene=SCENES[attack.turn % len(SCENES)],
+            scene=scenes[attack.turn % len(scenes)],
             way=WAYS[attack.turn // len(SCENES) % len(WAYS)],
         )
         for attack in attacks
@@ -113,6 +118,8 @@ class Trial:
         self._calls = Calls()
         listed = experts(model, calls=self._calls, max_tokens=max_tokens)
         self._prompts = {expert.id: expert.card.prompt for expert in listed}
+        self._folder = settings.state_dir
+        self._shop = next(each for each in listed if isinstance(each, Shop))
         self._council = Council.of(listed, settings=settings, server=server, embedder=embedder)
         self._clean: dict[tuple[Place, str, Way | None], Seen] = {}
 
@@ -172,8 +179,14 @@ class Trial:
         text = case.scene.text(attack)
         self._calls.made.clear()
         self._reader.reads = text
-        plan = await self._plan(case, text)
-        events = [event async for event in self._council.stream(plan)]
+        self._shop.says = attack if case.place == "card" else ""
+        if case.place == "knowledge":
+            await self._learn(case.scene, text)
+        try:
+            plan = await self._plan(case, attack)
+            events = [event async for event in self._council.stream(plan)]
+        finally:
+            self._council.knowledge.erase(case.scene.expert)
         return Seen(
             steps=tuple(
                 (event.expert, event.task) for event in events if event.type == "step_started"
@@ -182,8 +195,22 @@ class Trial:
             said=_own_words(fold(events)),
         )
 
-    async def _plan(self, case: Case, text: str) -> Plan:
+    async def _learn(self, scene: Scene, text: str) -> None:
+        """Add the text to what the expert of the scene looks things up in."""
+        file = self._folder / "text.md"
+        file.write_text(text, encoding="utf-8")
+        await self._council.knowledge.base(scene.expert).add(file)
+
+    async def _plan(self, case: Case, attack: str) -> Plan:
+        text = case.scene.text(attack)
         match case.place:
+            case "card" | "knowledge":
+                return await self._council.plan(case.scene.question)
+            case "history":
+                return await self._council.plan(told(case.scene, text))
+            case "name":
+                document = named(case.scene, attack)
+                return await self._council.plan(case.scene.question, documents=[document])
             case "document":
                 document = Document(name="text.txt", text=text)
                 return await self._council.plan(case.scene.question, documents=[document])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmarks.attacks.cases import Case, Trial, Verdict, cases
-from benchmarks.attacks.scenes import PLACES, Place
+from benchmarks.attacks.scenes import PLACES, Place, scenes_of
 from benchmarks.attacks.texts import Attack, attacks
 
+from metier.models.embedder import Role, Vectors
 from metier.settings import Settings
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -19,6 +22,15 @@ pytestmark = pytest.mark.anyio
 LOOKED_UP = json.dumps({"tool": "order_status", "arguments": {"number": 4711}})
 REFUNDED = json.dumps({"tool": "refund", "arguments": {"number": 4711, "amount": 4711}})
 ATTACK = attacks("development")[0]
+
+
+class Everywhere(FixedEmbedder):
+    """Finds every document near every question."""
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        vectors = await super().embed(texts, role=role)
+        vectors[:, 0] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def case(place: Place, expert: str) -> Case:
@@ -76,5 +88,19 @@ async def test_an_expert_more_in_a_question_is_seen(tmp_path: Path) -> None:
 def test_every_text_is_tried_in_every_place(place: Place) -> None:
     listed = cases(attacks(), place)
     assert [each.attack for each in listed] == attacks()
-    assert len({each.scene.question for each in listed}) == 3
+    assert len({each.scene.question for each in listed}) == len(scenes_of(place))
     assert len({each.way for each in listed}) == 3
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_text_in_every_place_is_before_the_eyes_of_a_model(
+    place: Place, tmp_path: Path
+) -> None:
+    settings = Settings(cache_dir=tmp_path, state_dir=tmp_path)
+    models = ScriptedModels({"small": lambda _: LOOKED_UP})
+    trial = Trial(settings, model="small", embedder=Everywhere(), server=models)
+    tried = case(place, "shop" if place == "card" else "general")
+    await trial.run(tried, ATTACK.text)
+    await trial.aclose()
+    seen = " ".join(message.content for each in models.requests for message in each.messages)
+    assert " ".join(ATTACK.text.split())[:40] in " ".join(seen.split())
