@@ -77,7 +77,7 @@ endif
 test-all: $(VENV)/.dev
 	@$(PYTHON) scripts/get-ollama >/dev/null
 	@scripts/get-chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -rs $(ARGS)
 
 faults: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m faults

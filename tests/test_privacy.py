@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from fake_ollama import fake_ollama
+from planning.learning.test_artefacts import LENGTHS
+from ports import free_port
+from small_models import model
 
-from metier import Settings
+from metier import Council, Settings
 from metier.cli.chat.history import InputHistory
 from metier.cli.main import cli
+from metier.errors import ModelServerUnreachable
+from metier.merging.report import MergeReport, keep, report_file
+from metier.models import local
 from metier.testing import FixedEmbedder
 
 MODEL = "qwen2.5-coder:1.5b"
@@ -21,6 +29,7 @@ MODEL = "qwen2.5-coder:1.5b"
 QUESTION, DOCUMENT, NOTE, KNOWLEDGE, REPLY, TYPED = (
     *("quokkaasked", "quokkagiven", "quokkanoted", "quokkaknown", "quokkareplied", "quokkatyped"),
 )
+LEARNT, MERGED, LOGGED = "quokkalearnt", "quokkamerged", "quokkalogged"
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +55,35 @@ def use_all(folder: Path) -> None:
     InputHistory(Settings.load().state_dir / "chat-history.jsonl").add(TYPED)
 
 
-def kept() -> set[str]:
-    """The words that are in a file of metier's, as they are or packed."""
+def do_the_rest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs no question: a lesson, a merge, and an Ollama that does not start."""
+    with Council.from_installed() as council:
+        council.planning.artefacts.save(replace(LENGTHS, unit=LEARNT))
+    parents = [model(folder / f"{n}.gguf", n) for n in range(2)]
+    metier("merge", *parents, "-o", str(folder / "merged.gguf"))
+    # Of a model in Ollama the report is among metier's own files.
+    made = MergeReport.model_validate_json((folder / "merged.json").read_bytes())
+    of_model = made.model_copy(update={"model": MERGED})
+    keep(of_model, report_file(Settings.load(), of_model))
+    program = folder / "ollama"
+    program.write_text(f"#!/bin/sh\necho {LOGGED}; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(local, "ollama_program", lambda _: str(program))
+    settings = Settings.load().model_copy(update={"host": f"http://127.0.0.1:{free_port()}"})
+    with pytest.raises(ModelServerUnreachable):
+        local.start(settings)
+
+
+def files_of_state() -> set[Path]:
+    """All files of metier's that hold anything."""
     settings = Settings.load()
     files = [*settings.state_dir.rglob("*"), *settings.cache_dir.rglob("*")]
-    data = [file.read_bytes() for file in files if file.is_file()]
+    return {file for file in files if file.is_file() and file.stat().st_size}
+
+
+def kept() -> set[str]:
+    """The words that are in a file of metier's, as they are or packed."""
+    data = [file.read_bytes() for file in files_of_state()]
     texts = b"\n".join([*data, *(text for each in data for text in unpacked(each))])
     return {word.decode() for word in re.findall(rb"quokka[a-z]{5,7}", texts)}
 
@@ -81,6 +114,21 @@ def test_nothing_of_it_is_left_in_any_file_after_it_was_deleted(tmp_path: Path) 
     assert kept() == {TYPED}
     (Settings.load().state_dir / "chat-history.jsonl").unlink()
     assert kept() == set()
+
+
+def test_what_was_learnt_merged_and_logged_is_deleted_as_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_all(tmp_path)
+    before = files_of_state()
+    do_the_rest(tmp_path, monkeypatch)
+    assert {LEARNT, MERGED, LOGGED} <= kept()
+    metier("learn", "remove", LENGTHS.name)
+    state = Settings.load().state_dir
+    shutil.rmtree(state / "merges")
+    (state / "ollama.log").unlink()
+    assert files_of_state() <= before
+    assert kept().isdisjoint({LEARNT, MERGED, LOGGED})
 
 
 def test_one_run_is_deleted_from_among_others(tmp_path: Path) -> None:
