@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -342,8 +342,7 @@ class RunStore:
             try:
                 yield connection
             except BaseException:
-                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                    connection.execute("ROLLBACK")
+                connection.rollback()  # nothing where SQLite has done it by itself
                 raise
             connection.execute("COMMIT")
 
