@@ -80,7 +80,9 @@ class StepResult(_Frozen):
     """What an expert gave for a step.
 
     Attributes:
-        checked: whether the program checked it; None if there is nothing to check.
+        checked: whether a check of the program confirmed it; None if nothing did, and nothing spoke
+            against it.
+        how_checked: what that check was, such as `2 of 2 programs agree`; empty if not known.
         confidence: how probable the expert finds it that the answer is right, between 0 and 1;
             None if it does not say.
         abstained: whether the text only says that the expert is not sure enough to answer.
@@ -95,6 +97,7 @@ class StepResult(_Frozen):
     models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     checked: bool | None = None
+    how_checked: str = ""
     confidence: float | None = None
     abstained: bool = False
     votes: tuple[Vote, ...] = ()

@@ -319,7 +319,7 @@ async def test_a_plugin_is_one_expert_whose_model_chooses() -> None:
     assert len(expert.card.capabilities) == len(expert.tools)
     choice = json.dumps({"tool": "light", "arguments": {"on": "false"}})
     answer = await told(expert, "Light off", choice, "It is off.")
-    assert (answer.text, answer.parts[0].checked) == ("It is off.", True)
+    assert (answer.text, answer.parts[0].checked) == ("It is off.", None)
 
 
 @pytest.mark.shows("cards with examples in place of descriptions")

@@ -6,7 +6,7 @@ import pytest
 
 from metier.answer import Answer, Missing, Part, Usage
 from metier.cli.render import Screen
-from metier.events import Answered, CallDone, Token
+from metier.events import Answered, CallDone, StepDone, Token
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,26 @@ def test_a_call_is_told_with_its_speed_where_that_is_known(
 ) -> None:
     screen = Screen(verbose=True, show_plan=False, stream=False, form="text")
     screen.show(CallDone(call_id="1", model="small", usage=usage))
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("checked", "how", "told"),
+    [
+        (True, "2 of 2 programs agree", "[1] math: checked (2 of 2 programs agree)\n"),
+        (False, "not computed", "[1] math: not checked (not computed)\n"),
+        (True, "", "[1] math: checked\n"),
+        (None, "", "[1] math: done\n"),
+    ],
+)
+def test_a_step_is_told_with_what_was_checked(
+    checked: bool | None, how: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Screen(verbose=True, show_plan=False, stream=False, form="text")
+    done = StepDone(
+        step_id="1", task="t", expert="math", text="4", checked=checked, how_checked=how
+    )
+    screen.show(done)
     assert told in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from metier import Answer, Card, Council, Document, Expert, Plan, Settings, tool
+from metier.experts.tool_choice import tells
 from metier.models.server import ChatRequest
 from metier.plan import Step
 from metier.testing import FixedEmbedder, ScriptedModels
@@ -144,7 +145,29 @@ async def test_dates_versions_and_addresses_in_a_text_are_no_error(
     replies = (call("status", number=4711), "Sent.")
     shop, answer, _ = await asked(tmp_path, task, *replies, documents=())
     assert shop.calls == [("status", 4711)]
-    assert answer.parts[0].checked is True
+    assert answer.parts[0].checked is None
+
+
+@pytest.mark.parametrize(
+    ("text", "returned", "told"),
+    [
+        ("It is 31.5 degrees.", "31.5", True),
+        ("It is about 32 degrees.", "31.5", True),
+        ("It is 33 degrees.", "31.5", False),
+        ("It is 31.5 degrees, or 89 in Fahrenheit.", "31.5", False),
+        ("For 4 people it is 1,234.5 g.", "1234.5", True),
+        ("For 4 people it is more.", "1234.5", None),
+        ("It was BOOKED on A4.", "booked on A4", True),
+        ("It was Sent.", "sent", True),
+        ("Done.", "sent", None),
+        ("Done.", "", None),
+        (f"It is {'9' * 400}.", "1e400", False),
+    ],
+)
+async def test_an_answer_tells_what_a_tool_returned(
+    text: str, returned: str, told: bool | None
+) -> None:
+    assert tells(text, returned, "How warm is it for 4?") is told
 
 
 class Depot(Expert):
@@ -204,4 +227,4 @@ async def test_a_number_that_nobody_said_is_refused_wherever_it_stands_in_the_ar
             embedder=FixedEmbedder(),
         )
         answer = await council.run(plan)
-    assert (bool(depot.calls), answer.parts[0].checked) == (called, called)
+    assert (bool(depot.calls), answer.parts[0].checked is not False) == (called, called)

@@ -81,11 +81,11 @@ class Code(Expert):
         if not _python(text):
             return text
         if not _parses(text):
-            context.mark_checked(False)
+            context.mark_checked(False, how="it does not parse")
             return f"{text}\n\nNote: this Python does not parse."
         attempt = await self._attempt(task, text, context)
-        if attempt.ran:
-            context.mark_checked(attempt.is_well)
+        if attempt.is_confirmed or (attempt.ran and not attempt.is_well):
+            context.mark_checked(attempt.is_well, how=attempt.counted())
         return f"{attempt.text}\n\n{attempt.told()}"
 
     async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:

@@ -35,6 +35,11 @@ class Attempt:
         return not self.checks.failed
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether it passed all examples of the question: a run without an error shows less."""
+        return self.origin == "question" and len(self.checks.passed) == len(self.checks.checks)
+
+    @property
     def score(self) -> int:
         """For choosing among attempts."""
         return len(self.checks.passed) - len(self.checks.failed)
@@ -43,17 +48,18 @@ class Attempt:
         """What was run, in a sentence or two for the reader."""
         if not self.ran:
             return f"Not run: {self.checks.checks[0].outcome.missing}."
-        lines = [self._counted()]
+        lines = [f"Run: {self.counted()}."]
         failed = "failed, or the test is wrong" if self.origin == "model" else "failed"
         lines += [f"- {failed}: {_shown(check)}" for check in self.checks.failed]
         lines += [f"- not run: {_shown(check)}" for check in self.checks.unrun]
         return "\n".join(lines)
 
-    def _counted(self) -> str:
+    def counted(self) -> str:
+        """What came of it, in a few words."""
         if self.origin == "none":
-            return "Run: it ends without an error." if self.is_well else "Run: it does not work."
+            return "it ends without an error" if self.is_well else "it does not work"
         passed, of = len(self.checks.passed), len(self.checks.checks)
-        return f"Run: {passed} of {of} passed ({_FROM[self.origin]})."
+        return f"{passed} of {of} passed ({_FROM[self.origin]})"
 
 
 def _shown(check: Check) -> str:

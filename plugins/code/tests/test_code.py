@@ -48,13 +48,14 @@ def block(code: str) -> str:
 def test_code_is_run_against_the_examples_of_the_question(tmp_path: Path) -> None:
     answer = ask(block(FUNCTION), folder=tmp_path, task="Write it: double(2) == 4, double(0) -> 0")
     assert answer.parts[0].checked
+    assert answer.parts[0].how_checked == "2 of 2 passed (the question's examples)"
     assert answer.text == f"{block(FUNCTION)}\n\nRun: 2 of 2 passed (the question's examples)."
 
 
 def test_where_it_is_wished_the_model_writes_tests(tmp_path: Path) -> None:
     tests = block("assert double(1) == 2\nassert double(3) == 6\nassert other(1)\nassert (")
     answer = ask(block(FUNCTION), tests, folder=tmp_path, write_tests=True)
-    assert answer.parts[0].checked
+    assert answer.parts[0].checked is None
     assert answer.text.endswith("Run: 2 of 2 passed (tests that the model wrote).")
 
 

@@ -30,6 +30,9 @@ AGAIN = 3
 
 Results = tuple[Computed, ...]
 
+_BY_PROGRAM = "read from the question and computed; no model wrote it"
+_MADE_UP = "it takes a number that was not given"
+
 
 class Math(Tools, Expert):
     """Arithmetic, algebra, calculus, statistics and units, computed and not guessed.
@@ -64,14 +67,16 @@ class Math(Tools, Expert):
         problem; if these fail too, it answers in its own words, and the answer says so.
         """
         if (answer := await in_thread(calendar_answer, task)) is not None:
-            context.mark_checked(True)
+            context.mark_checked(True, how=_BY_PROGRAM)
             context.give("answer", answer.value)
             return answer.text
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
         if (read := await in_thread(_read, task)) is not None:
             with suppress(InvalidInput):
-                return self._checked(read, await self._calculator.run(read), context)
+                text = self._told(read, await self._calculator.run(read), context)
+                context.mark_checked(True, how=_BY_PROGRAM)
+                return text
         if await in_thread(is_word_problem, task.text):
             return await self._worked(task, context)
         sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
@@ -85,7 +90,7 @@ class Math(Tools, Expert):
         if await in_thread(leaves_out, program, task):
             return await self._again(task, context, "it leaves the earlier result out")
         if made_up := await in_thread(invented, program, task):
-            context.mark_checked(False)
+            context.mark_checked(False, how=_MADE_UP)
             return not_computed(made_up)
         try:
             results = await self._calculator.run(program)
@@ -93,7 +98,7 @@ class Math(Tools, Expert):
             return await self._with_plain_numbers(program, task, context, exc)
         except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
-        return self._checked(*await self._in_stated_units(program, results, task), context)
+        return self._told(*await self._in_stated_units(program, results, task), context)
 
     async def _again(self, task: Task, context: Context, reason: str) -> str:
         """Other programs, in lines of Python; without a number there is nothing to compute."""
@@ -120,10 +125,10 @@ class Math(Tools, Expert):
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, reason or exc.message)
         if made_up := await in_thread(invented, found.worked.program, task):
-            context.mark_checked(False)
+            context.mark_checked(False, how=_MADE_UP)
             return not_computed(made_up)
         if found.written > 1 or found.doubts:
-            context.mark_checked(found.agreeing > 1 and not found.doubts)
+            context.mark_checked(found.is_confirmed, how=found.how_checked)
         unit = asked_unit(task.text)
         working = found.worked.program.with_unit(unit)
         program, results = await self._in_stated_units(working, found.results, task)
@@ -142,7 +147,7 @@ class Math(Tools, Expert):
             results = await self._calculator.run(plain)
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._again(task, context, exc.message)
-        context.mark_checked(False)
+        context.mark_checked(False, how="computed without its units, which do not fit")
         context.give(plain.steps[-1].name, results[-1].text)
         return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
 
@@ -161,8 +166,8 @@ class Math(Tools, Expert):
                     return united, in_units
         return program, results
 
-    def _checked(self, program: Program, results: Results, context: Context) -> str:
-        context.mark_checked(True)
+    def _told(self, program: Program, results: Results, context: Context) -> str:
+        """The answer. That a model's program could be computed confirms nothing."""
         context.give(program.steps[-1].name, results[-1].text)
         return explain(program, results)
 
@@ -172,7 +177,7 @@ class Math(Tools, Expert):
 
     async def _in_words(self, task: Task, context: Context, reason: str) -> str:
         text = await context.complete(messages_for(self.card, task))
-        context.mark_checked(False)
+        context.mark_checked(False, how="not computed")
         return unchecked(text, reason)
 
 

@@ -43,6 +43,8 @@ def _reservations(solution: Solution) -> list[str]:
     said = list(solution.doubts)
     if solution.agreeing < 2 <= solution.written:
         said.append(f"only one of {solution.written} calculations gives this")
+    elif 2 * solution.agreeing < solution.written:
+        said.append(f"only {solution.agreeing} of {solution.written} calculations give this")
     return ["", f"Not certain: {'; '.join(said)}."] if said else []
 
 

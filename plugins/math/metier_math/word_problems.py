@@ -71,6 +71,17 @@ class Solution:
     agreeing: int = 1
     written: int = 1
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether at least two programs and half of all give this, and nothing is against it."""
+        return self.agreeing > 1 and 2 * self.agreeing >= self.written and not self.doubts
+
+    @property
+    def how_checked(self) -> str:
+        """What was compared, in a few words."""
+        against = f"; {'; '.join(self.doubts)}" if self.doubts else ""
+        return f"{self.agreeing} of {self.written} programs agree{against}"
+
 
 def is_word_problem(text: str) -> bool:
     """Whether a question is a story with numbers, and not algebra or a single sum."""

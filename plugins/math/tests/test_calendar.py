@@ -221,6 +221,7 @@ async def test_the_expert_says_how_it_computed_a_time_and_asks_no_model(
     assert script.values == {"answer": "7.5 h"}
     assert kinds(script) == []
     assert script.checked is True
+    assert script.how_checked == "read from the question and computed; no model wrote it"
 
 
 def test_a_span_of_hours_is_a_value_that_ranges_can_place() -> None:

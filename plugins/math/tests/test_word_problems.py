@@ -50,7 +50,7 @@ async def test_two_programs_that_agree_are_enough(calculator: Calculator) -> Non
     assert len(given.calls) == 2
     assert text.endswith("**Result: 35**")
     assert "3 boxes of 12:\npens = 3 * 12 = 36" in text
-    assert given.checked is True
+    assert (given.checked, given.how_checked) == (True, "2 of 2 programs agree")
 
 
 async def test_of_programs_written_side_by_side_one_result_has_to_lead_by_two(
@@ -151,7 +151,9 @@ async def test_a_program_that_cannot_be_read_does_not_count(calculator: Calculat
 async def test_a_later_program_may_still_agree(calculator: Calculator) -> None:
     wrong = [f"```python\nanswer = 3 * 12 + {n}\n```" for n in range(6)]
     given = saying(RIGHT, *wrong, SAME)
-    assert (await answered(given, calculator, samples=SAMPLES)).endswith("**Result: 35**")
+    text = await answered(given, calculator, samples=SAMPLES)
+    assert text.endswith("**Result: 35**\n\nNot certain: only 2 of 8 calculations give this.")
+    assert (given.checked, given.how_checked) == (False, "2 of 8 programs agree")
     assert len(given.calls) == SAMPLES
 
 

@@ -58,7 +58,7 @@ class Medical(Expert):
         if placed:
             yield "\n\n".join(text for _, text in placed)
             if only_judges(task) and not notes:
-                context.mark_checked(True)
+                context.mark_checked(True, how="compared with reference ranges; no model wrote it")
                 return
             yield "\n\n"
         documents = tuple(

@@ -104,7 +104,7 @@ class ToolExpert(Expert):
         messages = messages_for(self.card, task, extra=asked)
         arguments = (await context.structured(messages, Filled, sampling=sampling)).root
         bound = checked_arguments(self._tool, arguments, task.said)
-        context.mark_checked(True)
+        context.mark_checked(True, how="the numbers of its arguments are in the question")
         return bound
 
 

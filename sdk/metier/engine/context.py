@@ -52,6 +52,7 @@ class StepContext:
         self.models: dict[str, None] = {}
         self.sources: dict[Source, None] = {}
         self.checked: bool | None = None
+        self.how_checked = ""
         self.confidence: float | None = None
         self.abstained = False
         self.warnings: dict[str, None] = {}
@@ -190,9 +191,9 @@ class StepContext:
         """Name a value of the answer, with its unit, for steps that need it."""
         self.values[name] = value
 
-    def mark_checked(self, passed: bool, /) -> None:
-        """Say whether the program's own check of the answer passed."""
-        self.checked = passed
+    def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
+        """Say whether a check of the program confirmed the answer."""
+        self.checked, self.how_checked = passed, how
 
     def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Say how probable it is that the answer is right."""

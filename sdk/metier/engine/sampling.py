@@ -249,6 +249,7 @@ class StepSampler(OldSamplerNames):
             models=tuple(context.models),
             sources=tuple(context.sources),
             checked=context.checked,
+            how_checked=context.how_checked,
             confidence=context.confidence,
             abstained=context.abstained,
             warnings=tuple(context.warnings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -25,6 +25,7 @@ from metier.experts.tool_choice import (
     checked_choice,
     choice_schema,
     states,
+    tells,
 )
 from metier.experts.tools import Tool, tools_of
 from metier.models.server import Sampling
@@ -115,8 +116,15 @@ class Context(Protocol):
         """Name a value of the answer, with its unit, for steps that need it."""
         ...
 
-    def mark_checked(self, passed: bool, /) -> None:
-        """Record whether the expert's own check of the answer passed."""
+    def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
+        """Record whether the expert's own check confirmed the answer.
+
+        Confirmed is only what a second way gave, such as a test or a quote that was found, or what
+        no model wrote. That a program could compute what a model wrote confirms nothing.
+
+        Args:
+            how: what was checked, such as `2 of 2 examples pass`, or what failed.
+        """
         ...
 
     def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
@@ -130,6 +138,15 @@ class Context(Protocol):
     def rate(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Deprecated since version 0.2: use `set_confidence`."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Called:
+    """A tool that was called, what it returned, and both as turns of the conversation."""
+
+    tool: str
+    returned: str
+    turns: tuple[Message, ...]
 
 
 class Expert:
@@ -220,11 +237,19 @@ class Expert:
 
     async def _with_tools(self, task: Task, context: Context) -> AsyncIterator[str]:
         called = await self._call_tool(task, context)
-        async for piece in context.stream((*messages_for(self.card, task), *called)):
+        turns = called.turns if called else ()
+        pieces: list[str] = []
+        async for piece in context.stream((*messages_for(self.card, task), *turns)):
+            pieces.append(piece)
             yield piece
+        if called:
+            told = await in_thread(tells, "".join(pieces), called.returned, task.said)
+            if told is not None:
+                how = "says" if told else "has a number that is neither in the question nor in"
+                context.mark_checked(told, how=f"the answer {how} what {called.tool} returned")
 
-    async def _call_tool(self, task: Task, context: Context) -> tuple[Message, ...]:
-        """The call of the tool that the model chose, as turns; none if none helps.
+    async def _call_tool(self, task: Task, context: Context) -> _Called | None:
+        """The call of the tool that the model chose; None if none helps.
 
         Neither its choice nor its arguments are trusted: a number that does not appear in the
         task is one that it made up.
@@ -233,18 +258,20 @@ class Expert:
             choice = await self._choice(task, context)
             chosen = self.tools.get(choice.tool)
             if chosen is None:
-                return ()
+                return None
             arguments = checked_arguments(chosen, choice.arguments, task.said)
             result = await chosen.run(**arguments)
-        except InvalidOutput:
-            context.mark_checked(False)
-            return ()
-        context.mark_checked(True)
+        except InvalidOutput as exc:
+            context.mark_checked(False, how=exc.message)
+            return None
         given = ", ".join(f"{name}={value!r}" for name, value in choice.arguments.items())
-        return (
+        returned = str(result)
+        asked = _TELL.format(result=delimited("returned", returned))
+        turns = (
             Message(role="assistant", content=f"{choice.tool}({given})"),
-            Message(role="user", content=_TELL.format(result=delimited("returned", str(result)))),
+            Message(role="user", content=asked),
         )
+        return _Called(tool=choice.tool, returned=returned, turns=turns)
 
     async def _choice(self, task: Task, context: Context) -> ToolChoice:
         """Which tool the task wants, and its arguments.

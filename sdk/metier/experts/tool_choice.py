@@ -28,6 +28,9 @@ _CHOOSE = (
     "the question as it stands there, and calculate nothing. Where no function helps: "
     '{{"tool": "none"}}.'
 )
+# Decimal rounds numbers of up to 28 digits; so many numbers are looked at.
+_MOST_DIGITS = 12
+_MOST_ROUNDED = 100
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # One number, written with a decimal point or with a decimal comma, and perhaps in groups.
 _POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?")
@@ -83,6 +86,34 @@ def states(text: str, arguments: Mapping[str, Any]) -> bool:
         return isinstance(value, str) and value.casefold() in text.casefold()
 
     return all(map(stated, arguments.values()))
+
+
+def tells(text: str, returned: str, said: str) -> bool | None:
+    """Whether a text says what a tool returned; None if that cannot be seen.
+
+    It does if it has a number that was returned, rounded or not, and no number that neither was
+    returned nor said; without numbers, if the words that were returned stand in it.
+    """
+    wanted, known = _numbers_in(returned), _numbers_in(said)
+    rounded = [each for each in wanted if each.adjusted() < _MOST_DIGITS][:_MOST_ROUNDED]
+    read = [_read(token) for token in set(_NUMBER.findall(text))]
+    told = [not one.isdisjoint(wanted) or _rounds(one, rounded) for one in read]
+    if not all(got or not one.isdisjoint(known) for got, one in zip(told, read, strict=True)):
+        return False
+    if wanted:
+        return any(told) or None
+    words = one_line(returned).casefold()
+    return (bool(words) and words in one_line(text).casefold()) or None
+
+
+def _rounds(readings: Collection[Decimal], known: Collection[Decimal]) -> bool:
+    """Whether one of the readings is one of these numbers, rounded to as many places."""
+    return any(
+        each.quantize(Decimal((0, (1,), int(number.as_tuple().exponent)))) == number
+        for number in readings
+        if len(number.as_tuple().digits) <= _MOST_DIGITS
+        for each in known
+    )
 
 
 def checked_arguments(tool: Tool, arguments: Mapping[str, Any], said: str) -> dict[str, Any]:

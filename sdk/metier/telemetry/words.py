@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from metier.answer import Vote
+from metier.answer import StepResult, Vote
 from metier.events import StepDone
 
 
@@ -28,9 +28,15 @@ def outcome_in_words(
         words: for an answer that passed its check, failed it, or was not checked (None).
         strategy: named before the votes, if given.
     """
-    word = "not sure enough to answer" if event.abstained else words[event.checked]
+    word = words[event.checked] + how_in_words(event)
+    word = "not sure enough to answer" if event.abstained else word
     votes = agreement_in_words(event.votes, strategy=strategy)
     return f"{word}{confidence_in_words(event.confidence)}{votes}"
+
+
+def how_in_words(result: StepResult) -> str:
+    """What was checked, such as ` (2 of 2 programs agree)`; empty if that is not known."""
+    return f" ({result.how_checked})" if result.how_checked else ""
 
 
 def confidence_in_words(confidence: float | None) -> str:

@@ -40,8 +40,8 @@ class ScriptedContext:
 
     Attributes:
         calls: what the model was asked, in order.
-        sources, warnings, values, checked, confidence, abstained: what the expert said of its
-            answer.
+        sources, warnings, values, checked, how_checked, confidence, abstained: what the expert
+            said of its answer.
 
     >>> context = ScriptedContext(["It is 4.", {"tool": "add", "arguments": {"a": 2, "b": 2}}])
     """
@@ -65,6 +65,7 @@ class ScriptedContext:
         self.warnings: list[str] = []
         self.values: dict[str, str] = {}
         self.checked: bool | None = None
+        self.how_checked = ""
         self.confidence: float | None = None
         self.abstained = False
 
@@ -134,9 +135,9 @@ class ScriptedContext:
         """Keep the value in `values`."""
         self.values[name] = value
 
-    def mark_checked(self, passed: bool, /) -> None:
-        """Keep the result in `checked`."""
-        self.checked = passed
+    def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
+        """Keep them in `checked` and `how_checked`."""
+        self.checked, self.how_checked = passed, how
 
     def set_confidence(self, confidence: float, /, *, abstain: bool = False) -> None:
         """Keep them in `confidence` and `abstained`."""

@@ -44,7 +44,7 @@ class Cited:
     def cite(self, source: Source) -> None:
         self.sources.append(source)
 
-    def mark_checked(self, passed: bool, /) -> None:
+    def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
         self.passed = passed
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from metier.answer import Part, Usage
 from metier.cli.chat.conversation import Turn
 from metier.cli.text import clipped, cost_of, plan_tree
-from metier.telemetry.words import agreement_in_words, confidence_in_words
+from metier.telemetry.words import agreement_in_words, confidence_in_words, how_in_words
 
 _CHECKED = {True: ", checked", False: ", not checked", None: ""}
 
@@ -27,7 +27,8 @@ def _part_lines(part: Part) -> Iterator[str]:
     on = f" on {', '.join(part.models)}" if part.models else ""
     sure = confidence_in_words(part.confidence)
     votes = agreement_in_words(part.votes, strategy=part.strategy)
-    yield f"[{part.step_id}] {part.expert}{on}{_CHECKED[part.checked]}{sure}{votes}"
+    checked = f"{_CHECKED[part.checked]}{how_in_words(part)}"
+    yield f"[{part.step_id}] {part.expert}{on}{checked}{sure}{votes}"
     for source in part.sources:
         quote = f": {clipped(source.quote, 72)!r}" if source.quote else ""
         yield f"    source: {source.name} {source.place}".rstrip() + quote

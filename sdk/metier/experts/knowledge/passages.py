@@ -8,7 +8,7 @@ from typing import Protocol
 
 from metier.answer import Source
 from metier.experts.knowledge.chunks import Chunk
-from metier.experts.knowledge.quotes import check_quotes
+from metier.experts.knowledge.quotes import Checked, check_quotes
 from metier.plan import Document
 
 # About 1,500 tokens: a question, a card's prompt and an answer fit into 4,096 with them.
@@ -65,8 +65,8 @@ class Citing(Protocol):
         """Name a source of the answer."""
         ...
 
-    def mark_checked(self, passed: bool, /) -> None:
-        """Say whether the program's own check of the answer passed."""
+    def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
+        """Say whether a check of the program confirmed the answer."""
         ...
 
 
@@ -87,6 +87,13 @@ def fitting(
     return kept
 
 
+def _looked_up(quotes: Checked) -> str:
+    found, missing = len(quotes.citations), len(quotes.unverified)
+    if missing:
+        return f"{missing} of {found + missing} quotes are not in the documents"
+    return "quote found in the document" if found == 1 else f"{found} quotes found in the documents"
+
+
 def cite_quotes(text: str, passages: Sequence[Passage], context: Citing) -> str:
     """A model's text with its quotes checked; the verified ones become sources of the answer.
 
@@ -97,6 +104,6 @@ def cite_quotes(text: str, passages: Sequence[Passage], context: Citing) -> str:
     for source in sources:
         context.cite(source)
     if sources or checked.unverified:
-        context.mark_checked(not checked.unverified)
+        context.mark_checked(not checked.unverified, how=_looked_up(checked))
     listed = [f"[{number}] {each.name}, {each.place}" for number, each in enumerate(sources, 1)]
     return "\n".join([f"{checked.text.rstrip()}\n", *listed]) if listed else checked.text

@@ -65,10 +65,14 @@ function votes(cast) {
   );
 }
 
+function checked({ checked: passed, how_checked: how }) {
+  if (passed === null) return "No check confirmed this result.";
+  return `${passed ? "Checked" : "Not confirmed"}${how ? `: ${how}` : " by a check of the expert"}.`;
+}
+
 function checks(result) {
   const lines = [];
-  if (result.checked === true) lines.push("The program checked this result.");
-  if (result.checked === false) lines.push("The program could not check this result.");
+  lines.push(checked(result));
   if (result.confidence !== null) lines.push(`The expert is ${percent(result.confidence)} sure.`);
   if (result.abstained) lines.push("The expert was not sure enough to answer.");
   const values = Object.entries(result.values).map(([name, value]) => `${name} = ${value}`);
