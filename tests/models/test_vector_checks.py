@@ -11,7 +11,7 @@ import pytest
 
 import metier
 from metier import Card, Council, Expert, Settings
-from metier.cli.index import index_state
+from metier.council.health.experts import index_state
 from metier.errors import InvalidEmbedding
 from metier.experts.card import Capability
 from metier.experts.knowledge.store import KnowledgeBase

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kept_runs import PLAN, card, council
 from page.browser import opened
+from pdfs import pdf
 from playwright.sync_api import Browser, expect
 
 from metier.experts.expert import Expert
@@ -221,13 +222,29 @@ def test_a_document_is_part_of_the_question(
     assert [(each.name, each.text) for each in plan.documents] == [(name, text)]
 
 
-def test_a_pdf_is_refused_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
-    pdf = {"name": "birds.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 birds"}
-    with opened(browser, council(tmp_path)) as page:
+def test_a_pdf_is_read_as_a_text_or_refused_with_why(browser: Browser, tmp_path: Path) -> None:
+    asked = council(tmp_path)
+    damaged = {"name": "fish.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 fish"}
+    birds = pdf(["The albatross glides."])
+    with opened(browser, asked) as page:
         page.page.get_by_text("Expert, strategy, documents").click()
-        page.page.get_by_label("Documents").set_input_files(pdf)
-        expect(page.page.locator("#status")).to_contain_text("add it with metier knowledge")
-        expect(page.page.locator(".files li")).to_have_count(0)
+        documents = page.page.get_by_label("Documents")
+        documents.set_input_files(damaged)
+        expect(page.page.locator("#status")).to_contain_text("fish.pdf: this PDF cannot be read")
+        (error,) = page.errors
+        assert "status of 400" in error
+        page.errors.clear()
+        documents.set_input_files(
+            {"name": "birds.pdf", "mimeType": "application/pdf", "buffer": birds}
+        )
+        expect(page.page.locator(".files li")).to_have_count(1)
+        page.ask("What does it do?")
+        assert asked.runs is not None
+        plan = asked.runs.load("last").plan
+    assert plan is not None
+    assert [(each.name, each.text) for each in plan.documents] == [
+        ("birds.pdf", "The albatross glides.")
+    ]
 
 
 def test_strategies_are_compared_blind_and_the_choice_is_a_rating(
@@ -253,6 +270,10 @@ def test_strategies_are_compared_blind_and_the_choice_is_a_rating(
 def test_the_house_is_shown_with_the_question_on_the_map(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, council(tmp_path), path="/#/experts") as page:
         expect(page.page.get_by_text("Model server")).to_be_visible()
+        checks = page.page.locator(".checks")
+        expect(checks).to_contain_text("✓ Ollama: version scripted")
+        expect(checks).to_contain_text("✓ calibration: metier's default")
+        expect(page.page.get_by_role("table", name="Models", exact=True)).to_contain_text("Host")
         expect(page.page.locator(".card")).to_have_count(3)
         page.page.get_by_label("Where does this question lie?").fill("everything about math")
         page.page.get_by_role("button", name="Show").click()

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 from evaluating.test_ratings import month
-from kept_runs import council
+from kept_runs import card, council
 from page.asking import caller
 from page.rated import rated_council
 
+from metier.council.health import examined
 from metier.evaluating.ratings import RatedRouting
+from metier.experts.expert import Expert
+from metier.merging.health import merge_checks
+from metier_math import Math
 
 pytestmark = pytest.mark.anyio
 
@@ -43,10 +47,38 @@ async def test_health_counts_the_documents_of_each_domain(tmp_path: Path) -> Non
             (damaged / file.name).write_bytes(b"damaged")
         health = (await client.get("/metier/health")).json()
     code, math = health["knowledge"]
-    assert math == {"domain": "math", "documents": 1, "problem": ""}
+    assert math == {"domain": "math", "documents": 1, "names": ["guide.md"], "problem": ""}
     assert (code["domain"], code["documents"]) == ("code", 0)
     assert code["problem"]
     assert str(tmp_path) not in code["problem"]
+
+
+async def test_the_checks_are_those_of_the_doctor_without_paths(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        reply = await client.get("/metier/checks")
+        examined_too = [*await examined(asked), *await merge_checks(asked)]
+    found = reply.json()["checks"]
+    assert [(each["name"], each["ok"]) for each in found] == [
+        (each.name, each.ok) for each in examined_too
+    ]
+    (index,) = (each for each in found if each["name"] == "index")
+    assert (index["ok"], index["fix"]) == (False, "metier index build")
+    assert str(tmp_path) not in reply.text
+
+
+async def test_an_expert_is_shown_with_its_tools_and_the_version_of_its_code(
+    tmp_path: Path,
+) -> None:
+    experts = [Expert(card("general")), Math(card("math"))]
+    async with council(tmp_path, *experts) as asked, caller(asked) as client:
+        math = (await client.get("/metier/experts/math")).json()
+        general = (await client.get("/metier/experts/general")).json()
+        nobody = await client.get("/metier/experts/nobody")
+    assert "convert" in {each["name"] for each in math["tools"]}
+    assert all(each["description"] for each in math["tools"])
+    assert math["version"] == "metier_math.expert.Math"
+    assert general["tools"] == []
+    assert nobody.status_code == 404
 
 
 async def test_the_map_has_every_capability_and_the_question(tmp_path: Path) -> None:

@@ -175,8 +175,9 @@ def suggest(memory: float | None, *, as_json: bool) -> None:
     with errors_for_people(as_json=as_json):
         from dataclasses import asdict
 
-        from metier.cli.suggesting import memory_of, suggestion_table, suggestions
+        from metier.cli.suggesting import suggestion_table
         from metier.cli.text import as_json as dumped
+        from metier.council.suggesting import memory_of, suggestions
 
         council = open_council(load_settings())
         found = run_async(partial(suggestions, council, memory_gib=memory), closing=council)

@@ -23,7 +23,7 @@ def expert_versions(
         metier=importlib.metadata.version("metier"),
         embedder=embedder.id,
         cards={name: _card_hash(entry) for name, entry in entries.items()},
-        code={name: _code(entry) for name, entry in entries.items()},
+        code={name: code_version(entry) for name, entry in entries.items()},
     )
 
 
@@ -50,7 +50,8 @@ def _card_hash(entry: Entry) -> str:
     return hashlib.sha256(entry.card.model_dump_json().encode()).hexdigest()
 
 
-def _code(entry: Entry) -> str:
+def code_version(entry: Entry) -> str:
+    """The distribution or class that an expert's code is from; empty if its card is all."""
     if entry.code is None:
         return "" if entry.origin.endswith(".toml") else entry.origin
     dist = entry.code.dist

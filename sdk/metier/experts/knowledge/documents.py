@@ -205,12 +205,35 @@ def check_pdf_reader(found: Iterable[Found]) -> None:
     Raises:
         InvalidInput: the reader is not installed.
     """
-    names = [each.name for each in found if each.path.suffix.lower() in PDF]
-    if names and importlib.util.find_spec("pypdf") is None:
+    for each in found:
+        if each.path.suffix.lower() in PDF:
+            need_pdf_reader(each.name)
+
+
+def need_pdf_reader(name: str) -> None:
+    """See that a PDF can be read.
+
+    Raises:
+        InvalidInput: the reader is not installed.
+    """
+    if importlib.util.find_spec("pypdf") is None:
         raise InvalidInput(
-            f"{names[0]!r} is a PDF, and the reader of PDFs is not installed",
+            f"{name!r} is a PDF, and the reader of PDFs is not installed",
             hint="Install it: pip install 'metier[pdf]'",
         )
+
+
+def pdf_text(data: bytes, *, max_chars: int, cpu_s: int, wall_s: float) -> str:
+    """The text of a PDF in one piece, as `pages_of` reads it.
+
+    Raises:
+        Unreadable: it cannot be read within the limits, or has no text.
+    """
+    pages = pages_of(data, max_chars=max_chars, cpu_s=cpu_s, wall_s=wall_s)
+    text = "\n\n".join(_as_written(page).strip() for page in pages).strip()
+    if not text:
+        raise Unreadable("it has no text, only pictures")
+    return text
 
 
 def _as_written(text: str) -> str:

@@ -26,23 +26,29 @@ class Unreadable(Exception):  # travels to `Skipped` and no further
     """Why a file is skipped."""
 
 
-def pages_of(data: bytes) -> list[str]:
+def pages_of(data: bytes, *, max_chars: int = 0, cpu_s: int = 0, wall_s: float = 0) -> list[str]:
     """The text of each page.
+
+    Args:
+        max_chars: of all pages together; `MAX_CHARS` if not given.
+        cpu_s: seconds of the processor that reading may take; `CPU_S` if not given.
+        wall_s: seconds that it may take in any case; `WALL_S` if not given.
 
     Raises:
         Unreadable: it is damaged, encrypted, or more than may be read.
     """
+    cpu_s = cpu_s or CPU_S
     # -P: nothing in the folder of the script is taken for a module of the standard library.
-    limits = map(str, (MAX_PAGES, MAX_CHARS, MEMORY_BYTES, CPU_S))
+    limits = map(str, (MAX_PAGES, max_chars or MAX_CHARS, MEMORY_BYTES, cpu_s))
     command = [sys.executable, "-P", str(_INSIDE), *limits]
     try:
         done = subprocess.run(  # noqa: S603  # our own script
-            command, input=data, capture_output=True, timeout=WALL_S, check=True
+            command, input=data, capture_output=True, timeout=wall_s or WALL_S, check=True
         )
         outcome = dict(json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError, TypeError) as exc:
         late = isinstance(exc, subprocess.TimeoutExpired) or _ended_by(exc, "SIGXCPU")
-        reason = f"reading it takes more than {CPU_S} s" if late else "it breaks the reader of PDFs"
+        reason = f"reading it takes more than {cpu_s} s" if late else "it breaks the reader of PDFs"
         raise Unreadable(reason) from exc
     if "reason" in outcome:
         raise Unreadable(outcome["reason"])

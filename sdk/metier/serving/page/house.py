@@ -12,14 +12,20 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from metier.council import Council
-from metier.errors import MetierError
+from metier.council.health import examined
+from metier.errors import MetierError, PluginBroken, UnknownExpert
 from metier.experts.card import Card
+from metier.experts.versions import code_version
+from metier.merging.health import merge_checks
 from metier.models.vector_checks import embedded
 from metier.serving.failures import public
 from metier.serving.forms import Wire
 from metier.serving.page.mapping import capability_map
 from metier.serving.reading import Body
 from metier.serving.service import Service, json_response
+
+# The page lists so many documents of a domain.
+_NAMED = 200
 
 
 class MapBody(Body):
@@ -41,11 +47,18 @@ def house_routes(service: Service) -> list[BaseRoute]:
             }
         )
 
+    async def expert(request: Request) -> Response:
+        name = request.path_params["expert"]
+        return json_response(await to_thread.run_sync(_code_of, council, name))
+
     async def models(request: Request) -> Response:
         return json_response(await service.counted(request, partial(_models, council)))
 
     async def health(request: Request) -> Response:
         return json_response(await service.counted(request, partial(_health, council)))
+
+    async def checks(request: Request) -> Response:
+        return json_response(await service.counted(request, partial(_checks, council)))
 
     async def show_map(request: Request) -> Response:
         body = await service.read(request, MapBody)
@@ -54,10 +67,25 @@ def house_routes(service: Service) -> list[BaseRoute]:
 
     return [
         Route("/metier/experts", experts),
+        Route("/metier/experts/{expert}", expert),
         Route("/metier/models", models),
         Route("/metier/health", health),
+        Route("/metier/checks", checks),
         Route("/metier/map", show_map, methods=["POST"]),
     ]
+
+
+def _code_of(council: Council, name: str) -> Wire:
+    """What an expert has besides its card; its code is imported."""
+    entry = council.registry.entries.get(name)
+    if entry is None:
+        raise UnknownExpert(name, council.registry.cards)
+    try:
+        tools = council.registry.expert(name).tools.values()
+    except PluginBroken as exc:
+        return {"tools": [], "version": code_version(entry), "problem": public(exc.message)}
+    listed = [{"name": each.name, "description": each.description} for each in tools]
+    return {"tools": listed, "version": code_version(entry), "problem": ""}
 
 
 async def _models(council: Council) -> Wire:
@@ -99,14 +127,26 @@ async def _runs_on(council: Council, card: Card) -> Wire:
         return {"id": card.id, "model": "", "problem": public(str(exc))}
 
 
+async def _checks(council: Council) -> Wire:
+    """What `metier doctor` looks at, except what would ask a model."""
+    found = [*await examined(council), *await merge_checks(council)]
+    return {
+        "checks": [
+            asdict(each) | {"detail": public(each.detail), "fix": public(each.fix)}
+            for each in found
+        ]
+    }
+
+
 def _knowledge(council: Council) -> list[Wire]:
-    """How many documents each domain has, which are read from disk."""
+    """The documents of each domain, which are read from disk."""
     return [_documents(council, domain) for domain in council.knowledge.domains]
 
 
 def _documents(council: Council, domain: str) -> Wire:
     try:
-        count = len(council.knowledge.base(domain).entries)
+        names = [each.name for each in council.knowledge.base(domain).entries.values()]
     except MetierError as exc:
-        return {"domain": domain, "documents": 0, "problem": public(str(exc))}
-    return {"domain": domain, "documents": count, "problem": ""}
+        return {"domain": domain, "documents": 0, "names": [], "problem": public(str(exc))}
+    shown = [public(name) for name in names[:_NAMED]]
+    return {"domain": domain, "documents": len(names), "names": shown, "problem": ""}

@@ -44,12 +44,14 @@ export async function* events(body, signal) {
 }
 
 async function sent(method, path, body, signal) {
-  const headers = body === undefined ? {} : { "content-type": "application/json" };
+  const raw = body instanceof Blob;
+  const type = raw ? "application/pdf" : "application/json";
+  const headers = body === undefined ? {} : { "content-type": type };
   const key = sessionStorage.getItem(KEPT);
   if (key) headers.authorization = `Bearer ${key}`;
   let reply;
   try {
-    reply = await fetch(path, { method, headers, signal, body: body && JSON.stringify(body) });
+    reply = await fetch(path, { method, headers, signal, body: raw ? body : body && JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failed("The server does not answer. Is metier serve running?", "gone");

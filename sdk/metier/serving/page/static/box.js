@@ -1,6 +1,6 @@
 // The box in which a question is typed, with its files and choices, and its draft.
 
-import { house } from "./api.js";
+import { call, house } from "./api.js";
 import { button, el, field, renewed, say, select } from "./dom.js";
 import { draftOf, keepDraft } from "./draft.js";
 
@@ -43,7 +43,7 @@ export class QuestionBox {
         el("summary", {}, "Expert, strategy, documents"),
         field("Expert", this.expert),
         field("Strategy", this.strategy),
-        field("Documents (text; or drop them here)", picker),
+        field("Documents (texts or PDFs; or drop them here)", picker),
       ),
       this.go,
     );
@@ -74,11 +74,22 @@ export class QuestionBox {
     keepDraft(this.draft, { text, documents, expert: this.expert.value, strategy: this.strategy.value });
   }
 
+  async attachPdf(file) {
+    say(`Reading ${file.name}…`);
+    try {
+      const { text } = await call("POST", "/metier/pdf", file);
+      this.documents = [...this.documents, { name: file.name, text }];
+      say(`${file.name} was read.`);
+    } catch (error) {
+      say(`${file.name}: ${error.message}`);
+    }
+  }
+
   async attach(chosen) {
     for (const file of chosen) {
       const text = file.size > MOST_BYTES ? "\0" : await file.text();
       // A small PDF may be without a zero byte, and would pass as a text.
-      if (text.startsWith("%PDF-")) say(`${file.name} is a PDF, and only texts can be added here. Save it as text, or add it with metier knowledge.`);
+      if (text.startsWith("%PDF-")) await this.attachPdf(file);
       else if (text.includes("\0")) say(`${file.name} is not a text, or too large.`);
       else this.documents = [...this.documents, { name: file.name, text }];
     }
