@@ -14,11 +14,13 @@ from metier.council import Council
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
+# What the policy refused becomes an error of the console, which outlives a reload.
 _REPORTING = """
-window.reports = [];
 document.addEventListener("securitypolicyviolation", (event) =>
-  window.reports.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+  console.error("the policy refused", event.violatedDirective, event.blockedURI, event.sample));
 """
+# What Chromium says of a request that failed or was refused.
+FAILED = "Failed to load resource"
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Opened:
     """A page, with what went wrong in it and where it asked."""
 
     page: Page
-    address: str
+    address: str = ""
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -37,11 +39,6 @@ class Opened:
         self.page.get_by_role("button", name="Ask", exact=True).click()
         turn = self.page.locator(".turn").nth(before)
         turn.get_by_role("button", name="Ask again").wait_for()
-
-    @property
-    def reports(self) -> list[str]:
-        """What the policy refused."""
-        return self.page.evaluate("window.reports")
 
 
 @contextmanager
@@ -57,12 +54,11 @@ def browsing() -> Iterator[Browser]:
 
 @contextmanager
 def browser_page(browser: Browser) -> Iterator[Page]:
-    """A window of its own, for what is expected to go wrong."""
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
+    """A window of its own, in which requests may fail, and nothing else."""
+    with _watched(browser) as found:
+        yield found.page
+        assert [error for error in found.errors if not error.startswith(FAILED)] == []
+        assert [url for url in found.asked if not url.startswith("http://127.0.0.1:")] == []
 
 
 @contextmanager
@@ -70,24 +66,30 @@ def opened(
     browser: Browser, council: Council, *, width: int = 1280, dark: bool = False, path: str = "/"
 ) -> Iterator[Opened]:
     """The page of a council; afterwards nothing may have gone wrong in it."""
-    scheme = "dark" if dark else "light"
-    with served(council) as address:
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB"
-        )
-        context.add_init_script(_REPORTING)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        found = Opened(page=page, address=address)
-        page.on("pageerror", lambda error: found.errors.append(str(error)))
-        page.on(
-            "console",
-            lambda line: found.errors.append(line.text) if line.type == "error" else None,
-        )
-        page.on("request", lambda request: found.asked.append(request.url))
-        page.goto(f"{address}{path}")
+    with served(council) as address, _watched(browser, width=width, dark=dark) as found:
+        found.address = address
+        found.page.goto(f"{address}{path}")
         yield found
         assert found.errors == []
-        assert found.reports == []
         assert [url for url in found.asked if not url.startswith(f"{address}/")] == []
-        context.close()
+
+
+@contextmanager
+def _watched(browser: Browser, *, width: int = 1280, dark: bool = False) -> Iterator[Opened]:
+    """A window whose errors, reports of the policy and requests are collected."""
+    scheme = "dark" if dark else "light"
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB"
+    )
+    context.add_init_script(_REPORTING)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    found = Opened(page=page)
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda line: found.errors.append(line.text) if line.type == "error" else None,
+    )
+    page.on("request", lambda request: found.asked.append(request.url))
+    yield found
+    context.close()

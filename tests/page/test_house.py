@@ -81,6 +81,28 @@ async def test_an_expert_is_shown_with_its_tools_and_the_version_of_its_code(
     assert nobody.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("expert", "name", "quote", "found"),
+    [
+        ("general", "birds.md", "over the sea for weeks", "over the\nsea for weeks"),
+        ("general", "birds.md", "over the northern sea", ""),
+        ("general", "../birds.md", "over the sea for weeks", ""),
+        ("math", "birds.md", "over the sea for weeks", ""),
+        ("../general", "birds.md", "over the sea for weeks", ""),
+    ],
+)
+async def test_a_passage_is_looked_up_in_the_experts_own_documents(
+    tmp_path: Path, expert: str, name: str, quote: str, found: str
+) -> None:
+    (tmp_path / "birds.md").write_text("The <i>bird</i> flies over the\nsea for weeks.")
+    async with council(tmp_path) as asked, caller(asked) as client:
+        await asked.knowledge.base("general").add(tmp_path / "birds.md")
+        body = {"expert": expert, "name": name, "quote": quote}
+        reply = (await client.post("/metier/passage", json=body)).json()
+    assert reply["quote"] == found
+    assert reply["before"].endswith("<i>bird</i> flies ") is bool(found)
+
+
 async def test_the_map_has_every_capability_and_the_question(tmp_path: Path) -> None:
     async with council(tmp_path) as asked, caller(asked) as client:
         body = {"question": "everything about math"}

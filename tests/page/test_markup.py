@@ -122,3 +122,13 @@ def test_sources_are_marked_in_their_document_as_text(browser: Browser, tmp_path
         )
         assert shown == [f"Sources{document['name']}: {document['text']}", quote]
         assert page.page.locator("main b, main i").count() == 0
+
+
+def test_the_watch_sees_what_the_policy_refuses(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, council(tmp_path)) as page:
+        page.page.evaluate("document.body.setAttribute('style', 'color: red')")
+        page.page.wait_for_function("true")
+        page.page.reload()
+        expect(page.page.get_by_label("Question", exact=True)).to_be_visible()
+        assert any("style-src-attr" in error for error in page.errors)
+        page.errors.clear()

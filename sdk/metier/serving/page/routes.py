@@ -14,6 +14,7 @@ from metier.serving.page.files import HEADERS, page_files
 from metier.serving.page.house import house_routes
 from metier.serving.page.kept import Kept
 from metier.serving.page.learnt import learnt_routes
+from metier.serving.page.passages import passage_routes
 from metier.serving.page.pdfs import pdf_routes
 from metier.serving.page.streaming import (
     AskBody,
@@ -70,6 +71,7 @@ def page_routes(service: Service) -> list[BaseRoute]:
         *kept.routes(),
         *house_routes(service),
         *learnt_routes(service),
+        *passage_routes(service),
         *pdf_routes(service),
     ]
 

@@ -70,7 +70,8 @@ export class Graph {
       texts[2].textContent = short([...now.models].join(", "), 26);
       texts[3].textContent = short(stopped ? "stopped" : outcome(now), 26);
       const needs = step.needs.length ? `, needs ${step.needs.join(", ")}` : "";
-      node.setAttribute("aria-label", `Step ${id}, ${now.expert}${how}, ${state}${needs}: ${short(step.task, 80)}`);
+      const checked = now.result?.checked ? ", checked" : "";
+      node.setAttribute("aria-label", `Step ${id}, ${now.expert}${how}, ${state}${checked}${needs}: ${short(step.task, 80)}`);
     }
   }
 }
@@ -79,9 +80,8 @@ function outcome(step) {
   if (step.state === "failed") return step.reason;
   if (step.state !== "done") return step.state;
   const seconds = step.ended > step.began ? `${(step.ended - step.began).toFixed(1)} s` : "";
-  const checked = step.result.checked === true ? "✓ checked" : "";
   const tokens = step.usage.completion_tokens ? counted(step.usage.completion_tokens, "token") : "";
-  return [seconds, tokens, checked].filter(Boolean).join(" · ");
+  return `${step.result.checked === true ? "✓ " : ""}${[seconds, tokens].filter(Boolean).join(" · ")}`;
 }
 
 function line(from, to) {

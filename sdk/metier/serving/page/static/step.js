@@ -1,5 +1,6 @@
 // All that is known of one step: who was considered, who voted, what was found and checked.
 
+import { call } from "./api.js";
 import { button, counted, el, percent, table } from "./dom.js";
 import { markdown } from "./markdown.js";
 
@@ -22,7 +23,7 @@ export function stepPanel(run, id, close) {
     now.result && el("h4", {}, "Result"),
     now.result ? markdown(now.result.text) : now.draft && el("pre", { tabindex: "0" }, now.draft),
     now.result && checks(now.result),
-    now.result && sources(now.result.sources, run.plan.documents),
+    now.result && sources(now.result.sources, run.plan.documents, now.expert),
   );
 }
 
@@ -79,25 +80,43 @@ function checks(result) {
   return el("ul", {}, [...lines, ...result.warnings, ...values].map((line) => el("li", {}, line)));
 }
 
-export function sources(found, documents) {
+export function sources(found, documents, expert) {
   if (!found.length) return null;
   return el(
     "div",
     { class: "sources" },
     el("h4", {}, "Sources"),
-    el("ul", {}, found.map((source) => el("li", {}, cited(source, documents)))),
+    el("ul", {}, found.map((source) => cited(source, documents, expert))),
   );
 }
 
-// The quoted passage is marked where it stands in its document, if the document is here.
-function cited(source, documents) {
+// The quoted passage is marked where it stands: in a document of the question, or in those that were
+// added for the expert, which the server looks up.
+function cited(source, documents, expert) {
   const name = source.place ? `${source.name}, ${source.place}` : source.name;
-  if (!source.quote) return [name];
-  const text = documents.find((each) => each.name === source.name)?.text ?? "";
-  const at = text.indexOf(source.quote);
-  const mark = el("mark", {}, source.quote);
-  if (at < 0) return [`${name}: `, mark];
-  const end = at + source.quote.length;
-  const before = text.slice(Math.max(0, at - AROUND), at);
-  return [`${name}: `, before, mark, text.slice(end, end + AROUND)];
+  if (!source.quote) return el("li", {}, name);
+  const item = el("li", {}, `${name}: `, el("mark", {}, source.quote));
+  const marked = ({ before, quote, after }) => {
+    if (quote) item.replaceChildren(`${name}: `, before, el("mark", {}, quote), after);
+  };
+  const given = documents.find((each) => each.name === source.name);
+  if (given) marked(around(source.quote, given.text));
+  else if (expert) {
+    const asked = { expert, name: source.name, quote: source.quote };
+    call("POST", "/metier/passage", asked).then(marked, () => null);
+  }
+  return item;
+}
+
+// A quote is kept in one line; in its document it may run over several.
+function around(quote, text) {
+  const words = quote.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const found = new RegExp(words.join("\\s+")).exec(text);
+  if (!found) return {};
+  const end = found.index + found[0].length;
+  return {
+    before: text.slice(Math.max(0, found.index - AROUND), found.index),
+    quote: found[0],
+    after: text.slice(end, end + AROUND),
+  };
 }
