@@ -6,12 +6,13 @@ import gzip
 import hashlib
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 from kept_runs import council
-from page.asking import caller
+from page.asking import caller, question
 
 from metier.serving.page.files import page_files
 
@@ -85,20 +86,62 @@ async def test_nothing_else_of_the_machine_is_served(tmp_path: Path, path: str) 
 
 def test_vendored_files_are_those_that_were_published() -> None:
     vendor = STATIC / "vendor"
-    lines = (vendor / "SHA256SUMS").read_text().splitlines()
-    listed = {name: digest for digest, name in map(str.split, lines)}
+    libraries = tomllib.loads((vendor / "vendored.toml").read_text())
+    licences = [library["licence_files"] for library in libraries.values()]
+    listed = {name: each["sha256"] for name, each in libraries.items()}
+    listed |= {name: each["sha256"] for files in licences for name, each in files.items()}
     found = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in vendor.iterdir()
-        if file.name != "SHA256SUMS"
+        if file.name != "vendored.toml"
     }
     assert found == listed
     assert found.keys() >= LICENCES
 
 
-def test_the_page_is_small() -> None:
-    sizes = {name: len(gzip.compress(file.data, 9)) for name, file in page_files().items()}
-    assert sum(sizes.values()) <= MOST_BYTES, sizes
+def test_each_vendored_file_is_of_the_version_that_is_written_down() -> None:
+    vendor = STATIC / "vendor"
+    docs = (ROOT / "docs" / "dependencies.md").read_text()
+    for name, library in tomllib.loads((vendor / "vendored.toml").read_text()).items():
+        assert all(library[field] for field in ("package", "path", "source", "licence"))
+        version = library["version"]
+        head = (vendor / name).read_text()[:200]
+        assert f" {version} " in head or f"v{version} " in head or name == "temml.mjs"
+        assert f"| {library['licence']}" in docs
+        assert f"| {version} |" in docs
+
+
+async def test_the_page_is_sent_small(tmp_path: Path) -> None:
+    sent: dict[str, int] = {}
+    async with council(tmp_path) as asked, caller(asked) as client:
+        for name, file in page_files().items():
+            async with client.stream("GET", f"/page/{name}") as reply:
+                packed = b"".join([part async for part in reply.aiter_raw()])
+            assert reply.headers["content-encoding"] == "gzip"
+            assert gzip.decompress(packed) == file.data
+            sent[name] = len(packed)
+    assert sum(sent.values()) <= MOST_BYTES, sent
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "xgzip"])
+async def test_a_file_is_sent_as_it_is_to_whom_reads_no_gzip(tmp_path: Path, accepted: str) -> None:
+    headers = {"accept-encoding": accepted}
+    async with council(tmp_path) as asked, caller(asked) as client:
+        plain = await client.get("/page/main.js", headers=headers)
+        packed = await client.get("/page/main.js", headers={"accept-encoding": "br, gzip;q=0.5"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert plain.content == packed.content
+    assert plain.headers["etag"] != packed.headers["etag"]
+    assert "Accept-Encoding" in plain.headers["vary"]
+
+
+async def test_nothing_else_is_packed(tmp_path: Path) -> None:
+    async with council(tmp_path) as asked, caller(asked) as client:
+        for path in ("/metier/experts", "/metier/runs", "/v1/models"):
+            assert "content-encoding" not in (await client.get(path)).headers
+        reply = await client.post("/metier/runs", json=question("What is 2 + 2?"))
+    assert "content-encoding" not in reply.headers
 
 
 def test_the_page_names_no_other_host_and_holds_no_inline_code() -> None:
@@ -124,5 +167,6 @@ def test_a_wheel_holds_every_file(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         names = set(opened.namelist())
     held = {f"metier/serving/page/static/{name}" for name in page_files()}
-    licences = {f"metier/serving/page/static/vendor/{name}" for name in LICENCES}
+    beside = {*LICENCES, "vendored.toml"}
+    licences = {f"metier/serving/page/static/vendor/{name}" for name in beside}
     assert held | licences <= names

@@ -91,7 +91,16 @@ async def page_file(request: Request) -> Response:
 def _file(name: str, request: Request) -> Response:
     if (file := page_files().get(name)) is None:
         raise HTTPException(404)
-    headers = {**HEADERS, "etag": file.tag, "vary": "Accept"}
+    headers = {**HEADERS, "vary": "Accept, Accept-Encoding"}
+    if _reads_gzip(request.headers.get("accept-encoding", "")):
+        file = file.packed()
+        headers["content-encoding"] = "gzip"
+    headers["etag"] = file.tag
     if request.headers.get("if-none-match") == file.tag:
         return Response(status_code=304, headers=headers)
     return Response(file.data, media_type=file.media_type, headers=headers)
+
+
+def _reads_gzip(accepted: str) -> bool:
+    named = [each.replace(" ", "").lower().split(";") for each in accepted.split(",")]
+    return any(name == "gzip" and "q=0" not in how for name, *how in named)
