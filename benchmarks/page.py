@@ -3,9 +3,10 @@
 Keys: `first_paint_ms` (first contentful paint) and `interactive_ms` (the question box has the
 focus), each in a new browser context without a cache; `stream_fps` and `stream_longest_frame_ms`
 while an answer of 2,000 tokens comes at 200 tokens a second, and `stream_blocks_again` (finished
-blocks of the answer that were rendered again); `open_200_ms` (a conversation of 200 messages, from
-the click on it to all of it being there and painted). The models are scripted: only the page and
-its server are measured.
+blocks of the answer that were rendered again); the same three of an answer that is one block from
+its first word to its last, as `stream_list_…`, `stream_table_…` and `stream_code_…`;
+`open_200_ms` (a conversation of 200 messages, from the click on it to all of it being there and
+painted). The models are scripted: only the page and its server are measured.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import anyio
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.contract import Metric, exactly, median_of, report, say
+from benchmarks.contract import Metric, median_of, report, say
 from metier import Card, Council, Expert, Message, Settings
 from metier.experts.card import Capability
 from metier.models.server import ChatRequest, Chunk
@@ -37,6 +38,13 @@ MESSAGES = 200
 TOKENS = 2000
 TOKENS_PER_S = 200
 PARAGRAPH = "It has **ten** words, a `name`, and $x^2$ in it. "
+STREAMS = {
+    "": "\n\n".join([PARAGRAPH * 5] * (TOKENS // (5 * len(PARAGRAPH.split())))),
+    "list_": "".join(f"- Item **{n}** has `eight` words, and $x^2$.\n" for n in range(TOKENS // 8)),
+    "table_": "| a | b | c |\n| - | - | - |\n"
+    + "".join(f"| {n} | **two** | `x` |\n" for n in range(TOKENS // 7)),
+    "code_": "```python\n" + "".join(f"x{n} = f(x, {n}) # add\n" for n in range(TOKENS // 6)),
+}
 SHORT = "# Answer\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n" + PARAGRAPH * 3
 
 _INTERACTIVE = """
@@ -62,7 +70,7 @@ _FRAMES = """() => {
     }
   }).observe(document.querySelector("main"), { childList: true, subtree: true });
   const frame = (at) => {
-    if (document.querySelector(".answer p")) window.frames_seen.push(at);
+    if (document.querySelector(".answer .text > div > *")) window.frames_seen.push(at);
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -82,6 +90,7 @@ class Paced(ScriptedModels):
     """Models whose words come at the pace of a fast machine, if `paced`."""
 
     paced = False
+    long = ""
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The reply, word by word."""
@@ -155,7 +164,20 @@ def loading(browser: Browser, address: str, *, runs: int) -> tuple[Metric, Metri
     return median_of(painted), median_of(ready)
 
 
-def streaming(browser: Browser, address: str) -> tuple[Metric, Metric, Metric]:
+def streams(
+    browser: Browser, address: str, models: Paced, *, runs: int
+) -> Iterator[tuple[str, Metric]]:
+    """What is measured of each kind of answer while it comes."""
+    for kind, text in STREAMS.items():
+        models.long = text
+        seen = [streaming(browser, address) for _ in range(runs)]
+        for name, values in zip(
+            ("fps", "longest_frame_ms", "blocks_again"), zip(*seen, strict=True), strict=True
+        ):
+            yield f"stream_{kind}{name}", median_of(values)
+
+
+def streaming(browser: Browser, address: str) -> tuple[float, float, float]:
     """Frames a second while an answer comes, the longest frame, and blocks rendered again."""
     with window(browser, address) as page:
         page.evaluate(_FRAMES)
@@ -167,11 +189,7 @@ def streaming(browser: Browser, address: str) -> tuple[Metric, Metric, Metric]:
     lengths = [after - before for before, after in pairwise(frames)]
     seconds = (frames[-1] - frames[0]) / 1000
     say(f"{len(frames)} frames in {seconds:.1f} s")
-    return (
-        exactly(round(len(lengths) / seconds, 1)),
-        exactly(round(max(lengths), 1)),
-        exactly(again),
-    )
+    return round(len(lengths) / seconds, 1), round(max(lengths), 1), again
 
 
 def opening(browser: Browser, address: str, *, runs: int) -> Metric:
@@ -197,13 +215,13 @@ def conversation() -> tuple[Message, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=9, help="times each load is repeated")
+    parser.add_argument("--streams", type=int, default=5, help="times each answer is streamed")
     arguments = parser.parse_args()
     started = time.perf_counter()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise SystemExit("no chromium: apt install chromium")
-    long = "\n\n".join([PARAGRAPH * 5] * (TOKENS // (5 * len(PARAGRAPH.split()))))
-    models = Paced({"small": lambda request: SHORT if len(request.messages) > 5 else long})
+    models = Paced({"small": lambda request: SHORT if len(request.messages) > 5 else models.long})
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         made = council(Path(folder), models)
         with served(made) as address:
@@ -212,16 +230,13 @@ def main() -> None:
             made.ask_sync(conversation())
             opened = opening(browser, address, runs=arguments.runs)
             models.paced = True
-            fps, longest, again = streaming(browser, address)
+            streamed = dict(streams(browser, address, models, runs=arguments.streams))
             browser.close()
     metrics = {
         "first_paint_ms": paint,
         "interactive_ms": ready,
         "open_200_ms": opened,
-        "stream_fps": fps,
-        "stream_longest_frame_ms": longest,
-        "stream_blocks_again": again,
-    }
+    } | streamed
     report("page", metrics, baselines={}, embedder="fixed", started=started)
 
 

@@ -14,20 +14,48 @@ const RULES = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ATT
 const COLOURED = { RETURN_DOM_FRAGMENT: true, ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"] };
 const MOST_COLOURED = 20_000;
 const DEFINITION = /^ {0,3}\[[^\]\n]{1,999}\]:/m;
+const CHEAP_MS = 8;
+const REST = 2;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-const md = markdownit({ html: false }).disable(["image"]).use(formulas);
-md.core.ruler.push("within_the_page", (state) => {
-  for (const token of state.tokens) {
-    // The page has headings of its own above these.
-    if (token.type.startsWith("heading_")) token.tag = `h${Math.min(6, Number(token.tag[1]) + 2)}`;
-    // Alignment is a style, which the policy forbids.
-    if (token.type === "th_open" || token.type === "td_open") token.attrs = null;
-  }
-});
+const made = () => markdownit({ html: false }).disable(["image"]).use(formulas).use(withinThePage);
+const md = made();
+// Goes on from blocks that were already found.
+const inBlocks = made();
+inBlocks.core.ruler.disable("block");
 
-function rendered(text, whole = true) {
-  const fragment = globalThis.DOMPurify.sanitize(md.render(text), RULES);
+function withinThePage(parser) {
+  parser.core.ruler.push("within_the_page", (state) => {
+    for (const token of state.tokens) {
+      // The page has headings of its own above these.
+      if (token.type.startsWith("heading_")) token.tag = `h${Math.min(6, Number(token.tag[1]) + 2)}`;
+      // Alignment is a style, which the policy forbids.
+      if (token.type === "th_open" || token.type === "td_open") token.attrs = null;
+    }
+  });
+}
+
+// The blocks of a text, each as its tokens. What stands within a line is not read yet.
+function blocksOf(text, env) {
+  const tokens = [];
+  md.block.parse(text.replace(/\r\n?/g, "\n"), md, env, tokens);
+  const blocks = [];
+  for (const token of tokens) {
+    if (token.level === 0 && token.nesting >= 0) blocks.push([]);
+    blocks.at(-1).push(token);
+  }
+  return blocks;
+}
+
+function html(tokens, env) {
+  const state = new inBlocks.core.State("", inBlocks, env);
+  state.tokens = tokens;
+  inBlocks.core.process(state);
+  return inBlocks.renderer.render(state.tokens, inBlocks.options, env);
+}
+
+function rendered(made, whole = true) {
+  const fragment = globalThis.DOMPurify.sanitize(made, RULES);
   fragment.querySelectorAll("pre > code").forEach((code) => coloured(code, whole));
   if (whole) drawn(fragment);
   fragment.querySelectorAll("a").forEach(safeLink);
@@ -93,10 +121,25 @@ export async function copied(text, done) {
 }
 
 export function markdown(text) {
-  return el("div", { class: "text" }, rendered(text));
+  return el("div", { class: "text" }, rendered(md.render(text)));
 }
 
-// A text that grows. Blocks that are complete are rendered once; only the last one is again.
+// The items of a list or the rows of a table, with the tokens before and after them.
+function rowsOf(block) {
+  const inTable = block[0].type === "table_open";
+  const [opening, level] = inTable ? ["tr_open", 2] : ["list_item_open", 1];
+  const body = inTable ? block.findIndex((token) => token.type === "tbody_open") : 0;
+  const starts = block.flatMap((token, n) => (token.type === opening && token.level === level && n > body ? [n] : []));
+  if (!starts.length || body < 0) return null;
+  const closing = opening.replace("open", "close");
+  const end = block.findLastIndex((token) => token.type === closing && token.level === level) + 1;
+  const rows = starts.map((start, n) => block.slice(start, starts[n + 1] ?? end));
+  return { before: block.slice(0, starts[0]), rows, after: block.slice(end) };
+}
+
+const ROWS = "tbody, ul, ol";
+
+// A text that grows. Blocks, and rows of the last one, that are complete are rendered once.
 export class GrowingText {
   constructor() {
     this.node = el("div", { class: "text" });
@@ -104,38 +147,99 @@ export class GrowingText {
     this.node.append(this.last);
     this.text = "";
     this.open = "";
-    this.waiting = false;
+    this.drawing = false;
+    this.fresh = false;
     this.whole = false;
+    this.box = null; // of the rows that stand in the last block
+    this.rows = 0;
+    this.tail = [];
+    this.loose = false;
   }
 
   add(text) {
     this.text += text;
     this.open += text;
-    if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      if (!this.whole) this.settle();
-    });
+    this.fresh = true;
+    if (!this.drawing) this.draw();
   }
 
-  settle() {
-    const tops = md.parse(this.open, {}).filter((token) => token.level === 0 && token.map);
-    const start = tops.length ? tops[tops.length - 1].map[0] : 0;
-    if (start > 0) {
-      const lines = this.open.split("\n");
-      this.last.before(rendered(lines.slice(0, start).join("\n")));
-      this.open = lines.slice(start).join("\n");
+  // A block that cannot be divided takes longer the longer it is: the page rests in between.
+  async draw() {
+    this.drawing = true;
+    while (this.fresh) {
+      await new Promise(requestAnimationFrame);
+      if (this.whole) return;
+      this.fresh = false;
+      const began = performance.now();
+      this.settle();
+      await pause(0); // by then it is laid out
+      const cost = performance.now() - began;
+      if (cost > CHEAP_MS) await pause(REST * cost);
     }
-    this.last.replaceChildren(rendered(this.open, false));
+    this.drawing = false;
+  }
+
+  settle(end = false) {
+    const env = {};
+    const blocks = blocksOf(this.open, env);
+    const start = blocks.at(-1)?.[0].map?.[0] ?? 0;
+    blocks.forEach((block, n) => {
+      const complete = end || n < blocks.length - 1;
+      this.grow(block, env, complete);
+      if (n === blocks.length - 1) return;
+      this.last.before(...this.last.childNodes);
+      this.box = null;
+    });
+    if (!blocks.length) this.last.replaceChildren();
+    if (start > 0) this.open = this.open.split("\n").slice(start).join("\n");
+  }
+
+  // The last block, as far as it has come.
+  grow(block, env, complete) {
+    const found = rowsOf(block);
+    if (!found) {
+      this.box = null;
+      this.last.replaceChildren(rendered(html(block, env), complete));
+      return;
+    }
+    const { before, rows, after } = found;
+    const made = (some, whole) => rendered(html([...before, ...some.flat(), ...after].map(copy), env), whole);
+    // An empty line between two items makes paragraphs of all.
+    const loose = block.some((token) => token.type === "paragraph_open" && token.level === 2 && !token.hidden);
+    const standing = complete ? rows.length : rows.length - 1;
+    if (!this.box || loose !== this.loose) {
+      this.last.replaceChildren(made(rows.slice(0, Math.max(1, standing)), standing > 0));
+      this.box = standing > 0 ? this.last.querySelector(ROWS) : null;
+      this.rows = standing;
+      this.loose = loose;
+      this.tail = [];
+      if (!this.box) return;
+    }
+    this.tail.forEach((node) => node.remove());
+    if (standing > this.rows) this.box.append(...rowNodes(made(rows.slice(this.rows, standing), true)));
+    this.rows = standing;
+    this.tail = complete ? [] : rowNodes(made(rows.slice(-1), false));
+    this.box.append(...this.tail);
   }
 
   // The whole text, once it has come: what stands is kept, unless a link is defined below its use.
   finish(text) {
     this.whole = true;
     if (text !== this.text || DEFINITION.test(text)) return markdown(text);
-    this.settle();
-    this.last.replaceChildren(rendered(this.open));
+    this.settle(true);
     return this.node;
   }
+}
+
+function rowNodes(fragment) {
+  return [...fragment.querySelector(ROWS).childNodes];
+}
+
+// Reading what stands within a line changes a token.
+function copy(token) {
+  return token.type === "inline" ? Object.assign(Object.create(Object.getPrototypeOf(token)), token, { children: [] }) : token;
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
