@@ -61,6 +61,7 @@ TEXTS = (
     "Before.\n\n| a |\n| - |\n| 1 |\nlazy row\n\n---\n\n- x\n-\n- [z](https://example.org)",
     "- one\n- two\n===\n\n> quoted\n> - list\n> - in it\n\n    code\n",
     "[x]: y",
+    "## Second\n\nwords\n\n#### Fourth\n\n# First\n\n### Third\n\n- # within\n- ## a list\n- x",
     "- $$\n  x^2\n  $$\n- $y$\n- \\*no list\\*",
 )
 _GROWN = """async ([text, size]) => {

@@ -27,16 +27,18 @@ def pdf_routes(service: Service) -> list[BaseRoute]:
     readers = CapacityLimiter(AT_ONCE)
     read = partial(pdf_text, max_chars=MAX_CHARS, cpu_s=CPU_S, wall_s=WALL_S)
 
+    async def read_in_turn(data: bytes) -> str:
+        try:
+            return await to_thread.run_sync(read, data, limiter=readers)
+        except Unreadable as exc:
+            raise refused(f"this PDF cannot be read: {exc}", code="unreadable_pdf") from exc
+
     async def text(request: Request) -> Response:
         need_pdf_reader("the document")
         data = await body_of(request, service.limits)
         if not data.startswith(b"%PDF-"):
             raise refused("this is not a PDF")
-        asked = partial(to_thread.run_sync, read, data, limiter=readers)
-        try:
-            found = await service.counted(request, asked)
-        except Unreadable as exc:
-            raise refused(f"this PDF cannot be read: {exc}", code="unreadable_pdf") from exc
+        found = await service.counted(request, partial(read_in_turn, data))
         return json_response({"text": found})
 
     return [Route("/metier/pdf", text, methods=["POST"])]

@@ -27,8 +27,9 @@ inBlocks.core.ruler.disable("block");
 function withinThePage(parser) {
   parser.core.ruler.push("within_the_page", (state) => {
     for (const token of state.tokens) {
-      // The page has headings of its own above these.
-      if (token.type.startsWith("heading_")) token.tag = `h${Math.min(6, Number(token.tag[1]) + 2)}`;
+      // The page has headings of its own above these, and none may be left out between two.
+      if (token.type === "heading_open") state.env.depth = Math.min(6, Number(token.tag[1]) + 2, (state.env.depth ?? 2) + 1);
+      if (token.type.startsWith("heading_")) token.tag = `h${state.env.depth}`;
       // Alignment is a style, which the policy forbids.
       if (token.type === "th_open" || token.type === "td_open") token.attrs = null;
     }
@@ -121,7 +122,7 @@ export async function copied(text, done) {
 }
 
 export function markdown(text) {
-  return el("div", { class: "text" }, rendered(md.render(text)));
+  return el("div", { class: "text" }, rendered(md.render(text, {})));
 }
 
 // The items of a list or the rows of a table, with the tokens before and after them.
@@ -154,6 +155,7 @@ export class GrowingText {
     this.rows = 0;
     this.tail = [];
     this.loose = false;
+    this.depth = 2; // of the last heading
   }
 
   add(text) {
@@ -180,7 +182,7 @@ export class GrowingText {
   }
 
   settle(end = false) {
-    const env = {};
+    const env = { depth: this.depth };
     const blocks = blocksOf(this.open, env);
     const start = blocks.at(-1)?.[0].map?.[0] ?? 0;
     blocks.forEach((block, n) => {
@@ -188,6 +190,7 @@ export class GrowingText {
       this.grow(block, env, complete);
       if (n === blocks.length - 1) return;
       this.last.before(...this.last.childNodes);
+      this.depth = env.depth;
       this.box = null;
     });
     if (!blocks.length) this.last.replaceChildren();
