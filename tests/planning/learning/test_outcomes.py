@@ -125,7 +125,7 @@ def test_arrays_that_do_not_belong_together_are_no_model() -> None:
     texts, vectors, right = questions(30)
     packed = ModelRouter.fit(texts, vectors, right, models=MODELS).packed()
     worse = dict(packed.arrays) | {"weights": packed.arrays["weights"][:5]}
-    with pytest.raises(ValueError, match="belong together"):
+    with pytest.raises(ValueError, match="do not match"):
         ModelRouter.unpacked(replace(packed, arrays=worse))
 
 
