@@ -112,7 +112,9 @@ _SIGNS = {
 }
 # `1)`, `2.`, `(3)`, `b)`, `-` and `•` at the beginning of a line or of a sentence.
 _MARK = re.compile(
-    r"(?:(?:^|(?<=\n))[ \t]*|(?<=[.:;?!)\]\"'`] ))(?:\(?\d{1,2}[.):]+\s+|[-*•]\s+)", re.MULTILINE
+    r"(?:(?:^|(?<=\n))[ \t]*|(?<=[.:;?!)\]\"'`] ))"
+    r"(?:\(?(?:\d{1,2}[.):]+|[a-h]\))\s+|[-*•]\s+)",
+    re.MULTILINE,
 )
 # `1)` and `2)` in the middle of a line.
 _NUMBERED = re.compile(r"(?<=\s)\(?(\d)\)\s+(?=\S)|^\(?(1)\)\s+")
@@ -124,6 +126,8 @@ _WHOLE = re.compile(
     re.MULTILINE,
 )
 _WORD = re.compile(r"[^\W\d_]+|\d+")
+# An item of a list that is a sum: `2^20`.
+_FORMULA = re.compile(r"\d\s*[-+*/^×÷]\s*\d")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -262,13 +266,19 @@ def _telling(question: str, cuts: Sequence[_Cut]) -> list[_Cut]:
     last = 0
     for n, each in enumerate(cuts):
         end = cuts[n + 1].start if n + 1 < len(cuts) else len(question)
-        if _has_word(question[last : each.start]) and _has_word(question[each.end : end]):
+        item = each.sign is Sign.MARK and _FORMULA.search(question[each.end : end]) is not None
+        says = _has_word(question[last : each.start]) or _is_item(found)
+        if says and (item or _has_word(question[each.end : end])):
             found.append(each)
             last = each.end
         elif not _has_word(question[last : each.start]) and not found:
             # A mark or a joint before the first word.
             last = each.end
     return found
+
+
+def _is_item(cuts: Sequence[_Cut]) -> bool:
+    return bool(cuts) and cuts[-1].sign is Sign.MARK
 
 
 def _has_word(text: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from metier.experts.card import Capability
+from metier.planning.cutting import size_of
+from metier.planning.parts import LEAST_WORDS
 from metier.planning.splitting.code import brings_code
 
 _COMPUTED = ("number", "quantity")
@@ -32,7 +34,10 @@ _JUDGES = re.compile(
     r"\b(?:(?:under|below|above|over|within) (?:or (?:under|below|above|over) )?the|"
     r"too (?:high|low|much|little|fast|slow)|guidelines?|recommend(?:ed|ation|s)|"
     r"qualif(?:y|ies)|(?:what|which) (?:category|stage)|"
-    r"(?:in|within|outside) (?:the )?(?:normal|range|limits?))\b",
+    r"(?:in|within|outside) (?:the )?(?:normal|range|limits?))\b"
+    # "Enough for a diabetic?" names nothing that it could be.
+    r"|^\W*(?:(?:and|so|but|or)\s)?(?:enough|any (?:good|danger|risk)|good enough|safe|healthy|"
+    r"normal|dangerous|worrying|should (?:i|he|she|we|they) (?:cut back|stop|worry|be worried))\b",
     re.IGNORECASE,
 )
 _MOST_JUDGING_WORDS = 16
@@ -52,10 +57,9 @@ def lacks_a_number(task: str, capability: Capability | None, before: str) -> boo
 
 def judges_a_value(task: str, before: Capability | None) -> bool:
     """Whether a short task asks to judge a value but states none, right after a result."""
-    return (
-        before is not None
-        and before.output in _COMPUTED
-        and not any(sign.isdigit() for sign in task)
-        and len(task.split()) <= _MOST_JUDGING_WORDS
-        and _JUDGES.search(task) is not None
-    )
+    if before is None or before.output not in _COMPUTED or any(sign.isdigit() for sign in task):
+        return False
+    size = size_of(task)
+    if size < LEAST_WORDS:
+        return task.rstrip().endswith(("?", "？"))
+    return size <= _MOST_JUDGING_WORDS and _JUDGES.search(task) is not None

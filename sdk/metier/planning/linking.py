@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from metier.experts.card import Capability, Kind
 from metier.planning.lacking import judges_a_value, lacks_a_number
@@ -64,6 +64,8 @@ _NOT_POINTING = re.compile(
     r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
     r"|\b(?:besides|apart from|aside from|other than|on top of) that\b"
+    r"|\bthat['’]?s it\b|\ban? (?:[\w-]+ ){1,5}(?<!of )(?<!for )(?<!in )(?<!with )(?<!from )that"
+    r"(?= \w+s\b)"
     # These announce something that follows.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
@@ -115,6 +117,9 @@ _OWN_PERSON = re.compile(
     r"(?:he|she|they|his|her|him|their|them)\b",
     re.IGNORECASE,
 )
+# "My son has a rash, should he stay at home?": the pronoun is of the task's own person.
+_OWN_RELATIVE = re.compile(r"\b(?:my|our) [a-z]+\b", re.IGNORECASE)
+_PERSON = re.compile(r"\b(?:he|she|his|her|him|they|them|their)\b", re.IGNORECASE)
 # Past plans overrule a pronoun below the first, and missing words from the second.
 _NEVER_BELOW = 0.1
 _ALWAYS_FROM = 0.75
@@ -126,6 +131,7 @@ def links(
     *,
     graph: CapabilityGraph | None = None,
     keys: Sequence[CapabilityKey | None] = (),
+    after_first: Collection[int] = (),
 ) -> tuple[tuple[int, ...], ...]:
     """Return, for each task, the numbers of the earlier tasks that it needs; always a DAG.
 
@@ -142,6 +148,7 @@ def links(
     Args:
         graph: what was learnt from past plans, and the edges that cards declare.
         keys: expert and capability of each task, for the graph.
+        after_first: numbers of tasks for which the one before them was to be done first.
     """
     needs: list[tuple[int, ...]] = []
     for n, task in enumerate(tasks):
@@ -151,11 +158,14 @@ def links(
             continue
         named = _named(task, tasks[:n], capabilities[:n])
         points = (
-            _points_back(task)
+            n in after_first
+            or _points_back(task)
             or lacks_a_number(task, capabilities[n], tasks[n - 1])
             or judges_a_value(task, capabilities[n - 1])
         )
         vague = _meant(usable, graph, keys, n) if points else []
+        if n in after_first:
+            vague = [n - 1]
         learnt = [_learnt(graph, keys, m, n) for m in range(n)]
         needs.append(tuple(m for m in usable if m in named or _needed(learnt[m], vague=m in vague)))
     return tuple(needs)
@@ -240,6 +250,8 @@ def _numbers(task: str) -> set[int]:
 def _points_back(task: str) -> bool:
     prose, beginning = _own_words(task), _beginning(task)
     plain = _NOT_POINTING.sub("", prose)
+    if (own := _OWN_RELATIVE.search(plain)) is not None:
+        plain = plain[: own.end()] + _PERSON.sub("", plain[own.end() :])
     if _COMES_AFTER.search(plain) or _NAMES_NOTHING.fullmatch(task):
         return True
     if beginning != task:

@@ -17,11 +17,12 @@ from metier.models.embedder import Embedder, Vectors, unit
 from metier.models.vector_checks import embedded
 from metier.plan import Document, Message, Plan, Step
 from metier.planning.aspects import aspects
-from metier.planning.cutting import Piece
+from metier.planning.cutting import Piece, size_of
 from metier.planning.following import follow_ups, followed
 from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.lessons import Lessons
 from metier.planning.linking import links
+from metier.planning.ordering import done_first, in_order
 from metier.planning.pairing import paired
 from metier.planning.pairs import FEWEST, phrases
 from metier.planning.parts import (
@@ -142,7 +143,9 @@ class Planner:
             if found:
                 return self._steps(found, needs)
         parts = await self._parts(asked, experts) if several else [self._whole(asked, experts)]
-        return self._steps(parts, self._linked(parts))
+        first = done_first(asked.question, [part.own_words or part.text for part in parts])
+        ordered = [parts[n] for n in in_order(len(parts), first)]
+        return self._steps(ordered, self._linked(ordered, first))
 
     def _may_be_several(self, asked: Asked) -> bool:
         if self._needs is None or asked.apart:
@@ -207,7 +210,10 @@ class Planner:
         # The name of a field says more than the words that both parts have in common.
         vectors = unit(asked.aspect_vectors[:half] + asked.aspect_vectors[half:])
         parts = [
-            self._part(text, vectors[n : n + 1], experts)
+            # The name of the field alone: what both have in common ties them together in no way.
+            replace(
+                self._part(text, vectors[n : n + 1], experts), own_words=asked.aspects[half + n]
+            )
             for n, text in enumerate(asked.aspects[:half])
         ]
         return parts if all(part.choice.fits for part in parts) else []
@@ -223,7 +229,7 @@ class Planner:
     def _spanned(self, span: Span, asked: Asked, experts: Collection[str] | None) -> Part:
         """A part with the expert that the splitter found for it."""
         part = self._part(span.text, span.vector, experts)
-        short = len(span.text.split()) < LEAST_WORDS
+        short = size_of(span.text) < LEAST_WORDS
         if part.choice.expert != span.expert and (part.choice.fits or short):
             (ranked,) = self._selector.rank([span.text], span.vector, top=1, only={span.expert})
             choice = Choice(expert=span.expert, candidates=(*ranked, *part.choice.candidates))
@@ -268,14 +274,16 @@ class Planner:
             for n, part in enumerate(parts, 1)
         )
 
-    def _linked(self, parts: Sequence[Part]) -> Needs:
+    def _linked(self, parts: Sequence[Part], first: Collection[int]) -> Needs:
+        """What each part needs; what was done first is there for the part after it."""
         found = [self._capability(part) for part in parts]
         keys = [
             None if capability is None else (part.choice.expert, capability.name)
             for part, capability in zip(parts, found, strict=True)
         ]
         graph = self._declared if self._chains is None else self._chains.graph
-        return links([part.own_words or part.text for part in parts], found, graph=graph, keys=keys)
+        texts = [part.own_words or part.text for part in parts]
+        return links(texts, found, graph=graph, keys=keys, after_first=first)
 
     @cached_property
     def _declared(self) -> CapabilityGraph | None:

@@ -14,15 +14,19 @@ _LINE = re.compile(
     r"(?:public|private|static)[ \t].*[{;]|func(?:tion)?[ \t]+\w+\(.*\{|fn[ \t]+\w+\(.*)[ \t]*$",
     re.MULTILINE,
 )
+# In capitals, or "select one from the list" would be one.
+_SQL = re.compile(
+    r"\b(?:SELECT\b[^\n]{1,300}?\bFROM|INSERT INTO|DELETE FROM|CREATE TABLE|UPDATE \w{1,60} SET)\b"
+)
 
 
 def brings_code(text: str) -> bool:
-    """Whether a text has a fence with a language, or a line that only programs have."""
+    """Whether a named fence, a line that only a program has, or a statement of SQL is in it."""
     named = any(
         language and language.lower() not in _PROSE and body.strip()
         for language, body in _FENCE.findall(text)
     )
-    return named or _LINE.search(text) is not None
+    return named or _LINE.search(text) is not None or _SQL.search(text) is not None
 
 
 # The first line of a Python program without a fence, after a mark or a sentence.
