@@ -17,13 +17,14 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
 PYTEST = $(BIN)/python -m pytest -m
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
-.PHONY: help ask test test-all faults fuzz check audit bench env dev clean format site
+.PHONY: help ask test test-all faults fuzz mutants check audit bench env dev clean format site
 
 help:
 	@echo 'make ask Q="…"   answer a question; the first time it gets all that it needs'
 	@echo 'make test        all tests, on an Ollama of their own (make test-all: larger matrices too)'
 	@echo 'make faults      every call that leaves the process meets every fault; counted'
 	@echo 'make fuzz        what strangers write, nearly right, to every reader; EACH=60: seconds for each'
+	@echo 'make mutants     small mistakes in the kernel, one at a time: does a test fail? N=250 SEED=1'
 	@echo 'make check       format, lint, types, layers, shape, docs, patterns, licences, pins'
 	@echo 'make audit       known flaws of all pinned packages; asks PyPI'
 	@echo 'make bench       the benchmarks of this machine'
@@ -84,6 +85,10 @@ faults: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	@PYTHONPATH=plugins/math/tests:tests:. $(BIN)/python -m fuzz --seconds $(or $(EACH),10) $(ARGS)
+
+mutants: export OPENBLAS_NUM_THREADS = 1
+mutants: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m mutants --count $(or $(N),250) --seed $(or $(SEED),1)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet .

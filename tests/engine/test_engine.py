@@ -124,9 +124,13 @@ async def test_a_general_model_that_is_large_enough_writes_one_text(
     written = "It is 4, and here is code for it."
     replies = ["It is 4.", "Here is code."] + [written] * writes
     with ScriptedModels({"small": replies}, parameters=parameters) as models:
-        answer = await council(models, tmp_path=tmp_path).run(plan(MATH, CODE))
+        events = await events_of(council(models, tmp_path=tmp_path), plan(MATH, CODE))
+    answer = answered(events)
     assert answer.composed is writes
     assert (answer.text == written) is writes
+    # It is shown while it is written, and is the answer once it is checked.
+    shown = "".join(e.text for e in events if e.type == "token" and not e.answer)
+    assert shown.endswith(written) is writes
 
 
 async def test_a_written_text_gets_back_what_it_lost(tmp_path: Path) -> None:

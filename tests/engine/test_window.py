@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from metier import Card, Council, Expert, Settings
+from metier.engine.window import Window
 from metier.errors import ContextOverflow
 from metier.events import Event, Notice, StepFailed
 from metier.experts.card import Capability
-from metier.models.server import ChatRequest
+from metier.models.server import ChatRequest, Sampling
 from metier.plan import Message
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -115,3 +116,58 @@ async def test_a_question_is_never_left_out() -> None:
     long = [*turns(2)[:-1], Message(role="user", content="compute a sum " * 3000)]
     await asked(long, model, num_ctx=2048)
     assert [message.role for message in model.prompts[0]] == ["system", "user"]
+
+
+CONVERSATION = tuple(turns(20)[:-1])
+AROUND = (Message(role="system", content="Be brief."), turns(0)[0])
+
+
+def fitted(tokens: int | None, max_tokens: int | None = None) -> tuple[Message, ...]:
+    window = Window(CONVERSATION, tokens=tokens, tell=lambda _: None)
+    sampling = Sampling(max_tokens=max_tokens)
+    return window.fitted((AROUND[0], *CONVERSATION, AROUND[1]), sampling)
+
+
+def size(messages: Sequence[Message]) -> int:
+    """In bytes, with 24 that a template puts around each."""
+    return sum(len(message.content) + 24 for message in messages)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 100, 5000])
+def test_turns_are_left_out_only_if_there_is_no_room_and_then_the_rest_fits(
+    max_tokens: int | None,
+) -> None:
+    whole = size(CONVERSATION) + size(AROUND)
+    for tokens in range(400, 8000, 7):
+        # Three bytes a token; a quarter is kept for the answer, or what the answer may have.
+        room = 3 * (tokens - min(max_tokens or tokens, tokens // 4))
+        messages = fitted(tokens, max_tokens)
+        assert (messages[0], messages[-1]) == AROUND
+        assert (len(messages) == len(CONVERSATION) + 2) == (whole <= room)
+        assert size(messages) <= room
+        left = messages[1:-1]
+        assert left == CONVERSATION[len(CONVERSATION) - len(left) :]
+        # At most half of the room is left free, so that the next questions begin alike.
+        assert whole <= room or size(left) + 700 >= (room - size(AROUND)) / 2
+
+
+def test_a_window_of_unknown_size_leaves_nothing_out() -> None:
+    assert fitted(None) == (AROUND[0], *CONVERSATION, AROUND[1])
+
+
+def test_other_prompts_stay_as_they_are_and_cannot_be_shrunk() -> None:
+    window = Window(CONVERSATION, tokens=100, tell=lambda _: None)
+    assert window.fitted(AROUND, Sampling()) == AROUND
+    assert not window.shrink(AROUND)
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "the first turn of"), (2, "the first turn of")])
+def test_half_of_the_turns_are_left_out_each_time_until_none_is_left(count: int, said: str) -> None:
+    told: list[Notice] = []
+    conversation = tuple(turns(count)[:-1])
+    window = Window(conversation, tokens=None, tell=told.append)
+    prompt = (*conversation, AROUND[1])
+    assert [window.shrink(prompt) for _ in range(count + 1)] == [True] * count + [False]
+    assert told[0].text.startswith(said)
+    assert f"({count} in all)" in told[0].text
+    assert window.fitted(prompt, Sampling()) == AROUND[1:]

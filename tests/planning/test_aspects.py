@@ -18,6 +18,13 @@ from metier.planning.aspects import aspects
             ("der Medizin", "der Informatik"),
         ),
         ("¿Qué es un vector para un médico y para un físico?", ("un médico", "un físico")),
+        ("Explique l'arbre en botanique et en informatique", ("botanique", "informatique")),
+        ("Cos'è un vettore per un medico e per un fisico?", ("un medico", "un fisico")),
+        ("Cos'è un ciclo in economia ed in ecologia?", ("economia", "ecologia")),
+        ("Wat is een boom voor een tuinman en voor een arts?", ("een tuinman", "een arts")),
+        ("Что значит дерево для врача и для физика?", ("врача", "физика")),
+        ("Co znaczy drzewo dla lekarza oraz dla fizyka?", ("lekarza", "fizyka")),
+        ("Co znaczy drzewo dla lekarza i dla fizyka?", ("lekarza", "fizyka")),
     ],
 )
 def test_a_word_before_both_fields_says_that_it_is_asked_twice(

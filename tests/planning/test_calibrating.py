@@ -14,6 +14,7 @@ from metier.planning.calibrating import (
     calibration_error,
     fitted,
     leads,
+    logistic,
     probabilities,
     threshold_curve,
 )
@@ -57,7 +58,7 @@ def test_probability_grows_with_score_and_lead() -> None:
 
 def test_what_is_learnt_tells_right_from_wrong() -> None:
     seen = placed()
-    right, _ = fitted(seen)
+    right, fits = fitted(seen)
     chances = probabilities(seen.scores, seen.contrasts, right)
     own = seen.owners != seen.general
     rows = np.flatnonzero(own)
@@ -66,7 +67,8 @@ def test_what_is_learnt_tells_right_from_wrong() -> None:
     wrong[np.arange(len(rows)), seen.owners[rows]] = 0
     wrong[:, seen.general] = 0
     assert np.mean(hit > wrong.max(axis=1)) > 0.95
-    assert right.fitted_on > 0
+    # Each question with its best wrong expert, and with its own one.
+    assert right.fitted_on == fits.fitted_on == len(own) + own.sum()
 
 
 def test_probabilities_are_those_of_new_questions() -> None:
@@ -96,16 +98,18 @@ def test_questions_of_nobody_raise_the_threshold() -> None:
 
 
 def test_an_expert_that_steals_gets_a_threshold_of_its_own() -> None:
-    seen = placed(seed=4, count=400)
-    scores, owners = seen.scores.copy(), seen.owners.copy()
-    scores[:60] = 0.2
-    scores[:60, 2] = 0.5  # `math` is a little nearer to what is nobody's
-    owners[:60] = -1
-    stolen = Placed(names=seen.names, owners=owners, scores=scores, contrasts=(scores - 0.4) / 0.1)
-    fits = PlattScaling(score_weight=10, bias=-4.5)
-    overall, own = best_threshold(stolen, fits)
-    assert own.get("math", overall) >= overall
-    assert set(own) <= {"code", "math", "medical"}
+    names = ["code", "general", "math"]
+    # `math` is nearer to what is nobody's than `code` is to its own questions.
+    kinds = [(0, 0, 0.4)] * 60 + [(2, 2, 0.9)] * 60 + [(-1, 2, 0.6)] * 25 + [(1, 0, 0.1)] * 60
+    scores = np.zeros((len(kinds), len(names)))
+    for q, (_, best, score) in enumerate(kinds):
+        scores[q, best] = score
+    owners = np.array([owner for owner, _, _ in kinds])
+    stolen = Placed(names=names, owners=owners, scores=scores, contrasts=scores)
+    # Their chances are 0.38, 0.99, 0.82 and 0.03.
+    overall, own = best_threshold(stolen, PlattScaling(score_weight=10, bias=-4.5))
+    assert overall == 0.21  # the middle of 0.05 to 0.37
+    assert own == {"math": 0.55}  # halfway to 0.89, the middle of 0.83 to 0.95
 
 
 def test_the_curve_answers_less_as_the_threshold_rises() -> None:
@@ -113,6 +117,40 @@ def test_the_curve_answers_less_as_the_threshold_rises() -> None:
     taken = [share for _, share, _ in curve]
     assert taken == sorted(taken, reverse=True)
     assert all(0 <= accuracy <= 1 for _, _, accuracy in curve)
+
+
+def test_the_curve_counts_who_takes_a_question_and_whether_that_is_right() -> None:
+    seen = placed(count=60, gap=0.05)
+    chances = probabilities(seen.scores, seen.contrasts, FITS)
+    best = seen.scores.argmax(axis=1).tolist()
+    for threshold, taken, accuracy in threshold_curve(seen, FITS):
+        goes = [
+            n if n != seen.general and chances[q, n] >= threshold else seen.general
+            for q, n in enumerate(best)
+        ]
+        assert taken == pytest.approx(np.mean([n != seen.general for n in goes]))
+        assert accuracy == pytest.approx(np.mean(np.array(goes) == seen.owners))
+
+
+def test_the_best_threshold_places_most_questions_rightly() -> None:
+    seen = placed(count=60, gap=0.05)
+    curve = {round(t, 4): accuracy for t, _, accuracy in threshold_curve(seen, FITS)}
+    overall, _ = best_threshold(seen, FITS)
+    assert curve[round(overall, 4)] == max(curve.values())
+
+
+def test_the_regression_is_where_likelihood_and_ridge_balance() -> None:
+    dice = np.random.default_rng(5)
+    features = dice.normal(0, 1, (300, 2))
+    labels = (features @ [1.0, -0.5] + dice.normal(0, 1, 300) > 0.3).astype(float)
+    *weights, bias = logistic(features, labels)
+    missing = labels - 1 / (1 + np.exp(-(features @ weights + bias)))
+    pulls = features.T @ missing / weights
+    assert missing.sum() == pytest.approx(0, abs=1e-6)  # the bias has no ridge
+    assert pulls[0] == pytest.approx(pulls[1], rel=1e-4)
+    assert pulls[0] > 0
+    assert weights[0] > 0 > weights[1]
+    assert bias < 0
 
 
 def test_a_sure_and_right_choice_has_no_error() -> None:

@@ -26,6 +26,7 @@ def texts(question: str, openings: Openings = NOTHING) -> list[str]:
         ("Solve 2) x = 1 3) x = 2", ["Solve 2) x = 1 3) x = 2"]),
         ("add it up. besides that, who was Kant", ["add it up.", "who was Kant"]),
         ("the average of 320, 415 and 505", ["the average of 320, 415 and 505"]),
+        ("go, and add it up", ["go", "add it up"]),
         ("explain 'this and that'", ["explain 'this and that'"]),
     ],
 )
@@ -55,6 +56,13 @@ def test_a_word_begins_a_request_as_often_as_it_does_at_a_separator() -> None:
     assert openings.begins("how much is left", bare=True) == 0.6
     assert openings.begins("tell me") == openings.begins("tell me", bare=True) == 0.5
     assert openings.begins("never seen") == 0.5
+
+
+def test_a_word_ends_a_request_as_often_as_it_does_before_a_separator() -> None:
+    openings = Openings(["paint the door", "open the door, shut the window"])
+    assert openings.ends("close the door") == 0.5
+    assert openings.ends("close the window") == pytest.approx(2 / 3)
+    assert openings.ends("") == openings.begins("") == 0
 
 
 def test_a_preposition_of_another_language_is_no_joint() -> None:
@@ -90,3 +98,23 @@ def test_what_has_options_or_a_program_asks() -> None:
     exam = "The best drug is\nA) one\nB) two\nC) three"
     asks = {piece.text: piece.asks for piece in cut(f"{exam}\n\n{STUB}\n\nBye now.", Openings())}
     assert asks == {exam: True, STUB: True, "Bye now.": False}
+
+
+def test_of_too_many_sentences_what_ends_a_question_or_begins_a_request_stays() -> None:
+    openings = Openings(["play some jazz", "play some rock"])
+    told = " ".join(["It was told."] * MAX_PIECES)
+    found = texts(f"Is it so? It was told. Play some jazz. {told}", openings)
+    assert len(found) == MAX_PIECES
+    assert found[:2] == ["Is it so?", "It was told."]
+    # Of equally weak places the first ones go.
+    assert found[2] == "Play some jazz." + " It was told." * 3
+
+
+@pytest.mark.parametrize(
+    ("between", "stays"), [("\n\n", True), ("\n", True), ("; ", False), (". ", False)]
+)
+def test_of_too_many_places_the_stronger_ones_stay(between: str, *, stays: bool) -> None:
+    told = " ".join(["It was told."] * MAX_PIECES)
+    found = texts(f"It was so{between}It is so. {told}")
+    assert len(found) == MAX_PIECES
+    assert (found[0] == "It was so") == stays

@@ -12,7 +12,7 @@ from metier.planning import selecting
 from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
 from metier.planning.learning.calibration import Calibration
-from metier.planning.selecting import Selector
+from metier.planning.selecting import Selector, teachers
 from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows
 from metier.planning.words import HashedWords
 from metier.testing import FixedEmbedder
@@ -124,6 +124,65 @@ async def test_learning_from_labelled_questions_and_from_own_examples() -> None:
     texts = ["a python bug", "the fever of a king", "an integral"]
     placed = bare.placed(texts, await FixedEmbedder().embed(texts), ["code", "nobody", "math"])
     assert placed.owners.tolist() == [placed.names.index("code"), -1, placed.names.index("math")]
+
+
+async def test_two_experts_teach_and_one_cannot() -> None:
+    two = {name: each for name, each in many(30).items() if name in ("math", "code")}
+    index, _ = await synchronised(None, two.values(), FixedEmbedder())
+    assert Selector(index, two).learnt().right.fitted_on > 0
+    one = {"math": many(60)["math"]}
+    index, _ = await synchronised(None, one.values(), FixedEmbedder())
+    assert Selector(index, one).learnt() == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("names", "shown", "teach"),
+    [("a", "a", "a"), ("a", "", ""), ("ab", "a", "a"), ("abc", "a", ""), ("abc", "bc", "bc")],
+)
+def test_experts_teach_if_half_of_them_have_examples(names: str, shown: str, teach: str) -> None:
+    cards = {name: card(name, ["x"] if name in shown else []) for name in names}
+    cards["general"] = card("general", ["x"])
+    assert teachers(cards) == list(teach)
+
+
+async def test_the_evidence_for_all_experts_can_be_narrowed_to_some() -> None:
+    chosen, embedder = await selector(many())
+    texts = ["which dose of the drug", "zebra quilt xylophone"]
+    vectors = await embedder.embed(texts)
+    names, scores, fits, near = chosen.evidence(texts, vectors)
+    assert set(names) == set(SUBJECTS)
+    assert scores.shape == (2, 4)
+    assert names[int(scores[0].argmax())] == "medical"
+    assert fits[0] > fits[1]
+    assert near[0] > near[1]
+    some, narrowed, *same = chosen.evidence(texts, vectors, only={"math", "medical"})
+    assert some == tuple(name for name in names if name in ("math", "medical"))
+    assert np.array_equal(narrowed, scores[:, [names.index(name) for name in some]])
+    assert np.array_equal(same, [fits, near])
+
+
+async def test_affinity_is_nearest_to_what_a_card_states_and_shows() -> None:
+    cards = {"a": card("a", ["one two"]), "b": card("b", [])}
+    chosen, embedder = await selector(cards)
+    names, near = chosen.affinity(await embedder.embed(["one two", "about b"]))
+    assert names == ("a", "b")
+    assert near[0, 0] > near[0, 1]
+    assert near[1, 1] == pytest.approx(near[1].max())
+    assert 0.3 < near.max() <= 1
+
+
+async def test_without_a_general_expert_the_best_one_is_taken() -> None:
+    cards = {name: each for name, each in many().items() if name != "general"}
+    strict, embedder = await selector(cards, Calibration(threshold=1.0))
+    (ranked,) = strict.rank(["a python loop"], await embedder.embed(["a python loop"]))
+    choice = strict.choose(ranked)
+    assert (choice.expert, choice.reason, choice.fits) == ("code", None, True)
+    assert strict.choose(()).reason == "there is no other expert"
+    forced = strict.choose((), only=["medical"])
+    assert (forced.expert, forced.candidates) == ("medical", ())
+    assert strict.choose(ranked, only=["math"]).candidates == tuple(
+        candidate for candidate in ranked if candidate.expert == "math"
+    )
 
 
 async def test_too_few_examples_teach_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -24,9 +26,9 @@ WORDS = {
 }
 
 
-def cards(count: int = 20) -> dict[str, Card]:
+def cards(count: int = 20, words_of: Mapping[str, str] = WORDS) -> dict[str, Card]:
     found: dict[str, Card] = {}
-    for name, words in WORDS.items():
+    for name, words in words_of.items():
         first, *rest = words.split()
         examples = tuple(
             f"{first} {rest[n % len(rest)]} {rest[(n + 1) % len(rest)]} {n}" for n in range(count)
@@ -36,8 +38,10 @@ def cards(count: int = 20) -> dict[str, Card]:
     return found
 
 
-async def split_by(lessons: Lessons, index: CapabilityIndex, question: str) -> list[str]:
-    selector = Selector(index, cards())
+async def split_by(
+    lessons: Lessons, index: CapabilityIndex, question: str, known: Mapping[str, Card] | None = None
+) -> list[str]:
+    selector = Selector(index, known or cards())
     splitter = LearntSplitter(selector, lessons)
     pieces = splitter.pieces(question)
     vectors = await FixedEmbedder().embed([question, *splitter.texts(question, pieces)])
@@ -74,6 +78,12 @@ async def test_too_few_examples_teach_nothing() -> None:
     assert np.array_equal(lessons.weights, PRIOR)
 
 
+async def test_what_was_taught_nothing_cuts_with_the_weights_that_ship() -> None:
+    index, _ = await synchronised(None, cards().values(), FixedEmbedder())
+    question = "play the jazz album and will it rain snow"
+    assert await split_by(Lessons(), index, question) == ["music", "weather"]
+
+
 async def test_lessons_survive_saving() -> None:
     embedder = FixedEmbedder()
     index, _ = await synchronised(None, cards().values(), embedder)
@@ -94,3 +104,23 @@ def test_the_best_segmentation_and_its_weights_are_found() -> None:
     for right in (apart, whole):
         weights = learnt([(found, right)] * 5, nothing, trust=0.1)
         assert best(found, weights)[0] == right
+
+
+MORE_WORDS = WORDS | {
+    "travel": "book a train flight hotel",
+    "money": "pay the invoice loan bank",
+    "garden": "plant roses tulips seeds tomatoes",
+    "sport": "win a match race medal",
+}
+
+
+async def test_many_experts_teach_where_joined_requests_are_cut() -> None:
+    embedder = FixedEmbedder()
+    many = cards(words_of=MORE_WORDS)
+    index, _ = await synchronised(None, many.values(), embedder)
+    lessons = await lessons_of(index, many, Calibration(), embedder)
+    # Of 300 those whose pieces each lie in one part.
+    assert 200 < lessons.learnt_from <= 300
+    assert not np.array_equal(lessons.weights, PRIOR)
+    question = "plant roses and book a train"
+    assert await split_by(lessons, index, question, many) == ["garden", "travel"]

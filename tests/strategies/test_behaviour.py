@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hostile import processor_time
 
-from metier.grading import Code, Label, Number, Text
+from metier.grading import AnswerKind, Code, Label, Number, Text
 from metier.sandbox import Sandboxes
 from metier.strategies.ballots.behaviour import behaviours
-from metier.strategies.ballots.comparing import grouped, kind_of
+from metier.strategies.ballots.comparing import grouped, kind_of, shown
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +104,27 @@ async def test_calls_that_cannot_be_evaluated_are_passed_over() -> None:
 async def test_an_annotation_that_cannot_be_shown_says_nothing() -> None:
     first = program(f"def double_all(xs: 0x{'f' * 5_000}) -> list:\n    return [x + x for x in xs]")
     assert await groups(first, LOOP) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "line"),
+    [
+        ("Two\n  lines", None, "Two lines"),
+        ("", None, ""),
+        ("I do not know.", Number(), ""),
+        ("So it is\nAnswer: 8", Number(), "8"),
+        ("x" * 60, None, "x" * 60),
+        ("x" * 61, None, "x" * 59 + "…"),
+    ],
+)
+def test_an_answer_is_shown_in_one_short_line(
+    text: str, kind: AnswerKind | None, line: str
+) -> None:
+    assert shown(text, kind) == line
+
+
+async def test_the_calls_of_the_question_come_first() -> None:
+    question = "Use double_all(numbers), double_all([5]) or double_all([(1, 2)])."
+    (told,) = await behaviours([LOOP], question, Sandboxes()) or [None]
+    assert told is not None
+    assert told.index("[10]") < told.index("(1, 2, 1, 2)")

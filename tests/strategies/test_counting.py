@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from metier.strategies.ballots.counting import (
     gate,
     is_settled,
+    known_skills,
     lead_is_real,
     log_odds,
     pooled,
@@ -128,6 +130,30 @@ def test_softmax_sums_to_one_and_keeps_the_order(scores: list[float], heat: floa
     assert shares.index(max(shares)) in [
         n for n, score in enumerate(scores) if score == pytest.approx(max(scores), abs=1e-9)
     ]
+
+
+def test_the_shares_of_a_softmax_are_as_its_temperature_says() -> None:
+    assert softmax([0, math.log(3)]) == pytest.approx([0.25, 0.75])
+    assert softmax([0, math.log(9)], temperature=2) == pytest.approx([0.25, 0.75])
+
+
+@pytest.mark.parametrize(("scores", "temperature"), [([], 1.0), ([1.0], 0.0), ([1.0], -1.0)])
+def test_a_softmax_of_nothing_or_at_no_temperature_is_an_error(
+    scores: list[float], temperature: float
+) -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        softmax(scores, temperature=temperature)
+
+
+def test_the_weight_of_a_voter_is_its_log_odds() -> None:
+    assert log_odds(0.75) == pytest.approx(math.log(3))
+    assert log_odds(0.75, choices=4) == pytest.approx(math.log(9))
+    assert log_odds(0.75, choices=1) == log_odds(0.75)
+
+
+def test_a_skill_that_is_not_known_is_the_mean_of_the_others() -> None:
+    assert known_skills([None, 0.2, 0.6]) == pytest.approx([0.4, 0.2, 0.6])
+    assert known_skills([None, None]) == [1.0, 1.0]
 
 
 def test_a_voter_at_chance_or_worse_weighs_nothing() -> None:

@@ -134,10 +134,11 @@ async def test_it_keeps_to_the_budget(tmp_path: Path) -> None:
 
 
 async def test_without_the_large_model_the_small_one_goes_on(tmp_path: Path) -> None:
-    small = [words("One.\nTwo.", "Two."), words("Three.")]
+    small = [words("One.\nTwo.", "Two."), words("Three.\nFour.", "Four.")]
     with ScriptedModels({"small": small, "large": [ModelServerFailed("broken")]}) as models:
         answer = await council(models, tmp_path).run(PLAN)
-    assert answer.parts[0].text == "One.\nThree."
+    # It is not asked again, although the small one is unsure again.
+    assert answer.parts[0].text == "One.\nThree.\nFour."
 
 
 async def test_without_the_small_model_the_large_one_writes_all(tmp_path: Path) -> None:

@@ -469,6 +469,13 @@ class TestCascade:
         assert result.text.endswith("4")
         assert them.probes == 2
 
+    async def test_an_answer_that_is_verified_is_taken(self) -> None:
+        them = panel(numbers(7), numbers(4), voters=(SMALL, LARGE), judging=_mostly)
+        assert (await cascade(STEP, them, sure=0.8, verify=True)).text.endswith("7")
+        assert len(them.asked) == them.probes == 1
+        them = panel(numbers(7), numbers(4), voters=(SMALL, LARGE), judging=_mostly)
+        assert (await cascade(STEP, them, sure=0.81, verify=True)).text.endswith("4")
+
     async def test_a_cheap_one_that_fails_is_passed_over(self) -> None:
         them = panel([ModelMissing("small")], numbers(4), voters=(SMALL, LARGE))
         assert (await run("cascade", STEP, them)).text.endswith("4")
@@ -588,6 +595,10 @@ def _prefers(word: str) -> Judge:
         return {"A": share, "B": 1 - share}
 
     return judging
+
+
+def _mostly(_: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:
+    return {"yes": 0.8, "no": 0.2}
 
 
 def _never(_: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:

@@ -55,6 +55,21 @@ def test_a_graph_survives_json(
     np.testing.assert_array_equal(again.transitions, graph.transitions)
 
 
+def test_json_has_a_row_for_each_pair_that_was_seen_or_declared() -> None:
+    seen = plan((A, ()), (B, (0,)), (C, (0,)))
+    graph = CapabilityGraph.learn([A, B, C], [seen], declared=[(A, B), (C, A)])
+    # Earlier, later, followed, paired beside and apart, linked beside and apart, declared.
+    assert graph.as_json() == {
+        "keys": [list(A), list(B), list(C)],
+        "edges": [
+            [0, 1, 1, 1, 0, 1, 0, 1],
+            [0, 2, 0, 0, 1, 0, 1, 0],
+            [1, 2, 1, 1, 0, 0, 0, 0],
+            [2, 0, 0, 0, 0, 0, 0, 1],
+        ],
+    }
+
+
 @given(past_plans(), st.lists(st.sampled_from(KEYS), max_size=6, unique=True))
 def test_links_go_forwards_and_are_probable(
     plans: list[PastPlan], chain: list[tuple[str, str]]

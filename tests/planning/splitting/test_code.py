@@ -35,3 +35,10 @@ def test_a_program_is_recognised(text: str) -> None:
 )
 def test_what_only_speaks_of_programs_brings_none(text: str) -> None:
     assert not brings_code(text)
+
+
+@pytest.mark.parametrize(
+    "name", "text txt plain plaintext email mail markdown md math Text".split()
+)
+def test_a_fence_with_the_name_of_prose_brings_none(name: str) -> None:
+    assert not brings_code(f"```{name}\nDear Ann\n```")

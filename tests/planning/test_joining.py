@@ -1,0 +1,95 @@
+"""Requests with several needs, made of examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from metier.planning.fillers import FILLERS
+from metier.planning.joining import Joined, joined
+
+EXAMPLES = {
+    "math": ["Add two and three.", "Halve the sum."],
+    "code": ["Write a loop!", "Mend this script."],
+    "medical": ["Name the drug?", "How large is the dose?"],
+    "silent": [],
+}
+COUNT = 2000
+MADE = joined(EXAMPLES, COUNT)
+
+
+def experts(request: Joined) -> list[str]:
+    return [region.expert for region in request.regions if region.expert is not None]
+
+
+def bare(text: str) -> str:
+    return text.lower().rstrip(" .?!;,。？！")
+
+
+def test_each_region_is_an_example_of_its_expert_or_a_filler() -> None:
+    for request in MADE:
+        for region in request.regions:
+            begun = request.text[region.start :].lower()
+            if region.expert is None:
+                assert any(begun.startswith(bare(filler)) for filler in FILLERS)
+                continue
+            own = [bare(example) for example in EXAMPLES[region.expert]]
+            (first,) = (text for text in own if begun.startswith(text))
+            seconds = [text for text in own if begun.startswith(f"{first}. {text}")]
+            said = f"{first}. {seconds[0]}" if seconds else first
+            assert region.end - region.start - len(said) in (0, 1)  # its mark
+
+
+def test_regions_follow_each_other_to_the_end() -> None:
+    for request in MADE:
+        starts = [region.start for region in request.regions]
+        ends = [region.end for region in request.regions]
+        assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+        assert ends[-1] == len(request.text)
+
+
+def test_no_expert_has_two_parts_and_one_without_examples_has_none() -> None:
+    for request in MADE:
+        assert len(set(experts(request))) == len(experts(request))
+    assert set().union(*map(experts, MADE)) == {"math", "code", "medical"}
+
+
+def test_one_two_and_three_parts_are_as_frequent_as_they_should_be() -> None:
+    shares = Counter(len(experts(request)) for request in MADE)
+    assert [shares[n] / COUNT for n in (1, 2, 3)] == pytest.approx([0.35, 0.45, 0.2], abs=0.04)
+
+
+def test_a_quarter_is_as_if_spoken_without_marks_and_capitals() -> None:
+    spoken = [m for m in MADE if m.text == m.text.lower() and not set(m.text) & set("!?:;)\n-")]
+    assert 0.2 < len(spoken) / COUNT < 0.35
+
+
+def test_some_are_lists_that_count_from_one() -> None:
+    listed = [m for m in MADE if len(experts(m)) > 1 and "1) " in m.text]
+    assert listed
+    for request in listed:
+        marks = [f"{n}) " for n in range(1, len(experts(request)) + 1)]
+        assert [mark for mark in marks if mark in request.text] == marks
+        assert "\n" in request.text
+
+
+def test_fillers_stand_before_between_and_after_the_parts() -> None:
+    places = Counter[str]()
+    for request in MADE:
+        own = [region.expert is None for region in request.regions]
+        places["before"] += own[0]
+        places["after"] += own[-1]
+        places["between"] += any(own[1:-1])
+    assert places["before"] / COUNT == pytest.approx(0.2, abs=0.04)
+    assert places["after"] / COUNT == pytest.approx(0.1, abs=0.03)
+    assert 0.04 < places["between"] / COUNT < 0.16
+
+
+def test_the_same_seed_makes_the_same_requests() -> None:
+    assert joined(EXAMPLES, 20, seed=1) == joined(EXAMPLES, 20, seed=1)
+    assert joined(EXAMPLES, 20, seed=1) != joined(EXAMPLES, 20, seed=2)
+
+
+def test_without_examples_there_are_none() -> None:
+    assert joined({"silent": []}, 5) == []
