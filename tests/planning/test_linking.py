@@ -37,6 +37,12 @@ def needs(*tasks: str) -> list[list[int]]:
         ("so do we need to be concerned?", [0]),
         ("Should I worry about measles?", []),
         ("say when paracetamol must not be given", []),
+        ("My son has a rash. Should he stay at home?", []),
+        ("For my homework, write a poem about them.", [0]),
+        ("Write a reminder that pops up every hour.", []),
+        ("Is a dose above that dangerous?", [0]),
+        ("Write a CREATE TABLE statement for it.", [0]),
+        ("a clock in python, and that's it", []),
     ],
 )
 def test_a_link_stands_where_the_words_point_back(second: str, needed: list[int]) -> None:
@@ -120,7 +126,9 @@ def test_a_sum_that_lacks_a_number_needs_the_fact_before_it(
         ("am I under or over the low-risk guideline?", True),
         ("which category is it, I mean as a weight", True),
         ("do I qualify for a screening in my country?", True),
+        ("enough for a diabetic?", True),
         ("is 120 over the limit?", False),
+        ("Healthy breakfast ideas for kids?", False),
         ("can I take ibuprofen with wine?", False),
     ],
 )
@@ -161,6 +169,10 @@ def test_what_a_story_or_a_program_says_of_its_own_things_points_nowhere(
     second: str, needed: list[int]
 ) -> None:
     assert needs("What is one dose in mg for 70 kg?", second) == [[], needed]
+
+
+def test_what_was_to_be_done_first_is_needed() -> None:
+    assert links(("add 3 and 4", "write the note"), (None, None), after_first={1}) == ((), (0,))
 
 
 def test_links_only_go_back() -> None:

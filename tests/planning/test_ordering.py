@@ -37,6 +37,10 @@ def test_what_is_to_be_done_first_stands_later(question: str, parts: tuple[str, 
         ("Add 3 and 4. The first king of France?", ("Add 3 and 4.", "The first king of France?")),
         ("What is 3 + 4? First aid for burns", ("What is 3 + 4?", "First aid for burns")),
         ("Fix this. Who got there first?", ("Fix this.", "Who got there first?")),
+        ("what is 3 + 4 and who got there first", ("what is 3 + 4", "who got there first")),
+        ("Can I run after I eat? Add 3 and 4.", ("Can I run after I eat?", "Add 3 and 4.")),
+        ("Add 3 and 4, then list them, newest first", ("Add 3 and 4", "list them, newest first")),
+        ("What is 3 + 4? First-line treatment?", ("What is 3 + 4?", "First-line treatment?")),
     ],
 )
 def test_other_parts_are_done_in_their_order(question: str, parts: tuple[str, ...]) -> None:

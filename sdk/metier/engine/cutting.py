@@ -40,7 +40,8 @@ class Cut:
 
     def rest(self) -> str:
         """What was held back, if none of them came."""
-        return "" if self.reason is not None else self._within(self._held)
+        held, self._held = self._held, ""
+        return "" if self.reason is not None else self._within(held)
 
     def _within(self, text: str) -> str:
         if self._left is None:

@@ -206,8 +206,10 @@ class Engine:
             await self._steps(run)
             await composing.write(caller, run.done, recorder)
             run.tell_settled()
+        if scope.cancelled_caught and not recorder.cut.ended:
+            self._tell_overdue(run, limits)
         recorder.rest()
-        self._finish(run, limits, overdue=scope.cancelled_caught and not recorder.cut.ended)
+        self._finish(run)
         answer = recorder.answer()
         recorder(Answered(answer=answer, cut=recorder.cut.reason))
         return Outcome(answer=answer, errors=run.errors)
@@ -320,10 +322,8 @@ class Engine:
             error.__cause__ = exc
             run.fail(step, error)
 
-    def _finish(self, run: _Run, limits: Limits, *, overdue: bool) -> None:
-        """What is missing, and the disclaimers of the cards that took part."""
-        if overdue:
-            self._tell_overdue(run, limits)
+    def _finish(self, run: _Run) -> None:
+        """The disclaimers of the cards that took part."""
         cards = (self._registry.cards[result.expert] for result in run.results())
         for text in sorted({card.disclaimer for card in cards} - {""}):
             run.recorder(Notice(text=text, answer=True))

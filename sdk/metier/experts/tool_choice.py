@@ -112,6 +112,7 @@ def _rounds(readings: Collection[Decimal], known: Collection[Decimal]) -> bool:
         each.quantize(Decimal((0, (1,), int(number.as_tuple().exponent)))) == number
         for number in readings
         if len(number.as_tuple().digits) <= _MOST_DIGITS
+        and -int(number.as_tuple().exponent) <= _MOST_DIGITS
         for each in known
     )
 

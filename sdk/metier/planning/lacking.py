@@ -6,7 +6,6 @@ import re
 
 from metier.experts.card import Capability
 from metier.planning.cutting import size_of
-from metier.planning.parts import LEAST_WORDS
 from metier.planning.splitting.code import brings_code
 
 _COMPUTED = ("number", "quantity")
@@ -37,7 +36,8 @@ _JUDGES = re.compile(
     r"(?:in|within|outside) (?:the )?(?:normal|range|limits?))\b"
     # "Enough for a diabetic?" names nothing that it could be.
     r"|^\W*(?:(?:and|so|but|or)\s)?(?:enough|any (?:good|danger|risk)|good enough|safe|healthy|"
-    r"normal|dangerous|worrying|should (?:i|he|she|we|they) (?:cut back|stop|worry|be worried))\b",
+    r"normal|dangerous|worrying|should (?:i|he|she|we|they) (?:cut back|stop|worry|be worried))"
+    r"(?=\W*$|\s+(?:for|in|at|to|with|if|or)\b)",
     re.IGNORECASE,
 )
 _MOST_JUDGING_WORDS = 16
@@ -60,6 +60,6 @@ def judges_a_value(task: str, before: Capability | None) -> bool:
     if before is None or before.output not in _COMPUTED or any(sign.isdigit() for sign in task):
         return False
     size = size_of(task)
-    if size < LEAST_WORDS:
+    if size < 2:
         return task.rstrip().endswith(("?", "？"))
     return size <= _MOST_JUDGING_WORDS and _JUDGES.search(task) is not None

@@ -64,8 +64,10 @@ _NOT_POINTING = re.compile(
     r"|(?<=\w )is that\b(?!\s*(?:$|[?.!,;)])|\s+(?:in|of|as|at|for|from|per|before|after)\b)"
     r"|\b(?:is it|it is|it's|it’s|would it be) \w+ (?:that|to|if|when|for)\b"
     r"|\b(?:besides|apart from|aside from|other than|on top of) that\b"
-    r"|\bthat['’]?s it\b|\ban? (?:[\w-]+ ){1,5}(?<!of )(?<!for )(?<!in )(?<!with )(?<!from )that"
-    r"(?= \w+s\b)"
+    # "A reminder that pops up", but not "is a dose above that dangerous?".
+    r"|\bthat['’]?s it\b|\ban? (?:[\w-]+ ){1,5}(?<!of )(?<!for )(?<!in )(?<!with )(?<!from )"
+    r"(?<!above )(?<!below )(?<!over )(?<!under )(?<!than )(?<!like )(?<!about )that"
+    r"(?= \w+(?<!ou)s\b)"
     # These announce something that follows.
     r"|\bthis (?:one|question|problem|task)\b|\bthese (?:two |three |few )?questions\b",
     re.IGNORECASE,
@@ -119,7 +121,7 @@ _OWN_PERSON = re.compile(
 )
 # "My son has a rash, should he stay at home?": the pronoun is of the task's own person.
 _OWN_RELATIVE = re.compile(r"\b(?:my|our) [a-z]+\b", re.IGNORECASE)
-_PERSON = re.compile(r"\b(?:he|she|his|her|him|they|them|their)\b", re.IGNORECASE)
+_PERSON = re.compile(r"\b(?:he|she|his|her|him)\b", re.IGNORECASE)
 # Past plans overrule a pronoun below the first, and missing words from the second.
 _NEVER_BELOW = 0.1
 _ALWAYS_FROM = 0.75
@@ -165,7 +167,9 @@ def links(
         )
         vague = _meant(usable, graph, keys, n) if points else []
         if n in after_first:
-            vague = [n - 1]
+            told = [m for m in usable if m != n - 1]
+            others = _meant(told, graph, keys, n) if told and _points_back(task) else ()
+            vague = [n - 1, *others]
         learnt = [_learnt(graph, keys, m, n) for m in range(n)]
         needs.append(tuple(m for m in usable if m in named or _needed(learnt[m], vague=m in vague)))
     return tuple(needs)

@@ -13,11 +13,12 @@ _FIRST = (
 )
 _BEGINS_FIRST = re.compile(
     rf"\W*(?:(?:but|so|and|please|aber|und|mais|pero|ma|mas|maar|но|ale|ama)\W+){{0,3}}(?:{_FIRST})\b"
-    r"(?!\s+(?:of|one|question|thing|aid|name|frage|question|pregunta|domanda)\b)|\W*(?:先|首先|まず|その前に)",
+    r"(?!-|\s+(?:of|one|question|thing|aid|name|line|degree|trimester|president|king|world|"
+    r"de|di|do|da|que|che|frage|pregunta|domanda)\b)|\W*(?:先|首先|まず|その前に)",
     re.IGNORECASE,
 )
 _ENDS_FIRST = re.compile(
-    r"(?<!the )(?<!my )(?<!his )(?<!her )(?<!their )(?<!this )(?<!that )(?<!its )"
+    r"(?<!est )(?<!the )(?<!my )(?<!his )(?<!her )(?<!their )(?<!this )(?<!that )(?<!its )"
     r"\b(?:first|beforehand|vorher|zuerst|antes|d['’]abord)\W*$",
     re.IGNORECASE,
 )
@@ -34,6 +35,11 @@ _BEFORE = re.compile(
     r"voordat (?:je|ik|we))\b",
     re.IGNORECASE,
 )
+# "Who got to the pole first", "then list them, newest first".
+_ASKS = re.compile(
+    r"\W*(?:who|what|which|when|where|how|wer|was|welche\w*|qui|quién|chi)\b", re.IGNORECASE
+)
+_THEN = re.compile(r"\bthen\b", re.IGNORECASE)
 # A longer part is a story; who came first in it is its own affair.
 _STORY_WORDS = 25
 # Of a part's beginning enough to find it by.
@@ -61,12 +67,15 @@ def done_first(question: str, texts: Sequence[str]) -> frozenset[int]:
 
 def _is_first(earlier: str, between: str, text: str) -> bool:
     """Whether a part comes before the earlier one, by what stands in both and between them."""
-    if _BEFORE.match(earlier) or _ENDS_ONCE.search(earlier):
+    # A whole sentence is not about the order: "What can I take after I eat?"
+    whole_sentence = earlier.rstrip().endswith((".", "?", "!", "。", "？"))
+    if not whole_sentence and (_BEFORE.match(earlier) or _ENDS_ONCE.search(earlier)):
         return True
     whole = f"{between}{text}"
     begins = _BEGINS_FIRST.match(whole) or _BEGINS_ONCE.match(whole)
-    short = len(text.split()) < _STORY_WORDS and not text.endswith("?")
-    return bool(begins or (short and _ENDS_FIRST.search(text)))
+    asks = text.endswith("?") or _ASKS.match(text)
+    ends = len(text.split()) < _STORY_WORDS and not asks and _ENDS_FIRST.search(text)
+    return bool(begins or (ends and not _THEN.search(between)))
 
 
 def in_order(count: int, first: frozenset[int]) -> list[int]:

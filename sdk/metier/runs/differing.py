@@ -116,10 +116,14 @@ def difference(first: Run, second: Run) -> RunsDiffer:
 
 
 def _servers_differ(first: Run, second: Run) -> Iterable[str]:
-    if first.server_version != second.server_version:
-        yield f"the model server was {first.server_version!r} and is {second.server_version!r}"
-    for model, how in _changed(first.weights, second.weights):
-        yield f"the model {model} {how}"
+    """What differs of what both runs know."""
+    was, now = first.server_version, second.server_version
+    if was and now and was != now:
+        yield f"the model server was {was!r} and is {now!r}"
+    for model in sorted(first.weights.keys() & second.weights.keys()):
+        then, today = first.weights[model], second.weights[model]
+        if then and today and then != today:
+            yield f"the model {model} has changed"
 
 
 def _plans_differ(first: Plan | None, second: Plan | None) -> Iterable[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from metier.answer import Answer
-from metier.errors import MetierError, RunStoreUnavailable
+from metier.errors import MetierError
 from metier.events import Answered, Event, Folding, StepDone, StepFailed, Token
 from metier.models.embedder import Embedder, Role, Vectors, weights_of
 from metier.models.forwarding import ForwardingServer
@@ -177,7 +177,7 @@ class Recording:
             return
         try:
             write()
-        except RunStoreUnavailable as exc:
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the question is answered
             self._broken = True
             # If the app sets no handler, logging prints it on stderr.
             logging.getLogger("metier").warning("this run is not kept: %s", exc)
@@ -214,7 +214,7 @@ class RecordingServer(ForwardingServer):
         """The server's models."""
         listed = await self._inner.list()
         # An answer does not depend on it.
-        with suppress(MetierError), anyio.move_on_after(_VERSION_S):
+        with suppress(Exception), anyio.move_on_after(_VERSION_S):
             self._version = await self._inner.version()
         self._listed = exchanges.adapter(exchanges.Models).dump_json(tuple(listed))
         self.keep_list()
@@ -252,9 +252,9 @@ class RecordingServer(ForwardingServer):
         return concurrency
 
     def host_count(self, model: str) -> int:
-        """On how many hosts the model runs; recorded if there are several."""
+        """On how many hosts the model runs, recorded at each call."""
         count = host_count(self._inner, model)
-        if count > 1 and (recording := current.get()) is not None:
+        if (recording := current.get()) is not None:
             recording.exchange("hosts", model.encode(), str(count).encode())
         return count
 

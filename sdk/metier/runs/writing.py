@@ -48,7 +48,10 @@ class Writer:
 
 
 async def written(write: Future[None]) -> None:
-    """Wait until this is written, but not for long, and even in a task that is cancelled."""
+    """Wait until this is written, but not for long.
+
+    A task that is cancelled again and again does not wait; the write goes on.
+    """
     with anyio.move_on_after(_LONGEST_S, shield=True):
         # The shield of asyncio: else the end of the wait would take the write back.
         await asyncio.shield(asyncio.wrap_future(write))

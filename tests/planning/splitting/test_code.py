@@ -16,6 +16,8 @@ from metier.planning.splitting.code import brings_code
         "int x;\n#include <stdio.h>",
         "public static void main(String[] a) {",
         "```go\nnever closed",
+        "Fix this: SELECT name FROM users WHERE age => 18",
+        "Why does INSERT INTO users (name) VALUES ('x') fail?",
     ],
 )
 def test_a_program_is_recognised(text: str) -> None:
@@ -29,6 +31,8 @@ def test_a_program_is_recognised(text: str) -> None:
         "```text\nDear Ann\n```",
         "```\nDear Ann\n```",
         "What is a class of drugs?",
+        "Write a CREATE TABLE statement for them.",
+        "Select one name from the list.",
         "Use `x = 1` here.",
         "```python\n```",
     ],

@@ -52,7 +52,7 @@ class InputHistory:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
             with os.fdopen(os.open(self._path, flags, 0o600), "a+b") as file:
                 # A line that was not written to its end must not spoil this one.
-                file.write((b"\n" if _ends_in_a_line(file) else b"") + _line(text))
+                file.write((b"\n" if _lacks_end(file) else b"") + _line(text))
 
     def trim(self) -> None:
         """Remove all but the newest entries.
@@ -68,7 +68,7 @@ class InputHistory:
             replace_file(self._path, b"".join(map(_line, kept)))
 
 
-def _ends_in_a_line(file: BinaryIO) -> bool:
+def _lacks_end(file: BinaryIO) -> bool:
     """Whether the last line of a file has no end."""
     if file.seek(0, os.SEEK_END) == 0:
         return False

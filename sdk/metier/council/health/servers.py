@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+from anyio import to_thread
 
 from metier.council.council import Council
 from metier.council.health.check import Check
@@ -36,7 +39,8 @@ async def _server(server: ModelServer, settings: Settings, *labels: str) -> Chec
     address = server.address
     asked = isinstance(server, OllamaServer)
     try:
-        if asked and not local.is_listening(address, timeout_s=settings.connect_timeout_s):
+        listens = partial(local.is_listening, address, timeout_s=settings.connect_timeout_s)
+        if asked and not await to_thread.run_sync(listens):
             raise ConnectionError
         version = await server.version()
     except (MetierError, ConnectionError) as exc:

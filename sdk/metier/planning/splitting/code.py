@@ -14,9 +14,12 @@ _LINE = re.compile(
     r"(?:public|private|static)[ \t].*[{;]|func(?:tion)?[ \t]+\w+\(.*\{|fn[ \t]+\w+\(.*)[ \t]*$",
     re.MULTILINE,
 )
-# In capitals, or "select one from the list" would be one.
+# In capitals, or "select one from the list" would be one; "a CREATE TABLE statement" is none.
 _SQL = re.compile(
-    r"\b(?:SELECT\b[^\n]{1,300}?\bFROM|INSERT INTO|DELETE FROM|CREATE TABLE|UPDATE \w{1,60} SET)\b"
+    r"\bSELECT\b[^\n]{1,300}?\bFROM\s+\w|\bINSERT INTO\s+[\w.\"`]{1,60}\s*(?:\(|VALUES\b|SELECT\b)"
+    r"|\bDELETE FROM\s+[\w.\"`]{1,60}\s*(?:WHERE\b|;|$)|\bUPDATE \w{1,60} SET\b"
+    r"|\bCREATE TABLE\s+(?:IF NOT EXISTS\s+)?[\w.\"`]{1,60}\s*\(",
+    re.MULTILINE,
 )
 
 

@@ -93,7 +93,7 @@ def results_that_stand(run: Run, plan: Plan) -> tuple[StepDone, ...]:
     A step stands if it and all steps that it needs are as they were.
     """
     was = run.plan
-    if was is None or _context(was) != _context(plan):
+    if was is None or run.cut or _context(was) != _context(plan):
         return ()
     before = {step.id: step for step in was.steps}
     standing: set[str] = set()

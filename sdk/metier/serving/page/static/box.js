@@ -9,6 +9,7 @@ const MOST_BYTES = 8 << 20;
 export class QuestionBox {
   // `draft` is the key of what was left in it; `ask` is called with a question and how to ask it.
   constructor(draft, ask) {
+    this.reading = 0;
     this.draft = draft;
     this.ask = ask;
     this.documents = [];
@@ -76,12 +77,15 @@ export class QuestionBox {
 
   async attachPdf(file) {
     say(`Reading ${file.name}…`);
+    this.reading += 1;
     try {
       const { text } = await call("POST", "/metier/pdf", file);
       this.documents = [...this.documents, { name: file.name, text }];
       say(`${file.name} was read.`);
     } catch (error) {
       say(`${file.name}: ${error.message}`);
+    } finally {
+      this.reading -= 1;
     }
   }
 
@@ -117,6 +121,7 @@ export class QuestionBox {
     event.preventDefault();
     const question = this.text.value.trim();
     if (!question || this.go.disabled) return;
+    if (this.reading) return say("A document is still being read.");
     const { documents } = this;
     this.text.value = "";
     this.documents = [];
