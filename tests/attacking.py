@@ -40,6 +40,7 @@ import anyio
 import pytest
 from metier.sandbox import Limits
 from metier.sandbox.sandlock import SandlockSandbox
+print("ready", flush=True)
 for line in sys.stdin:
     code, limits = json.loads(line)
     sandbox = SandlockSandbox()
@@ -115,7 +116,7 @@ def nobody() -> Iterator[Account]:
     """An account without rights, for tests that root runs.
 
     Raises:
-        FileNotFoundError: no Python here can be read by everybody.
+        FileNotFoundError: no Python here, or not this checkout, can be read by everybody.
     """
     path = os.pathsep.join(str(Path(folder).resolve()) for folder in sys.path if folder)
     served = subprocess.Popen(
@@ -129,7 +130,10 @@ def nobody() -> Iterator[Account]:
         group=NOBODY,
         extra_groups=[],
     )
+    assert served.stdout is not None
     with served:
+        if served.stdout.readline() != "ready\n":
+            raise FileNotFoundError("this checkout or its environment is not for everybody to read")
         yield Account("nobody", served)
         served.kill()
 

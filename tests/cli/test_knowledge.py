@@ -80,10 +80,10 @@ def test_documents_whose_files_are_gone_stay_unless_sync_is_given(guides: Path) 
     (guides / "warfarin.md").unlink()
     again = run("add", "medical", str(guides))
     assert "1 unchanged, 1 gone but kept (--sync removes them), 1 skipped" in again.stderr
-    assert "medical has 2 documents" in again.stderr
+    assert "medical now has 2 documents" in again.stderr
     synced = run("add", "medical", str(guides), "--sync")
     assert "1 unchanged, 1 removed, 1 skipped" in synced.stderr
-    assert "medical has 1 documents" in synced.stderr
+    assert "medical now has 1 documents" in synced.stderr
 
 
 def test_a_place_with_nothing_to_read_does_not_stop_the_others(guides: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_place_with_nothing_to_read_does_not_stop_the_others(guides: Path) -> 
     assert done.exit_code == 3
     assert "broken.pdf' can be read: broken.pdf: it is damaged" in done.stderr
     assert "there is no file or folder '/gone'" in done.stderr
-    assert "medical has 1 documents" in done.stderr
+    assert "medical now has 1 documents" in done.stderr
     listed = json.loads(run("add", "medical", "--json", "/gone", str(guides)).stdout)
     assert [each["place"] for each in listed["refused"]] == ["/gone"]
 
@@ -152,7 +152,7 @@ def test_a_terminal_shows_how_far_adding_is(guides: Path) -> None:
     os.close(ours)
     assert b"guides/warfarin.md" in shown
     assert b"2/3" in shown
-    assert b"medical has 2 documents" in shown
+    assert b"medical now has 2 documents" in shown
 
 
 def _read(terminal: int) -> bytes:

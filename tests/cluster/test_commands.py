@@ -75,7 +75,7 @@ def test_doctor_knows_the_labels_of_nodes(
     checks = json.loads(run("doctor", "--json").stdout)["checks"]
     told = {check["name"]: check["detail"] for check in checks}
     assert "host of math" not in told
-    assert told["host of code"] == "no host is labelled 'attic', so it runs on any"
+    assert told["host of code"] == "no host is labelled 'attic', so it runs on any host"
 
 
 def test_a_command_lets_this_machine_answer_until_it_is_ended(
@@ -95,7 +95,7 @@ def test_a_command_lets_this_machine_answer_until_it_is_ended(
         process.send_signal(signal.SIGINT)
         process.stderr.read()
         assert process.wait(60) == INTERRUPTED
-    end = f"in the cluster at {named.address} (Ollama 0.24.0); Ctrl-C ends it\n"
+    end = f"in the cluster at {named.address} (Ollama 0.24.0); Ctrl-C to stop\n"
     assert said == f"one answers {end}"
     assert [(model["name"], model["hosts"]) for model in listed] == [(MODEL, ["one"])]
 

@@ -105,7 +105,7 @@ def test_no_text_becomes_markup_in_any_place_of_a_run(browser: Browser, tmp_path
         page.page.get_by_role("button", name="Edit the question").click()
         page.page.get_by_role("button", name="Bad answer…").click()
         assert brought_in(page) == []
-        expect(page.page.locator(".runs li")).to_have_count(50)
+        expect(page.page.locator(".runs a")).to_have_count(50)
         for n in range(1, len(TEXTS) + 1):  # runs that failed, with the text as the reason
             page.page.evaluate("id => { location.hash = `#/run/${id}`; }", f"{n:032x}")
             expect(page.page.locator("h2.question")).to_have_text(TEXTS[n - 1])
