@@ -265,12 +265,18 @@ async def test_another_server_and_other_weights_are_differences_of_two_runs(
     assert (first.server_version, list(first.weights)) == ("scripted", ["small"])
     assert difference(first, first).versions == ()
     version = Exchange(kind="version", key="", request=b"", reply=b'"2.0"')
-    events = tuple(
-        event.model_copy(update={"digest": "f00d"}) if isinstance(event, CallStarted) else event
-        for event in first.events
-    )
-    second = first.model_copy(update={"events": events, "exchanges": (version,)})
-    assert difference(first, second).versions == (
+
+    def with_digest(digest: str) -> Run:
+        events = tuple(
+            event.model_copy(update={"digest": digest}) if isinstance(event, CallStarted) else event
+            for event in first.events
+        )
+        return first.model_copy(update={"events": events})
+
+    second = with_digest("f00d").model_copy(update={"exchanges": (version,)})
+    # What only one of them knows is no difference.
+    assert difference(first, with_digest("f00d")).versions == ()
+    assert difference(with_digest("beef"), second).versions == (
         "the model server was 'scripted' and is '2.0'",
         "the model small has changed",
     )
