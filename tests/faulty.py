@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -34,9 +34,14 @@ class Faulty:
 
 @asynccontextmanager
 async def faulty(
-    *behaviours: Behaviour, tls: ssl.SSLContext | None = None
+    *behaviours: Behaviour,
+    tls: ssl.SSLContext | None = None,
+    paths: Mapping[str, Behaviour] = {},
 ) -> AsyncIterator[Faulty]:
-    """Serve the first request with the first behaviour, and so on; the last one stays."""
+    """Serve the first request with the first behaviour, and so on; the last one stays.
+
+    Requests for `paths` are served by theirs, whenever they come.
+    """
     left = list(behaviours)
     seen = Faulty("")
 
@@ -45,7 +50,8 @@ async def faulty(
             headers, request = await _request(reader)
             seen.headers.append(headers)
             seen.requests.append(request)
-            behaviour = left.pop(0) if len(left) > 1 else left[0]
+            if (behaviour := paths.get(request[0])) is None:
+                behaviour = left.pop(0) if len(left) > 1 else left[0]
             await behaviour(reader, writer)
             if await _closed(reader, writer):
                 seen.hung_up.set()

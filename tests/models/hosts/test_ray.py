@@ -159,9 +159,10 @@ async def test_a_node_with_another_context_window_is_left_out(
 async def test_leaving_a_reply_early_cancels_it_on_the_node(world: World) -> None:
     models = {"models": [{"name": MODEL, "model": MODEL, "size": 1}]}
     tags, ps = replies(200, models), replies(200, models)
-    version = replies(200, {"version": "0.24.0"})  # asked for with the list of models
+    version = replies(200, {"version": "0.24.0"})
     said = streams([piece("One, ")], then="silence")
-    async with faulty(tags, version, ps, said) as ollama:
+    paths = {"/api/tags": tags, "/api/version": version, "/api/ps": ps}
+    async with faulty(said, paths=paths) as ollama:
         world.start("one", ollama.host)
         request = ChatRequest(model=MODEL, messages=(Message(role="user", content="Count."),))
         async with aclosing(world.server().chat(request)) as chunks:
