@@ -48,7 +48,7 @@ _MARKED = re.compile(
     r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|\"([^\"]+)\"",
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_BLOCK_QUOTE = re.compile(r"(?:^[ \t]*>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+_BLOCK_QUOTE = re.compile(r"(?:^[ \t]*+>[^\n]*+(?:\n|\Z))++", re.MULTILINE)
 _ARROW = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
