@@ -160,8 +160,7 @@ def links(
             continue
         named = _named(task, tasks[:n], capabilities[:n])
         points = (
-            n in after_first
-            or _points_back(task)
+            _points_back(task)
             or lacks_a_number(task, capabilities[n], tasks[n - 1])
             or judges_a_value(task, capabilities[n - 1])
         )

@@ -61,7 +61,7 @@ def done_first(question: str, texts: Sequence[str]) -> frozenset[int]:
         between = question[at:start] if n else ""
         if n and n - 1 not in found and _is_first(texts[n - 1], between, text):
             found.add(n)
-        at = max(start, start + len(text))
+        at = start + len(text)
     return frozenset(found)
 
 
