@@ -7,34 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from small_council import EXAMPLES, SUBJECTS, install_small_council
 
-from metier import Card, Council, Expert, Settings
+from metier import Council, Settings
 from metier.cli.main import cli
-from metier.experts.card import Capability
 from metier.planning.learning.calibration import Calibration
-from metier.testing import FixedEmbedder, ScriptedModels
-
-EXAMPLES = {
-    "math": "compute the sum of two numbers",
-    "code": "write a python function",
-    "general": "tell me a story about a king",
-}
-SUBJECTS = ("apples", "pears", "planets", "trains", "letters", "days", "birds", "coins")
 
 
 @pytest.fixture(autouse=True)
 def small_council(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is installed are three experts."""
-
-    def installed(settings: Settings) -> Council:
-        experts = []
-        for name, example in EXAMPLES.items():
-            capability = Capability(name="all", description=name, examples=(example,))
-            experts.append(Expert(Card(id=name, description=name, capabilities=(capability,))))
-        models = ScriptedModels({"small": [], "large": []})
-        return Council.of(experts, settings=settings, server=models, embedder=FixedEmbedder())
-
-    monkeypatch.setattr(Council, "from_installed", installed)
+    install_small_council(monkeypatch)
 
 
 def run(*arguments: str | Path) -> Result:

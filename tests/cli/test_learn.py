@@ -6,38 +6,21 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
+from small_council import SUBJECTS, install_small_council
 
-from metier import Card, Council, Expert, Plan, Settings
+from metier import Plan, Settings
 from metier.cli.main import cli
 from metier.events import Event, PlanReady, StepDone
-from metier.experts.card import Capability
 from metier.plan import Candidate, Step
 from metier.runs.run import Rating, Verdict, Versions
 from metier.runs.store import RunStore
-from metier.testing import FixedEmbedder, ScriptedModels
 
-EXAMPLES = {
-    "math": "compute the sum of two numbers",
-    "code": "write a python function",
-    "general": "tell me a story about a king",
-}
-SUBJECTS = ("apples", "pears", "planets", "trains", "letters", "days", "birds", "coins")
 KINDS = ("red", "old", "large", "cheap", "rare", "lost", "new")
 
 
 @pytest.fixture(autouse=True)
 def small_council(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is installed are three experts."""
-
-    def installed(settings: Settings) -> Council:
-        experts = []
-        for name, example in EXAMPLES.items():
-            capability = Capability(name="all", description=name, examples=(example,))
-            experts.append(Expert(Card(id=name, description=name, capabilities=(capability,))))
-        models = ScriptedModels({"small": [], "large": []})
-        return Council.of(experts, settings=settings, server=models, embedder=FixedEmbedder())
-
-    monkeypatch.setattr(Council, "from_installed", installed)
+    install_small_council(monkeypatch)
 
 
 def metier(*arguments: str, code: int = 0) -> Result:
