@@ -165,7 +165,8 @@ async def test_a_short_call_to_a_silent_server_has_a_deadline() -> None:
 
 async def test_a_server_that_dies_mid_stream_leaves_a_partial_answer(tmp_path: Path) -> None:
     tags = replies(200, {"models": [{"model": "qwen2.5-coder:1.5b", "size": 1}]})
-    async with faulty(tags, streams([piece("Half an")], then="cut")) as seen:
+    paths = {"/api/tags": tags, "/api/version": replies(200, {"version": "0.24.0"})}
+    async with faulty(streams([piece("Half an")], then="cut"), paths=paths) as seen:
         settings = Settings(host=seen.host, cache_dir=tmp_path)
         async with Council.from_installed(settings) as whole:
             council = Council(whole.registry, settings=settings, embedder=FixedEmbedder())
