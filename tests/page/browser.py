@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving.running_server import served
 
 from metier.council import Council
@@ -39,6 +39,11 @@ class Opened:
         self.page.get_by_role("button", name="Ask", exact=True).click()
         turn = self.page.locator(".turn").nth(before)
         turn.get_by_role("button", name="Ask again").wait_for()
+
+    def new_question(self) -> None:
+        """Begin a conversation, and wait until the one before is out of sight."""
+        self.page.get_by_role("link", name="New question").click()
+        expect(self.page.locator(".turn")).to_have_count(0)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def test_a_pair_with_differences_and_an_earlier_conversation(
         page.page.get_by_role("button", name="Run this plan").click()
         page.page.get_by_role("table", name="Differences").wait_for()
         check(page.page)
-        page.page.get_by_role("link", name="New question").click()
+        page.new_question()
         page.ask("What is an albatross?")
         page.ask("Where does it live?")
         page.page.reload()

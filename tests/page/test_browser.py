@@ -134,7 +134,7 @@ def test_nothing_is_lost_by_reload_and_back(browser: Browser, tmp_path: Path) ->
 def test_earlier_questions_are_searched_and_deleted(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, council(tmp_path)) as page:
         page.ask("What is an albatross?")
-        page.page.get_by_role("link", name="New question").click()
+        page.new_question()
         page.ask("What is a badger?")
         side = page.page.get_by_role("complementary")
         expect(side.locator("li")).to_have_count(2)

@@ -43,7 +43,7 @@ def test_a_conversation_is_deleted_with_all_its_questions(browser: Browser, tmp_
     with opened(browser, council(tmp_path)) as page:
         for question in ("What is an albatross?", "Where does it live?", "Since when?"):
             page.ask(question)
-        page.page.get_by_role("link", name="New question").click()
+        page.new_question()
         page.ask("What is a badger?")
         side = page.page.get_by_role("complementary")
         expect(side.locator("li a")).to_have_count(2)
