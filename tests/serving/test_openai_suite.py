@@ -85,7 +85,7 @@ def test_openais_own_tests_pass(suite: Path) -> None:
         done = subprocess.run(
             command,
             cwd=suite,
-            env=os.environ | {"TEST_API_BASE_URL": f"{url}/v1"},
+            env=os.environ | {"TEST_API_BASE_URL": f"{url}/v1", "PYTEST_ADDOPTS": ""},
             check=False,
             capture_output=True,
             text=True,
