@@ -12,6 +12,7 @@ from metier.planning import selecting
 from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
 from metier.planning.learning.calibration import Calibration
+from metier.planning.scoring import Field
 from metier.planning.selecting import Selector, teachers
 from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows
 from metier.planning.words import HashedWords
@@ -210,6 +211,41 @@ async def test_a_very_large_index_ranks_like_a_small_one(monkeypatch: pytest.Mon
     with pytest.raises(ValueError, match="rows"):
         large.placed([question], vectors, ["medical"])
     assert large.affinity(vectors)[0] == ()
+
+
+async def test_a_very_large_index_learns_from_its_own_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cards = many(60)
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards.values(), embedder)
+    monkeypatch.setattr(selecting, "EXACT_UP_TO", 10)
+    large = Selector(index, cards)
+    learnt = large.learnt()
+    assert learnt.right.fitted_on >= 40
+    question = ["which dose of the drug against fever"]
+    (near,) = Selector(index, cards, learnt).rank(question, await embedder.embed(question))
+    assert near[0].expert == "medical"
+    assert near[0].fit > learnt.threshold
+
+
+async def test_more_examples_than_the_head_learns_from_leave_it_in_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cards = many(60)
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, cards.values(), embedder)
+    names = sorted(index.capabilities)
+    whole = Field(index, cards, names)
+    monkeypatch.setattr("metier.planning.scoring._HEAD_ROWS", 100)
+    part = Field(index, cards, names)
+    texts = ["which dose of the drug against fever", "solve the equation for x"]
+    vectors = await embedder.embed(texts)
+    apart = Field(index, cards, names, learning=False)
+    scores = [field.scores(texts, vectors)[0] for field in (whole, part, apart)]
+    assert np.abs(scores[1] - scores[0]).max() < np.abs(scores[2] - scores[0]).max()
+    held = np.arange(len(part.rows.owners))
+    assert part.held_out(held).shape == (len(held), len(names))
 
 
 async def test_an_example_that_is_held_out_does_not_find_itself() -> None:

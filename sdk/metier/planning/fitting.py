@@ -22,7 +22,7 @@ class Fitted:
 
     name: ClassVar[str] = "fitted"
     teaches: ClassVar[str] = "the words of all cards, and a classifier trained on their examples"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     words: WordScores
     head: CapabilityClassifier | None = None

@@ -29,6 +29,7 @@ _HEAD_WEIGHT = 1.5
 _WORDS_WEIGHT = 0.025
 # The minimum number of examples for learning a head or a calibration.
 LEARN_AT_LEAST = 40
+# A head learns from no more, because its system is dense: from an even share of each capability's.
 _HEAD_ROWS = 4000
 _FOLDS = 5
 # If nothing is near, all are about equally far, and tiny differences are no contrast.
@@ -57,6 +58,7 @@ class Field:
         self._stated = [" ".join(_stated(index, name)) for name in names]
         self._keywords = [" ".join(_keywords(cards, name)) for name in names]
         self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
+        self._taught = evenly(self.rows.owners, _HEAD_ROWS)
         self._fitted = (
             self._fit(learning=learning) if store is None else self._kept(store, index, cards)
         )
@@ -75,15 +77,14 @@ class Field:
 
     def _fit(self, *, learning: bool) -> Fitted:
         words = WordScores.of(self._documents(np.ones(len(self._texts), bool)))
-        enough = LEARN_AT_LEAST <= len(self._texts) <= _HEAD_ROWS and len(self._stated) > 1
-        if not (learning and enough):
+        if not learning or len(self._texts) < LEARN_AT_LEAST or len(self._stated) < 2:
             return Fitted(words=words)
-        texts = [*self._texts, *self._stated]
+        texts = [*(self._texts[n] for n in self._taught), *self._stated]
         hashed = HashedWords.of(texts)
         head = CapabilityClassifier.fit(
-            np.concatenate([self.rows.examples, unit(self.rows.stated)]),
+            np.concatenate([self.rows.examples[self._taught], unit(self.rows.stated)]),
             hashed.vectors(texts),
-            np.concatenate([self.rows.owners, np.arange(len(self._stated))]),
+            np.concatenate([self.rows.owners[self._taught], np.arange(len(self._stated))]),
             count=len(self._stated),
         )
         return Fitted(words=words, head=head, hashed=hashed)
@@ -92,11 +93,7 @@ class Field:
         """Score each capability for each text, shape (texts, capabilities)."""
         nearness = self.rows.nearness(queries)
         by_words = self._fitted.words.scores([telling(text) for text in texts])
-        head = None
-        if self._fitted.head is not None and self._fitted.hashed is not None:
-            cosines = np.hstack([nearness.examples, nearness.stated / self._stated_norms])
-            head = self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
-        return fused(nearness, by_words, head), nearness
+        return fused(nearness, by_words, self._by_head(texts, nearness)), nearness
 
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
         """Score each capability for examples, each as if it were not on its card."""
@@ -107,8 +104,22 @@ class Field:
             kept = np.arange(len(self._texts)) % _FOLDS != fold
             texts = [telling(self._texts[n]) for n in numbers[held]]
             said[held] = WordScores.of(self._documents(kept)).scores(texts)
-        head = self._fitted.head.held_out(numbers) if self._fitted.head is not None else None
+        head = self._by_head([self._texts[n] for n in numbers], nearness)
+        if head is not None and self._fitted.head is not None:
+            taught = np.isin(numbers, self._taught)
+            rows = np.searchsorted(self._taught, numbers[taught])
+            head[taught] = self._fitted.head.held_out(rows)
         return fused(nearness, said, head)
+
+    def _by_head(self, texts: Sequence[str], nearness: Nearness) -> Array | None:
+        """What the trained head scores, if there is one."""
+        if self._fitted.head is None or self._fitted.hashed is None:
+            return None
+        examples = nearness.examples
+        if len(self._taught) < len(self._texts):
+            examples = examples[:, self._taught]
+        cosines = np.hstack([examples, nearness.stated / self._stated_norms])
+        return self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
 
     def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
         """Return the words of a text, given with their stems, that are also on the card."""
@@ -138,6 +149,19 @@ class Field:
             if wanted:
                 documents[owner] += telling(text)
         return documents
+
+
+def evenly(owners: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Return the numbers of at most so many examples, the first ones of each owner.
+
+    Args:
+        owners: the capability of each example, in order.
+
+    >>> evenly(np.array([0, 0, 0, 1, 2]), 4).tolist()
+    [0, 1, 3, 4]
+    """
+    places = np.arange(len(owners)) - np.searchsorted(owners, owners)
+    return np.sort(np.argsort(places, kind="stable")[:most])
 
 
 def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:

@@ -12,7 +12,7 @@ from metier.experts.card import GENERAL, Card
 from metier.models.embedder import Vectors
 from metier.plan import Candidate
 from metier.planning.calibrating import Placed, best_threshold, fitted, probabilities
-from metier.planning.index import EXACT_UP_TO, CapabilityIndex
+from metier.planning.index import EXACT_UP_TO, CapabilityIndex, RowKind
 from metier.planning.learning.artefacts import ArtefactStore
 from metier.planning.learning.calibration import Calibration
 from metier.planning.learning.ratings import RatedExamples
@@ -24,6 +24,10 @@ from metier.planning.words import said
 # A question with a program goes to an expert whose card takes code, however near another is.
 _CANNOT_READ = 1.0
 _FIT_AT_MOST = 2000
+# Of a very large index; each needs a search of its own.
+_SAMPLED = 200
+# The score of an expert that has nothing near a question: below any other.
+_FAR = -2.0
 # If the search is not exact, only the capabilities of this many nearest rows are compared.
 _SHORTLIST = 128
 # The minimum for each text if many are compared together.
@@ -196,17 +200,35 @@ class Selector:
         Return metier's default if there are too few examples, or if most experts have none: a
         calibration on the few others would keep these from every question.
         """
-        field = self._all
-        if field is None or len(field.rows.owners) < LEARN_AT_LEAST or len(field.experts) < 2:
+        if len(self._index.experts) < 2 or not teachers(self._cards):
             return Calibration()
-        if not teachers(self._cards):
-            return Calibration()
-        numbers = np.arange(len(field.rows.owners))
-        numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
-        owners = field.expert_of[field.rows.owners[numbers]]
-        scores, contrasts = field.by_expert(field.held_out(numbers))
-        placed = Placed(names=field.experts, owners=owners, scores=scores, contrasts=contrasts)
-        return self.calibration_of(placed)
+        placed = self._sampled() if self._all is None else _all_held_out(self._all)
+        return Calibration() if placed is None else self.calibration_of(placed)
+
+    def _sampled(self) -> Placed | None:
+        """An even selection of examples, each scored among what is near it, held out.
+
+        One whose own capability is not near without it says nothing, and is left out.
+        """
+        every = [i for i, row in self._index.rows.items() if row.kind is RowKind.EXAMPLE]
+        found: list[tuple[str, Sequence[str], Array, Array]] = []
+        for i in every[:: max(1, len(every) // _SAMPLED)]:
+            row = self._index.rows[i]
+            field = self._near(self._index.vectors(np.array([i])), without=i)
+            if (row.expert, row.capability) in field.rows.names:
+                number = np.array([field.rows.example_ids.index(i)])
+                scores, contrasts = field.by_expert(field.held_out(number))
+                found.append((row.expert, field.experts, scores[0], contrasts[0]))
+        if len(found) < LEARN_AT_LEAST:
+            return None
+        names = sorted({name for _, experts, _, _ in found for name in experts})
+        numbers = {name: n for n, name in enumerate(names)}
+        scores, contrasts = (np.full((len(found), len(names)), _FAR) for _ in range(2))
+        for n, (_, experts, mine, contrast) in enumerate(found):
+            places = [numbers[name] for name in experts]
+            scores[n, places], contrasts[n, places] = mine, contrast
+        owners = np.array([numbers[name] for name, _, _, _ in found], dtype=np.int64)
+        return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
     def placed(self, texts: Sequence[str], queries: Vectors, experts: Sequence[str]) -> Placed:
         """Score questions whose expert is known.
@@ -238,10 +260,12 @@ class Selector:
             thresholds=own,
         )
 
-    def _near(self, queries: Vectors) -> Field:
+    def _near(self, queries: Vectors, *, without: int = -1) -> Field:
+        """The capabilities that have something near, other than the row `without`."""
         ids, _ = self._index.nearest(queries, max(_LEAST_NEAR, _SHORTLIST // len(queries)))
         rows = self._index.rows
-        names = {(rows[i].expert, rows[i].capability) for i in ids.ravel().tolist() if i >= 0}
+        near = [rows[i] for i in ids.ravel().tolist() if i >= 0 and i != without]
+        names = {(row.expert, row.capability) for row in near}
         return Field(self._index, self._cards, sorted(names), learning=False)
 
     def _ranked(
@@ -301,6 +325,17 @@ class Selector:
         )
         brings = np.array([brings_code(text) for text in texts], dtype=np.bool_)
         return brings[:, None] & ~takes[None, :] & takes.any()
+
+
+def _all_held_out(field: Field) -> Placed | None:
+    """An even selection of examples, each scored as if it were not on its card."""
+    numbers = np.arange(len(field.rows.owners))
+    if len(numbers) < LEARN_AT_LEAST:
+        return None
+    numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
+    owners = field.expert_of[field.rows.owners[numbers]]
+    scores, contrasts = field.by_expert(field.held_out(numbers))
+    return Placed(names=field.experts, owners=owners, scores=scores, contrasts=contrasts)
 
 
 def has_examples(card: Card) -> bool:
