@@ -15,7 +15,12 @@ from metier.planning.learning.hashing import dampened, hashed_counts, with_pairs
 
 Array = npt.NDArray[np.float64]
 
-_WORD = re.compile(r"[^\W_]+")
+# Thai, Lao, kana and Han are written without spaces: their words are pairs of characters, as usual
+# in searching (Lucene's CJKBigramFilter).
+_APART = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(
+    rf"[^\W_{_APART}]+|(?=([{_APART}]{{2}}))[{_APART}]|(?<![{_APART}])[{_APART}](?![{_APART}])"
+)
 _SLOTS = 4096
 _K1 = 1.2
 _B = 0.75
@@ -34,8 +39,10 @@ def words(text: str) -> list[str]:
 
     >>> words("Which studies compare dosing?")
     ['which', 'study', 'compare', 'dos']
+    >>> words("用Python写脚本")
+    ['用', 'python', '写脚', '脚本']
     """
-    return [_stem(word) for word in _WORD.findall(normalised(text))]
+    return [_stem(word) for word in _found(text)]
 
 
 def telling(text: str) -> list[str]:
@@ -44,17 +51,21 @@ def telling(text: str) -> list[str]:
     >>> telling("Can you help me to find cheap flights?")
     ['find', 'cheap', 'flight']
     """
-    return [_stem(word) for word in _WORD.findall(normalised(text)) if word not in _EMPTY]
+    return [_stem(word) for word in _found(text) if word not in _EMPTY]
 
 
 def said(text: str) -> dict[str, str]:
     """Map the words that say what a text is about, as written, to their stems."""
-    return {word: _stem(word) for word in _WORD.findall(normalised(text)) if word not in _EMPTY}
+    return {word: _stem(word) for word in _found(text) if word not in _EMPTY}
 
 
 def shared(stem_of: Mapping[str, str], stems: Collection[str]) -> tuple[str, ...]:
     """Return the words of `said` whose stems are among these."""
     return tuple(word for word, stem in stem_of.items() if stem in stems)
+
+
+def _found(text: str) -> list[str]:
+    return [match[1] or match[0] for match in _WORD.finditer(normalised(text))]
 
 
 def _stem(word: str) -> str:
