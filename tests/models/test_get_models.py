@@ -39,6 +39,7 @@ def entry(content: bytes, *, parts: int) -> Any:
         pattern="part*.bin",
         weights="test.gguf",
         sha256=hashlib.sha256(content).hexdigest(),
+        library_digest="known",
         size_mb=1,
     )
 
@@ -99,6 +100,7 @@ def test_neither_pip_nor_uv_is_an_error_that_says_so(monkeypatch: pytest.MonkeyP
 
 NO_MODELS = replies(200, {"models": []})
 NO_LIBRARY = streams([{"error": "pull model manifest: no such host"}])
+GIVEN = streams([{"status": "success"}])
 ADDED = (
     replies(404, b""),
     replies(201, b""),
@@ -124,6 +126,22 @@ async def test_a_model_that_the_library_does_not_give_comes_from_packages(
     assert [path for path, _ in before][1:-1] == ([] if packages_only else ["/api/pull"])
     assert (blob, content) == (f"/api/blobs/{digest}", b"one")
     assert (made["model"], made["files"]) == ("test:1b", {"test.gguf": digest})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("digest", ["known", "another"])
+async def test_what_the_library_gives_is_kept_only_if_it_is_the_known_model(
+    digest: str, local_packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(local_packages, 1, b"one")
+    monkeypatch.setitem(script.PACKAGED, "test:1b", entry(b"one", parts=1))
+    pulled = replies(200, {"models": [{"model": "test:1b", "digest": digest}]})
+    added = () if digest == "known" else ADDED
+    async with faulty(NO_MODELS, GIVEN, pulled, *added) as seen:
+        server = OllamaServer(seen.host)
+        await script.install(server, ["test:1b"], packages_only=False)
+        await server.aclose()
+    assert len(seen.requests) == 3 + len(added)
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -64,23 +65,40 @@ def test_metier_finds_what_the_script_keeps(
     assert local.ollama_program(Settings.load()) == kept
 
 
-@pytest.mark.parametrize("name", ["ollama-linux-amd64.tgz", "ollama-linux-amd64.tar.zst"])
-def test_the_archive_of_this_platform_is_chosen_from_the_release_s_list(
-    name: str, script: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr("sys.platform", "linux")
-    sums = f"aa  ./ollama-darwin.tgz\nbb  ./{name}\ncc  ./ollama-linux-arm64.tgz\n"
-    assert script.release_asset(sums) == (name, "bb")
-
-
 def test_a_platform_without_an_archive_is_said(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(script.CannotGet, match="riscv64"):
-        script.release_asset("aa  ./ollama-darwin.tgz\n")
+        script.release_archive()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_an_archive_with_another_hash_is_not_kept(
+    machine: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(script, "fetch", lambda url, to: to.write_text(url))
+    with pytest.raises(script.CannotGet, match="does not match its SHA-256"):
+        script.from_release(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_sources_with_another_hash_are_not_built(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: bool
+) -> None:
+    told = {"Dir": str(tmp_path), "Sum": script.MODULE_SUM if expected else "h1:other="}
+    go = program(tmp_path / "bin" / "go")
+    go.write_text(f"#!/bin/sh\necho '{json.dumps(told)}'\n")
+    monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
+    if expected:
+        assert script.module_sources() == tmp_path
+        return
+    with pytest.raises(script.CannotGet, match="does not match its hash"):
+        script.module_sources()
 
 
 def test_a_program_that_does_not_run_is_not_taken(script: ModuleType, tmp_path: Path) -> None:
