@@ -11,9 +11,10 @@ Q ?= What can you do?
 
 # uv; where it is missing, pip puts it into the environment, and nowhere else.
 UV := $(shell command -v uv 2>/dev/null || echo "$(BIN)/python -m uv")
+# What is fetched must have a hash of constraints.txt; so must what builds the packages of this folder.
 # With bytecode: where Python may not write it, every start would compile half a second of imports.
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
-  --constraints constraints.txt
+  --constraints constraints.txt --build-constraints constraints.txt
 PYTEST = $(BIN)/python -m pytest -m
 COMPILE = $(BIN)/python -m compileall -q sdk plugins
 
@@ -26,7 +27,7 @@ help:
 	@echo 'make fuzz        what strangers write, nearly right, to every reader; EACH=60: seconds for each'
 	@echo 'make mutants     small mistakes in the kernel, one at a time: does a test fail? N=250 SEED=1'
 	@echo 'make check       format, lint, types, layers, shape, docs, patterns, licences, pins'
-	@echo 'make audit       known flaws of all pinned packages; asks PyPI'
+	@echo 'make audit       known flaws of all pinned packages; asks PyPI for them'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
 	@echo 'make format      put the code in its form'
@@ -34,8 +35,9 @@ help:
 
 $(BIN)/python:
 	@if command -v uv >/dev/null; \
-	  then uv venv --quiet --python $(PYTHON) $(VENV) && uv pip install --quiet --python $@ pip; \
-	  else $(PYTHON) -m venv $(VENV) && $@ -m pip install --quiet uv; fi
+	  then uv venv --quiet --python $(PYTHON) $(VENV) && $(INSTALL) pip; \
+	  else $(PYTHON) -m venv $(VENV) && $@ -m pip install --quiet --require-hashes \
+	    --requirement <(sed -n '/^uv==/,/[^\\]$$/p' constraints.txt); fi
 
 # Core and the three plugins: a first answer does not wait for gigabytes of torch.
 $(VENV)/.ask: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
@@ -45,7 +47,8 @@ $(VENV)/.ask: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.
 
 # All extras and the tools of development.
 $(VENV)/.dev: $(BIN)/python pyproject.toml plugins/*/pyproject.toml constraints.txt
-	@$(INSTALL) -e '.[all]' $(PLUGINS) --group dev
+	@$(INSTALL) --require-hashes --requirement constraints.txt
+	@$(INSTALL) --no-deps -e . $(PLUGINS)
 	@$(COMPILE)
 	@touch $@ $(VENV)/.ask
 
@@ -103,9 +106,10 @@ check: $(VENV)/.dev
 	@$(BIN)/python scripts/pin.py --check
 	@echo "check: all well"
 
-# It asks PyPI and OSV about every package, which is why it is no part of `check`.
-audit: $(VENV)/.dev
-	@$(UV) tool run pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+# It asks PyPI's database of known flaws, which not every index has: it is no part of `check`.
+audit: $(BIN)/python
+	@$(INSTALL) pip-audit
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement constraints.txt
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet --fix . || true

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pin the development set-up in constraints.txt, for every Python and platform it supports.
+"""Pin the development set-up in constraints.txt, with hashes, for every Python and platform.
 
 `pin.py` keeps the pins that still fit and adds what is missing; `pin.py --upgrade` takes the newest
 versions; `pin.py --check` changes nothing and fails where the file does not fit the projects.
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PINS = ROOT / "constraints.txt"
 HEADER = "# Made by scripts/pin.py; do not edit.\n"
 PROJECTS = ["pyproject.toml", *(f"plugins/{p}/pyproject.toml" for p in ("math", "code", "medical"))]
-OWN = ("metier",)
+OWN = ("metier", "metier-math", "metier-code", "metier-medical")
 
 
 def compiled(*, upgrade: bool, out: Path) -> str:
@@ -26,7 +26,9 @@ def compiled(*, upgrade: bool, out: Path) -> str:
     command = [
         *uv,
         *("pip", "compile", "--quiet", "--universal", "--all-extras", "--group", "dev"),
-        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--generate-hashes", "--no-header", "--no-annotate"),
+        *("--no-emit-index-url", "--no-emit-find-links"),
+        *(f"--no-emit-package={name}" for name in OWN),
         *("--python-version", "3.11", "--output-file", str(out)),
         *(["--upgrade"] if upgrade else []),
         *PROJECTS,
@@ -34,9 +36,7 @@ def compiled(*, upgrade: bool, out: Path) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"pin: {done.stderr.strip()}")
-    lines = out.read_text().splitlines(keepends=True)
-    pins = [line for line in lines if "==" in line and not line.startswith(OWN)]
-    return HEADER + "".join(pins)
+    return HEADER + out.read_text().removeprefix(HEADER)
 
 
 def main() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +16,6 @@ import pytest
 from fake_ollama import fake_ollama
 
 from metier.testing import FixedEmbedder
-
-pytestmark = pytest.mark.matrix
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,6 +49,33 @@ def copied(folder: Path) -> Path:
     return folder
 
 
+def test_nothing_is_installed_without_its_hash(tmp_path: Path) -> None:
+    pins = (ROOT / "constraints.txt").read_text()
+    _, *lines = pins.replace(" \\\n", "").splitlines()
+    assert [line for line in lines if "--hash=sha256:" not in line] == []
+    assert "://" not in pins
+    make = ["make", "--dry-run", "--always-make", "env", "dev"]
+    told = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    installs = re.findall(r"pip install(?:.|\\\n)*", told)
+    assert len(installs) >= 4
+    assert all("--constraints constraints.txt" in i or "--require-hashes" in i for i in installs)
+    pinned = next(line.split()[0] for line in lines if line.startswith("editables=="))
+    name, _, version = pinned.partition("==")
+    with zipfile.ZipFile(tmp_path / f"{name}-{version}-py3-none-any.whl", "w") as forged:
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        forged.writestr(f"{name}-{version}.dist-info/METADATA", about)
+    uv = [*(sys.executable, "-m", "uv", "pip", "install", "--no-index", "--find-links", tmp_path)]
+    done = subprocess.run(
+        [*uv, "--constraints", "constraints.txt", "--target", tmp_path / "out", "editables"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode != 0, "Hash mismatch" in done.stderr) == (True, True), done.stderr
+
+
+@pytest.mark.matrix
 def test_the_same_files_make_the_same_distributions_anywhere(tmp_path: Path) -> None:
     first = built(copied(tmp_path / "one"), tmp_path / "dist")
     second = built(copied(tmp_path / "another place"), tmp_path / "again")
@@ -69,6 +96,7 @@ def python_of(version: str) -> str | None:
     return found.stdout.strip() or next(others, None)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("version", PYTHONS)
 def test_the_wheels_answer_the_first_question_without_the_checkout(
     version: str, tmp_path: Path

@@ -69,9 +69,9 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages that the guide has its readers install."""
     folder = tmp_path_factory.mktemp("sdk")
     packages = ("opentelemetry-distro", "opentelemetry-exporter-otlp")
-    constraints = ("--constraint", str(ROOT / "constraints.txt"))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", "."]
-    made([*pip, *constraints, *packages], folder)
+    constraints = ("--constraints", str(ROOT / "constraints.txt"))
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", "."]
+    made([*uv, *constraints, *packages], folder)
     return folder
 
 
