@@ -26,7 +26,7 @@ help:
 	@echo 'make faults      every call that leaves the process meets every fault; counted'
 	@echo 'make fuzz        what strangers write, nearly right, to every reader; EACH=60: seconds for each'
 	@echo 'make mutants     small mistakes in the kernel, one at a time: does a test fail? N=250 SEED=1'
-	@echo 'make check       format, lint, types, layers, shape, docs, patterns, licences, pins'
+	@echo 'make check       format, lint, types, layers, shape, docs, patterns, licences, pins, SBOMs'
 	@echo 'make audit       known flaws of all pinned packages; asks PyPI for them'
 	@echo 'make bench       the benchmarks of this machine'
 	@echo 'make site        the docs as a site, in site/; a broken link fails'
@@ -104,6 +104,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python scripts/check-licences.py
 	@$(BIN)/python scripts/api.py --check
 	@$(BIN)/python scripts/pin.py --check
+	@$(BIN)/python scripts/sbom.py --check
 	@echo "check: all well"
 
 # It asks PyPI's database of known flaws, which not every index has: it is no part of `check`.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
 from functools import cache
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from fake_ollama import fake_ollama
+from packaging.requirements import Requirement
 
 from metier.testing import FixedEmbedder
 
@@ -25,11 +30,12 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 EPOCH = "1700000000"
 
 
-def built(checkout: Path, out: Path) -> dict[str, str]:
+def built(checkout: Path, out: Path, *, target: str = "") -> dict[str, str]:
     """Each distribution's file name and hash."""
+    only = ["--target", target] if target else []
     for project in (checkout, *(checkout / "plugins" / name for name in PLUGINS)):
         subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "--directory", str(out)],
+            [*(sys.executable, "-m", "hatchling", "build"), *only, "--directory", str(out)],
             cwd=project,
             env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH},
             check=True,
@@ -73,6 +79,35 @@ def test_nothing_is_installed_without_its_hash(tmp_path: Path) -> None:
         text=True,
     )
     assert (done.returncode != 0, "Hash mismatch" in done.stderr) == (True, True), done.stderr
+
+
+def test_each_wheel_holds_a_list_of_what_it_declares_and_contains(tmp_path: Path) -> None:
+    built(copied(tmp_path / "checkout"), tmp_path / "dist", target="wheel")
+    for wheel in (tmp_path / "dist").glob("*.whl"):
+        with zipfile.ZipFile(wheel) as opened:
+            (metadata,) = (name for name in opened.namelist() if name.endswith("/METADATA"))
+            about = message_from_bytes(opened.read(metadata))
+            name = about["Name"]
+            text = opened.read(metadata.replace("METADATA", f"sboms/{name}.cdx.json")).decode()
+            listed = json.loads(text)["components"]
+            found = {
+                path: hashlib.sha256(opened.read(path)).hexdigest()
+                for path in opened.namelist()
+                if "/vendor/" in path and path.endswith("js")
+            }
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        assert json.loads(text)["metadata"]["component"]["purl"] == f"pkg:pypi/{name}@0.1.0"
+        needed = {Requirement(line).name for line in about.get_all("Requires-Dist") or ()}
+        assert {each["purl"] for each in listed if "scope" in each} == {
+            f"pkg:pypi/{each}" for each in needed - {name}
+        }
+        vendored = [each for each in listed if each["purl"].startswith("pkg:npm/")]
+        assert all(each["version"] and each["licenses"] for each in vendored)
+        assert found == {
+            each["evidence"]["occurrences"][0]["location"]: each["hashes"][0]["content"]
+            for each in vendored
+        }
+        assert bool(vendored) == (name == "metier")
 
 
 @pytest.mark.matrix
