@@ -28,6 +28,10 @@ PLUGINS = ("math", "code", "medical")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # Any time; the release takes that of its commit.
 EPOCH = "1700000000"
+CALCULATION = (
+    '{"operation": "evaluate", "steps": [{"name": "result", "expression": "70 * 15"}], '
+    '"variable": "", "to": "", "unit": "mg"}'
+)
 
 
 def built(checkout: Path, out: Path, *, target: str = "") -> dict[str, str]:
@@ -146,10 +150,14 @@ def test_the_wheels_answer_the_first_question_without_the_checkout(
     subprocess.run(
         [*uv, "pip", "install", "--python", "own/bin/python", *wheels], cwd=tmp_path, check=True
     )
+    asked = re.search(r'^make ask Q="(.+)"$', (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert asked is not None
     models = ["all-minilm:latest", "qwen2.5-coder:1.5b"]
-    with fake_ollama(FixedEmbedder(), models=models, reply="It is 12.") as server:
+    with fake_ollama(
+        FixedEmbedder(), models=models, reply="As asked.", again=CALCULATION
+    ) as server:
         done = subprocess.run(
-            ["own/bin/metier", "ask", "What is 15% of 80?"],
+            ["own/bin/metier", "ask", asked[1]],
             cwd=tmp_path,
             env=os.environ | {"OLLAMA_HOST": server.host},
             capture_output=True,
@@ -158,4 +166,6 @@ def test_the_wheels_answer_the_first_question_without_the_checkout(
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert "12" in done.stdout
+    assert "**Result: 1050 mg**" in done.stdout
+    assert "Must not be given: known allergy to paracetamol" in done.stdout
+    assert "answered by: 1 math, 2 code, 3 medical" in done.stdout
