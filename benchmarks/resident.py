@@ -1,16 +1,21 @@
 """What it brings to keep the experts' prompts in the server's slots, over one that has one slot.
 
 The council of the experts that come with metier is asked on a server that has as many slots as
-metier starts it with, all prompts read beforehand; then the calls that it made are made again
-through the plain `ollama` package, one after the other, on a server with one slot. Keys:
+metier starts it with, all prompts read beforehand. After each question its calls are made again
+through the plain `ollama` package, one after the other, on a server with one slot. The model is in
+memory on both. Before each question the council has a few idle seconds, in which it reads lost
+prompts again as `metier serve` does. No two questions are the same. Keys:
 
 - `first_token_ratio`: seconds to a call's first token, questions to four experts in turn.
-- `compound_ratio`: the question of the README as a whole, over the sum of its raw calls.
+- `compound_ratio`: the question of the README as a whole, with another weight and dose in each run,
+  over the sum of its raw calls.
 - `single.ratio`: those questions as a whole, planned and checked, over the sum of their raw calls.
 - `samples_ratio_550`: four samples of 60 tokens of a prompt of 550 tokens that was not read
   before, over one; `samples_ratio_550_120` of 120 tokens. In `side by side`: all at once.
 - `memory_mb_per_prompt`: what one more slot takes; `slots`: how many there are.
-- `identical`: the percentage of calls whose text is the one of the server with one slot.
+- `identical`: the percentage of calls whose text is the one of the server with one slot. In
+  `ollama package, one slot`: of that server's calls whose text is the same a second time.
+- `unasked`: questions that were answered without a call, which count in no other figure.
 - `fill_s`: seconds until all prompts are read.
 """
 
@@ -19,7 +24,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +35,7 @@ import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say, share_of
 from benchmarks.plotting import stacked_seconds
-from benchmarks.server import BIG, EMBED, serving
+from benchmarks.server import BIG, EMBED, refuse_inherited, serving, two_servers
 from metier.council import Council
 from metier.engine.engine import Limits
 from metier.experts.card import Card, read_card
@@ -43,9 +48,9 @@ from metier.plan import Message
 from metier.settings import Settings
 
 FLAGSHIP = (
-    "A patient weighs 70 kg and needs 15 mg/kg of paracetamol. What is one dose in mg? Then write "
-    "a Python function that gives the dose for any weight, and say when paracetamol must not be "
-    "given."
+    "A patient weighs {weight} kg and needs {dose} mg/kg of paracetamol. What is one dose in mg? "
+    "Then write a Python function that gives the dose for any weight, and say when paracetamol "
+    "must not be given."
 )
 # One question to each expert in turn, and then the next to each.
 TURNS = (
@@ -63,6 +68,7 @@ TURNS = (
     ("medical", "When must metformin not be given?"),
 )
 SAMPLES, PROMPT_TOKENS = 4, 550
+IDLE_S = 15.0
 # About as many tokens as words; every run begins with other words, so that nothing is kept of it.
 _WORDS = "The next box holds apples and pears and one letter for the man at the door."
 
@@ -81,10 +87,11 @@ class Call:
 
 @dataclass(slots=True)
 class Asked:
-    """A question, as a whole and by its calls."""
+    """A question, as a whole and by its calls, and the same calls raw."""
 
     total_s: float
     calls: list[Call] = field(default_factory=list)
+    raws: list[Call] = field(default_factory=list)
 
 
 class Timed(OllamaServer):
@@ -166,9 +173,9 @@ async def raw(
     return call
 
 
-async def size_mb() -> float:
+async def size_mb(host: str) -> float:
     """What the server says that the model takes in memory."""
-    async with aclosing(OllamaServer(Settings.load().host)) as server:
+    async with aclosing(OllamaServer(host)) as server:
         found = [model for model in await server.loaded() if model.name == BIG]
     return found[0].size_bytes / 1e6
 
@@ -179,22 +186,39 @@ async def wanted() -> int:
         return await council.warming.slots_wanted()
 
 
-async def asked(runs: int, limit: int) -> tuple[list[Asked], list[Asked], float, float]:
-    """The questions in turn, the flagship; the seconds of the reading before; the memory."""
+def questions(runs: int, limit: int) -> Iterator[tuple[str, str | None]]:
+    """Questions, with the only expert that they go to."""
+    for only, text in TURNS[:limit]:
+        yield text, only
+    for run in range(runs):
+        yield FLAGSHIP.format(weight=61 + run, dose=10 + run % 6), None
+
+
+async def asked(runs: int, limit: int, plain: str) -> tuple[list[Asked], list[Asked], float]:
+    """The questions in turn, the flagship; the seconds of the reading before."""
     settings = Settings.load(model=BIG)
     server = Timed(settings)
     shared = SharedServer.of(server, settings, keeps=_keeps(settings))
     installed = Council.from_installed(settings)
-    async with Council(installed.registry, settings=settings, server=shared) as council:
+    async with (
+        aclosing(OllamaServer(plain, num_ctx=settings.num_ctx)) as other,
+        Council(installed.registry, settings=settings, server=shared) as council,
+    ):
         await council.server.load(BIG)
+        await other.load(BIG)
         started = time.perf_counter()
         await council.warm()
         fill_s = time.perf_counter() - started
         say(f"{len(server.calls)} prompts read in {fill_s:.1f} s, {shared.keeps} slots")
         await council.plan("Why?")
-        turns = [await _asked(council, server, text, only) for only, text in TURNS[:limit]]
-        flagship = [await _asked(council, server, FLAGSHIP, None) for _ in range(runs)]
-    return turns, flagship, fill_s, await size_mb()
+        turns, flagship = list[Asked](), list[Asked]()
+        for question, only in questions(runs, limit):
+            with anyio.move_on_after(IDLE_S):
+                await shared.keep_again()
+            one = await _asked(council, server, question, only)
+            one.raws = await again(one, plain, settings.num_ctx)
+            (flagship if only is None else turns).append(one)
+    return turns, flagship, fill_s
 
 
 def _keeps(settings: Settings) -> int:
@@ -209,22 +233,30 @@ async def _asked(council: Council, server: Timed, question: str, only: str | Non
     experts = None if only is None else (only,)
     await council.ask(question, experts=experts, limits=Limits(timeout_s=300))
     found = Asked(time.perf_counter() - started, list(server.calls))
-    firsts = ", ".join(f"{call.first_s:.2f}" for call in found.calls)
-    say(f"{only or 'flagship'}: {found.total_s:.2f} s, first tokens {firsts}")
+    _say_calls(only or "flagship", found.total_s, found.calls)
     return found
 
 
-async def again(each: Sequence[Asked]) -> list[list[Call]]:
+async def again(one: Asked, host: str, num_ctx: int) -> list[Call]:
     """The same calls raw, one after the other."""
-    settings = Settings.load()
-    client = ollama.AsyncClient(host=settings.host)
-    found: list[list[Call]] = []
-    for one in each:
-        calls = [await raw(client, call.request, settings.num_ctx) for call in one.calls]
-        firsts = ", ".join(f"{call.first_s:.2f}" for call in calls)
-        say(f"raw: {sum(call.total_s for call in calls):.2f} s, first tokens {firsts}")
-        found.append(calls)
-    return found
+    client = ollama.AsyncClient(host=host)
+    calls = [await raw(client, call.request, num_ctx) for call in one.calls]
+    _say_calls("raw", sum(call.total_s for call in calls), calls)
+    return calls
+
+
+def _say_calls(what: str, total_s: float, calls: Sequence[Call]) -> None:
+    firsts = ", ".join(f"{call.first_s:.2f}" for call in calls)
+    reads = ", ".join(f"{call.read_s:.2f}" for call in calls)
+    say(f"{what}: {total_s:.2f} s, first tokens {firsts}, read {reads}")
+
+
+async def control(turns: Sequence[Asked], host: str) -> list[bool]:
+    """Whether each raw call of the questions in turn has the same text a second time."""
+    num_ctx = Settings.load().num_ctx
+    second = [await again(one, host, num_ctx) for one in turns]
+    pairs = zip((one.raws for one in turns), second, strict=True)
+    return [a.text == b.text for each in pairs for a, b in zip(*each, strict=True)]
 
 
 async def sampled(runs: int, max_tokens: int) -> tuple[list[float], list[float]]:
@@ -265,31 +297,25 @@ async def _side_by_side(settings: Settings, text: str, max_tokens: int) -> None:
             group.start_soon(raw, client, request, settings.num_ctx)
 
 
-def phases(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> dict[str, dict[str, float]]:
+def phases(questions: Sequence[Asked]) -> dict[str, dict[str, float]]:
     """Where the seconds of a question go, before and after; medians."""
-    rest = [one.total_s - sum(call.total_s for call in one.calls) for one in warm]
-    before = {"read": [sum(c.read_s for c in each) for each in raws]}
-    before["write"] = [sum(c.write_s for c in each) for each in raws]
-    after = {"read": [sum(c.read_s for c in one.calls) for one in warm]}
-    after["write"] = [sum(c.write_s for c in one.calls) for one in warm]
-    both = {"one slot": before, "resident prompts": after}
+    rest = [one.total_s - sum(call.total_s for call in one.calls) for one in questions]
+    ways = {
+        "one slot": [one.raws for one in questions],
+        "resident prompts": [one.calls for one in questions],
+    }
     return {
         name: {
             "plan, check": statistics.median(rest),
-            **{phase: statistics.median(values) for phase, values in of.items()},
+            "read": statistics.median(sum(call.read_s for call in calls) for calls in each),
+            "write": statistics.median(sum(call.write_s for call in calls) for calls in each),
         }
-        for name, of in both.items()
+        for name, each in ways.items()
     }
 
 
-def ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> list[float]:
-    pairs = zip(warm, raws, strict=True)
-    return [one.total_s / sum(call.total_s for call in calls) for one, calls in pairs]
-
-
-def first_token_ratios(warm: Sequence[Asked], raws: Sequence[Sequence[Call]]) -> list[float]:
-    pairs = zip(warm, raws, strict=True)
-    return [one.calls[0].first_s / calls[0].first_s for one, calls in pairs]
+def ratios(questions: Sequence[Asked]) -> list[float]:
+    return [one.total_s / sum(call.total_s for call in one.raws) for one in questions]
 
 
 def measured(
@@ -299,36 +325,38 @@ def measured(
     side: dict[str, Metric] = {}
     with serving((EMBED, BIG)):
         slots = anyio.run(wanted)
-    with serving((EMBED, BIG), keeps=slots):
-        turns, flagship, fill_s, full_mb = anyio.run(asked, runs, limit)
-    with serving((EMBED, BIG)):
-        raw_turns, raw_flagship = anyio.run(again, turns), anyio.run(again, flagship)
-        one_mb = anyio.run(size_mb)
+    with two_servers((EMBED, BIG), keeps=slots) as (keeping, plain):
+        all_turns, all_flagship, fill_s = anyio.run(asked, runs, limit, plain)
+        full_mb, one_mb = anyio.run(size_mb, keeping), anyio.run(size_mb, plain)
+        turns, flagship = ([one for one in all_ if one.calls] for all_ in (all_turns, all_flagship))
+        same = anyio.run(control, turns, plain)
     if sample_runs:
         with serving((EMBED, BIG), slots=SAMPLES):
             for name, tokens in (("samples_ratio_550", 60), ("samples_ratio_550_120", 120)):
                 chosen, together = anyio.run(sampled, sample_runs, tokens)
                 metrics[name], side[name] = median_of(chosen), median_of(together)
-    where = phases(flagship, raw_flagship)
+    where = phases(flagship)
     say(f"seconds of the flagship question: {where}")
     if plot is not None:
         stacked_seconds(where, plot)
-    both = zip([*turns, *flagship], [*raw_turns, *raw_flagship], strict=True)
-    pairs = [pair for one, calls in both for pair in zip(one.calls, calls, strict=True)]
+    pairs = [pair for one in (*turns, *flagship) for pair in zip(one.calls, one.raws, strict=True)]
+    unasked = len(all_turns) + len(all_flagship) - len(turns) - len(flagship)
     metrics |= {
-        "first_token_ratio": median_of(first_token_ratios(turns, raw_turns)),
-        "compound_ratio": median_of(ratios(flagship, raw_flagship)),
-        "single.ratio": median_of(ratios(turns, raw_turns)),
+        "first_token_ratio": median_of([o.calls[0].first_s / o.raws[0].first_s for o in turns]),
+        "compound_ratio": median_of(ratios(flagship)),
+        "single.ratio": median_of(ratios(turns)),
         "memory_mb_per_prompt": exactly(round((full_mb - one_mb) / max(1, slots - 1), 1)),
         "slots": exactly(slots),
         "identical": share_of([warm.text == cold.text for warm, cold in pairs]),
+        "unasked": exactly(unasked, n=len(all_turns) + len(all_flagship)),
         "fill_s": exactly(round(fill_s, 1)),
         "first_token_s": median_of([one.calls[0].first_s for one in turns]),
         "compound_s": median_of([one.total_s for one in flagship]),
     }
     raws = {
-        "first_token_s": median_of([calls[0].first_s for calls in raw_turns]),
-        "compound_s": median_of([sum(c.total_s for c in calls) for calls in raw_flagship]),
+        "first_token_s": median_of([one.raws[0].first_s for one in turns]),
+        "compound_s": median_of([sum(c.total_s for c in one.raws) for one in flagship]),
+        "identical": share_of(same),
     }
     return metrics, {"ollama package, one slot": raws, "side by side": side}
 
@@ -342,6 +370,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=5, help="runs of each kind of samples")
     parser.add_argument("--plot", type=Path, help="file for a picture of where the time goes")
     options = parser.parse_args()
+    refuse_inherited()
     started = time.perf_counter()
     metrics, baselines = measured(options.limit, options.turns, options.samples, options.plot)
     report(

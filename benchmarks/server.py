@@ -18,7 +18,26 @@ EMBED = "all-minilm"
 HALF = "qwen2.5-coder:0.5b"
 BIG = "qwen2.5-coder:1.5b"
 SMALL = "smollm2:135m"
+# With either, the servers that are compared would be one, or have the same number of slots.
+_COMPARED = ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL")
 _GET_MODELS = Path(__file__).parents[1] / "scripts" / "get-models"
+
+
+def refuse_inherited() -> None:
+    """End a benchmark that compares servers of its own, if the environment names one."""
+    if given := [name for name in _COMPARED if name in os.environ]:
+        sys.exit(f"this starts servers of its own; unset {' and '.join(given)}")
+
+
+@contextmanager
+def two_servers(models: Sequence[str], *, keeps: int) -> Iterator[tuple[str, str]]:
+    """One with slots for prompts, whose address is in the environment, and one with one slot."""
+    before = dict(os.environ)
+    with serving(models) as plain:
+        os.environ.clear()
+        os.environ.update(before)
+        with serving(models, keeps=keeps) as keeping:
+            yield keeping, plain
 
 
 @contextmanager

@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from benchmarks import load, resident
 from benchmarks.contract import exactly, mean_of, median_of, share_of
 from benchmarks.data import DEFAULT
 from benchmarks.keeping import Keeping
 from benchmarks.plotting import accuracy_over_calls
 from pydantic import BaseModel
 from world import KEPT
+
+from metier.errors import ModelServerBusy
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / DEFAULT
@@ -147,6 +151,39 @@ def test_results_are_published_as_they_are_shown_and_read_again(tmp_path: Path) 
     (tmp_path / "kept.jsonl").unlink()
     assert replies(tmp_path).get("b") == Reply(name="b")
     assert replies(tmp_path).get("secret") is None
+
+
+@pytest.mark.anyio
+async def test_a_question_without_an_answer_is_counted_and_the_others_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load, "DEADLINE_S", 0.01)
+
+    async def ask(model: str, text: str) -> bool:
+        if text == "refused":
+            raise ModelServerBusy("no room")
+        if text == "stalls":
+            await anyio.sleep_forever()
+        return True
+
+    texts = ["refused", "stalls", *["answered"] * 10]
+    found = await load.loaded([("m", text) for text in texts], ask)
+    assert (found.unanswered, len(found.each_s)) == (2, 12)
+
+
+def test_no_prompt_of_the_resident_benchmark_is_asked_twice() -> None:
+    texts = [text for text, _ in resident.questions(10, 12)]
+    assert len(set(texts)) == len(texts) == 22
+
+
+@pytest.mark.parametrize("name", ["load", "resident"])
+def test_a_benchmark_that_compares_servers_takes_none_from_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_NUM_PARALLEL", "4")
+    done = run(name)
+    assert done.returncode == 1
+    assert "OLLAMA_NUM_PARALLEL" in done.stderr.splitlines()[-1]
 
 
 # In seconds not everything is warm: the process that computes starts when it is first needed.
