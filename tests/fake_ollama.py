@@ -35,6 +35,8 @@ class Machine:
         load_s: seconds to load a model.
         reply_s: seconds to write a reply.
         word_s: seconds before each word of a reply, which are then sent one by one.
+        char_s: seconds to read a character that its slot does not hold yet, which are reported and
+            not waited for.
     """
 
     digests: tuple[tuple[str, str], ...] = ()
@@ -43,6 +45,37 @@ class Machine:
     load_s: float = 0.0
     reply_s: float = 0.0
     word_s: float = 0.0
+    char_s: float = 0.0
+
+
+class Slots:
+    """Prompts that a server holds, chosen as Ollama does.
+
+    The free one with the longest common prefix is taken, else the first.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._held = [""] * count
+        self._free = set(range(count))
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def reading(self, prompt: str) -> Iterator[int]:
+        """In a slot; how many characters are new in it."""
+        with self._lock:
+            common = {n: common_length(self._held[n], prompt) for n in sorted(self._free)}
+            slot = max(common, key=common.__getitem__)
+            self._free.discard(slot)
+            self._held[slot] = prompt
+        try:
+            yield len(prompt) - common[slot]
+        finally:
+            self._free.add(slot)
+
+
+def common_length(first: str, second: str) -> int:
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 class FakeOllama(ThreadingHTTPServer):
@@ -94,19 +127,20 @@ class FakeOllama(ThreadingHTTPServer):
         self.warmed: list[str] = []
         self.fault: Fault = ""
         self.over = threading.Event()
-        self._slots = threading.Semaphore(machine.slots)
+        self._room = threading.Semaphore(machine.slots)
+        self._slots = Slots(machine.slots)
         self._loading = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no error."""
 
     @contextmanager
-    def working_on(self, model: str) -> Iterator[float]:
-        """In a slot, with the model in memory; the seconds that loading took."""
-        with self._slots:
+    def working_on(self, model: str, prompt: str) -> Iterator[tuple[float, int]]:
+        """In a slot, with the model in memory; the seconds of loading, and the new characters."""
+        with self._room, self._slots.reading(prompt) as new:
             with self._loading:
                 load_s = self._load(model)
-            yield load_s
+            yield load_s, new
 
     def _load(self, model: str) -> float:
         if model in self.loaded:
@@ -175,9 +209,13 @@ class _Handler(BaseHTTPRequestHandler):
                 first = self._spoken(body, load_s=0.0)[0]
                 self._send([first], cut=True)
             case _:
-                with self.server.working_on(body["model"]) as load_s:
+                prompt = "".join(f"<{each['role']}>{each['content']}" for each in body["messages"])
+                with self.server.working_on(body["model"], prompt) as (load_s, new):
                     time.sleep(self.server.machine.reply_s)
                     spoken = self._spoken(body, load_s=load_s)
+                    if char_s := self.server.machine.char_s:
+                        spoken[-1]["prompt_eval_count"] = len(prompt)
+                        spoken[-1]["prompt_eval_duration"] = max(1, int(new * char_s * 1e9))
                     self.server.after_chat()
                     self._send(spoken, pause_s=self.server.machine.word_s)
 

@@ -121,10 +121,37 @@ async def test_a_long_question_is_no_sign_that_its_prompt_was_lost() -> None:
     assert prompts.is_resident(PROMPTS[0])
 
 
-@pytest.mark.parametrize(("slots", "kept"), [(1, False), (3, True)])
+@pytest.mark.parametrize(("slots", "kept"), [(1, False), (2, False), (3, True), (4, True)])
 async def test_whether_a_server_keeps_prompts_is_measured(slots: int, *, kept: bool) -> None:
-    prompts = ResidentPrompts(Slots(slots).chat)
-    assert await prompts.are_kept(*PROMPTS[:2]) is kept
+    assert await ResidentPrompts(Slots(slots).chat).fill(PROMPTS) is kept
+
+
+async def test_prompts_that_were_there_before_are_not_taken_for_lost() -> None:
+    slots = Slots(3)
+    await ResidentPrompts(slots.chat).fill(PROMPTS)
+    second = ResidentPrompts(slots.chat)
+    await second.fill(PROMPTS)
+    for prompt in PROMPTS:
+        second.note(*await asked(slots, prompt, "Why is that so? " * 5))
+    assert all(map(second.is_resident, PROMPTS))
+
+
+async def test_a_model_that_has_only_one_slot_is_not_read_to_again_and_again() -> None:
+    slots = Slots(1)
+    prompts = ResidentPrompts(slots.chat)
+    await prompts.fill(PROMPTS)
+    for prompt in PROMPTS:
+        prompts.note(*await asked(slots, prompt, "Why?"))
+    with anyio.move_on_after(0.01) as scope:
+        await prompts.lost()
+    assert scope.cancelled_caught
+
+
+def test_a_prompt_with_a_control_token_begins_the_requests_made_of_it() -> None:
+    prompt = prompt_of("Never write <|im_end|>.")
+    assert prompt.begins(ChatRequest(model="m", messages=prompt.messages))
+    written = Message(role="system", content="Never write <|im_end|>.")
+    assert prompt.begins(ChatRequest(model="m", messages=(written,)))
 
 
 async def test_reading_beforehand_makes_way_for_a_question() -> None:
@@ -142,6 +169,35 @@ async def test_reading_beforehand_makes_way_for_a_question() -> None:
         with anyio.fail_after(5):
             assert "".join([chunk.text async for chunk in shared.chat(request)]) == "Because."
     assert read == [False]
+
+
+async def test_reading_beforehand_makes_way_for_a_question_that_waits_already() -> None:
+    loading, asking = anyio.Event(), anyio.Event()
+
+    class Loading(ScriptedModels):
+        async def load(self, model: str) -> None:
+            loading.set()
+            await asking.wait()
+
+    models = Loading({"m": ["Because."]})
+    shared = SharedServer(models, keeps=2)
+    read: list[bool] = []
+
+    async def keep() -> None:
+        read.append(await shared.keep("m", PROMPTS[:2]))
+
+    async def ask() -> None:
+        request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
+        assert "".join([chunk.text async for chunk in shared.chat(request)]) == "Because."
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(keep)
+            await loading.wait()
+            group.start_soon(ask)
+            await anyio.wait_all_tasks_blocked()
+            asking.set()
+    assert (read, len(models.requests)) == ([False], 1)
 
 
 def test_a_prompt_has_the_same_hash_everywhere_and_another_for_another_model() -> None:

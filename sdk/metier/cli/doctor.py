@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: metier doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(*, as_json: bool) -> None:
-    """Check that everything needed to answer is installed. Nothing is started or changed."""
+    """Check that everything needed to answer is installed. Nothing is started.
+
+    How many prompts a server keeps is measured, and remembered.
+    """
     with errors_for_people(as_json=as_json):
         from metier.cli.text import as_json as dumped
         from metier.council import Council

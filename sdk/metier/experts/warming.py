@@ -122,8 +122,8 @@ class Warming:
             ready()
             await self._shared.keep_again()
 
-    async def are_kept(self) -> bool | None:
-        """Measure whether the server keeps the prompts of two experts.
+    async def slots_found(self, wanted: int) -> int | None:
+        """Measure whether the server keeps so many prompts of a model: that many, else one.
 
         None if that cannot be measured: it has no model in memory that two experts run on.
 
@@ -134,9 +134,12 @@ class Warming:
         by_expert = await self._models()
         for name in dict.fromkeys(model.name for model in by_expert.values()):
             experts = [expert for expert, model in by_expert.items() if model.name == name]
-            longest = most_useful(await self._prompts(name, experts), 2)
-            if full_name(name) in loaded and len(longest) == 2:
-                return await ResidentPrompts(self._server.chat).are_kept(*longest)
+            if full_name(name) in loaded and len(experts) > 1:
+                prompts = most_useful(await self._prompts(name, experts), wanted)
+                # Not in the queue, where one prompt after another is read, into the same slot.
+                known = self._server.prompts if isinstance(self._server, SharedServer) else None
+                known = known or ResidentPrompts(self._server.chat)
+                return len(prompts) if await known.fill(prompts) else 1
         return None
 
     async def slots_wanted(self) -> int:

@@ -151,20 +151,36 @@ def restart(settings: Settings, *, slots: int) -> Started | None:
 
 
 def slots_of(settings: Settings) -> int:
-    """How many slots the server was started with here, else the setting `concurrency`."""
+    """How many slots the server was started with here, or was found to have.
+
+    Else the setting `concurrency`.
+    """
+    found = _read_record(_found_of(settings))
+    slots = started_slots(settings) or (found[1] if found else 1)
+    return max(slots, settings.concurrency)
+
+
+def started_slots(settings: Settings) -> int | None:
+    """The slots of the server, if it was started here and runs."""
     record = _record(settings)
-    return settings.concurrency if record is None else max(record[1], settings.concurrency)
+    return None if record is None else record[1]
+
+
+def remember_slots(settings: Settings, slots: int) -> None:
+    """Keep how many slots a server that somebody else started was found to have."""
+    with suppress(OSError):
+        replace_file(_found_of(settings), f"0 {slots}\n".encode())
 
 
 def last_slots(settings: Settings) -> int | None:
     """The slots of the server that was last started here, also if it has ended."""
-    last = _last_record(settings)
+    last = _read_record(_record_of(settings))
     return None if last is None else last[1]
 
 
 def _record(settings: Settings) -> tuple[int, int] | None:
     """Process and slots of the server that was started here; None if it has ended."""
-    if (record := _last_record(settings)) is None:
+    if (record := _read_record(_record_of(settings))) is None:
         return None
     try:
         os.kill(record[0], 0)
@@ -173,9 +189,9 @@ def _record(settings: Settings) -> tuple[int, int] | None:
     return record
 
 
-def _last_record(settings: Settings) -> tuple[int, int] | None:
+def _read_record(file: Path) -> tuple[int, int] | None:
     try:
-        text = read_text(_record_of(settings), max_bytes=_RECORD_BYTES)
+        text = read_text(file, max_bytes=_RECORD_BYTES)
         pid, slots = map(int, text.split())
     except (OSError, ValueError):
         return None
@@ -190,6 +206,11 @@ def _remember(settings: Settings, slots: str, pid: int) -> None:
 
 def _record_of(settings: Settings) -> Path:
     return settings.state_dir / f"ollama-{urlsplit(settings.host).port}.slots"
+
+
+def _found_of(settings: Settings) -> Path:
+    parts = urlsplit(settings.host)
+    return settings.state_dir / f"ollama-{parts.hostname}-{parts.port}.found"
 
 
 def _passed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,9 +33,12 @@ _SHARE = 0.5
 _HELD_TOKENS = 16
 # A prompt of which more than this share was read again was not kept.
 _READ_AGAIN = 0.5
-# A reading is of a whole prompt if it takes so many times as long as one of a few new words.
-_MUCH_LONGER = 3
+# What any reading may take, however short.
 _BRIEF_S = 0.1
+# Characters of a text that measures how fast the server reads.
+_MEASURED_CHARS = 128
+# After so many prompts that were not found again, the server's slots are too few for all.
+_ENOUGH_LOST = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,10 @@ class ResidentPrompt:
 
     model: str
     messages: tuple[Message, ...]
+
+    def __post_init__(self) -> None:
+        begun = ChatRequest(model=self.model, messages=self.messages)  # as a server gets them
+        object.__setattr__(self, "messages", begun.messages)
 
     @cached_property
     def hash(self) -> str:
@@ -95,20 +103,23 @@ class ResidentPrompts:
         kept = self._kept.get(prompt.hash)
         return kept is not None and kept.is_resident
 
-    async def fill(self, prompts: Sequence[ResidentPrompt]) -> None:
+    async def fill(self, prompts: Sequence[ResidentPrompt]) -> bool:
         """Have the server read the prompts of one model, all at the same time.
 
         Those that are resident go first: each is in use then, so that no other takes its slot.
+        Then each is looked for; what the server has lost by then has no slot there.
+
+        Returns:
+            Whether the server keeps them all.
 
         Raises:
             ModelServerError, ModelMissing: the server cannot be asked.
         """
-        read: dict[ResidentPrompt, Usage] = {}
         failed: list[MetierError] = []
 
         async def one(prompt: ResidentPrompt) -> None:
             try:
-                read[prompt] = await self._read(prompt)
+                await self._read(prompt)
             except MetierError as exc:
                 failed.append(exc)
 
@@ -117,29 +128,37 @@ class ResidentPrompts:
                 group.start_soon(one, prompt)
         if failed:
             raise failed[0]
-        # They are read in one batch, so that each took as long as all of them.
-        tokens = sum(usage.prompt_tokens for usage in read.values())
-        token_s = max((usage.prompt_s for usage in read.values()), default=0.0) / max(1, tokens)
+        kept = await self._found(sorted(prompts, key=_length, reverse=True))
+        found = {each.prompt.hash: each for each in kept}
         for prompt in prompts:
-            usage, before = read[prompt], self._kept.get(prompt.hash)
-            known_s = before.token_s if before else 0.0
-            self._kept[prompt.hash] = _Kept(prompt, usage.prompt_tokens, max(token_s, known_s))
+            self._kept.pop(prompt.hash, None)
+            if prompt.hash in found and len(found) > 1:
+                self._kept[prompt.hash] = found[prompt.hash]
         self._lost = anyio.Event()
+        return len(found) == len(prompts)
 
-    async def are_kept(self, first: ResidentPrompt, second: ResidentPrompt) -> bool:
-        """Measure whether the server still has a prompt after another one was asked with.
+    async def _found(self, prompts: Sequence[ResidentPrompt]) -> list[_Kept]:
+        """The prompts that the server still has, of some that it has read.
 
-        Raises:
-            ModelServerError, ModelMissing: the server cannot be asked.
+        How fast it reads is measured with a text that it has not read before, after the shortest of
+        them: whether the others are found again does not depend on when they were read.
         """
-        await self.fill([first, second])
-        await self._read(first)
-        known = await self._read(first, "Good morning")
-        await self._read(second)
-        after = await self._read(first, "Good evening")
-        return after.prompt_s <= _MUCH_LONGER * known.prompt_s + _BRIEF_S
+        *others, last = prompts
+        known = await self._read(last, tokens=1)
+        new = await self._read(last, secrets.token_hex(_MEASURED_CHARS // 2), tokens=1)
+        token_s = new.prompt_s / max(1, new.prompt_tokens - known.prompt_tokens)
+        found, lost = [_Kept(last, known.prompt_tokens, token_s)], 0
+        for prompt in others:
+            usage = await self._read(prompt, "Good evening", tokens=1)
+            if usage.prompt_s <= _READ_AGAIN * usage.prompt_tokens * token_s + _BRIEF_S:
+                found.append(_Kept(prompt, usage.prompt_tokens, token_s))
+            elif (lost := lost + 1) == _ENOUGH_LOST:
+                break
+        return found
 
-    async def _read(self, prompt: ResidentPrompt, text: str = "Hello") -> Usage:
+    async def _read(
+        self, prompt: ResidentPrompt, text: str = "Hello", *, tokens: int = _HELD_TOKENS
+    ) -> Usage:
         """Have a prompt read with a message after it.
 
         Without one, a template may close the turn in another way.
@@ -147,19 +166,22 @@ class ResidentPrompts:
         request = ChatRequest(
             model=prompt.model,
             messages=(*prompt.messages, Message(role="user", content=text)),
-            sampling=Sampling(max_tokens=_HELD_TOKENS),
+            sampling=Sampling(max_tokens=tokens),
         )
         async with aclosing(self._chat(request)) as pieces:
             return [piece async for piece in pieces][-1].usage
 
     def note(self, request: ChatRequest, usage: Usage) -> None:
-        """Learn from a reply whether the prompt that it began with was still there."""
+        """Learn from a reply whether the prompt that it began with was still there.
+
+        Only from one during which the server did nothing else, which is as fast as was measured.
+        """
         found = [kept for kept in self._kept.values() if kept.prompt.begins(request)]
         if not found:
             return
         kept = max(found, key=lambda each: len(each.prompt.messages))
         new_tokens = max(0, usage.prompt_tokens - kept.tokens)
-        most_s = (new_tokens + _READ_AGAIN * kept.tokens) * kept.token_s
+        most_s = (new_tokens + _READ_AGAIN * kept.tokens) * kept.token_s + _BRIEF_S
         if kept.prompt.messages and usage.prompt_s > most_s:
             kept.is_resident = False
             self._lost.set()
@@ -211,9 +233,11 @@ def slots_for(
 
 def most_useful(prompts: Iterable[ResidentPrompt], slots: int) -> list[ResidentPrompt]:
     """As many prompts as there are slots, the longest if they are too many."""
-    once = dict.fromkeys(prompts)
-    by_length = sorted(once, key=lambda each: -sum(len(m.content) for m in each.messages))
-    return by_length[:slots]
+    return sorted(dict.fromkeys(prompts), key=_length, reverse=True)[:slots]
+
+
+def _length(prompt: ResidentPrompt) -> int:
+    return sum(len(message.content) for message in prompt.messages)
 
 
 def _number(value: object) -> int:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import anyio
+import anyio.lowlevel
 
 from metier.models.forwarding import ForwardingServer
 from metier.models.resident import ResidentPrompt, ResidentPrompts
@@ -70,8 +71,9 @@ class SharedServer(ForwardingServer):
             self.turns.turn(request.model),
             aclosing(self._inner.chat(request)) as chunks,
         ):
+            alone = self.turns.running == 1
             async for chunk in chunks:
-                if chunk.done:
+                if chunk.done and alone and self.turns.running == 1:
                     self.prompts.note(request, chunk.usage)
                 yield chunk
 
@@ -98,6 +100,7 @@ class SharedServer(ForwardingServer):
         async with self.turns.turn(model):
             await self._inner.load(model)
             with anyio.CancelScope() as scope, self.turns.making_way(scope.cancel):
+                await anyio.lowlevel.checkpoint()  # a call may wait already
                 await self.prompts.fill(prompts)
         return not scope.cancelled_caught
 

@@ -77,7 +77,9 @@ class Turns:
 
     @contextmanager
     def making_way(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Call `stop` when a call has to wait while the block runs."""
+        """Call `stop` when a call has to wait while the block runs, or waits already."""
+        if self._waiting:
+            stop()
         self._make_way = stop
         try:
             yield
@@ -85,9 +87,14 @@ class Turns:
             self._make_way = None
 
     @property
+    def running(self) -> int:
+        """How many calls run."""
+        return self._running.total()
+
+    @property
     def is_idle(self) -> bool:
         """Whether no call runs and none waits."""
-        return not self._waiting and not self._running.total()
+        return not self._waiting and not self.running
 
     @asynccontextmanager
     async def turn(self, model: str) -> AsyncIterator[None]:

@@ -96,21 +96,31 @@ def label_checks(council: Council) -> Iterator[Check]:
 
 
 async def prompt_checks(council: Council) -> list[Check]:
-    """Whether the server keeps the experts' prompts, measured with a loaded model."""
+    """Whether the server keeps the experts' prompts, measured with a loaded model.
+
+    What was found is remembered, so that a server which somebody else started is used accordingly.
+    """
     settings = council.settings
     if settings.hosts or settings.cluster or not settings.resident_prompts:
         return []
     try:
-        kept, slots = await council.warming.are_kept(), await council.warming.slots_wanted()
+        slots = await council.warming.slots_wanted()
+        found = await council.warming.slots_found(slots) if slots > 1 else 1
     except MetierError as exc:
         return [Check(name="prompts", ok=True, detail=f"not measured: {exc.message}")]
-    if kept is None:
+    if found is None:
         detail = "not measured: none of the experts' models is in memory"
         return [Check(name="prompts", ok=True, detail=detail, fix="metier models warm")]
-    if kept:
-        return [Check(name="prompts", ok=True, detail="the server keeps the experts' prompts")]
     if slots <= 1:
         return []
+    started_with = local.started_slots(settings)
+    if started_with is None:
+        await to_thread.run_sync(local.remember_slots, settings, found)
+    if found > 1:
+        return [Check(name="prompts", ok=True, detail="the server keeps the experts' prompts")]
     detail = "the server reads an expert's prompt again after another expert's"
+    if started_with is not None and started_with >= slots:
+        detail += ", though it has enough slots: Ollama gives some models only one"
+        return [Check(name="prompts", ok=True, detail=detail)]
     fix = f"OLLAMA_NUM_PARALLEL={slots} ollama serve"
     return [Check(name="prompts", ok=True, detail=detail, fix=fix)]
