@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -279,3 +280,14 @@ def test_a_name_without_a_tag_means_the_latest(name: str, full: str) -> None:
 def test_the_memory_of_this_machine_is_known_or_not() -> None:
     memory = physical_memory_bytes()
     assert memory is None or memory > GIB // 4
+
+
+def test_a_container_has_no_more_memory_than_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlimited = physical_memory_bytes()
+    monkeypatch.setattr("metier.models.opening._CONTAINER", tmp_path / "memory.max")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert physical_memory_bytes() == unlimited
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert physical_memory_bytes() in (None, 1_000_000)

@@ -145,25 +145,25 @@ class Warming:
     async def slots_wanted(self) -> int:
         """The slots that the prompts of all experts need, as far as memory allows.
 
-        One for each expert of a model, and one for conversations that begin otherwise. No plugin
-        is imported.
+        One for each expert of a model, and one for conversations that begin otherwise. A server
+        gives every model the same number, so each must have room for it. No plugin is imported.
 
         Raises:
             ModelServerError: the server cannot be asked.
         """
         models = list((await self._models()).values())
-        counts = Counter(model.name for model in models)
-        wanted = [1]
+        most = max(Counter(model.name for model in models).values(), default=0) + 1
+        fitting = [most]
         for model in {model.name: model for model in models}.values():
             details = await self._server.show(model.name)
-            fitting = slots_for(
-                counts[model.name] + 1,
+            slots = slots_for(
+                most,
                 slot_bytes=slot_bytes(details, self._settings.num_ctx),
                 model_bytes=model.size_bytes,
                 memory_bytes=memory_for_models(self._settings),
             )
-            wanted.append(fitting)
-        return max(wanted)
+            fitting.append(slots)
+        return min(fitting)
 
     async def _prompts(self, model: str, experts: Iterable[str]) -> list[ResidentPrompt]:
         """The beginnings of the prompts of these experts; their plugins are imported."""

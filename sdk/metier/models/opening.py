@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.models.embedder import Embedder
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from metier.models.hosts import Host, HostPool
 
 _SYSTEM_BYTES = 2 << 30
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def server_of(settings: Settings) -> ModelServer:
@@ -102,8 +105,11 @@ def left_for_models(physical_bytes: int) -> int:
 
 
 def physical_memory_bytes() -> int | None:
-    """The memory of this machine, if the system says."""
+    """The memory of this machine, or of the container that this is, if the system says."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
+    with suppress(OSError, ValueError):  # a ValueError is "max": no limit
+        return min(physical, int(_CONTAINER.read_text()))
+    return physical
