@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from metier import Plan, Settings, Step
 from metier.cli.main import cli
+from metier.cli.session import stop_warming, warm_later
+from metier.models import local
+from metier.settings.files import locked
 
 TESTS = Path(__file__).parents[1]
 PROGRAM = f"""#!{sys.executable}
@@ -148,6 +152,45 @@ def test_without_resident_prompts_the_server_gets_one_slot(
     warmed()
     assert [slots for slots, _ in lines(said, "slots")] == ["1"]
     assert lines(said, "read") == []
+
+
+@pytest.mark.parametrize("asking", ["ask Why?", "run plan.json"])
+def test_after_a_question_that_loads_the_model_the_prompts_are_read(
+    asking: str, said: Path, tmp_path: Path
+) -> None:
+    plan = Plan(question="Why?", steps=(Step(id="1", task="Why?", expert="general"),))
+    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    command = [sys.executable, "-m", "metier", *asking.split()]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    with locked(Settings.load().state_dir / "warming.lock"):  # which the reading holds
+        assert len(read_by(said)) == 5 + 1
+
+
+@pytest.fixture
+def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that reads prompts, as another command has left it behind."""
+    monkeypatch.setattr(local, "slots_of", lambda _: 5)
+    lock = Settings.load().state_dir / "warming.lock"
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with locked(lock) as handle:
+        process = subprocess.Popen(command, pass_fds=[handle])
+        lock.write_text(str(process.pid))
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_question_ends_the_reading_that_another_has_left_behind(
+    reading: subprocess.Popen[bytes],
+) -> None:
+    assert stop_warming(Settings.load())
+    assert reading.wait(10) == -signal.SIGTERM
+    assert not stop_warming(Settings.load())
+
+
+def test_prompts_are_not_read_twice_at_once(reading: subprocess.Popen[bytes]) -> None:
+    warm_later(Settings.load())
+    assert (Settings.load().state_dir / "warming.lock").read_text() == str(reading.pid)
 
 
 ONLY_EMBEDDING = ("plan What?", "evaluate routing", "learn status")

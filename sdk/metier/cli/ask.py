@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -23,6 +23,7 @@ from metier.cli.session import (
     open_council,
     run_async,
     run_store,
+    stop_warming,
     warm_later,
 )
 
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from metier.plan import Combining, Document, Plan
     from metier.settings import Settings
 
-# Loading takes less if the model was already in memory.
+# Loading takes less if the model was already in memory, and reading if the prompt was kept.
 _LOADED_S = 0.5
+_READ_S = 1.0
 
 expert_option = click.option(
     "-e",
@@ -127,11 +129,7 @@ def ask(
             return
         screen = screen_for(form, verbose=verbose, show_plan=show_plan, stream=not no_stream)
         events = council.stream(asked, documents=documents, experts=experts or None, strategy=how)
-        main = partial(alongside, council.warming.load, partial(answered, events, screen))
-        code = run_async(main, closing=council)
-        if screen.answer is not None and screen.answer.usage.load_s > _LOADED_S:
-            warm_later(settings)
-        sys.exit(code)
+        _answer(council, events, screen, experts)
 
 
 @click.command(epilog='Example: metier plan "Solve x^2 = 9, then explain it in French."')
@@ -179,7 +177,28 @@ def run(
         settings = load_settings(model=model, compose=compose, timeout_s=timeout, cluster=cluster)
         council = open_council(settings, runs=run_store(settings, log=not no_log))
         screen = screen_for(form, verbose=verbose, show_plan=False, stream=not no_stream)
-        sys.exit(run_async(partial(answered, council.stream(made), screen), closing=council))
+        _answer(council, council.stream(made), screen, [step.expert for step in made.steps])
+
+
+def _answer(
+    council: Council,
+    events: AsyncGenerator[Event, None],
+    screen: Screen,
+    experts: Collection[str],
+) -> NoReturn:
+    """Show an answer while the model of the experts is loaded, and exit.
+
+    Their prompts are read afterwards if this question has waited for them.
+    """
+    stopped = stop_warming(council.settings)
+    load = partial(council.warming.load, experts)
+    code = run_async(partial(alongside, load, partial(answered, events, screen)), closing=council)
+    if screen.answer is not None:
+        usage = screen.answer.usage
+        waited = usage.load_s > _LOADED_S or usage.prompt_s > _READ_S * usage.calls
+        if stopped or waited or council.warming.has_loaded:
+            warm_later(council.settings)
+    sys.exit(code)
 
 
 def _planning(

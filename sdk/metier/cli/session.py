@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
@@ -184,17 +186,48 @@ async def alongside(
 
 
 def warm_later(settings: Settings) -> None:
-    """Have the prompts read after this command, if metier started the server."""
+    """Have the prompts read after this command, if the server keeps them and nobody reads them."""
+    from metier.errors import Locked
     from metier.models import local
+    from metier.settings.files import locked
 
-    if settings.resident_prompts and local.slots_of(settings) > settings.concurrency:
-        subprocess.Popen(  # this very program
+    if not settings.resident_prompts or local.slots_of(settings) <= settings.concurrency:
+        return
+    with suppress(Locked, OSError), locked(_warming_file(settings), wait_s=0) as handle:
+        process = subprocess.Popen(  # this very program, which holds the lock until it ends
             [sys.executable, "-m", "metier", "models", "warm"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=(handle,) if os.name == "posix" else (),
         )
+        os.truncate(handle, 0)
+        os.write(handle, str(process.pid).encode())
+
+
+def stop_warming(settings: Settings) -> bool:
+    """End the reading that an earlier command left behind: a question comes first.
+
+    Returns:
+        Whether there was one.
+    """
+    from metier.errors import Locked
+    from metier.settings.files import locked
+
+    file = _warming_file(settings)
+    with suppress(OSError, ValueError):
+        try:
+            with locked(file, wait_s=0):
+                return False
+        except Locked:  # so the process that is named there still runs
+            os.kill(int(file.read_text()), signal.SIGTERM)
+            return True
+    return False
+
+
+def _warming_file(settings: Settings) -> Path:
+    return settings.state_dir / "warming.lock"
 
 
 def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:

@@ -28,6 +28,9 @@ class Warming:
 
     A server with one slot keeps one prompt, so nothing is read beforehand there; and only a
     `SharedServer` knows what is in its slots.
+
+    Attributes:
+        has_loaded: whether `load` found that a model was not in memory.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Warming:
         self._server = server
         self._shared = server if isinstance(server, SharedServer) and server.keeps > 1 else None
         self._settings = settings
+        self.has_loaded = False
 
     @classmethod
     async def slots_for_experts(cls, registry: Registry, settings: Settings) -> int:
@@ -72,17 +76,23 @@ class Warming:
         loaded = {full_name(model.name) for model in await self._server.loaded()}
         return all(full_name(model.name) in loaded for model in (await self._models()).values())
 
-    async def load(self) -> None:
-        """Load the model that all experts run on, while a question is planned.
+    async def load(self, experts: Collection[str] = ()) -> None:
+        """Load the model that these experts run on, while a question is planned.
 
         Does nothing if there are several, or it is in memory.
+
+        Args:
+            experts: all if not given.
 
         Raises:
             ModelServerError, ModelMissing: it cannot be loaded.
         """
-        names = {model.name for model in (await self._models()).values()}
-        if len(names) == 1 and not await self.is_loaded():
-            await self._server.load(names.pop())
+        by_expert = await self._models()
+        names = {by_expert[name].name for name in experts or by_expert if name in by_expert}
+        loaded = {full_name(model.name) for model in await self._server.loaded()}
+        if len(names) == 1 and full_name(name := names.pop()) not in loaded:
+            self.has_loaded = True
+            await self._server.load(name)
 
     async def warm(self, models: Collection[str] = ()) -> None:
         """Load models, and have the prompts of those that experts run on read.

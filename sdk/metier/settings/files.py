@@ -111,8 +111,10 @@ def remove_leftovers(folder: Path, *patterns: str) -> None:
 @contextmanager
 def locked(
     path: Path, *, wait_s: float = WAIT_S, waiting: Callable[[], None] = lambda: None
-) -> Iterator[None]:
+) -> Iterator[int]:
     """Hold a lock that one process at a time can hold; it ends with the process.
+
+    A child that inherits the descriptor of the file holds it, too.
 
     Args:
         path: the lock file. It is made, with its folder, and stays; only who holds the lock may
@@ -133,7 +135,7 @@ def locked(
             told = True
         time.sleep(POLL_S)
     try:
-        yield
+        yield handle
     finally:
         os.close(handle)
 
