@@ -116,6 +116,68 @@ async def test_one_call_more_than_may_wait_is_refused_at_once() -> None:
         group.cancel_scope.cancel()
 
 
+async def test_a_question_is_refused_at_once_if_its_turn_would_come_too_late() -> None:
+    server = Server()
+    turns = server.turns(max_wait_s=1.5)
+    await server.call(turns, "a", 0)  # which takes a second
+    async with turns.turn("a"), anyio.create_task_group() as group:
+        for _ in range(2):
+            group.start_soon(holding, turns.turn, "a")
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(ModelServerBusy, match="2 calls already wait for here"):
+            await holding(turns.turn, "a")
+        group.cancel_scope.cancel()
+
+
+async def test_a_question_that_had_a_turn_is_not_refused() -> None:
+    server = Server()
+    turns = server.turns(max_waiting=1)
+
+    async def again() -> None:
+        with one_question():
+            await server.call(turns, "a", 0)
+            another.set()
+            await turned.wait()
+            await server.call(turns, "a", 0)
+
+    another, turned = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(again)
+        await another.wait()
+        async with turns.turn("a"):
+            group.start_soon(server.call, turns, "a", 1)
+            await anyio.wait_all_tasks_blocked()
+            turned.set()
+            await anyio.wait_all_tasks_blocked()
+    assert sorted(question for _, question in server.ran) == [0, 0, 1]
+
+
+async def test_what_a_question_has_waited_counts_for_its_next_call() -> None:
+    server = Server()
+    turns = server.turns()
+    turned = anyio.Event()
+
+    async def waits_twice() -> None:
+        with one_question():
+            await server.call(turns, "a", 0)
+            await turned.wait()
+            await server.call(turns, "a", 0)
+
+    async with anyio.create_task_group() as group:
+        async with turns.turn("a"):
+            group.start_soon(waits_twice)
+            await anyio.wait_all_tasks_blocked()
+            server.now += 5
+        await anyio.wait_all_tasks_blocked()
+        async with turns.turn("a"):
+            group.start_soon(server.call, turns, "a", 1)
+            await anyio.wait_all_tasks_blocked()
+            server.now += 1
+            turned.set()
+            await anyio.wait_all_tasks_blocked()
+    assert [question for _, question in server.ran] == [0, 0, 1]
+
+
 async def test_no_call_waits_longer_than_the_longest_wait() -> None:
     turns = Turns("here", max_wait_s=0.01)
     async with turns.turn("a"):

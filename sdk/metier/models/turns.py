@@ -18,15 +18,26 @@ import anyio
 
 from metier.errors import ModelServerBusy
 
-_question: ContextVar[object | None] = ContextVar("metier_question", default=None)
 # The share of the longest wait after which another model's calls are served first.
 _PATIENCE = 0.5
+# What the last call weighs in the mean time of a call.
+_LAST = 0.2
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """A question, and how long its calls have waited so far, in seconds; None before the first."""
+
+    waited_s: float | None = None
+
+
+_question: ContextVar[_Question | None] = ContextVar("metier_question", default=None)
 
 
 @contextmanager
 def one_question() -> Iterator[None]:
     """All calls in this block belong to one question, unless they already belong to one."""
-    token = _question.set(_question.get() or object())
+    token = _question.set(_question.get() or _Question())
     try:
         yield
     finally:
@@ -35,10 +46,14 @@ def one_question() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Call:
-    """A call that waits."""
+    """A call that waits.
+
+    Attributes:
+        since: when it began to wait, less what its question has waited before.
+    """
 
     model: str
-    question: object
+    question: _Question
     since: float
     started: anyio.Event = field(default_factory=anyio.Event)
 
@@ -47,13 +62,15 @@ class Turns:
     """The queue of one server.
 
     A question that has a turn never waits for itself: its further calls start at once. Otherwise
-    its calls start in the order in which they were made.
+    its calls start in the order in which they were made. One that had a turn is not refused any
+    more, and what it has waited counts for its next calls.
 
     Args:
         address: of the server, for errors.
         concurrency: calls that run at once.
         max_waiting: calls that wait; one more is refused.
-        max_wait_s: the longest that a call waits, in seconds.
+        max_wait_s: the longest that a question waits for its first turn, in seconds. It is refused
+            at once if that would be longer by the time that calls took of late.
     """
 
     def __init__(
@@ -70,7 +87,8 @@ class Turns:
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
         self._clock = clock
-        self._running: Counter[object] = Counter()
+        self._running: Counter[_Question] = Counter()
+        self._call_s: float | None = None
         self._waiting: list[_Call] = []
         self._model: str | None = None
         self._make_way: Callable[[], None] | None = None
@@ -103,29 +121,41 @@ class Turns:
         Raises:
             ModelServerBusy: too many calls wait already, or this one has waited too long.
         """
-        question = _question.get() or object()
+        question = _question.get() or _Question()
         if self._running[question]:
             self._start(model, question)
         else:
             await self._wait(model, question)
+        since = self._clock()
         try:
             yield
         finally:
+            took_s = self._clock() - since
+            before_s = took_s if self._call_s is None else self._call_s
+            self._call_s = before_s + _LAST * (took_s - before_s)
             self._end(question)
 
-    async def _wait(self, model: str, question: object) -> None:
-        if len(self._waiting) >= self._max_waiting:
-            raise ModelServerBusy(
-                f"{len(self._waiting)} calls already wait for {self._address}",
-                hint="Ask again later, or raise the setting max_waiting",
-            )
-        call = _Call(model=model, question=question, since=self._clock())
+    def _refuse(self) -> None:
+        """Refuse a question if too many calls wait for it to have its turn in time."""
+        waiting = len(self._waiting)
+        told = f"{waiting} calls already wait for {self._address}"
+        if waiting >= self._max_waiting:
+            raise ModelServerBusy(told, hint="Ask again later, or raise the setting max_waiting")
+        if waiting * (self._call_s or 0.0) > self._max_wait_s * self._concurrency:
+            raise ModelServerBusy(told, hint="Ask again later, or raise the setting max_wait_s")
+
+    async def _wait(self, model: str, question: _Question) -> None:
+        is_new = question.waited_s is None
+        if is_new:
+            self._refuse()
+        since = self._clock() - (question.waited_s or 0.0)
+        call = _Call(model=model, question=question, since=since)
         self._waiting.append(call)
         self._start_next()
         if self._make_way is not None and not call.started.is_set():
             self._make_way()
         try:
-            with anyio.move_on_after(self._max_wait_s):
+            with anyio.move_on_after(self._max_wait_s if is_new else None):
                 await call.started.wait()
         except BaseException:
             self._withdraw(call)
@@ -145,11 +175,11 @@ class Turns:
             self._waiting.remove(call)
             self._start_next()
 
-    def _start(self, model: str, question: object) -> None:
+    def _start(self, model: str, question: _Question) -> None:
         self._running[question] += 1
         self._model = model
 
-    def _end(self, question: object) -> None:
+    def _end(self, question: _Question) -> None:
         self._running[question] -= 1
         if not self._running[question]:
             del self._running[question]
@@ -158,6 +188,7 @@ class Turns:
     def _start_next(self) -> None:
         while (call := self._next()) is not None:
             self._waiting.remove(call)
+            call.question.waited_s = self._clock() - call.since
             self._start(call.model, call.question)
             call.started.set()
 

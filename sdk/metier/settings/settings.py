@@ -89,8 +89,8 @@ class Settings(BaseModel):
     max_wait_s: float = Field(
         300,
         gt=0,
-        description="the longest that a model call waits for its turn, in seconds; after half of "
-        "it, calls to a model that is not loaded go first",
+        description="the longest that a question waits for its first turn at the server, in "
+        "seconds; after half of it, calls to a model that is not loaded go first",
     )
     timeout_s: float = Field(900, gt=0, description="deadline of a whole question, in seconds")
     connect_timeout_s: float = Field(5, gt=0, description="deadline for a connection")
