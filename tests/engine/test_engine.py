@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +35,8 @@ from metier.events import Answered, fold
 from metier.experts.card import Capability
 from metier.experts.expert import messages_for
 from metier.models.embedder import Role, Vectors
-from metier.plan import Step
+from metier.models.server import ChatRequest, Chunk
+from metier.plan import Message, Step
 from metier.settings import Compose
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -396,6 +397,39 @@ async def test_independent_steps_run_at_once_only_where_there_is_room(
         with anyio.fail_after(10):
             await council(models, *experts, tmp_path=tmp_path).run(plan(*steps))
     assert meets.most == concurrency
+
+
+class Wordy(Expert):
+    """Begins its prompts with much more than its card's."""
+
+    @property
+    def constant_messages(self) -> Sequence[Sequence[Message]]:
+        return [[Message(role="system", content="Calculate with care. " * 100)]]
+
+
+async def test_samples_of_an_expert_whose_own_prompt_is_long_are_taken_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    step = Step(
+        id="1", task="What is 2 + 2?", expert="math", strategy="vote", options={"samples": 3}
+    )
+    running = most = 0
+
+    class Counting(ScriptedModels):
+        async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await anyio.wait_all_tasks_blocked()
+            async for chunk in super().chat(request):
+                yield chunk
+            running -= 1
+
+    for expert, together in ((Expert(card("math")), 3), (Wordy(card("math")), 1)):
+        most = 0
+        models = Counting({"small": ["4", "5", "6"]}, concurrency=3)
+        await council(models, expert, tmp_path=tmp_path).run(plan(step))
+        assert most == together
 
 
 async def test_leaving_the_stream_closes_the_models_stream(tmp_path: Path) -> None:

@@ -139,15 +139,24 @@ class StepSampler(OldSamplerNames):
 
     def concurrency(self, voter: Voter) -> int:
         """As the server has; one if the prompt is so long that reading it again costs more."""
-        task = self._task
         texts = (
-            self.card(voter).prompt,
-            task.text,
-            *(message.content for message in task.messages),
-            *(document.text for document in task.documents),
-            *(result.text for result in task.inputs),
+            self._beginning(voter),
+            self._task.text,
+            *(message.content for message in self._task.messages),
+            *(document.text for document in self._task.documents),
+            *(result.text for result in self._task.inputs),
         )
         return self._caller.at_once(voter.model, prompt_chars=sum(map(len, texts)))
+
+    def _beginning(self, voter: Voter) -> str:
+        """With what its prompts begin: its card's prompt, as long as its code is not imported."""
+        if (expert := self._world.registry.built.get(voter.expert)) is None:
+            return self.card(voter).prompt
+        try:
+            each = ["".join(m.content for m in one) for one in expert.constant_messages]
+        except Exception as exc:  # its code may raise anything; the step fails, the plan goes on
+            raise _crashed(expert, exc) from exc
+        return max(each, key=len, default="")
 
     def run_together(self, voters: Sequence[Voter]) -> bool:
         """As the server can."""

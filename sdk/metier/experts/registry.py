@@ -147,6 +147,11 @@ class Registry:
         """The cards by id."""
         return {name: entry.card for name, entry in self._entries.items()}
 
+    @property
+    def built(self) -> Mapping[str, Expert]:
+        """The experts whose code was imported already, by id."""
+        return self._experts
+
     def expert(self, name: str) -> Expert:
         """The expert itself; its plugin's code is imported now.
 
