@@ -6,14 +6,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 import pytest
 from click.testing import CliRunner, Result
 
 from metier import Card, Council, Expert, Settings
+from metier.cli.chat.conversation import Conversation
+from metier.cli.chat.session import ChatSession
 from metier.cli.main import cli
 from metier.errors import ModelServerFailed
 from metier.experts.card import Capability
 from metier.models.server import ChatRequest
+from metier.models.shared import SharedServer
 from metier.runs.store import RunStore
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -276,3 +280,41 @@ def test_there_must_be_something_to_go_on_with(seen: Seen) -> None:
     done = chat("and a third", options=["-c"])
     assert "there is no answer to go on from" in done.stderr
     assert done.exit_code == 2
+
+
+@pytest.mark.anyio
+async def test_after_a_change_of_model_its_prompts_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = {"m": anyio.Event(), "n": anyio.Event()}
+
+    def reply(request: ChatRequest) -> str:
+        read[request.model].set()
+        return "Hello"
+
+    def installed(settings: Settings, **_: object) -> Council:
+        model = settings.model or "m"
+        card = _card("sums", "compute a sum").model_copy(update={"models": (model,)})
+        server = SharedServer(ScriptedModels({model: reply}), keeps=2)
+        return Council.of(
+            [Expert(card)], settings=settings, server=server, embedder=FixedEmbedder()
+        )
+
+    monkeypatch.setattr(Council, "from_installed", installed)
+    session = ChatSession(
+        Settings.load(),
+        Conversation(),
+        form="text",
+        verbose=False,
+        stream=True,
+        log=False,
+        on_terminal=True,
+    )
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.keep_warm)
+            await read["m"].wait()
+            await session.reopen(Settings.load(model="n"))
+            await read["n"].wait()
+            group.cancel_scope.cancel()
+    await session.aclose()

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from metier import Plan, Settings, Step
+from metier import Settings
 from metier.cli.main import cli
 from metier.cli.session import stop_warming, warm_later
 from metier.models import local
+from metier.plan import Plan, Step
 from metier.settings.files import locked
 
 TESTS = Path(__file__).parents[1]

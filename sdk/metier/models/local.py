@@ -169,6 +169,7 @@ def started_slots(settings: Settings) -> int | None:
 def remember_slots(settings: Settings, slots: int) -> None:
     """Keep how many slots a server that somebody else started was found to have."""
     with suppress(OSError):
+        private_folder(settings.state_dir)
         replace_file(_found_of(settings), f"0 {slots}\n".encode())
 
 

@@ -90,7 +90,7 @@ def chat(
         )
         talk = partial(_talk, session, form)
         if session.on_terminal:  # the person reads and types meanwhile
-            talk = partial(alongside, session.council.warming.keep_warm, talk)
+            talk = partial(alongside, session.keep_warm, talk)
         sys.exit(run_async(talk, closing=session))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +14,7 @@ from metier.cli.ask import answered
 from metier.cli.chat.conversation import Conversation, Recorder
 from metier.cli.render import Form, Screen
 from metier.cli.session import FAILED, open_council, run_store
+from metier.errors import MetierError
 from metier.plan import Plan
 from metier.settings import Settings
 
@@ -48,6 +49,7 @@ class ChatSession:
         self._verbose = verbose
         self._stream = stream
         self.on_terminal = on_terminal
+        self._warming: anyio.CancelScope | None = None
 
     async def ask(self, question: str) -> int:
         """Answer a question, show the answer and keep the turn; return an exit code.
@@ -97,9 +99,20 @@ class ChatSession:
 
     async def reopen(self, settings: Settings) -> None:
         """Continue with other settings."""
-        await self.council.aclose()
-        self.settings = settings
+        before = self.council
         self.council = open_council(settings, runs=run_store(settings, log=self._log))
+        self.settings = settings
+        if self._warming is not None:
+            self._warming.cancel()
+        await before.aclose()
+
+    async def keep_warm(self) -> None:
+        """Have the prompts kept by the server of the council that answers, until cancelled."""
+        while True:
+            with anyio.CancelScope() as self._warming:
+                with suppress(MetierError):  # the next question reports what is wrong
+                    await self.council.warming.keep_warm()
+                await anyio.sleep_forever()
 
     async def aclose(self) -> None:
         """Close the council."""
