@@ -209,7 +209,7 @@ async def asked(runs: int, limit: int, plain: str) -> tuple[list[Asked], list[As
         started = time.perf_counter()
         await council.warm()
         fill_s = time.perf_counter() - started
-        say(f"{len(server.calls)} prompts read in {fill_s:.1f} s, {shared.keeps} slots")
+        say(f"prompts read in {fill_s:.1f} s, {shared.keeps} slots")
         await council.plan("Why?")
         turns, flagship = list[Asked](), list[Asked]()
         for question, only in questions(runs, limit):

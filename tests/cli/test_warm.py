@@ -20,6 +20,8 @@ from metier.plan import Plan, Step
 from metier.settings.files import locked
 
 TESTS = Path(__file__).parents[1]
+# Each of five prompts is read while those before it are in use.
+FILLED = 1 + 2 + 3 + 4 + 5
 PROGRAM = f"""#!{sys.executable}
 import os, sys
 sys.path.insert(0, {str(TESTS)!r})
@@ -85,6 +87,7 @@ def lines(said: Path, kind: str) -> list[list[str]]:
 
 
 def read_by(said: Path) -> list[str]:
+    """The beginnings that were read, each as often as it was held."""
     return max(lines(said, "read"), key=len)  # each line holds all before it
 
 
@@ -97,7 +100,7 @@ def warmed() -> None:
 def test_a_server_that_metier_starts_reads_the_prompt_of_every_expert(said: Path) -> None:
     warmed()
     assert [slots for slots, _ in lines(said, "slots")] == ["5"]  # the four experts, and one more
-    assert sorted(read_by(said)) == [
+    assert sorted(set(read_by(said))) == [
         "Hello",
         "Write the c",
         "You are a c",
@@ -116,14 +119,14 @@ def test_serve_says_when_the_prompts_of_every_expert_are_read(said: Path) -> Non
     assert heard[0].startswith("started Ollama")
     assert heard[1].startswith("serving at")
     assert heard[3] == "the models are loaded, and the prompts are read\n"
-    assert len(read_by(said)) == 5
+    assert len(set(read_by(said))) == 5
 
 
 def test_a_command_that_finds_the_server_knows_its_slots(said: Path) -> None:
     warmed()
     warmed()
     assert len(lines(said, "slots")) == 1
-    assert len(read_by(said)) == 10
+    assert len(read_by(said)) == 2 * FILLED
 
 
 def test_a_server_whose_slots_do_not_fit_in_memory_is_started_again_once(
@@ -164,7 +167,7 @@ def test_after_a_question_that_loads_the_model_the_prompts_are_read(
     command = [sys.executable, "-m", "metier", *asking.split()]
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     with locked(Settings.load().state_dir / "warming.lock"):  # which the reading holds
-        assert len(read_by(said)) == 5 + 1
+        assert len(read_by(said)) == 1 + FILLED
 
 
 @pytest.fixture

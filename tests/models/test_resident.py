@@ -80,9 +80,12 @@ async def asked(slots: Slots, prompt: ResidentPrompt, question: str) -> tuple[Ch
     return request, [chunk async for chunk in slots.chat(request)][-1].usage
 
 
-async def test_prompts_that_were_read_together_are_found_again_in_any_order() -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_prompts_that_were_read_together_are_found_again_in_any_order(
+    *, at_once: bool
+) -> None:
     slots = Slots(3)
-    await ResidentPrompts(slots.chat).fill(PROMPTS)
+    await ResidentPrompts(slots.chat).fill(PROMPTS, at_once=at_once)
     for number in (2, 0, 1, 1, 0, 2):
         _, usage = await asked(slots, PROMPTS[number], "Why?")
         assert usage.prompt_s <= len("<user>Why?")
@@ -155,13 +158,13 @@ def test_a_prompt_with_a_control_token_begins_the_requests_made_of_it() -> None:
 
 
 async def test_reading_beforehand_makes_way_for_a_question() -> None:
-    models = ScriptedModels({"m": [Stall(), Stall(), "Because."]})
-    shared = SharedServer(models, keeps=2)
+    models = ScriptedModels({"m": ["x", Stall(), Stall(), "Because."]})
+    shared = SharedServer(models, keeps=3)
     request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
     read: list[bool] = []
 
     async def keep() -> None:
-        read.append(await shared.keep("m", PROMPTS[:2]))
+        read.append(await shared.keep("m", PROMPTS))
 
     async with anyio.create_task_group() as group:
         group.start_soon(keep)
@@ -169,6 +172,8 @@ async def test_reading_beforehand_makes_way_for_a_question() -> None:
         with anyio.fail_after(5):
             assert "".join([chunk.text async for chunk in shared.chat(request)]) == "Because."
     assert read == [False]
+    begun = [each.messages[: len(PROMPTS[2].messages)] for each in models.requests]
+    assert PROMPTS[2].messages not in begun
 
 
 async def test_reading_beforehand_makes_way_for_a_question_that_waits_already() -> None:

@@ -149,7 +149,7 @@ class Warming:
                 # Not in the queue, where one prompt after another is read, into the same slot.
                 known = self._server.prompts if isinstance(self._server, SharedServer) else None
                 known = known or ResidentPrompts(self._server.chat)
-                return len(prompts) if await known.fill(prompts) else 1
+                return len(prompts) if await known.fill(prompts, at_once=True) else 1
         return None
 
     async def slots_wanted(self) -> int:

@@ -1,9 +1,9 @@
 """Resident prompts: the beginnings of prompts that never change, each kept in a slot of the server.
 
 On a CPU, reading a prompt is most of the wait. A server reads only what follows the longest common
-prefix with one of its slots, and never takes a slot that is in use. So prompts that are read at the
-same time land in a slot each, and later each question finds its own, in any order. Read one after
-the other, they all land in the same slot.
+prefix with one of its slots, and never takes a slot that is in use. So a prompt that is read while
+others are in use lands in a slot of its own, and later each question finds its own, in any order.
+Read one after the other, they all land in the same slot.
 """
 
 from __future__ import annotations
@@ -103,11 +103,15 @@ class ResidentPrompts:
         kept = self._kept.get(prompt.hash)
         return kept is not None and kept.is_resident
 
-    async def fill(self, prompts: Sequence[ResidentPrompt]) -> bool:
-        """Have the server read the prompts of one model, all at the same time.
+    async def fill(self, prompts: Sequence[ResidentPrompt], *, at_once: bool = False) -> bool:
+        """Have the server read the prompts of one model, each while those before it are in use.
 
-        Those that are resident go first: each is in use then, so that no other takes its slot.
+        So none takes the slot of another. A server reads a prompt that it has begun to the end,
+        also if nobody waits for it any more: a question that comes meanwhile waits for one of them.
         Then each is looked for; what the server has lost by then has no slot there.
+
+        Args:
+            at_once: read all at the same time, which is quicker.
 
         Returns:
             Whether the server keeps them all.
@@ -115,6 +119,20 @@ class ResidentPrompts:
         Raises:
             ModelServerError, ModelMissing: the server cannot be asked.
         """
+        ordered = sorted(prompts, key=self.is_resident, reverse=True)
+        known = sum(map(self.is_resident, prompts))
+        for count in range(len(prompts) if at_once else max(1, known), len(prompts) + 1):
+            await self._read_together(ordered[:count])
+        kept = await self._found(sorted(prompts, key=_length, reverse=True))
+        found = {each.prompt.hash: each for each in kept}
+        for prompt in prompts:
+            self._kept.pop(prompt.hash, None)
+            if prompt.hash in found and len(found) > 1:
+                self._kept[prompt.hash] = found[prompt.hash]
+        self._lost = anyio.Event()
+        return len(found) == len(prompts)
+
+    async def _read_together(self, prompts: Sequence[ResidentPrompt]) -> None:
         failed: list[MetierError] = []
 
         async def one(prompt: ResidentPrompt) -> None:
@@ -124,18 +142,10 @@ class ResidentPrompts:
                 failed.append(exc)
 
         async with anyio.create_task_group() as group:
-            for prompt in sorted(prompts, key=self.is_resident, reverse=True):
+            for prompt in prompts:
                 group.start_soon(one, prompt)
         if failed:
             raise failed[0]
-        kept = await self._found(sorted(prompts, key=_length, reverse=True))
-        found = {each.prompt.hash: each for each in kept}
-        for prompt in prompts:
-            self._kept.pop(prompt.hash, None)
-            if prompt.hash in found and len(found) > 1:
-                self._kept[prompt.hash] = found[prompt.hash]
-        self._lost = anyio.Event()
-        return len(found) == len(prompts)
 
     async def _found(self, prompts: Sequence[ResidentPrompt]) -> list[_Kept]:
         """The prompts that the server still has, of some that it has read.
