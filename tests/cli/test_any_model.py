@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 
 import pytest
 from click.testing import CliRunner, Result
 from fake_ollama import FakeOllama, fake_ollama
 
 from metier.cli.main import cli
+from metier.models.embedder import Role, Vectors
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.usefixtures("indexed")
@@ -38,6 +40,26 @@ def test_every_expert_answers_and_says_once_on_what(server: FakeOllama, expert: 
     asked = {chat["model"] for chat in server.chats}
     assert asked <= {ONLY}
     assert done.stderr.count("metier models suggest") == len(asked)
+
+
+def test_the_model_is_loaded_while_the_question_is_planned(server: FakeOllama) -> None:
+    loading = threading.Event()
+    planned: list[bool] = []
+
+    class Warmed(list[str]):
+        def append(self, model: str) -> None:
+            super().append(model)
+            loading.set()
+
+    class Waits(FixedEmbedder):
+        async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+            planned.append(loading.wait(10))
+            return await super().embed(texts, role=role)
+
+    server.warmed, server.embedder = Warmed(), Waits()
+    assert run("ask", "What is 2 + 2?").exit_code == 0
+    assert planned
+    assert all(planned)
 
 
 def test_the_doctor_names_the_model_of_each_expert_and_a_better_one(server: FakeOllama) -> None:

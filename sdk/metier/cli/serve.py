@@ -15,6 +15,7 @@ from metier.cli.session import (
     open_council,
     run_async,
     run_store,
+    stop_warming,
 )
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def serve(
             ) from exc
         access = _access(settings, host=host, key=key, origins=origins)
         council = open_council(settings, runs=run_store(settings, log=True))
+        stop_warming(settings)
         limits = ServingLimits(requests=requests)
         serving = partial(run, council, port=port, access=access, limits=limits, say=_say)
         run_async(partial(alongside, partial(_warm, council), serving), closing=council)

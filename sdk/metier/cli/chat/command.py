@@ -19,6 +19,7 @@ from metier.cli.session import (
     errors_for_people,
     load_settings,
     run_async,
+    stop_warming,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def chat(
         )
         talk = partial(_talk, session, form)
         if session.on_terminal:  # the person reads and types meanwhile
+            stop_warming(settings)
             talk = partial(alongside, session.keep_warm, talk)
         sys.exit(run_async(talk, closing=session))
 
