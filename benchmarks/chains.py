@@ -1,6 +1,6 @@
 """Linked requests of two or three steps: the council against the same model alone.
 
-    uv run python -m benchmarks.chains [--data DIR] [--limit N] [--answers FILE]
+    uv run python -m benchmarks.chains [--data DIR] [--rows 1-12,15] [--answers FILE] [--publish]
 
 Each row of `chains/questions.jsonl` has `q`, `experts` and `gold`, a list of parts: a `number`
 (with a `unit` and a `tolerance` if wanted), words that the answer `contains`, the `label` of a
@@ -9,12 +9,16 @@ verdict, or `tests` of the Python that it holds; of a list of words one is enoug
 looked at while linking was built, and is not reported (`--file` names another file).
 
 Both arms are as shipped: the council with its defaults, and the general expert's model with its
-own prompt in one call.
+own prompt in one call. The server has the slots that metier starts it with, and before each row
+the prompts of all experts are read, as `metier chat` has it. Every answer is kept with its text in
+the file of `--answers`; `--publish` writes docs/results/chains-answers.jsonl, with the texts if the
+rows are ours.
 
 Keys: `all_right.council` and `all_right.single` (% of the rows with all parts right),
 `all_right.ratio`, `all_right.gain` and `all_right.gain_low` (points, and the lower end of their
-interval), `all_right.p` (McNemar), `calls` of the council, `time_ratio`, and `planned` (% of the
-rows whose plan has exactly the right experts).
+interval), `all_right.p` (McNemar), `calls` of the council, `time_ratio` (the median over the rows
+of the council's seconds to the model's), `seconds.council` and `seconds.single` (medians), and
+`planned` (% of the rows whose plan has exactly the right experts).
 """
 
 from __future__ import annotations
@@ -29,10 +33,19 @@ import anyio
 import numpy as np
 
 from benchmarks.chains_gold import Chain, wrong_parts
-from benchmarks.contract import Metric, exactly, mean_of, ratio_of, report, say, share_of
+from benchmarks.contract import (
+    Metric,
+    exactly,
+    mean_of,
+    median_of,
+    ratio_of,
+    report,
+    say,
+    share_of,
+)
 from benchmarks.data import arguments, require, rows
 from benchmarks.end_to_end import Asked, Result
-from benchmarks.server import BIG, EMBED, serving
+from benchmarks.server import BIG, EMBED, serving, slots_wanted
 from metier.council import Council
 from metier.evaluating.answers import Reply
 from metier.evaluating.both_ways import BothWays
@@ -43,6 +56,7 @@ from metier.grading import TextGold
 from metier.settings import Settings
 
 FILE = "chains/questions.jsonl"
+OWN = Path(__file__).parent / "own"
 PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "chains-answers.jsonl"
 
 
@@ -55,11 +69,12 @@ async def measured(options: argparse.Namespace, chains: Sequence[Chain]) -> dict
             options.answers,
             any_revision=options.keep,
             timed=not options.untimed,
-            published=PUBLISHED if options.file == FILE else None,
+            side_by_side=True,
+            published=PUBLISHED if options.publish else None,
         )
         single, council = await both_ways(asked, chains)
-        asked.publish()
-    return metrics(chains, single, council)
+        asked.publish(texts=options.data.resolve() == OWN)
+    return figures(chains, single, council)
 
 
 async def both_ways(asked: Asked, chains: Sequence[Chain]) -> tuple[list[Result], list[Result]]:
@@ -70,6 +85,8 @@ async def both_ways(asked: Asked, chains: Sequence[Chain]) -> tuple[list[Result]
         whole = question_of(chain)
         judge = partial(_judged, chain=chain, ways=asked.ways)
         messages = messages_for(asked.ways.card, Task(text=chain.q))
+        if not asked.has(whole):
+            await asked.ways.council.warm()
         single.append(await asked.alone(whole, messages, "single", judge=judge))
         council.append(await asked.council(whole, judge=judge))
         before, after = (sum(each.right for each in arm) for arm in (single, council))
@@ -90,7 +107,7 @@ async def _judged(reply: Reply, *, chain: Chain, ways: BothWays) -> bool:
     return not wrong
 
 
-def metrics(
+def figures(
     chains: Sequence[Chain], single: Sequence[Result], council: Sequence[Result]
 ) -> dict[str, Metric]:
     """The keys of this benchmark."""
@@ -117,15 +134,25 @@ def metrics(
         "calls": mean_of([float(result.calls) for result in council]),
     }
     if times:
-        found["time_ratio"] = ratio_of(*np.asarray(times, dtype=np.float64).T)
+        found["time_ratio"] = median_of([after / before for after, before in times])
+        found["seconds.council"] = median_of([after for after, _ in times])
+        found["seconds.single"] = median_of([before for _, before in times])
     return found
+
+
+def numbered(text: str) -> list[int]:
+    """The numbers that `1-3,7` names."""
+    parts = [part.partition("-") for part in text.split(",")]
+    return [n for low, _, high in parts for n in range(int(low), int(high or low) + 1)]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments(__doc__ or "")
     parser.add_argument("--model", default=BIG, help="the model that is asked alone")
     parser.add_argument("--file", default=FILE, help="the rows, in the folder of the sets")
+    parser.add_argument("--rows", type=numbered, help="their numbers in the file, such as 1-12,15")
     parser.add_argument("--answers", type=Path, help="the file in which the answers are kept")
+    parser.add_argument("--publish", action="store_true", help=f"write {PUBLISHED.name}")
     parser.add_argument("--keep", action="store_true", help="answers of other code count, too")
     parser.add_argument(
         "--untimed", action="store_true", help="other work runs beside it: keep no seconds"
@@ -137,17 +164,19 @@ def main() -> None:
     started = time.perf_counter()
     options = _parser().parse_args()
     require(options.data, (options.file,))
-    chains = [
-        Chain.model_validate(row) for row in rows(options.data, options.file, limit=options.limit)
-    ]
+    found = rows(options.data, options.file, limit=options.limit)
+    if options.rows is not None:
+        found = [found[number - 1] for number in options.rows]
+    chains = [Chain.model_validate(row) for row in found]
     if options.answers is None:
         options.answers = Settings.load().cache_dir / "benchmarks" / "chains.jsonl"
-    with serving([EMBED, options.model]):
-        found = anyio.run(partial(measured, options, chains))
+    models = [EMBED, options.model]
+    with serving(models, keeps=slots_wanted(models)):
+        metrics = anyio.run(partial(measured, options, chains))
     report(
         "chains",
-        found,
-        baselines={"single": {"all_right.single": found["all_right.single"]}},
+        metrics,
+        baselines={"single": {"all_right.single": metrics["all_right.single"]}},
         embedder=f"ollama/{EMBED}",
         fitted_on="benchmarks/own/chains/development.jsonl was looked at; nothing was fitted",
         started=started,

@@ -68,7 +68,7 @@ class Result(BaseModel):
         right: whether all that was asked is.
         confidence: of the least sure expert, where each says how sure it is.
         seconds: from the question to the answer; None where other work ran beside it.
-        text: the answer; left out where results are published.
+        question, text: left out where results on rows of others are published.
     """
 
     arm: Arm
@@ -83,6 +83,7 @@ class Result(BaseModel):
     tokens: int = 0
     seconds: float | None = None
     error: str = ""
+    question: str = ""
     text: str = ""
 
 
@@ -96,6 +97,7 @@ class Asked:
         file: with the texts of the answers.
         any_revision: answers of another state of the code count, too.
         timed: nothing else runs, so that seconds mean something.
+        side_by_side: both arms are asked in the same state of the code, and timed if this run is.
         published: the file of what came of each question; None if nothing is published.
     """
 
@@ -106,14 +108,17 @@ class Asked:
         *,
         any_revision: bool,
         timed: bool = True,
+        side_by_side: bool = False,
         published: Path | None = PUBLISHED,
     ) -> None:
         self._ways = ways
         self._timed = timed
 
         def place(kept: Result) -> tuple[str, str] | None:
-            same = kept.arm != "council" or any_revision or kept.revision == revision()
-            return (kept.arm, kept.key) if same and kept.model == ways.model.name else None
+            fixed = any_revision or (kept.arm != "council" and not side_by_side)
+            same = kept.model == ways.model.name and (fixed or kept.revision == revision())
+            untimed = side_by_side and timed and kept.seconds is None
+            return (kept.arm, kept.key) if same and not untimed else None
 
         self._kept = Keeping(Result, file, published, place=place)
 
@@ -139,16 +144,18 @@ class Asked:
         if (kept := self._kept.get((arm, key))) is not None:
             return kept
         reply = await self._ways.alone(asked, messages=messages)
-        return await self._keep(arm, key, reply, judge)
+        return await self._keep(arm, asked, key, reply, judge)
 
     async def council(self, asked: AnswerQuestion, *, judge: Judge | None = None) -> Result:
         """The council's answer."""
         key = _key(asked)
         if (kept := self._kept.get(("council", key))) is not None:
             return kept
-        return await self._keep("council", key, await self._ways.together(asked), judge)
+        return await self._keep("council", asked, key, await self._ways.together(asked), judge)
 
-    async def _keep(self, arm: Arm, key: str, reply: Reply, judge: Judge | None) -> Result:
+    async def _keep(
+        self, arm: Arm, asked: AnswerQuestion, key: str, reply: Reply, judge: Judge | None
+    ) -> Result:
         result = Result(
             arm=arm,
             key=key,
@@ -162,13 +169,15 @@ class Asked:
             tokens=reply.usage.completion_tokens,
             seconds=round(reply.seconds, 2) if self._timed else None,
             error=reply.error,
+            question=asked.question,
             text=reply.text,
         )
         return self._kept.add(result)
 
-    def publish(self) -> None:
-        """Write what came of every question, without the answers."""
-        self._kept.publish(lambda kept: kept.model_copy(update={"text": ""}))
+    def publish(self, *, texts: bool = False) -> None:
+        """Write what came of every question; with its words if they may be shown."""
+        without = {} if texts else {"question": "", "text": ""}
+        self._kept.publish(lambda kept: kept.model_copy(update=without))
 
 
 def _key(asked: AnswerQuestion, *more: str) -> str:

@@ -61,7 +61,6 @@ ROOT = Path(__file__).parents[1]
 COMBINING = "docs/results/combining.md"
 END_TO_END = "docs/results/end-to-end.md"
 CHAINS = "docs/results/chains.md"
-OWN = ROOT / "benchmarks" / "own"
 README = "README.md"
 SEED = 7
 
@@ -98,11 +97,11 @@ async def end_to_end(folder: Path) -> Metrics:
 async def chains() -> Metrics:
     """The figures of `benchmarks.chains` on the rows that were asked, and those of each kind."""
     card = Registry.from_installed(Settings()).cards[GENERAL]
-    everything = [Chain.model_validate(row) for row in rows(OWN, linked.FILE)]
+    everything = [Chain.model_validate(row) for row in rows(linked.OWN, linked.FILE)]
     async with _kept_answers(card, linked.PUBLISHED) as asked:
         asked_for = [each for each in everything if asked.has(linked.question_of(each))]
         single, council = await linked.both_ways(asked, asked_for)
-    metrics = linked.metrics(asked_for, single, council)
+    metrics = linked.figures(asked_for, single, council)
     kinds = [_KINDS.get(chain.experts, _OTHERS) for chain in asked_for]
     for kind in dict.fromkeys(kinds):
         for arm, results in (("single", single), ("council", council)):

@@ -11,6 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
+
+from metier.experts.registry import Registry
+from metier.experts.warming import Warming
 from metier.models import local
 from metier.settings import Settings
 
@@ -83,6 +87,14 @@ def serving(
                 started.stop()
                 if log is not None:
                     log.write_bytes(started.log.read_bytes())
+
+
+def slots_wanted(models: Sequence[str]) -> int:
+    """The slots that metier starts a server with that has these models."""
+    with serving(models):
+        settings = Settings.load()
+        registry = Registry.from_installed(settings)
+        return anyio.run(Warming.slots_for_experts, registry, settings)
 
 
 def _start(

@@ -6,9 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from benchmarks.chains import both_ways, figures, numbered
 from benchmarks.chains_gold import Chain, Part, wrong_parts
+from benchmarks.end_to_end import Arm, Asked, Result
 
+from metier.council import Council
+from metier.evaluating.both_ways import BothWays
+from metier.experts.card import GENERAL, Card
+from metier.experts.expert import Expert
 from metier.sandbox import Sandboxes
+from metier.testing import FixedEmbedder, ScriptedModels
 
 pytestmark = pytest.mark.anyio
 ROWS = Path(__file__).parents[1] / "benchmarks" / "own" / "chains"
@@ -67,3 +74,69 @@ def test_each_row_of_ours_can_be_read(name: str) -> None:
     chains = [Chain.model_validate(json.loads(line)) for line in lines]
     assert all(len(chain.gold) >= 2 for chain in chains)
     assert len({chain.q for chain in chains}) == len(chains)
+
+
+def test_rows_are_chosen_by_their_numbers() -> None:
+    assert numbered("1-3,7") == [1, 2, 3, 7]
+
+
+def timed(arm: Arm, seconds: float | None) -> Result:
+    return Result(arm=arm, key="", model="m", revision="", right=True, seconds=seconds)
+
+
+def test_one_slow_row_does_not_make_the_time_ratio() -> None:
+    seconds = [(1, 2), (10, 5), (1, 2), (2, None)]
+    single = [timed("single", before) for before, _ in seconds]
+    council = [timed("council", after) for _, after in seconds]
+    chains = [Chain(q=ASKED, experts=(), gold=())] * len(seconds)
+    found = figures(chains, single, council)
+    assert found["time_ratio"]["value"] == 2.0
+    assert found["time_ratio"]["n"] == 3
+    assert (found["seconds.council"]["value"], found["seconds.single"]["value"]) == (2, 1)
+
+
+CHAIN = Chain(q="What is 6 times 7?", experts=(GENERAL,), gold=(Part(number=42),))
+
+
+async def asked_of(server: ScriptedModels, folder: Path, *, texts: bool) -> list[Result]:
+    """What is published of one row after both arms were asked for it."""
+    card = Card(id=GENERAL, description="Anything", models=("small",), prompt="Be brief.")
+    experts = [Expert(card)]
+    async with Council.of(experts, server=server, embedder=FixedEmbedder()) as council:
+        asked = Asked(
+            await BothWays.of(council),
+            folder / "answers.jsonl",
+            any_revision=False,
+            side_by_side=True,
+            published=folder / "published.jsonl",
+        )
+        await both_ways(asked, [CHAIN])
+        asked.publish(texts=texts)
+    lines = (folder / "published.jsonl").read_text().splitlines()
+    return [Result.model_validate_json(line) for line in lines]
+
+
+@pytest.mark.parametrize("texts", [True, False])
+async def test_answers_to_our_rows_are_published_with_their_words(
+    tmp_path: Path, texts: bool
+) -> None:
+    with ScriptedModels({"small": ["41", "It is 42."]}) as server:
+        published = await asked_of(server, tmp_path, texts=texts)
+    assert server.loads == ["small"]
+    words = {(each.question, each.text) for each in published}
+    assert words == ({(CHAIN.q, "41"), (CHAIN.q, "It is 42.")} if texts else {("", "")})
+
+
+@pytest.mark.parametrize("change", [{"revision": "older"}, {"seconds": None}])
+async def test_an_answer_of_older_code_or_without_seconds_is_asked_anew_in_both_arms(
+    tmp_path: Path, change: dict[str, str | None]
+) -> None:
+    with ScriptedModels({"small": ["41", "42"]}) as server:
+        kept = await asked_of(server, tmp_path, texts=True)
+    with ScriptedModels():  # all of it is there
+        await asked_of(server, tmp_path, texts=True)
+    lines = "".join(f"{each.model_copy(update=change).model_dump_json()}\n" for each in kept)
+    for name in ("answers", "published"):
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    with ScriptedModels({"small": ["41", "42"]}) as server:
+        await asked_of(server, tmp_path, texts=True)
