@@ -18,7 +18,7 @@ from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
 from metier_code.naming import named_as_asked
 from metier_code.reproducing import program_in, with_outcome
 from metier_code.trying import Attempt, Origin
-from metier_code.using import reminder, unused_number
+from metier_code.using import Given, given_in
 
 # A small model writes the same mistake again when it is shown what failed, and another program when
 # it is asked anew (docs/decisions/0018-code-that-fails-is-written-anew.md).
@@ -56,7 +56,8 @@ class Code(Expert):
     async def answer(self, task: Task, context: Context) -> str:
         """One model call, two more at most where it fails, and one for tests where they are wished.
 
-        One more if the program does not use the number that the step before found.
+        One more if the program does not use what the step before found; if it still does not, the
+        answer says so.
 
         Code that no sandbox can run is returned unrun, and the answer says so. The program of a
         question about an error is run first, so that the model explains what really happens.
@@ -69,15 +70,30 @@ class Code(Expert):
         return f"{text}\n\n{seen}" if seen else text
 
     async def _answer(self, task: Task, context: Context) -> str:
-        reply = await context.complete(messages_for(self.card, task))
-        if number := await in_thread(_left_out, reply, task):
-            told = replace(task, text=f"{task.text}\n\n{reminder(number)}")
-            again = await _completed(messages_for(self.card, told), context)
-            if _python(fenced(again)) and not await in_thread(_left_out, again, told):
-                task, reply = told, again
+        given = await in_thread(self._given, task)
+        reply = await context.complete(self._asking(task, given))
+        if given and not await in_thread(_uses, reply, given):
+            told = messages_for(self.card, task, extra=given.reminder)
+            again = await _completed(told, context)
+            if _python(fenced(again)) and await in_thread(_uses, again, given):
+                reply = again
+        text = await self._run(reply, task, context)
+        if given and not await in_thread(_uses, text, given):
+            context.mark_checked(False, how="the earlier result is not used")
+            text = f"{text}\n\n{given.note}"
+        return text
+
+    def _given(self, task: Task) -> Given | None:
+        return given_in(task, besides=self.card.id)
+
+    def _asking(self, task: Task, given: Given | None) -> tuple[Message, ...]:
+        return messages_for(self.card, task, extra=given.wish if given else "")
+
+    async def _run(self, reply: str, task: Task, context: Context) -> str:
+        """The reply, with what running its code showed."""
         if len(reply) > MAX_CHARS:
             return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."
-        text = await in_thread(_shown, reply, task.text)
+        text = await in_thread(self._shown, reply, task)
         if not _python(text):
             return text
         if not _parses(text):
@@ -121,14 +137,22 @@ class Code(Expert):
 
     async def _another(self, task: Task, context: Context, number: int) -> str:
         """Another answer to the same question, independent of those before."""
-        given = context.sampling
+        usual = context.sampling
         sampling = replace(
-            given,
-            seed=given.seed + number,
-            temperature=max(given.temperature, TEMPERATURE),
+            usual,
+            seed=usual.seed + number,
+            temperature=max(usual.temperature, TEMPERATURE),
         )
-        reply = await _completed(messages_for(self.card, task), context, sampling=sampling)
-        return await in_thread(_shown, reply, task.text) if len(reply) <= MAX_CHARS else ""
+        given = await in_thread(self._given, task)
+        reply = await _completed(self._asking(task, given), context, sampling=sampling)
+        return await in_thread(self._shown, reply, task) if len(reply) <= MAX_CHARS else ""
+
+    def _shown(self, reply: str, task: Task) -> str:
+        """A reply with its code in fences, the name that was asked for, and what was given."""
+        text = fenced(reply)
+        text = named_as_asked(text, _code(text), task.text)
+        given = self._given(task)
+        return given.defined(text, _code(text)) if given else text
 
     @tool
     def extract(self, text: Annotated[str, "text with fenced code blocks"]) -> str:
@@ -141,16 +165,10 @@ class Code(Expert):
         return is_python(code)
 
 
-def _left_out(reply: str, task: Task) -> str:
-    """The number of an earlier step that the Python of a reply does not use."""
+def _uses(reply: str, given: Given) -> bool:
+    """Whether the Python of a reply uses what was given; other replies need not."""
     code = _code(fenced(reply)) if len(reply) <= MAX_CHARS else ""
-    return unused_number(task, code) if code else ""
-
-
-def _shown(reply: str, question: str) -> str:
-    """A reply with its code in fences, under the name that the question asks for."""
-    text = fenced(reply)
-    return named_as_asked(text, _code(text), question)
+    return not code or given.is_used(code)
 
 
 def _python(text: str) -> list[str]:

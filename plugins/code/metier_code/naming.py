@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 
 from metier.sandbox import quiet
 
-_ASKED = re.compile(
-    r"\b(?:function|def|funktion|fonction|función|funzione|função)\s+"
-    r"(?:(?:called|named|namens|mit dem namen|appelée|nommée|llamada|chiamata)\s+)?"
-    r"`?([A-Za-z_]\w{0,60})\(([^()\n]{0,200})\)",
-    re.IGNORECASE,
+_CALL = r"`?\b([A-Za-z_]\w{0,60})\(([^()\n]{0,200})\)"
+_ASKED = (
+    re.compile(
+        r"\b(?:function|def|func|funktion|fonction|función|funzione|função)\s+"
+        r"(?:(?:called|named|namens|mit dem namen|appelée|nommée|llamada|chiamata)\s+)?" + _CALL,
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\bpython\b[^()\n]{{0,40}}?{_CALL}", re.IGNORECASE),
+    re.compile(rf"{_CALL}[^()\n]{{0,40}}?\bpython\b", re.IGNORECASE),
+)
+# `print(1 + 2) in Python` asks for no function of that name, nor does `Python function(s)`.
+_NO_NAMES = frozenset(
+    {*dir(builtins), "def", "function", "functions", "python", "code", "program", "script"}
 )
 
 
@@ -24,7 +33,7 @@ def named_as_asked(text: str, code: str, question: str) -> str:
     Args:
         code: the Python of the answer's blocks.
     """
-    asked = {(name, _count(arguments)) for name, arguments in _ASKED.findall(question)}
+    asked = asked_functions(question)
     defined = _functions(code)
     if len(asked) != 1 or len(defined) != 1:
         return text
@@ -32,6 +41,20 @@ def named_as_asked(text: str, code: str, question: str) -> str:
     if wanted != taken or re.search(rf"\b{name}\b", code):
         return text
     return re.sub(rf"\b{written}\b", name, text)
+
+
+def asked_functions(question: str) -> set[tuple[str, int]]:
+    """The functions that a question names, each with its number of arguments."""
+    calls = [
+        (name, [each.strip() for each in arguments.split(",") if each.strip()])
+        for pattern in _ASKED
+        for name, arguments in pattern.findall(question)
+    ]
+    return {
+        (name, len(arguments))
+        for name, arguments in calls
+        if name.lower() not in _NO_NAMES and all(each[0].isidentifier() for each in arguments)
+    }
 
 
 def _functions(code: str) -> set[tuple[str, int]]:
@@ -44,7 +67,3 @@ def _functions(code: str) -> set[tuple[str, int]]:
     return {
         (node.name, len(node.args.args)) for node in tree.body if isinstance(node, ast.FunctionDef)
     }
-
-
-def _count(arguments: str) -> int:
-    return len([each for each in arguments.split(",") if each.strip()])

@@ -1,17 +1,30 @@
-"""Does a program use the number that the step before found?
+"""The numbers that the steps before found: a program is to use them, not to compute them again.
 
-A small model is told "answer = 452.02" and computes the number again in its function, wrongly. So a
-program in which the number does not stand is written once more, with a line that says to use it.
+A small model is told "answer = 452.02" and computes the number again in its function, wrongly, or
+invents another. So its program is to begin with `GIVEN = 452.0218`, and is written once more if it
+neither uses that number nor computes it from those of the question before.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from metier import Task
+from metier.sandbox import quiet
+from metier_code.naming import asked_functions
 
-_NUMBER = re.compile(r"(?<![\w.])\d{1,15}(?:\.\d{1,15})?")
-_NUMERAL = re.compile(r"(?<![\w.])\d{1,15}(?:_\d{3})*(?:\.\d{1,15})?")
+_ONLY = "GIVEN"
+# A value with one number: `x = 13`, `$1,234.50`, `-40 °C`; no sum, no date, no power of ten.
+_VALUE = re.compile(
+    r"(?:[^\W\d]\w{0,30} = )?[^\w\s.,+-]?\s?([-−]?\d{1,15}(?:,\d{3})*(?:[.,]\d{1,15})?)"
+    r"(?![\deE.,])\s?([^\d*+=^:\n-]{0,24})"
+)
+_THOUSANDS = re.compile(r"[-−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_NUMERAL = re.compile(r"(?<![\w.])\d{1,15}(?:,\d{3})*(?:\.\d{1,15})?")
 # A function for any value is not about the one that was found.
 _FOR_ANY = re.compile(
     r"\b(?:any|every|each|all|other|another|given|general\w*|arbitrary|same|beliebige\w*|jede\w*|"
@@ -20,26 +33,143 @@ _FOR_ANY = re.compile(
 )
 # Numbers that agree so well are the same one, rounded.
 _ALIKE = 0.005
+# Up to it, numbers stand in programs for many reasons.
+_COMMON = 2
 
 
-def unused_number(task: Task, code: str) -> str:
-    """The one number that the earlier steps gave, if a program does not state it; else `""`."""
-    found = [number for each in task.inputs for number in map(_number, each.values.values())]
-    if len(found) != 1 or not found[0] or _FOR_ANY.search(task.text):
-        return ""
-    value = float(found[0])
-    stated = [float(numeral.replace("_", "")) for numeral in _NUMERAL.findall(code)]
-    is_used = any(abs(each - value) <= _ALIKE * max(abs(value), 1e-9) for each in stated)
-    return "" if is_used else found[0]
+_BLOCK = re.compile(r"```(?:python|py)[ \t]*\n")
 
 
-def reminder(number: str) -> str:
-    """What is added to the request if a program does not use the number."""
-    return f"Use the number {number} in the code as it stands. Do not compute it again."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number that an earlier step gave.
+
+    Attributes:
+        name: that a program is to give it.
+        shown: as it was written, with its unit: `452.0218 ml`.
+    """
+
+    name: str
+    value: float
+    unit: str
+    shown: str
+
+    @property
+    def line(self) -> str:
+        """Its line in a program: `GIVEN = 452.0218  # ml`."""
+        return f"{self.name} = {self.value:.15g}{f'  # {self.unit}' * bool(self.unit)}"
 
 
-def _number(value: str) -> str:
-    """`143883*pi/1000 ≈ 452.0218 ml` is 452.0218; a product of several numbers is none."""
-    shown = value.rpartition("≈")[2].replace(",", "")
-    found = [] if "*" in shown else _NUMBER.findall(shown)
-    return str(found[0]) if len(found) == 1 else ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the earlier steps gave.
+
+    Attributes:
+        asked: the numbers of their questions.
+    """
+
+    numbers: tuple[Number, ...]
+    asked: frozenset[float]
+
+    @property
+    def wish(self) -> str:
+        """What is added to the request."""
+        lines = "\n".join(each.line for each in self.numbers)
+        return f"Begin the code with this, and use {self._of('name')}:\n{lines}"
+
+    @property
+    def reminder(self) -> str:
+        """What is added if a program uses none of the numbers."""
+        return f"{self.wish}\nDo not compute that again."
+
+    @property
+    def note(self) -> str:
+        """What the answer says if no program uses one."""
+        return f"Note: this code does not use the earlier result, {self._of('shown')}."
+
+    def is_used(self, code: str) -> bool:
+        """Whether a program uses a number, or computes it from those of the question before.
+
+        One that does not parse counts as well, since its answer says so.
+        """
+        if (tree := _parsed(code)) is None or self._undefined(tree):
+            return True
+        stated = list(_constants(tree))
+        own = [each for each in self.asked if each > _COMMON]
+        return any(_is_stated(each.value, stated) for each in self.numbers) or (
+            bool(own) and all(_is_stated(n, stated) or _is_stated(n / 100, stated) for n in own)
+        )
+
+    def defined(self, text: str, code: str) -> str:
+        """The text with the line of each number whose name its program uses and does not define."""
+        tree = _parsed(code)
+        missing = self._undefined(tree) if tree is not None else []
+        lines = "".join(f"{each.line}\n" for each in missing)
+        return _BLOCK.sub(lambda block: f"{block[0]}{lines}", text, count=1)
+
+    def _of(self, field: str) -> str:
+        return ", ".join(getattr(each, field) for each in self.numbers)
+
+    def _undefined(self, tree: ast.AST) -> list[Number]:
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        defined = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        used = {node.id for node in names} - defined
+        return [each for each in self.numbers if each.name in used]
+
+
+def given_in(task: Task, *, besides: str) -> Given | None:
+    """The numbers for the program of a task; None if it needs none.
+
+    Args:
+        besides: the expert whose results are programs.
+    """
+    inputs = [each for each in task.inputs if each.expert != besides]
+    asked = frozenset(_number(n) for each in inputs for n in _NUMERAL.findall(each.task))
+    counts = [count for _, count in asked_functions(task.text)]
+    # `bmi(kg, m)` after the BMI of 88 kg and 1.76 m is for others, too.
+    is_general = len(asked) > 1 and max(counts, default=0) >= len(asked)
+    if is_general or _FOR_ANY.search(task.text):
+        return None
+    values = [item for each in inputs for item in each.values.items()]
+    numbers: dict[str, Number] = {}
+    for name, value in values:
+        # Of `143883*pi/1000 ≈ 452.0218 ml` the decimal is taken; `59*509` is not one number.
+        shown = value.rpartition("≈")[2].strip()
+        if found := _VALUE.fullmatch(shown):
+            key = _ONLY if len(values) == 1 else _constant(name, taken=numbers)
+            numbers[key] = Number(
+                name=key, value=_number(found[1]), unit=found[2].strip(), shown=shown
+            )
+    return Given(numbers=tuple(numbers.values()), asked=asked) if numbers else None
+
+
+def _number(digits: str) -> float:
+    """`8,849` is a thousand and more, `1,85` has a decimal comma."""
+    if _THOUSANDS.fullmatch(digits):
+        digits = digits.replace(",", "")
+    return float(digits.replace(",", ".").replace("−", "-"))
+
+
+def _constant(name: str, *, taken: Collection[str]) -> str:
+    plain = re.sub(r"\W+", "_", name).strip("_").upper()
+    name = plain if plain.isidentifier() else _ONLY
+    return f"{name}_{len(taken) + 1}" if name in taken else name
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        with quiet():
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _constants(tree: ast.AST) -> Iterator[float]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            with suppress(OverflowError):
+                yield abs(float(node.value))
+
+
+def _is_stated(value: float, stated: list[float]) -> bool:
+    return any(abs(each - abs(value)) <= _ALIKE * abs(value) for each in stated)

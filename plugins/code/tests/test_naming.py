@@ -16,6 +16,9 @@ TEXT = f"```python\n{CODE}```\nCall `is_larger(5)`."
         "A Python function bigger(area) that tells if an area is larger",
         "give me python: def bigger(x) returns True above 4",
         "eine Funktion mit dem Namen bigger(a), die True liefert",
+        "Write bigger(x) in Python that returns True above 4",
+        "then python: bigger(x), True above 4",
+        "en Python bigger(area), que devuelve True",
     ],
 )
 def test_the_only_function_takes_the_name_that_was_asked_for(question: str) -> None:
@@ -30,6 +33,9 @@ def test_the_only_function_takes_the_name_that_was_asked_for(question: str) -> N
     [
         (CODE, "a function that tells if an area is larger"),
         (CODE, "a function bigger(a, b)"),
+        (CODE, "what does print(x) give in Python"),
+        (CODE, "write the Python function(s) for it"),
+        (CODE, "bigger(4) in Python"),
         (CODE, "a function bigger(a) and a function smaller(a)"),
         (CODE + "bigger = is_larger\n", "a function bigger(a)"),
         (CODE + "def other(x):\n    return x\n", "a function bigger(a)"),
