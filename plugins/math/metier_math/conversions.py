@@ -69,7 +69,7 @@ def conversion_in(task: Task) -> Program | None:
 
 def _given(task: Task) -> str:
     """The one value that the earlier steps gave."""
-    found = [(value, each.task) for each in task.inputs for value in each.values.values()]
+    found = [(each.value, each.task) for each in task.inputs if each.value]
     if len(found) != 1:
         return ""
     value, asked = found[0][0].rpartition("≈")[2], found[0][1]

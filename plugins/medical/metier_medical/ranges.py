@@ -276,7 +276,7 @@ def readings_in(task: Task) -> tuple[Reading, ...]:
     if len(asked) > _MOST_CHARS:
         return ()
     meant = _meant(asked) or _meant(task.question)
-    given = [value for each in task.inputs for value in each.values.values()]
+    given = [each.value for each in task.inputs if each.values]
     found = [Reading(range=each, value=value) for each, value in _computed(meant, given)]
     if found or given:
         return _wanted(found, asked)
@@ -298,7 +298,7 @@ def _wanted(found: list[Reading], asked: str) -> tuple[Reading, ...]:
 
 
 def _computed(meant: list[Range], given: list[str]) -> Iterator[tuple[Range, float]]:
-    if len(given) != 1:
+    if len(given) != 1 or not given[0]:
         return
     amount = _AMOUNT.search(_ROUNDED.split(given[0])[-1])
     for each in meant if amount else ():

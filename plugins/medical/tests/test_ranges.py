@@ -23,6 +23,12 @@ def said(task: Task) -> str:
     return " ".join(reading.text() for reading in readings_in(task))
 
 
+def test_of_several_values_the_answer_is_placed() -> None:
+    values = {"mean": "7", "answer": "32.1"}
+    earlier = Result(step_id="1", expert="math", task="my BMI?", text="", values=values)
+    assert "obesity, class I" in said(Task(text="is that healthy?", inputs=(earlier,)))
+
+
 @pytest.mark.parametrize(
     ("asked", "value", "name"),
     [

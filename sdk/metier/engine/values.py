@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from metier.experts.task import ANSWER
 from metier.grading.markup import plain, without_code
 from metier.grading.quantities import masked, quantities_in
 
-NAME = "answer"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 # The day of `April 15, 1912` and of `15 April 1912`: the value is the year.
 _DAY = re.compile(
@@ -16,6 +16,12 @@ _DAY = re.compile(
 )
 # Said again in another unit, and when it was so.
 _ASIDE = re.compile(r"\([^()\n]{0,60}\)|\b[Aa]s of [^.,;\n]{0,60}")
+# "How many bones does an adult have?" asks for a number of bones.
+_COUNTED = re.compile(
+    r"\b(?:how many|wie ?viele?|combien (?:de |d['’])|cu[aá]nt[oa]s|quant[ie]|quant[oa]s) ?"
+    r"([^\W\d_]{2,30})",
+    re.IGNORECASE,
+)
 # What an answer is about stands at its beginning.
 _MOST_CHARS = 4_000
 
@@ -24,22 +30,37 @@ def stated_value(text: str, task: str) -> dict[str, str]:
     """The one value of the first sentence that states any, as it is written there, by name.
 
     What the task itself states does not count. Empty if no sentence states a value, or if the
-    first that does states several, such as the ends of a range.
+    first that does states several, such as the ends of a range, unless only one is a number of
+    what the task wants to have counted.
 
     >>> stated_value("The half-life is about 5 hours. Of 200 mg little is left.", "How long?")
     {'answer': '5 hours'}
     >>> stated_value("The ship sank on April 15, 1912.", "When did it sink?")
     {'answer': '1912'}
+    >>> stated_value("There are 206 bones, 27 of them in each hand.", "How many bones are there?")
+    {'answer': '206'}
     """
     known = {stated.quantity for stated in quantities_in(masked(plain(task)), None)}
+    counted = _COUNTED.findall(task)
+    asked = counted[0].removesuffix("s") if len(counted) == 1 else ""
     shown = plain(without_code(text))[:_MOST_CHARS]
     for sentence in _SENTENCE_END.split(_DAY.sub(r"\1", _ASIDE.sub("", shown))):
         line = masked(sentence)
         found = {
-            stated.quantity: sentence[stated.start : stated.end]
+            stated.quantity: stated
             for stated in quantities_in(line, None)
             if stated.quantity not in known
         }
+        values = list(found.values())
+        if len(values) > 1:
+            values = [each for each in values if _is_of(asked, sentence[each.start :])]
+        if len(values) == 1:
+            return {ANSWER: sentence[values[0].start : values[0].end].strip()}
         if found:
-            return {NAME: found.popitem()[1].strip()} if len(found) == 1 else {}
+            return {}
     return {}
+
+
+def _is_of(asked: str, text: str) -> bool:
+    """Whether a text begins with a number of what is asked for, such as `206 small bones`."""
+    return bool(asked) and re.match(rf"\S+ (?:\w+ )?{re.escape(asked)}", text, re.I) is not None

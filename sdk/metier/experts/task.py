@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from metier.experts.tool_choice import one_line
 from metier.plan import Document, Message
 
+# The name of the value that answers a task, among others that it states.
+ANSWER = "answer"
 # So much of an earlier task is shown with its value; the question is at its end.
 _SHOWN_TASK = 160
 # A value, outside of the tags: short, and with nothing that gives orders.
@@ -32,6 +34,12 @@ class Result:
     def __str__(self) -> str:
         """What a model is shown of it."""
         return f"Asked: {self.task}\n{self.text}"
+
+    @property
+    def value(self) -> str:
+        """The value that answers the task: the one named `answer`, or the only one; else `""`."""
+        only = next(iter(self.values.values())) if len(self.values) == 1 else ""
+        return self.values.get(ANSWER, only)
 
     @property
     def given(self) -> str:

@@ -1,0 +1,41 @@
+"""The value that an answer states, for the steps that need it."""
+
+from __future__ import annotations
+
+import pytest
+
+from metier.engine.values import stated_value
+from metier.experts.expert import Result
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "value"),
+    [
+        ("How many bones?", "An adult has 206 bones, 27 of them in each hand.", "206"),
+        ("how many weeks is that", "It lasts 40 weeks, or 280 days.", "40 weeks"),
+        ("Wie viele Zähne?", "Es sind 20 Zähne, 8 davon vorn.", "20"),
+        # Of which of them it is the number is not said.
+        ("How many teeth?", "20 milk teeth, or 32 adult teeth.", None),
+        ("How many bones and how many teeth?", "It has 206 bones and 32 teeth.", None),
+        ("What is the usual pulse?", "It is 60 to 100 beats a minute.", None),
+    ],
+)
+def test_of_several_values_the_number_of_what_is_counted_is_taken(
+    task: str, text: str, value: str | None
+) -> None:
+    assert stated_value(text, task) == ({} if value is None else {"answer": value})
+
+
+@pytest.mark.parametrize(
+    ("values", "value"),
+    [
+        ({"dose": "5 mg"}, "5 mg"),
+        ({"mean": "7", "answer": "3.2"}, "3.2"),
+        ({"mean": "7", "sd": "3.2"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_value_of_a_result_is_its_answer_or_its_only_one(
+    values: dict[str, str], value: str
+) -> None:
+    assert Result(step_id="1", expert="math", task="?", text="", values=values).value == value
