@@ -45,7 +45,12 @@ _ASKS = re.compile(
 def asked_unit(text: str) -> str:
     """The one unit that a question asks for, in English; empty if it names none or several."""
     found = {_spelled(unit) for pattern in (_IN, _MANY) for unit in pattern.findall(text)}
-    return found.pop() if len(found) == 1 and len(_ASKS.findall(text)) < 2 else ""
+    return found.pop() if len(found) == 1 and not asks_several(text) else ""
+
+
+def asks_several(text: str) -> bool:
+    """Whether a question asks for more than one amount."""
+    return len(_ASKS.findall(text)) > 1
 
 
 def _spelled(unit: str) -> str:

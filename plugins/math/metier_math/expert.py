@@ -11,12 +11,13 @@ from metier.experts.card import Card
 from metier.experts.expert import Context, Expert, Task, messages_for
 from metier.experts.threads import in_thread
 from metier.plan import Message
-from metier_math.asked_units import asked_unit
+from metier_math.asked_units import asked_unit, asks_several
 from metier_math.calculator import Calculator
 from metier_math.calendar import calendar_answer
 from metier_math.conversions import conversion_in
 from metier_math.explaining import explain, explain_solution, not_computed, unchecked
 from metier_math.given import invented, leaves_out
+from metier_math.handing_on import handed_on
 from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asking
 from metier_math.program import Computed, Program
 from metier_math.rates import rate_in
@@ -74,7 +75,7 @@ class Math(Tools, Expert):
             await self._calculator.start()  # its imports take a second, the model takes longer
         if (read := await in_thread(_read, task)) is not None:
             with suppress(InvalidInput):
-                text = self._told(read, await self._calculator.run(read), context)
+                text = self._told(read, await self._calculator.run(read), task, context)
                 context.mark_checked(True, how=_BY_PROGRAM)
                 return text
         if await in_thread(is_word_problem, task.text):
@@ -84,7 +85,7 @@ class Math(Tools, Expert):
             program = await context.structured(asking(self.card, task), Program, sampling=sampling)
         except InvalidOutput:
             return await self._again(task, context, "the model wrote no calculation")
-        program = program.as_meant().with_unit(asked_unit(task.text))
+        program = program.as_meant(task.text).with_unit(asked_unit(task.text))
         if not program.leads_somewhere:
             return await self._again(task, context, "the steps lead to no answer")
         if await in_thread(leaves_out, program, task):
@@ -98,7 +99,7 @@ class Math(Tools, Expert):
             return await self._with_plain_numbers(program, task, context, exc)
         except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
-        return self._told(*await self._in_stated_units(program, results, task), context)
+        return self._told(*await self._in_stated_units(program, results, task), task, context)
 
     async def _again(self, task: Task, context: Context, reason: str) -> str:
         """Other programs, in lines of Python; without a number there is nothing to compute."""
@@ -117,7 +118,9 @@ class Math(Tools, Expert):
         reason: str = "",
     ) -> str:
         """A word problem. One of several samples of the step is one program: they are the vote."""
-        samples = 1 if context.sampling.temperature else samples or self._samples
+        # Programs for several questions answer different ones and never agree.
+        most = min(self._samples, AGREEING) if asks_several(task.text) else self._samples
+        samples = 1 if context.sampling.temperature else samples or most
         try:
             found = await solution(
                 task, self.card, context, self._calculator, samples=samples, agreeing=agreeing
@@ -134,7 +137,7 @@ class Math(Tools, Expert):
         program, results = await self._in_stated_units(working, found.results, task)
         if program is not working:
             found, unit = replace(found, worked=replace(found.worked, program=program)), ""
-        context.give(program.steps[-1].name, f"{results[-1].text} {unit}".strip())
+        _hand_on(program, results, task, context, unit=unit)
         return explain_solution(replace(found, results=results), unit=unit)
 
     async def _with_plain_numbers(
@@ -148,7 +151,7 @@ class Math(Tools, Expert):
         except (InvalidInput, DeadlineExceeded, ExpertFailed) as exc:
             return await self._again(task, context, exc.message)
         context.mark_checked(False, how="computed without its units, which do not fit")
-        context.give(plain.steps[-1].name, results[-1].text)
+        _hand_on(plain, results, task, context)
         return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
 
     async def _in_stated_units(
@@ -166,9 +169,9 @@ class Math(Tools, Expert):
                     return united, in_units
         return program, results
 
-    def _told(self, program: Program, results: Results, context: Context) -> str:
+    def _told(self, program: Program, results: Results, task: Task, context: Context) -> str:
         """The answer. That a model's program could be computed confirms nothing."""
-        context.give(program.steps[-1].name, results[-1].text)
+        _hand_on(program, results, task, context)
         return explain(program, results)
 
     async def aclose(self) -> None:
@@ -179,6 +182,13 @@ class Math(Tools, Expert):
         text = await context.complete(messages_for(self.card, task))
         context.mark_checked(False, how="not computed")
         return unchecked(text, reason)
+
+
+def _hand_on(
+    program: Program, results: Results, task: Task, context: Context, *, unit: str = ""
+) -> None:
+    for name, value in handed_on(program, results, task.text, unit=unit).items():
+        context.give(name, value)
 
 
 def _read(task: Task) -> Program | None:

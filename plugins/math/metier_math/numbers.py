@@ -82,6 +82,15 @@ def prime_factors(value: Expr) -> Expr:
     return product if number > 0 else sympy.Mul(-1, product, evaluate=False)
 
 
+def primes_in(product: Expr) -> tuple[Expr, ...]:
+    """The primes of a product that `prime_factors` left as it is; any other value alone."""
+    factors = [each.as_base_exp() for each in sympy.Mul.make_args(product)]
+    is_written_out = not product.is_Integer and all(
+        base.is_Integer and power.is_Integer for base, power in factors
+    )
+    return tuple(base for base, _ in factors) if is_written_out else (product,)
+
+
 def divisors(value: Expr) -> Tuple:
     """The positive divisors of a whole number, in their order.
 

@@ -31,6 +31,19 @@ MAX_READ_STEPS = 40
 _LEFT_SIDE = r"[^\W\d]\w*|[fghFG]\(\w\)"  # a name, or f(x), which is no call of a function
 _NUMERAL = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _UNIT = re.compile(r"(?<=\d)\s*[A-Za-zµμ°]+(?:\s*/\s*[A-Za-zµμ]+)*(?![\w(])")
+# Which of the prime factors a question asks for, where it asks for one.
+_ONE_FACTOR = {
+    "max": re.compile(
+        r"\b(?:largest|biggest|greatest|highest) prime (?:factor|divisor)|größte[rn]? primfaktor|"
+        r"plus grand facteur premier|mayor factor primo|maggior fattore primo",
+        re.IGNORECASE,
+    ),
+    "min": re.compile(
+        r"\b(?:smallest|lowest|least) prime (?:factor|divisor)|kleinste[rn]? primfaktor|"
+        r"plus petit facteur premier|menor factor primo|minor fattore primo",
+        re.IGNORECASE,
+    ),
+}
 _NAME = r"^[a-z][a-z0-9_]{0,30}$"
 
 
@@ -82,8 +95,16 @@ class Program(_Frozen):
     to: str = ""
     unit: str = ""
 
-    def as_meant(self) -> Program:
-        """`solve` with neither equation nor unknown is arithmetic: small models mix these up."""
+    def as_meant(self, question: str) -> Program:
+        """`solve` with neither equation nor unknown is arithmetic: small models mix these up.
+
+        They take the largest prime factor for all of them, too.
+        """
+        asked = [name for name, words in _ONE_FACTOR.items() if words.search(question)]
+        if self.operation == "factor" and len(self.steps) == len(asked) == 1:
+            step = self.steps[0]
+            one = step.model_copy(update={"expression": f"{asked[0]}(factorint({step.term}))"})
+            return self.model_copy(update={"operation": "evaluate", "steps": (one,)})
         expressions = [step.expression for step in self.steps]
         if self.operation != "solve" or any("=" in text for text in expressions):
             return self

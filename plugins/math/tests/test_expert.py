@@ -254,3 +254,20 @@ async def test_without_a_formula_the_question_ends_the_prompt(calculator: Calcul
     script = writing(written("evaluate", "answer: 15/100 * 80"))
     await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
     assert script.calls[-1].messages[-1].content == "15% of 80?"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("largest prime factor of 13195?", "29"),
+        ("Kleinster Primfaktor von 13195?", "5"),
+        ("prime factors of 13195?", "5*7*13*29"),
+    ],
+)
+async def test_one_prime_factor_is_told_from_all_of_them(
+    calculator: Calculator, text: str, result: str
+) -> None:
+    script = writing(written("factor", "answer: 13195"))
+    answer = await Math(CARD, calculator=calculator).answer(Task(text=text), script)
+    assert answer.endswith(f"**Result: {result}**")

@@ -173,3 +173,13 @@ async def test_where_none_can_be_read_the_model_answers_in_its_words(
     assert len(given.calls) == 4
     assert text.endswith("not checked by computation: a calculation in lines has no For.")
     assert given.checked is False
+
+
+async def test_for_several_questions_two_programs_are_written_at_most(
+    calculator: Calculator,
+) -> None:
+    given = saying(RIGHT, SHORT, OTHER)
+    task = Task(text=f"{STORY} And how much does she pay for them at 2 dollars each?")
+    text = await Math(CARD, calculator=calculator).answer(task, given)
+    assert len(given.calls) == 2
+    assert text.endswith("Not certain: only one of 2 calculations gives this.")
