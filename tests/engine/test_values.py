@@ -39,3 +39,18 @@ def test_the_value_of_a_result_is_its_answer_or_its_only_one(
     values: dict[str, str], value: str
 ) -> None:
     assert Result(step_id="1", expert="math", task="?", text="", values=values).value == value
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("143883*pi/1000 ≈ 452.0218 ml", "452.0218 ml"),
+        ("sqrt(2) ≈ 1.4142", "1.4142"),
+        ("1/3 ≈ 0.3333", "1/3 ≈ 0.3333"),
+        ("≈ 32.1466 kg/m^2", "≈ 32.1466 kg/m^2"),
+        ("1050 mg", "1050 mg"),
+    ],
+)
+def test_a_later_model_is_shown_no_expression_but_its_value(value: str, shown: str) -> None:
+    result = Result(step_id="1", expert="math", task="?", text="", values={"answer": value})
+    assert result.given == f"? answer = {shown}"

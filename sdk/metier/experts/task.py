@@ -43,11 +43,19 @@ class Result:
 
     @property
     def given(self) -> str:
-        """Its values in one line with what they answer; empty if it has none to show."""
-        named = [
-            f"{name} = {value}" for name, value in self.values.items() if _VALUE.fullmatch(value)
-        ]
+        """Its values in one line with what they answer; empty if it has none to show.
+
+        Of `143883*pi/1000 ≈ 452.0218 ml` only the decimal is shown.
+        """
+        shown = {name: _as_decimal(value) for name, value in self.values.items()}
+        named = [f"{name} = {value}" for name, value in shown.items() if _VALUE.fullmatch(value)]
         return f"{one_line(self.task)[-_SHOWN_TASK:]} {', '.join(named)}" if named else ""
+
+
+def _as_decimal(value: str) -> str:
+    """The value without an expression that only a program reads; a fraction stays."""
+    exact, _, decimal = value.rpartition("≈")
+    return decimal.strip() if any(char.isalpha() or char in "*(" for char in exact) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
