@@ -140,6 +140,25 @@ def test_a_judgement_that_states_no_value_needs_the_one_just_computed(
     assert links(("who was Kant?", second), (TEXT, TEXT))[1] == ((0,) if " it," in second else ())
 
 
+@pytest.mark.parametrize(
+    ("second", "linked"),
+    [
+        ("Schreibe voll(liter) in Python, True wenn liter größer ist.", True),
+        ("Escribe caro(precio) en Python: True si precio es mayor", True),
+        ("over(n) in Python, True if n is higher.", True),
+        ("over(n) in Python, True if n is higher than m", False),
+        ("over(n) in Python, True if n is 12 or more", False),
+        ("sort a list in Python, first the smaller, then the larger", False),
+    ],
+)
+def test_a_comparison_with_nothing_that_is_named_is_with_the_result_before(
+    second: str, *, linked: bool
+) -> None:
+    first = "21% of 640?"
+    assert links((first, second), (NUMBER, TEXT))[1] == ((0,) if linked else ())
+    assert links(("who was Kant?", second), (TEXT, TEXT))[1] == ()
+
+
 def test_the_first_step_needs_nothing() -> None:
     assert needs("What is it?") == [[]]
 

@@ -36,8 +36,8 @@ SEEN = Observed(
     signs=np.array([Sign.NONE, Sign.COMMA, Sign.LINE]),
     before=DICE.uniform(0.1, 1, (PIECES, BEFORE[1] - BEFORE[0])),
     telling=np.array([1.0, 3.0, 2.0]),
-    figures=DICE.normal(0, 1, (2, EXPERTS)),
-    numbered=np.array([False, False, True]),
+    figures=DICE.normal(0, 1, (3, EXPERTS)),
+    kinds=np.array([0, 2, 1]),
     general=GENERAL,
 )
 FOUND = features(SEEN)
@@ -66,7 +66,7 @@ def test_a_segment_of_an_expert_is_weighed_by_all_its_pieces(i: int, j: int) -> 
         "unasked": np.full(EXPERTS, 1 - asking.max()),
         "thin": np.full(EXPERTS, 1 / (1 + SEEN.telling[inside].sum())),
         "near": np.full(EXPERTS, SEEN.near[i, j]),
-        "figures": SEEN.figures[int(SEEN.numbered[inside].any())],
+        "figures": SEEN.figures[SEEN.kinds[inside].max()],
         "unfit": np.where(np.arange(EXPERTS) == GENERAL, 0, 1 - SEEN.fits[i, j]),
     }
     for name, values in expected.items():
@@ -104,7 +104,7 @@ def test_the_general_expert_has_features_of_its_own(i: int, j: int) -> None:
 def test_a_question_of_one_piece_or_without_a_general_expert_has_none_of_these() -> None:
     general = [n for n, name in enumerate(FEATURES) if name.startswith("general")]
     assert not features(replace(SEEN, general=-1))[..., general].any()
-    names = ("sizes", "pieces", "fillers", "asking", "signs", "before", "telling", "numbered")
+    names = ("sizes", "pieces", "fillers", "asking", "signs", "before", "telling", "kinds")
     one = {name: getattr(SEEN, name)[:1] for name in names}
     square = {name: getattr(SEEN, name)[:1, :1] for name in ("spans", "fits", "near")}
     assert not features(replace(SEEN, **one, **square))[..., general].any()

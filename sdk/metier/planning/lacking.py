@@ -41,6 +41,14 @@ _JUDGES = re.compile(
     re.IGNORECASE,
 )
 _MOST_JUDGING_WORDS = 16
+# "True if n is higher", "wahr, wenn n größer ist": than what is not said.
+_COMPARES = re.compile(
+    r"\b(?:if|when|whether|wenn|falls|ob|si|se|quando)\b[^.?!,;]{1,40}?\b(?:bigger|larger|greater|"
+    r"higher|smaller|lower|less|more|above|below|over|under|größer|kleiner|höher|niedriger|mehr|"
+    r"weniger|darüber|darunter|mayor|menor|superior|inferior|plus (?:grande?|petite?|haute?)|"
+    r"supérieure?|inférieure?|maggiore|minore|maior)(?= (?:ist|sind)\b|\W*(?:$|[.,;:!?]))",
+    re.IGNORECASE,
+)
 
 
 def lacks_a_number(task: str, capability: Capability | None, before: str) -> bool:
@@ -52,6 +60,16 @@ def lacks_a_number(task: str, capability: Capability | None, before: str) -> boo
         and _CALCULATES_WITH.search(task) is not None
         and _ASKS_FOR_A_NUMBER.search(before) is not None
         and not _NUMBER.search(before)
+    )
+
+
+def compares_with_a_value(task: str, before: Capability | None) -> bool:
+    """Whether a task compares with something that it does not name, right after a result."""
+    return (
+        before is not None
+        and before.output in _COMPUTED
+        and not _NUMBER.search(task)
+        and _COMPARES.search(task) is not None
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from metier.experts.card import Capability, Kind
-from metier.planning.lacking import judges_a_value, lacks_a_number
+from metier.planning.lacking import compares_with_a_value, judges_a_value, lacks_a_number
 from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.learning.past import CapabilityKey
 from metier.planning.splitting.code import FENCED, brings_code
@@ -163,6 +163,7 @@ def links(
             _points_back(task)
             or lacks_a_number(task, capabilities[n], tasks[n - 1])
             or judges_a_value(task, capabilities[n - 1])
+            or compares_with_a_value(task, capabilities[n - 1])
         )
         vague = _meant(usable, graph, keys, n) if points else []
         if n in after_first:

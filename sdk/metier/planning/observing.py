@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
 from metier.planning.cutting import Piece, Sign, longer, telling_words
-from metier.planning.figures import Figures, has_number
+from metier.planning.figures import NAMED, Figures, kind_of
 from metier.planning.openings import Openings
 from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
@@ -111,10 +112,20 @@ def observed(
         before=_before(pieces, vectors[1:], openings),
         telling=np.array([len(telling_words(piece.text)) for piece in pieces], dtype=np.float64),
         figures=figures.log_odds(found),
-        numbered=np.array([has_number(piece.text) for piece in pieces]),
+        kinds=kinds_of(question, pieces),
         general=found.index(GENERAL) if GENERAL in found else -1,
     )
     return found, seen
+
+
+def kinds_of(question: str, pieces: Sequence[Piece]) -> npt.NDArray[np.int64]:
+    """The kind of each piece; what goes on after a function's name says what that function does."""
+    kinds: list[int] = []
+    for piece in pieces:
+        goes_on = kinds and piece.sign < Sign.SENTENCE and not (piece.joint or piece.asks)
+        named = goes_on and kinds[-1] == NAMED
+        kinds.append(NAMED if named else kind_of(piece.text, within=question))
+    return np.array(kinds, dtype=np.int64)
 
 
 def _likeness(vectors: Vectors, fillers: Vectors) -> Array:

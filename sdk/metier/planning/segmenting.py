@@ -83,8 +83,8 @@ class Observed:
             pieces say what the request is about. Shape (pieces,).
         signs: the separator before each piece, shape (pieces,).
         before: the features of `BEFORE` at the place before each piece, shape (pieces, 7).
-        figures: log-odds of each expert for a text without and with a number, shape (2, experts).
-        numbered: whether a piece has a number, shape (pieces,).
+        figures: log-odds of each expert for a text of each kind, shape (kinds, experts).
+        kinds: whether a piece has a number or a function's name, by `kind_of`, shape (pieces,).
         telling: the number of meaningful words and numbers in each piece, shape (pieces,).
         general: the number of the general expert; -1 if it is not among them.
     """
@@ -100,7 +100,7 @@ class Observed:
     before: Array
     telling: Array
     figures: Array
-    numbered: npt.NDArray[np.bool_]
+    kinds: npt.NDArray[np.int64]
     general: int = -1
 
 
@@ -146,8 +146,8 @@ def features(seen: Observed) -> Array:
         asks = np.maximum.accumulate(seen.asking[i:])
         mine[:, :experts, _N["unasked"]] = (1 - asks)[:, None]
         mine[:, :experts, _N["near"]] = seen.near[i, i:, None]
-        numbered = np.maximum.accumulate(seen.numbered[i:]).astype(np.int64)
-        mine[:, :experts, _N["figures"]] = seen.figures[numbered]
+        kinds = np.maximum.accumulate(seen.kinds[i:])
+        mine[:, :experts, _N["figures"]] = seen.figures[kinds]
         mine[:, :experts, _N["segment"]] = 1.0
         thin = (1 / (1 + telling[ends + 1] - telling[i]))[:, None]
         mine[:, :experts, _N["thin"]] = thin
