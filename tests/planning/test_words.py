@@ -66,3 +66,11 @@ def test_texts_with_rare_words_in_common_are_alike() -> None:
 
 def test_a_text_without_words_is_a_zero() -> None:
     assert not HashedWords.of(["a word"]).vectors(["?!"]).any()
+
+
+def test_a_pair_of_characters_shares_no_slot_with_a_word() -> None:
+    hashed = HashedWords.of(["dose of a drug", "写一个脚本", "write a script 脚本"])
+    words, pairs, both = hashed.vectors(["dose drug", "脚本", "script 脚本"])
+    used = [np.flatnonzero(row).tolist() for row in (words, pairs, both)]
+    assert max(used[0]) < min(used[1])
+    assert used[1][0] in used[2]

@@ -21,7 +21,10 @@ _APART = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(
     rf"[^\W_{_APART}]+|(?=([{_APART}]{{2}}))[{_APART}]|(?<![{_APART}])[{_APART}](?![{_APART}])"
 )
+_IS_APART = re.compile(f"[{_APART}]")
 _SLOTS = 4096
+# Slots of their own, so that no pair of characters shares one with a word.
+_APART_SLOTS = 2048
 _K1 = 1.2
 _B = 0.75
 # These are in every question and say nothing about its subject.
@@ -167,4 +170,7 @@ class HashedWords:
 
 
 def _counts(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    return hashed_counts([with_pairs(words(text)) for text in texts], _SLOTS)
+    listed = [with_pairs(words(text)) for text in texts]
+    spaced = [[each for each in mine if not _IS_APART.match(each)] for mine in listed]
+    apart = [[each for each in mine if _IS_APART.match(each)] for mine in listed]
+    return np.hstack([hashed_counts(spaced, _SLOTS), hashed_counts(apart, _APART_SLOTS)])
