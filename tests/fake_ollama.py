@@ -89,6 +89,7 @@ class FakeOllama(ThreadingHTTPServer):
         loads: every model that was loaded for a chat.
         warmed: every model that was to be loaded ahead of one.
         fault: what is wrong with it now.
+        absent: embedders that it does not have; it embeds with whatever else is named.
         chats: the body of every chat.
         traces: the header `traceparent` of every chat.
         after_chat: called when a chat was answered, to change what comes next.
@@ -126,6 +127,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.loads: list[str] = []
         self.warmed: list[str] = []
         self.fault: Fault = ""
+        self.absent: tuple[str, ...] = ()
         self.over = threading.Event()
         self._room = threading.Semaphore(machine.slots)
         self._slots = Slots(machine.slots)
@@ -181,6 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.fault.startswith("silent"):
             self.server.over.wait()
         match self.path:
+            case "/api/embed" if body["model"] in self.server.absent:
+                self._send([{"error": f'model "{body["model"]}" not found'}], status=404)
             case "/api/embed":
                 self.server.embedded += 1
                 vectors = anyio.run(self.server.embedder.embed, body["input"])

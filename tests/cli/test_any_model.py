@@ -14,16 +14,23 @@ from metier.cli.main import cli
 from metier.models.embedder import Role, Vectors
 from metier.testing import FixedEmbedder
 
-pytestmark = pytest.mark.usefixtures("indexed")
-
 ONLY = "smollm2:135m"
 EXPERTS = ("general", "math", "code", "medical")
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
+def server(indexed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
     models = ("all-minilm:latest", ONLY)
     with fake_ollama(FixedEmbedder(), models=models, reply="It is 4.") as fake:
+        monkeypatch.setenv("OLLAMA_HOST", fake.host)
+        yield fake
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
+    """A server with that one model and no embedder, and a metier without an index."""
+    with fake_ollama(FixedEmbedder(), models=(ONLY,), reply="It is 4.") as fake:
+        fake.absent = ("all-minilm",)
         monkeypatch.setenv("OLLAMA_HOST", fake.host)
         yield fake
 
@@ -95,3 +102,57 @@ def test_a_server_with_an_embedder_alone_is_told_what_to_get(
     (math,) = [check for check in checks if check["name"] == "model of math"]
     assert not math["ok"]
     assert math["fix"].startswith("metier models pull ")
+
+
+@pytest.mark.parametrize("expert", EXPERTS)
+def test_every_expert_answers_without_an_embedder(bare: FakeOllama, expert: str) -> None:
+    done = run("ask", "-e", expert, "What is 2 + 2?")
+    assert done.exit_code == 0
+    assert "4" in done.stdout
+    assert done.stderr.count("metier models pull all-minilm") == 1
+    answer = json.loads(run("ask", "--json", "-e", expert, "What is 2 + 2?").stdout)
+    assert [part["expert"] for part in answer["parts"]] == [expert]
+
+
+def test_without_an_embedder_the_whole_question_goes_to_the_general_expert(
+    bare: FakeOllama,
+) -> None:
+    done = run("ask", "-v", "What is 2 + 2, and who was Ada Lovelace?")
+    assert done.exit_code == 0
+    assert {chat["model"] for chat in bare.chats} == {ONLY}
+    assert "the whole question goes to one expert" in done.stderr
+    plan = json.loads(run("plan", "--json", "What is 2 + 2, and who was Ada Lovelace?").stdout)
+    assert [step["expert"] for step in plan["steps"]] == ["general"]
+
+
+def test_an_unknown_expert_is_refused_without_an_embedder_too(bare: FakeOllama) -> None:
+    done = run("ask", "-e", "maths", "What is 2 + 2?")
+    assert done.exit_code == 2
+    assert "math" in done.stderr
+    assert bare.chats == []
+
+
+def test_another_embedder_of_the_server_chooses_experts(bare: FakeOllama) -> None:
+    bare.models = (ONLY, "paraphrase-minilm:22m")
+    done = run("ask", "-v", "What is 2 + 2?")
+    assert done.exit_code == 0
+    assert "paraphrase-minilm:22m is used to choose experts" in done.stderr
+    assert done.stderr.count("metier models pull all-minilm") == 1
+
+
+def test_what_a_conversation_cannot_do_is_said_once(bare: FakeOllama) -> None:
+    done = CliRunner().invoke(cli, ["chat"], input="What is 2 + 2?\nAnd 3 + 3?\n")
+    assert done.exit_code == 0
+    assert done.stdout.count("It is 4.") == 2
+    assert (done.stdout + done.stderr).count("metier models pull all-minilm") == 1
+
+
+def test_the_doctor_says_what_an_embedder_would_do(bare: FakeOllama) -> None:
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    found = {check["name"]: check for check in checks}
+    check = found["embedder ollama/all-minilm"]
+    assert not check["ok"]
+    assert "whole questions go to the general expert" in check["detail"]
+    assert check["fix"] == "metier models pull all-minilm"
+    for expert in EXPERTS:
+        assert found[f"model of {expert}"]["fix"].startswith("metier models pull ")

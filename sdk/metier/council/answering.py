@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 from metier.council.inquiry import Inquiry
 from metier.council.parts import Parts
-from metier.errors import DeadlineExceeded
+from metier.errors import DeadlineExceeded, ModelMissing
+from metier.models.server import full_name
 from metier.models.turns import one_question
 from metier.plan import Combining, Plan
 from metier.runs.current import recorded_as
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Limits, Outcome
     from metier.engine.recorder import Emit
-    from metier.events import Event
+    from metier.events import Event, Notice
+    from metier.planning.planner import Planner
     from metier.runs.replaying import Replay
     from metier.runs.run import Run
+
+T = TypeVar("T")
 
 
 async def answered(parts: Parts, inquiry: Inquiry) -> Answer:
@@ -69,16 +73,17 @@ def answering(parts: Parts, inquiry: Inquiry) -> Callable[[Emit], Awaitable[Outc
 
     async def answer(emit: Emit) -> Outcome:
         since = anyio.current_time()
-        before, plan = None, inquiry.asked
+        before, plan, notices = None, inquiry.asked, ()
         if not isinstance(plan, Plan):
             before = parts.beforehand(limits)
-            plan = await _within(limits, _planned(parts, inquiry, before))
+            plan, notices = await _within(limits, _planned(parts, inquiry, before))
         with one_question():
             return await parts.engine.run(
                 plan,
                 emit,
                 limits=limits,
                 before=before,
+                notices=notices,
                 since=since,
                 results=inquiry.results,
                 seed=seed,
@@ -103,24 +108,54 @@ async def planned(parts: Parts, inquiry: Inquiry) -> Plan:
     """Who would do what."""
     before = parts.beforehand()
     with parts.one_loop.use():
-        return await _planned(parts, inquiry, before)
+        plan, _ = await _planned(parts, inquiry, before)
+    return plan
 
 
-async def _planned(parts: Parts, inquiry: Inquiry, before: Beforehand | None) -> Plan:
+async def _planned(
+    parts: Parts, inquiry: Inquiry, before: Beforehand | None
+) -> tuple[Plan, tuple[Notice, ...]]:
+    """The plan, and what there is to say of how it was made."""
+    plan, notices = await _routed(parts, inquiry, before)
+    if inquiry.combining != Combining():
+        plan = plan.combined(inquiry.combining)
+        parts.strategies.check(plan)
+    return plan, notices
+
+
+async def _routed(
+    parts: Parts, inquiry: Inquiry, before: Beforehand | None
+) -> tuple[Plan, tuple[Notice, ...]]:
+    try:
+        with recorded_as(None):  # the vectors of the index belong to no question
+            planner = await parts.planning.planner()
+        return await _planned_by(planner, inquiry, before), ()
+    except ModelMissing as exc:
+        if full_name(exc.model) != full_name(parts.settings.embed_model):
+            raise
+        missing = exc.model
+    with recorded_as(None):
+        other, notices = await parts.without_embedder.planner(missing)
+    if other is not None:
+        return await _planned_by(other, inquiry, before), notices
+    from metier.planning.unrouted import unrouted
+
     text, messages = inquiry.conversation()
-    with recorded_as(None):  # the vectors of the index belong to no question
-        planner = await parts.planning.planner()
+    documents, experts = inquiry.documents, inquiry.experts
+    cards = parts.registry.cards
+    plan = await unrouted(text, cards, messages=messages, documents=documents, experts=experts)
+    return plan, notices
+
+
+async def _planned_by(planner: Planner, inquiry: Inquiry, before: Beforehand | None) -> Plan:
+    text, messages = inquiry.conversation()
     if before is not None:
         from metier.planning.ask_to_split import asker
 
         planner = planner.with_asker(asker(before.reply))
-    plan = await planner.plan(
+    return await planner.plan(
         text, messages=messages, documents=inquiry.documents, experts=inquiry.experts
     )
-    if inquiry.combining != Combining():
-        plan = plan.combined(inquiry.combining)
-        parts.strategies.check(plan)
-    return plan
 
 
 async def replayed(run: Run, kind: type[Council], parts: Parts) -> Replay:
@@ -133,7 +168,7 @@ async def replayed(run: Run, kind: type[Council], parts: Parts) -> Replay:
     return await replay(run, council_of, now=now, settings=parts.settings)
 
 
-async def _within(limits: Limits, planned: Awaitable[Plan]) -> Plan:
+async def _within(limits: Limits, planned: Awaitable[T]) -> T:
     with anyio.move_on_after(limits.timeout_s):
         return await planned
     raise DeadlineExceeded(f"not planned within {limits.timeout_s:g} s")

@@ -121,7 +121,8 @@ class Council(HasTwins):
             EmptyQuestion: there is nothing to answer.
             UnknownExpert: `experts` names one that is not there.
             InvalidPlan: there is no such strategy, or it does not take an option.
-            ModelServerError, ModelMissing: the embedder cannot be asked.
+            ModelServerError: the embedder cannot be asked. If it is not installed, another one is
+                used, or the whole question goes to one expert.
             CouncilInUse: another event loop is asking this council.
         """
         inquiry = Inquiry(asked=question, documents=documents, experts=experts, strategy=strategy)

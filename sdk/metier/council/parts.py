@@ -19,6 +19,7 @@ from metier.settings import Settings
 
 # The engine is imported when the first plan is run: `metier plan` must start fast.
 if TYPE_CHECKING:
+    from metier.council.without_embedder import WithoutEmbedder
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Engine, Limits
     from metier.engine.executor import Executor
@@ -135,12 +136,18 @@ class Parts:
     @cached_property
     def planning(self) -> PlannerAssembly:
         """The index over the experts, what was learnt, and the planner made of both."""
-        return PlannerAssembly(
-            self.registry,
-            self.embedder,
-            cache_dir=self.settings.cache_dir,
-            asker=self._asker,
-        )
+        return self._assembled(self.embedder)
+
+    @cached_property
+    def without_embedder(self) -> WithoutEmbedder:
+        """What plans while the embedder of the settings is not installed."""
+        from metier.council.without_embedder import WithoutEmbedder
+
+        return WithoutEmbedder(self._own_server, self._assembled)
+
+    def _assembled(self, embedder: Embedder) -> PlannerAssembly:
+        cache = self.settings.cache_dir
+        return PlannerAssembly(self.registry, embedder, cache_dir=cache, asker=self._asker)
 
     @cached_property
     def strategies(self) -> Strategies:

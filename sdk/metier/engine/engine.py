@@ -160,6 +160,7 @@ class Engine:
         *,
         limits: Limits = Limits(),
         before: Beforehand | None = None,
+        notices: Sequence[Notice] = (),
         since: float | None = None,
         results: Sequence[StepDone] = (),
         seed: int = 0,
@@ -170,6 +171,7 @@ class Engine:
 
         Args:
             before: what planning has used of the limits.
+            notices: what planning has to say.
             since: when the question was asked, by `anyio.current_time()`; now if not given.
             results: of steps that are not run again.
 
@@ -191,7 +193,7 @@ class Engine:
             cut=recorder.cut,
         )
         recorder(PlanReady(plan=plan))
-        for event in before.events if before else ():
+        for event in (*(before.events if before else ()), *notices):
             recorder(event)
         composing = Composing(self._composer, plan)
         run = _Run(plan=plan, recorder=recorder, caller=caller, composing=composing, models={})

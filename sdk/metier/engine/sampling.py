@@ -11,7 +11,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from metier.answer import Vote
 from metier.engine.calling import Caller
 from metier.engine.context import StepContext
 from metier.engine.recorder import Emit
-from metier.errors import ExpertFailed, MetierError, ResourceExhausted
+from metier.errors import ExpertFailed, MetierError, ModelMissing, ResourceExhausted
 from metier.events import Notice, Token, Voted
 from metier.experts.card import GENERAL, Card
 from metier.experts.expert import Expert, Task
@@ -167,10 +167,11 @@ class StepSampler(OldSamplerNames):
         self._emit(Voted(step_id=self._step.id, vote=vote))
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of the planner's embedder."""
-        if self._world.embedder is None:
-            return np.ones((len(texts), 1), dtype=np.float32)
-        return await embedded(self._world.embedder, texts)
+        """Vectors of the planner's embedder; all alike if there is none."""
+        if self._world.embedder is not None:
+            with suppress(ModelMissing):
+                return await embedded(self._world.embedder, texts)
+        return np.ones((len(texts), 1), dtype=np.float32)
 
     async def voters(self, among: Literal["models", "experts"]) -> Sequence[Voter]:
         """The step's members; else models of its expert, or its candidates."""

@@ -1,4 +1,4 @@
-"""The best chat model that a server has, for an expert none of whose own models is installed."""
+"""Models of a server that stand in for those that were chosen and are not installed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,20 @@ async def best_chat_model(
     families = frozenset(map(family_of, like))
     fitting = [model for model in installed if _is_candidate(model, memory_bytes)]
     for model in sorted(fitting, key=lambda each: _strength(each, families), reverse=True):
-        if await _converses(server, model):
+        if await _is_for(server, model, "completion"):
+            return model
+    return None
+
+
+async def smallest_embedder(server: ModelServer) -> InstalledModel | None:
+    """The smallest embedding model that runs on a server; None if it has none.
+
+    Raises:
+        ModelServerError: the server cannot be asked.
+    """
+    here = [model for model in await server.list() if not model.remote]
+    for model in sorted(here, key=lambda each: (each.size_bytes, each.name)):
+        if await _is_for(server, model, "embedding"):
             return model
     return None
 
@@ -88,9 +101,9 @@ def _strength(model: InstalledModel, families: Collection[str]) -> tuple[float, 
     return math.log2(max(parameters, 1)) + better - worse, model.name
 
 
-async def _converses(server: ModelServer, model: InstalledModel) -> bool:
+async def _is_for(server: ModelServer, model: InstalledModel, capability: str) -> bool:
     try:
-        return "completion" in (await server.show(model.name)).capabilities
+        return capability in (await server.show(model.name)).capabilities
     except MetierError as exc:
         if exc.retryable:
             raise

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metier.errors import EmptyQuestion, UnknownExpert
 from metier.experts.card import Capability, Card
 from metier.experts.threads import in_thread
 from metier.models.embedder import Embedder, Vectors, unit
@@ -37,6 +36,7 @@ from metier.planning.selecting import Choice, Selector
 from metier.planning.splitter import LearntSplitter, Span, Split, Splitter
 from metier.planning.splitting.code import brings_code
 from metier.planning.splitting.request import request_of
+from metier.planning.unrouted import check_asked
 
 # Imported only by councils that need it: `metier plan` must start fast.
 if TYPE_CHECKING:
@@ -109,11 +109,7 @@ class Planner:
             EmptyQuestion: there is nothing to answer.
             UnknownExpert: `experts` names one that does not exist.
         """
-        if not question.strip():
-            raise EmptyQuestion
-        for name in experts or ():
-            if name not in self._cards:
-                raise UnknownExpert(name, self._cards)
+        check_asked(question, self._cards, experts)
         request = await in_thread(request_of, question)
         asked = await self._embedded(request.text, messages)
         return Plan(

@@ -10,9 +10,10 @@ from anyio import to_thread
 from metier.council.council import Council
 from metier.council.health.check import Check
 from metier.council.suggesting import suggestions
-from metier.errors import MetierError, PluginBroken
+from metier.errors import MetierError, ModelMissing, PluginBroken
 from metier.experts.card import GENERAL
 from metier.experts.model_choice import STARTER
+from metier.experts.stand_in import smallest_embedder
 from metier.experts.suggesting import Suggestion
 from metier.models.embedder import weights_of
 from metier.models.languages import in_english, reads_only_english
@@ -65,13 +66,24 @@ async def embedder_check(council: Council, *, reachable: bool) -> Check:
         vectors = await embedded(council.embedder, ["test"])
     except MetierError as exc:
         fix = f"metier models pull {council.settings.embed_model}"
-        return Check(name=name, ok=False, detail=exc.message, fix=fix)
+        detail = (
+            exc.message + await _instead(council) if isinstance(exc, ModelMissing) else exc.message
+        )
+        return Check(name=name, ok=False, detail=detail, fix=fix)
     detail = f"{vectors.shape[1]} dimensions"
     if council.settings.embedder == "ollama" and (others := await _other_weights(council)):
         fix = f"metier models pull {council.settings.embed_model} --host all"
         detail += f"; other weights on {others}, where it is not used"
         return Check(name=name, ok=False, detail=detail, fix=fix)
     return Check(name=name, ok=True, detail=detail)
+
+
+async def _instead(council: Council) -> str:
+    """What plans while the embedder is not installed."""
+    other = await smallest_embedder(council.server)
+    if other is None:
+        return ", so whole questions go to the general expert, or to the one of `ask -e`"
+    return f", so {other.name} is used to choose experts"
 
 
 async def _other_weights(council: Council) -> str:
