@@ -10,23 +10,27 @@ from hostile import processor_time, repeated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.engine.facts import Facts, facts_in
+from metier.engine.facts import Facts, facts_in, quantities_in
 from metier.engine.sections import Sections, heading, reading_order
 from metier.engine.written import checked, prompt
 from metier.events import StepDone
+from metier.experts.knowledge.passages import cite_quotes
 from metier.plan import Plan, Step
+from metier.testing import ScriptedContext
 
 CODE = "```python\ndef dose(kg):\n    return 15 * kg\n```"
 WARNING = "Must not be given: severe liver failure."
 DOSE = "70 kg * 15 mg/kg = 1050 mg\n\nThat is one dose."
 NOTE = f'The label says "not with alcohol" [1].\n\n{WARNING}\n- At most 4 g in 24 h.'
+LEFT = "The half-life is 2 hours, and it is taken for 2 days, 3 tablets a day."
 RESULTS = (
     StepDone(step_id="1", expert="math", task="What is the dose for 70 kg?", text=DOSE),
     StepDone(step_id="2", expert="code", task="Write a function.", text=f"{CODE}\n\nRun: fine."),
     StepDone(step_id="3", expert="medical", task="Warn me.", text=NOTE, warnings=(WARNING,)),
+    StepDone(step_id="4", expert="general", task="How long?", text=LEFT),
 )
-QUESTION = "What is the dose for 70 kg, and write a function for it. Warn me."
-GOOD = f"The dose is 1050 mg: 70 kg * 15 mg/kg.\n\n{CODE}\n\n{NOTE}"
+QUESTION = "What is the dose for 70 kg, and write a function for it. Warn me. How long, 6 days?"
+GOOD = f"The dose is 1050 mg: 70 kg * 15 mg/kg.\n\n{CODE}\n\n{NOTE}\n\n{LEFT}"
 
 
 def test_a_text_with_every_fact_stays_as_it_was_written() -> None:
@@ -43,6 +47,11 @@ def test_a_text_with_every_fact_stays_as_it_was_written() -> None:
         ("severe liver failure", "liver failure"),
         ("at most 4 g in 24 h", "at most 4 g a day"),
         ("return 15 * kg", "return 16 * kg"),
+        ("2 hours", "2 days"),
+        ("2 hours", "2 minutes"),
+        ("2 hours", "2"),
+        ("2 days", "2 hours"),
+        ("3 tablets", "3 drops"),
     ],
 )
 def test_what_was_changed_is_put_back_word_for_word(changed: str, into: str) -> None:
@@ -58,8 +67,19 @@ def test_what_was_lost_is_put_back_where_it_was() -> None:
     assert text.index("1050 mg") < text.index(CODE) < text.index("not with alcohol")
 
 
+def test_a_claim_that_no_document_bears_out_keeps_its_mark() -> None:
+    context = ScriptedContext()
+    said = cite_quotes('It says "alcohol is safe with it". Ask a doctor.', [], context)
+    marked = StepDone(
+        step_id="5", expert="medical", task="?", text=said, warnings=tuple(context.warnings)
+    )
+    text = checked(f"{GOOD}\n\nAlcohol is safe with it.", QUESTION, (*RESULTS, marked))
+    assert text is not None
+    assert said in text
+
+
 def test_a_sentence_with_a_new_number_or_quote_is_dropped() -> None:
-    extra = 'Take 3 of them. Say "please". Drink water.'
+    extra = 'Take 9 of them. Say "please". Drink water.'
     text = checked(f"{GOOD}\n\n{extra}", QUESTION, RESULTS)
     assert text == f"{GOOD}\n\nDrink water."
 
@@ -73,6 +93,7 @@ PIECES = (
     "The dose", " is 1050 mg", " is 1051 mg", " 70 kg", " * 15 mg/kg", " 3.5", ". ", ":\n", "\n",
     "\n\n", CODE, "```python\nx = 1\n```", "`dose`", '"', "“not with alcohol”", '"kg dose"', "```",
     NOTE, DOSE, WARNING, " [1]", " [2]", "4 g in 24 h", "1. ", "7) ", "\n- ", " -5 °C", " 1,050",
+    LEFT, " 2 hours", " 2 days", " 2 minutes", " 2", " 6 days", " 6 hours", " 3 drops",
 )  # fmt: skip
 WRITTEN = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=24).map("".join)
 
@@ -85,12 +106,14 @@ def test_whatever_a_model_writes_nothing_is_lost_and_nothing_numeric_is_new(writ
     if text is None:
         return
     flat = " ".join(text.split())
-    for kept in (CODE, "“not with alcohol”", WARNING, "[1]", "1050 mg", "15 mg/kg", "4 g", "24 h"):
+    measured = ("1050 mg", "15 mg/kg", "4 g", "24 h", "2 hours", "2 days", "3 tablets")
+    for kept in (CODE, "“not with alcohol”", WARNING, "[1]", *measured):
         bare = " ".join(kept.split()).strip("“”")
         assert bare in flat
     sources = " ".join([QUESTION, *(f"{each.task} {each.text}" for each in RESULTS)])
     numbers = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
     assert set(numbers.findall(text)) <= set(numbers.findall(sources))
+    assert "6 hours" not in flat
 
 
 @given(dags())
@@ -164,8 +187,11 @@ def test_what_a_step_said_cannot_end_its_tag(closing: str) -> None:
     ("text", "found"),
     [
         ("It costs 12 euros.", set()),
-        ("It costs 13 euros.", {"13"}),
-        ("It costs 1,200 euros.", {"1,200"}),
+        ("It costs 13 euros.", {"13€", "13"}),
+        ("It costs 12 dollars.", {"12$"}),
+        ("It costs 12.", set()),
+        ("It costs 1,200 euros.", {"1,200€", "1,200"}),
+        ("It takes 1200 days.", {"1200day"}),
         ("That is 5 kg.", {"5kg"}),
         ("```python\nx = 1\n```", set()),
         ("```python\nx = 2\n```", {"x = 2\n", "2"}),
@@ -179,12 +205,37 @@ def test_what_is_in_no_source_is_named(text: str, found: set[str]) -> None:
     assert known.foreign(text) == found
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2 h", "2-hour"),
+        ("2 hours", "2\u00a0h"),
+        ("4 g per day", "4 g/day"),
+        ("15 percent", "15 %"),
+        ("6 Stunden", "6 h"),
+        ("3 jours", "3 días"),
+        ("1 tablet", "1 Tablet"),
+    ],
+)
+def test_a_unit_is_the_same_by_its_word_and_by_its_symbol(one: str, other: str) -> None:
+    assert quantities_in(one) == quantities_in(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("2 h", "2 d"), ("2 hours", "2"), ("5 mg", "5 mg/kg"), ("2 Tage", "2 Stunden"), ("4 g", "4")],
+)
+def test_another_unit_is_another_quantity(one: str, other: str) -> None:
+    assert quantities_in(one) != quantities_in(other)
+
+
 def test_long_texts_are_compared_in_linear_time() -> None:
     quoted = repeated('"a" ')
     with processor_time(15):
         assert Facts.of([quoted]).foreign(quoted) == set()
         assert Facts.of([quoted]).foreign(repeated("`")) == set()
         assert len(list(facts_in(repeated("1 kg/")))) > 1000
+        assert len(list(facts_in(f"1 {repeated('kg/')}"))) == 1
         assert heading(repeated("```a")) is not None
 
 

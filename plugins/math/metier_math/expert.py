@@ -15,7 +15,14 @@ from metier_math.asked_units import asked_unit, asks_several
 from metier_math.calculator import Calculator
 from metier_math.calendar import calendar_answer
 from metier_math.conversions import conversion_in
-from metier_math.explaining import explain, explain_solution, not_computed, unchecked
+from metier_math.explaining import (
+    doubted,
+    explain,
+    explain_solution,
+    not_computed,
+    reserved,
+    unchecked,
+)
 from metier_math.given import invented, leaves_out
 from metier_math.handing_on import handed_on
 from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asking
@@ -33,6 +40,7 @@ Results = tuple[Computed, ...]
 
 _BY_PROGRAM = "read from the question and computed; no model wrote it"
 _MADE_UP = "it takes a number that was not given"
+_NO_UNITS = "The numbers were computed, the units not checked."
 
 
 class Math(Tools, Expert):
@@ -92,7 +100,7 @@ class Math(Tools, Expert):
             return await self._again(task, context, "it leaves the earlier result out")
         if made_up := await in_thread(invented, program, task):
             context.mark_checked(False, how=_MADE_UP)
-            return not_computed(made_up)
+            return reserved("", not_computed(made_up), context)
         try:
             results = await self._calculator.run(program)
         except InvalidInput as exc:
@@ -129,7 +137,7 @@ class Math(Tools, Expert):
             return await self._in_words(task, context, reason or exc.message)
         if made_up := await in_thread(invented, found.worked.program, task):
             context.mark_checked(False, how=_MADE_UP)
-            return not_computed(made_up)
+            return reserved("", not_computed(made_up), context)
         if found.written > 1 or found.doubts:
             context.mark_checked(found.is_confirmed, how=found.how_checked)
         unit = asked_unit(task.text)
@@ -138,7 +146,8 @@ class Math(Tools, Expert):
         if program is not working:
             found, unit = replace(found, worked=replace(found.worked, program=program)), ""
         _hand_on(program, results, task, context, unit=unit)
-        return explain_solution(replace(found, results=results), unit=unit)
+        text = explain_solution(replace(found, results=results), unit=unit)
+        return reserved(text, doubted(found), context)
 
     async def _with_plain_numbers(
         self, program: Program, task: Task, context: Context, reason: InvalidInput
@@ -152,7 +161,7 @@ class Math(Tools, Expert):
             return await self._again(task, context, exc.message)
         context.mark_checked(False, how="computed without its units, which do not fit")
         _hand_on(plain, results, task, context)
-        return f"{explain(plain, results)}\n\nThe numbers were computed, the units not checked."
+        return reserved(explain(plain, results), _NO_UNITS, context)
 
     async def _in_stated_units(
         self, program: Program, results: Results, task: Task
@@ -181,7 +190,7 @@ class Math(Tools, Expert):
     async def _in_words(self, task: Task, context: Context, reason: str) -> str:
         text = await context.complete(messages_for(self.card, task))
         context.mark_checked(False, how="not computed")
-        return unchecked(text, reason)
+        return reserved(text, unchecked(reason), context)
 
 
 def _hand_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metier.experts.expert import Context
 from metier_math.program import Assignment, Computed, Program
 from metier_math.word_problems import Solution
 
@@ -36,16 +37,25 @@ def explain_solution(solution: Solution, *, unit: str = "") -> str:
         lines += [f"{note}:"] if note else []
         lines.append(_step(step, result))
     result = f"{solution.results[-1].text} {unit}".strip()
-    return "\n".join([*lines, "", f"**Result: {result}**", *_reservations(solution)])
+    return "\n".join([*lines, "", f"**Result: {result}**"])
 
 
-def _reservations(solution: Solution) -> list[str]:
+def reserved(text: str, reservation: str, context: Context) -> str:
+    """A text and what limits it, which must reach the reader as it is."""
+    if not reservation:
+        return text
+    context.warn(reservation)
+    return f"{text.rstrip()}\n\n{reservation}".lstrip()
+
+
+def doubted(solution: Solution) -> str:
+    """What speaks against a word problem's result; empty if nothing does."""
     said = list(solution.doubts)
     if solution.agreeing < 2 <= solution.written:
         said.append(f"only one of {solution.written} calculations gives this")
     elif 2 * solution.agreeing < solution.written:
         said.append(f"only {solution.agreeing} of {solution.written} calculations give this")
-    return ["", f"Not certain: {'; '.join(said)}."] if said else []
+    return f"Not certain: {'; '.join(said)}." if said else ""
 
 
 def not_computed(made_up: Sequence[str]) -> str:
@@ -56,9 +66,9 @@ def not_computed(made_up: Sequence[str]) -> str:
     )
 
 
-def unchecked(text: str, reason: str) -> str:
-    """A model's own answer, and why it was not computed."""
-    return f"{text.rstrip()}\n\nThis result was not checked by computation: {reason}."
+def unchecked(reason: str) -> str:
+    """Why a model's own answer was not computed."""
+    return f"This result was not checked by computation: {reason}."
 
 
 def _step(step: Assignment, result: Computed) -> str:

@@ -28,6 +28,7 @@ async def test_units_on_some_numbers_only_do_not_cost_the_result(calculator: Cal
     text = await Math(CARD, calculator=calculator).answer(Task(text="One dose?"), script)
     assert "dose = rate * 70 = 1050 mg" in text
     assert text.endswith("the units not checked.")
+    assert script.warnings == ["The numbers were computed, the units not checked."]
     assert script.checked is False
 
 
@@ -123,6 +124,7 @@ async def test_where_nothing_is_computed_the_model_answers_and_the_answer_says_s
     assert words == "About 7."
     assert note.startswith("This result was not checked by computation: ")
     assert reason in note
+    assert script.warnings == [note]
     assert kinds(script) == ["structured", "complete"]
     assert script.checked is False
 
@@ -209,6 +211,7 @@ async def test_a_value_that_the_earlier_step_does_not_state_is_not_made_up(
     task = needing("It depends on the person.")
     text = await Math(CARD, calculator=calculator).answer(task, script)
     assert text.startswith("Not computed: the earlier result does not state the value")
+    assert script.warnings == [text]
     assert "took 4, which" in text
     assert script.checked is False
     assert script.values == {}

@@ -123,6 +123,7 @@ async def test_an_answer_that_rests_on_a_program_in_doubt_says_why(calculator: C
     text = await answered(given, calculator, samples=SAMPLES)
     assert len(given.calls) == 4
     assert text.endswith("Not certain: bought is not used; the result is negative.")
+    assert given.warnings == [text.splitlines()[-1]]
     assert given.checked is False
 
 

@@ -20,7 +20,9 @@ async def chosen(choices: Choices, task: Task, card: Card, context: Context) -> 
     context.set_confidence(found.confidence, abstain=not sure)
     if sure:
         return f"**{found.text}**\n\nThe model is {found.confidence:.0%} sure of it."
-    return (
+    unsure = (
         f"I am not sure enough to answer this: the likeliest choice is {found.text}, "
         f"with {found.confidence:.0%}."
     )
+    context.warn(unsure)
+    return unsure

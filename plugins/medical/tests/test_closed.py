@@ -47,6 +47,7 @@ def test_what_the_model_only_guesses_is_no_answer(tmp_path: Path) -> None:
     with ScriptedModels({"small": [{"A": 0.36, "B": 0.32, "C": 0.32}] * 3}) as models:
         answer = ask(METALS, models, tmp_path)
     assert answer.text.startswith("I am not sure enough to answer this: the likeliest choice is")
+    assert answer.parts[0].warnings == (answer.parts[0].text,)
     assert answer.parts[0].abstained
 
 

@@ -1,6 +1,6 @@
 """What must not change when a text is rewritten: numbers with units, code, quotes, links.
 
-None of it depends on the language of the text.
+Only units that are words depend on the language of the text.
 """
 
 from __future__ import annotations
@@ -10,22 +10,58 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from metier.grading.units import unit_at
+
 FENCED = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)(?<!`)`{3,}+", re.DOTALL)
 _MARKED = re.compile(r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|`([^`\n]+)`")
 # Marks that are left when the pairs are gone: what they open has no end in its line.
 _OPEN = re.compile(r"[\"“”„«»`]")
 _LINK = re.compile(r"https?://[^\s<>\")\]]{1,500}|\[\d{1,3}\]")
-# Symbols of units are the same in every language; a unit as a word is a word.
+# Symbols of units are the same in every language.
 _SYMBOL = (
     r"(?:da|[YZEPTGMkhdcmµμnp])?(?:mol|cd|Hz|Pa|eV|Wb|lm|lx|Bq|Gy|Sv|bar|bit|cal|min|IU|lb|oz|ft|mi"
     r"|[mgsAKNJWCFVΩHTLlBhU])[²³]?(?:\^-?\d)?"
 )
 _NUMBER = re.compile(
-    r"(?:[€$£¥₹]\s?)?(?:(?<![\w)\]])[-−])?\d+(?:[.,]\d+)*"  # the minus sign
+    r"(?P<number>(?:[€$£¥₹]\s?)?(?:(?<![\w)\]])[-−])?\d+(?:[.,]\d+)*)"  # the minus sign
     rf"(?:\s?(?:%|‰|[€$£¥₹]|°\s?[CFK]?(?!\w)|{_SYMBOL}(?:[/·*]{_SYMBOL})*(?![\w'’])))?"
+)
+_GAP = re.compile(r"[ \u00a0]?-?")
+# As far as a unit is looked for: what repeats for megabytes is none.
+_LONGEST_UNIT = 40
+# Of time, in German, French, Spanish and Italian; and what is counted as it is measured.
+_WORDS = {
+    "s": "sekunden?|secondes|segundos?|second[oi]",
+    "min": "minuten?|minutos?|minut[oi]",
+    "h": "stunden?|heures?|horas?|or[ae]",
+    "day": "tag(?:en?)?|jours?|d[ií]as?|giorn[oi]",
+    "week": "wochen?|semaines?|semanas?|settiman[ae]",
+    "month": "monat(?:en?)?|mois|mes(?:es|[ei])?",
+    "year": "jahre?n?|ans|années?|años?|ann[oi]",
+    "pound": "pounds?",
+    "tablet": "tablets?",
+    "capsule": "capsules?",
+    "drop": "drops?",
+    "unit": "units?",
+}
+_WORD_UNIT = re.compile(
+    rf"(?:{'|'.join(f'(?P<{unit}>{words})' for unit, words in _WORDS.items())})(?!\w)",
+    re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD_CHAR = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something in a text that may not change.
+
+    Attributes:
+        is_quantity: a number with its unit, if it has one; else it is compared word for word.
+    """
+
+    text: str
+    is_quantity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +91,45 @@ class Facts:
         found |= set(quantities_in(text)) - self.quantities - self.numbers
         return found | (set(_DIGITS.findall(text)) - self.numbers)
 
+    def has(self, fact: Fact) -> bool:
+        """Whether a fact is among these: a quantity with its unit, a passage word for word."""
+        return fact.text in self.quantities if fact.is_quantity else self.holds(fact.text)
+
     def holds(self, passage: str) -> bool:
         """Whether a passage appears word for word, white space aside."""
         return any(_stands(flat(passage), text) for text in self.texts)
 
 
-def facts_in(text: str) -> Iterator[str]:
+def facts_in(text: str) -> Iterator[Fact]:
     """All that may not change: quantities outside of code, and passages."""
     rest = FENCED.sub(" ", text)
-    yield from quantities_in(rest)
-    yield from passages_in(rest)
+    yield from (Fact(each, is_quantity=True) for each in quantities_in(rest))
+    yield from map(Fact, passages_in(rest))
     # With its fences: code that lost one is not read as code.
-    yield from (match[0] for match in FENCED.finditer(text))
+    yield from (Fact(match[0]) for match in FENCED.finditer(text))
 
 
 def quantities_in(text: str) -> list[str]:
-    """The numbers with their units, if they have one, without white space."""
-    return ["".join(match[0].split()) for match in _NUMBER.finditer(text)]
+    """The numbers with their units, if they have one, without white space.
+
+    A unit that is a word is given as its symbol, or in the singular.
+
+    >>> quantities_in("4 mg/h for 2 days, then 1 tablet in 24 hours, 3 times")
+    ['4mg/h', '2day', '1tablet', '24h', '3']
+    """
+    return [_quantity(match) for match in _NUMBER.finditer(text)]
+
+
+def _quantity(match: re.Match[str]) -> str:
+    number, whole = ("".join(each.split()) for each in (match["number"], match[0]))
+    gap = _GAP.match(match.string, match.end("number"))
+    assert gap is not None  # it may be empty
+    after = match.string[gap.end() : gap.end() + _LONGEST_UNIT]
+    if word := _WORD_UNIT.match(after):
+        return number + (word.lastgroup or "")
+    found = unit_at(after)
+    is_longer = found is not None and gap.end() + found[1] > match.end()
+    return number + found[0].name if found is not None and is_longer else whole
 
 
 def passages_in(text: str) -> Iterator[str]:

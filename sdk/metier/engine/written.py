@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from metier.engine.facts import FENCED, Facts, facts_in, flat, is_open, passages_in, quantities_in
+from metier.engine.facts import FENCED, Fact, Facts, facts_in, flat, is_open, passages_in
 from metier.events import StepDone
 from metier.experts.expert import delimited
 from metier.models.server import Sampling
@@ -65,13 +65,13 @@ def checked(text: str, question: str, results: Sequence[StepDone]) -> str | None
     )
     blocks = [kept for block in _blocks(text) if (kept := _without_foreign(block, known))]
     required = [piece for result in results for piece in _pieces(result)]
-    there = _There.of("\n\n".join(blocks))
+    there = Facts.of(["\n\n".join(blocks)])
     facts = {fact for piece in required for fact in piece.facts}
     lost = {fact for fact in facts if not there.has(fact)}
     if not blocks or len(lost) > MOST_LOST * len(facts):
         return None
     whole = "\n\n".join(_restored(blocks, required, lost))
-    complete = _There.of(whole)
+    complete = Facts.of([whole])
     right = all(map(complete.has, facts)) and not known.foreign(whole)
     return whole if right else None
 
@@ -81,22 +81,7 @@ class _Piece:
     """A line or a code block of a result, with what of it may not change."""
 
     text: str
-    facts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _There:
-    """What a text holds, for looking facts up in it."""
-
-    known: Facts
-    quantities: frozenset[str]
-
-    @classmethod
-    def of(cls, text: str) -> _There:
-        return cls(known=Facts.of([text]), quantities=frozenset(quantities_in(text)))
-
-    def has(self, fact: str) -> bool:
-        return fact in self.quantities or fact in self.known.numbers or self.known.holds(fact)
+    facts: tuple[Fact, ...]
 
 
 def _pieces(result: StepDone) -> Iterator[_Piece]:
@@ -107,7 +92,7 @@ def _pieces(result: StepDone) -> Iterator[_Piece]:
         for line in filter(None, lines):
             facts = list(facts_in(line))
             if flat(line) in warnings:
-                facts.append(line)
+                facts.append(Fact(line))
             if facts:
                 yield _Piece(text=line, facts=tuple(facts))
 
@@ -142,7 +127,7 @@ def _without_foreign(block: str, known: Facts) -> str:
     return "".join(kept).strip()
 
 
-def _restored(blocks: Sequence[str], required: Sequence[_Piece], lost: set[str]) -> list[str]:
+def _restored(blocks: Sequence[str], required: Sequence[_Piece], lost: set[Fact]) -> list[str]:
     """The blocks with each piece that lost a fact, behind what is left of the text so far."""
     restored = list(blocks)
     at = 0
@@ -157,7 +142,7 @@ def _restored(blocks: Sequence[str], required: Sequence[_Piece], lost: set[str])
 def _place_of(piece: _Piece, blocks: Sequence[str]) -> int:
     """Behind the first block that holds one of its facts."""
     for n, block in enumerate(blocks, 1):
-        there = _There.of(block)
+        there = Facts.of([block])
         if any(map(there.has, piece.facts)):
             return n
     return 0

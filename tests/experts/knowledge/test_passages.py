@@ -7,6 +7,7 @@ import pytest
 from metier.answer import Source
 from metier.experts.knowledge.chunks import chunked
 from metier.experts.knowledge.passages import Passage, cite_quotes, fitting
+from metier.experts.knowledge.quotes import UNVERIFIED
 
 GUIDE = "# Warfarin\n\nIt must not be given together with aspirin.\n"
 
@@ -40,6 +41,10 @@ class Cited:
     def __init__(self) -> None:
         self.sources: list[Source] = []
         self.passed: bool | None = None
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     def cite(self, source: Source) -> None:
         self.sources.append(source)
@@ -63,3 +68,6 @@ def test_citing_names_sources_and_says_whether_all_were_found(
     shown = cite_quotes(text, PASSAGES, cited)
     assert (len(cited.sources), cited.passed) == (sources, passed)
     assert shown.endswith("\n[1] guide.md, Warfarin, line 3") == bool(sources)
+    marked = [line for line in shown.splitlines() if UNVERIFIED in line]
+    assert cited.warnings == marked
+    assert bool(marked) == (passed is False)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from metier.answer import Source
 from metier.experts.knowledge.chunks import Chunk
-from metier.experts.knowledge.quotes import Checked, check_quotes
+from metier.experts.knowledge.quotes import UNVERIFIED, Checked, check_quotes
 from metier.plan import Document
 
 # About 1,500 tokens: a question, a card's prompt and an answer fit into 4,096 with them.
@@ -65,6 +65,10 @@ class Citing(Protocol):
         """Name a source of the answer."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Mark a part of the answer that must reach the reader word for word."""
+        ...
+
     def mark_checked(self, passed: bool, /, *, how: str = "") -> None:
         """Say whether a check of the program confirmed the answer."""
         ...
@@ -97,7 +101,8 @@ def _looked_up(quotes: Checked) -> str:
 def cite_quotes(text: str, passages: Sequence[Passage], context: Citing) -> str:
     """A model's text with its quotes checked; the verified ones become sources of the answer.
 
-    What was quoted and could not be found is marked, and so is the answer: its check failed.
+    What was quoted and could not be found is marked, in lines that no composing may change, and so
+    is the answer: its check failed.
     """
     checked = check_quotes(text, [passage.chunk for passage in passages])
     sources = [citation.source for citation in checked.citations]
@@ -105,5 +110,8 @@ def cite_quotes(text: str, passages: Sequence[Passage], context: Citing) -> str:
         context.cite(source)
     if sources or checked.unverified:
         context.mark_checked(not checked.unverified, how=_looked_up(checked))
+    for line in checked.text.splitlines():
+        if UNVERIFIED in line:
+            context.warn(line)
     listed = [f"[{number}] {each.name}, {each.place}" for number, each in enumerate(sources, 1)]
     return "\n".join([f"{checked.text.rstrip()}\n", *listed]) if listed else checked.text
