@@ -68,8 +68,8 @@ def conversion_in(task: Task) -> Program | None:
 
 
 def _given(task: Task) -> str:
-    """The one value that the earlier steps gave."""
-    found = [(each.value, each.task) for each in task.inputs if each.value]
+    """The one value that the earlier steps gave, or the last answer."""
+    found = [(each.value, each.task) for each in task.referred if each.value]
     if len(found) != 1:
         return ""
     value, asked = found[0][0].rpartition("≈")[2], found[0][1]

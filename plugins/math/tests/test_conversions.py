@@ -65,3 +65,10 @@ async def test_another_unit_needs_no_model(calculator: Calculator, task: Task, r
 )
 def test_what_calculates_with_the_number_is_no_conversion(task: Task) -> None:
     assert conversion_in(task) is None
+
+
+def test_the_last_answer_of_a_conversation_is_converted() -> None:
+    (before,) = after("63.5 kg", "?", task="10 stone in kg").inputs
+    program = conversion_in(Task(text="and in ounces?", before=before))
+    assert program is not None
+    assert (program.steps[0].expression, program.unit) == ("63.5 kg", "ounces")

@@ -74,4 +74,4 @@ def only_judges(task: Task) -> bool:
     """Whether a task asks what a computed value means, and no more."""
     text = task.text[: _MOST_CHARS + 1]
     is_short = len(text) <= _MOST_CHARS and len(text.split()) <= _MOST_WORDS
-    return bool(task.inputs) and is_short and judges(text) and not _ASKS_MORE.search(text)
+    return bool(task.referred) and is_short and judges(text) and not _ASKS_MORE.search(text)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metier import Task
 from metier.answer import Source
+from metier_medical.judging import judges
 from metier_medical.patients import ANIMAL, CHILD, years_old
 
 FILE = "metier-medical, ranges.toml"
@@ -270,13 +271,15 @@ class Reading:
 def readings_in(task: Task) -> tuple[Reading, ...]:
     """The values that a question is about, and that a reference range tells something of.
 
-    A value that an earlier step gave counts before one that the question states.
+    A value that an earlier step gave counts before one that the question states. So does that of
+    the last answer of a conversation, if the question asks what it means.
     """
-    asked = " ".join([task.text, *(f"{each.task} {each.given}" for each in task.inputs)])
+    results = task.referred if task.inputs or judges(task.text) else ()
+    asked = " ".join([task.text, *(f"{each.task} {each.given}" for each in results)])
     if len(asked) > _MOST_CHARS:
         return ()
     meant = _meant(asked) or _meant(task.question)
-    given = [each.value for each in task.inputs if each.values]
+    given = [each.value for each in results if each.values]
     found = [Reading(range=each, value=value) for each, value in _computed(meant, given)]
     if found or given:
         return _wanted(found, asked)

@@ -84,3 +84,22 @@ async def test_a_category_that_no_range_has_is_left_to_the_model() -> None:
     task = after("size of the tumour", "3 cm", "which stage would that be")
     text = "".join([piece async for piece in Medical(CARD).answer(task, context)])
     assert text.startswith("Stage II.")
+
+
+@pytest.mark.anyio
+async def test_the_last_answer_of_a_conversation_is_placed_without_a_model() -> None:
+    (before,) = after("What is the BMI for 80 kg and 1.75 m?", "26.1224 kg/m^2", "?").inputs
+    context = ScriptedContext()
+    task = Task(text="Is that healthy?", before=before)
+    text = "".join([piece async for piece in Medical(CARD).answer(task, context)])
+    assert "overweight" in text
+    assert context.checked is True
+
+
+@pytest.mark.anyio
+async def test_another_question_after_a_value_is_not_about_it() -> None:
+    (before,) = after("What is the BMI for 80 kg and 1.75 m?", "26.1224 kg/m^2", "?").inputs
+    task = Task(text="What are signs of flu?", before=before)
+    context = ScriptedContext(["Fever and cough."])
+    text = "".join([piece async for piece in Medical(CARD).answer(task, context)])
+    assert "overweight" not in text

@@ -14,9 +14,9 @@ from metier.engine.calling import Caller
 from metier.engine.composing import Composer, Composing
 from metier.engine.cutting import Cut
 from metier.engine.executor import Executor, Job, LocalExecutor
+from metier.engine.inputs import task_of
 from metier.engine.ordering import ordered
 from metier.engine.recorder import Budget, Emit, Recorder
-from metier.engine.values import stated_value
 from metier.engine.window import Window
 from metier.errors import DeadlineExceeded, ExpertFailed, MetierError, ResourceExhausted
 from metier.events import (
@@ -29,7 +29,6 @@ from metier.events import (
     Token,
 )
 from metier.experts.card import GENERAL, Card
-from metier.experts.expert import Result, Task
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
@@ -290,25 +289,7 @@ class Engine:
 
     async def _step(self, run: _Run, step: Step) -> None:
         plan = run.plan
-        inputs = tuple(
-            [
-                Result(
-                    step_id=need,
-                    expert=run.done[need].expert,
-                    task=run.done[need].task,
-                    text=run.done[need].text,
-                    values=run.done[need].values or await in_thread(_stated, run.done[need]),
-                )
-                for need in step.needs
-            ]
-        )
-        task = Task(
-            text=step.task,
-            question=plan.question,
-            inputs=inputs,
-            messages=plan.messages,
-            documents=plan.documents,
-        )
+        task = await in_thread(task_of, step, plan, run.done)
         solo = len(plan.steps) == 1
         open_steps = len(plan.steps) - len(run.done) - len(run.errors)
         # One call for every other step, and one for composing.
@@ -336,10 +317,6 @@ class Engine:
             if step.id not in run.done and step.id not in run.errors:
                 run.fail(step, DeadlineExceeded(f"not done within {limits.timeout_s:g} s"))
         run.tell_settled()
-
-
-def _stated(result: StepDone) -> dict[str, str]:
-    return stated_value(result.text, result.task)
 
 
 def _dropped(plan: Plan) -> tuple[list[str], int]:

@@ -67,6 +67,8 @@ class Task:
         question: the whole question that it is a part of; the same text where it is all of it.
         inputs: results of the steps that this one needs.
         messages: the conversation before the question.
+        before: the last answer of the conversation with its value, if the task may refer to it; no
+            prompt shows it, since it is among the messages.
     """
 
     text: str
@@ -74,6 +76,12 @@ class Task:
     inputs: tuple[Result, ...] = ()
     messages: tuple[Message, ...] = ()
     documents: tuple[Document, ...] = ()
+    before: Result | None = None
+
+    @property
+    def referred(self) -> tuple[Result, ...]:
+        """The results that it may refer to: those of earlier steps, else the last answer."""
+        return self.inputs or ((self.before,) if self.before is not None else ())
 
     @property
     def said(self) -> str:
