@@ -176,10 +176,11 @@ def test_a_notice_is_told_once_and_only_where_it_belongs_to_the_answer() -> None
     assert fold(notices).notices == ("Not advice.",)
 
 
-@pytest.mark.parametrize(("purpose", "composed"), [("step", False), ("compose", True)])
-def test_an_answer_is_composed_where_a_model_was_asked_to(purpose: str, *, composed: bool) -> None:
-    call = CALL.model_copy(update={"purpose": purpose})
-    assert fold([call]).composed is composed
+def test_an_answer_is_composed_if_its_text_is_what_a_model_composed() -> None:
+    call = CALL.model_copy(update={"purpose": "compose"})
+    parts = Token(text="## Parts", answer=True)
+    assert not fold([call, parts]).composed
+    assert fold([call, parts.model_copy(update={"composed": True})]).composed
 
 
 def test_a_source_of_several_parts_is_listed_once() -> None:

@@ -139,7 +139,7 @@ class Answer(_Frozen):
         text: the answer alone; whatever shows it to people adds the footer in its own way.
         parts: in the order of the plan.
         notices: disclaimers of the experts that took part.
-        composed: whether the general model joined several parts.
+        composed: whether the text is one that the general model wrote from several parts.
     """
 
     question: str

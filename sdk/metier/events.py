@@ -90,11 +90,13 @@ class Token(_Event):
     Attributes:
         answer: whether it is part of the answer's text. The texts of all such tokens, joined,
             are `Answer.text`; the others show progress.
+        composed: whether a model wrote it from the results of several steps.
     """
 
     type: Literal["token"] = "token"  # the name of an event
     text: str
     answer: bool
+    composed: bool = False
 
 
 class Notice(_Event):
@@ -197,7 +199,7 @@ class Folding:
         self._usage = Usage()
         self._composed = False
 
-    def add(self, event: Event) -> None:  # noqa: C901  # one arm an event
+    def add(self, event: Event) -> None:  # one arm an event
         """Take one event in."""
         match event:
             case PlanReady():
@@ -205,11 +207,10 @@ class Folding:
             case Token():
                 if event.answer:
                     self._text.append(event.text)
+                    self._composed = self._composed or event.composed
             case Notice():
                 if event.answer:
                     self._notices[event.text] = None
-            case CallStarted():
-                self._composed = self._composed or event.purpose == "compose"
             case CallDone():
                 self._usage += event.usage
             case StepDone():
@@ -221,7 +222,7 @@ class Folding:
                 )
             case StepFailed():
                 self._missing[event.step_id] = _missing(event)
-            case StepStarted() | Voted() | Answered():
+            case StepStarted() | CallStarted() | Voted() | Answered():
                 pass
             case _:
                 assert_never(event)

@@ -150,6 +150,7 @@ async def test_a_written_text_that_lost_too_much_is_not_used_and_that_is_said(
         made = council(models, tmp_path=tmp_path, compose="written")
         events = await events_of(made, plan(MATH, CODE))
     assert answered(events).text.startswith("## What is 2 + 2?\n\nIt is 4.")
+    assert not answered(events).composed
     assert [event.text for event in events if event.type == "notice"] == [
         "the composed text lost too much, so the parts follow as they are"
     ]

@@ -106,7 +106,7 @@ class Composing:
         results = [done[step.id] for step in reading_order(self._plan.steps) if step.id in done]
         several = self.writes and len(results) > 1
         if several and (text := await self._written(caller, results, emit)):
-            emit(Token(text=text, answer=True))
+            emit(Token(text=text, answer=True, composed=True))
         else:
             self.writes = False
 
