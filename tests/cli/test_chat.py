@@ -31,7 +31,7 @@ class Seen:
     def reply(self, request: ChatRequest) -> str:
         self.requests.append(request)
         asked = request.messages[-1].content
-        if asked == "break":
+        if asked == "break" or (asked == "break later" and request.sampling.seed):
             raise ModelServerFailed("it broke")
         return f"reply to {asked.splitlines()[-1]}"
 
@@ -103,6 +103,20 @@ def test_retry_asks_the_last_question_again_with_another_seed(seen: Seen) -> Non
     first, second = seen.requests
     assert first.messages == second.messages
     assert first.sampling.seed != second.sampling.seed
+
+
+def test_each_retry_has_another_seed_and_the_next_question_the_usual_one(seen: Seen) -> None:
+    chat("compute a sum", "/retry", "/retry", "water a fern")
+    assert [request.sampling.seed for request in seen.requests] == [0, 1, 2, 0]
+
+
+def test_a_retry_that_fails_leaves_the_old_answer(seen: Seen) -> None:
+    chat("break later", "/retry", "compute a sum")
+    assert seen.last == [
+        ("user", "break later"),
+        ("assistant", "reply to break later"),
+        ("user", "compute a sum"),
+    ]
 
 
 def test_retry_asks_a_question_again_that_failed(seen: Seen) -> None:

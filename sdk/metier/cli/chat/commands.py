@@ -159,11 +159,15 @@ async def _retry(session: ChatSession, argument: str) -> int:
     talk = session.conversation
     if not talk.last:
         raise InvalidInput("there is no question to ask again", hint="Ask one first")
+    before = list(talk.turns)
     talk.without_last()
-    # The same seed would give the same words.
-    seed = session.settings.seed + 1
-    await session.reopen(session.settings.model_copy(update={"seed": seed}))
-    return await session.ask(talk.last)
+    talk.retries += 1
+    try:
+        # The same seed would give the same words.
+        return await session.ask(talk.last, seed=session.settings.seed + talk.retries)
+    finally:
+        if len(talk.turns) < len(before):  # the old answer is better than none
+            talk.turns = before
 
 
 async def _undo(session: ChatSession, argument: str) -> None:

@@ -33,6 +33,7 @@ class Conversation:
         documents: texts that every question is about, by name.
         before: what was said before the turns, if the conversation began elsewhere.
         last: the last question that was asked, answered or not.
+        retries: how often it was asked again.
     """
 
     experts: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Conversation:
     before: tuple[Message, ...] = ()
     turns: list[Turn] = field(default_factory=list)
     last: str = ""
+    retries: int = 0
 
     def with_question(self, question: str) -> tuple[Message, ...]:
         """Return the conversation as messages, with a new question at its end."""

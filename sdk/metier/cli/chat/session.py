@@ -51,14 +51,19 @@ class ChatSession:
         self.on_terminal = on_terminal
         self._warming: anyio.CancelScope | None = None
 
-    async def ask(self, question: str) -> int:
+    async def ask(self, question: str, *, seed: int | None = None) -> int:
         """Answer a question, show the answer and keep the turn; return an exit code.
+
+        Args:
+            seed: for other words than before; the one of the settings if not given.
 
         Raises:
             MetierError: it cannot be answered.
         """
         talk = self.conversation
         talk.last = question
+        if seed is None:
+            talk.retries = 0
         recorder = Recorder(question)
         screen = Screen(
             verbose=self._verbose,
@@ -73,6 +78,7 @@ class ChatSession:
             documents=tuple(talk.documents.values()),
             experts=talk.experts or None,
             strategy=talk.how,
+            seed=seed,
         )
         with _stopped_by_ctrl_c(enabled=self.on_terminal) as scope:
             code = await answered(_recorded(events, recorder), screen)
