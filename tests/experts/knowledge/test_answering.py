@@ -99,6 +99,31 @@ def test_a_question_about_a_given_document_is_answered_with_a_verified_quote(
     assert "in double quotes" in m.requests[0].messages[-1].content
 
 
+@pytest.mark.parametrize(
+    ("request_text", "quotes"),
+    [
+        ("Tell me what the letter says about the rent.", True),
+        ("please list all dates in it", True),
+        ("Sag mir, wann die Miete fällig ist.", True),
+        ("Dimmi quando si paga.", True),
+        ("Dis-moi ce qu'elle dit du loyer.", True),
+        ("Dime cuándo se paga.", True),
+        ("Translate it to French.", False),
+        ("Write an answer to it.", False),
+        ("Show me a shortened version.", False),
+        ("Tell me that in French.", False),
+        ("Übersetze den Brief.", False),
+    ],
+)
+def test_quotes_are_asked_for_where_a_request_asks_what_a_document_says(
+    request_text: str, settings: Settings, *, quotes: bool
+) -> None:
+    with ScriptedModels({"small": ['It says "the rent is due on the third of May".']}) as models:
+        answer = asked_with_a_letter(models, settings, request_text)
+    assert ("in double quotes" in models.requests[0].messages[-1].content) is quotes
+    assert bool(answer.sources) is quotes
+
+
 def test_a_quote_that_a_given_document_lacks_is_marked(settings: Settings) -> None:
     with ScriptedModels({"small": ['"The rent is due on the first of June."']}) as models:
         answer = asked_with_a_letter(models, settings, "When is the rent due?")
