@@ -31,13 +31,17 @@ def told(pieces: list[str], cut: Cut) -> tuple[str, int]:
 
 @given(_pieces, st.lists(_texts.filter(bool), max_size=3))
 @example(["ab", "c"], ["bc"])
-def test_a_stop_string_ends_an_answer_before_the_first_of_them(
+@example(["baba", "a"], ["a", "babaa"])
+@example(["babaa"], ["babaa", "a"])
+@example(["abc"], ["bc", "abc"])
+def test_a_stop_string_ends_an_answer_before_the_one_that_is_complete_first(
     pieces: list[str], stop: list[str]
 ) -> None:
     text = "".join(pieces)
-    ends = [at for each in stop if (at := text.find(each)) >= 0]
+    ends = [(at + len(each), at) for each in stop if (at := text.find(each)) >= 0]
     cut = Cut(stop)
-    assert told(pieces, cut) == (text[: min(ends, default=len(text))], len(ends[:1]))
+    _, end = min(ends, default=(0, len(text)))
+    assert told(pieces, cut) == (text[:end], len(ends[:1]))
     assert cut.reason == ("stop" if ends else None)
 
 

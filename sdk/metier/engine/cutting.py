@@ -7,7 +7,9 @@ from typing import Literal
 
 
 class Cut:
-    """A text that comes in pieces, up to the first of the strings that end it, or up to a length.
+    """A text that comes in pieces, up to a length, or up to what ends it.
+
+    That is the string that is complete first, however the text is divided into pieces.
 
     Attributes:
         reason: why it has ended; None while it goes on.
@@ -30,11 +32,11 @@ class Cut:
         if self.reason is not None:
             return ""
         self._held += piece
-        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if found:
             self.reason = "stop"
         # The end of what is held may be the beginning of one of them.
-        safe = min(found) if found else max(0, len(self._held) - self._longest + 1)
+        safe = min(found)[1] if found else max(0, len(self._held) - self._longest + 1)
         given, self._held = self._held[:safe], self._held[safe:]
         return self._within(given)
 
