@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from metier.planning.cutting import Piece, Sign
 from metier.planning.fillers import FILLERS
-from metier.planning.joining import Joined, joined
+from metier.planning.joining import Joined, Region, joined, parts_of
 
 EXAMPLES = {
     "math": ["Add two and three.", "Halve the sum."],
@@ -93,3 +94,28 @@ def test_the_same_seed_makes_the_same_requests() -> None:
 
 def test_without_examples_there_are_none() -> None:
     assert joined({"silent": []}, 5) == []
+
+
+def pieces(*places: tuple[int, int]) -> list[Piece]:
+    return [Piece(text="x", start=start, end=end, sign=Sign.COMMA) for start, end in places]
+
+
+@pytest.mark.parametrize(
+    ("places", "parts"),
+    [
+        ([(0, 9), (14, 20)], [(0, 1, None), (1, 2, "math")]),
+        ([(0, 4), (5, 9), (14, 20)], [(0, 2, None), (2, 3, "math")]),
+        ([(0, 9), (14, 17), (18, 20)], [(0, 1, None), (1, 3, "math")]),
+        ([(0, 11), (14, 20)], [(0, 1, None), (1, 2, "math")]),  # with the mark at its end
+        ([(0, 12), (14, 20)], None),
+        ([(0, 20)], None),
+        # A piece that begins where a part ends is not in it.
+        ([(10, 20)], [(0, 1, "math")]),
+        ([], None),
+    ],
+)
+def test_each_part_has_the_pieces_that_lie_in_it(
+    places: list[tuple[int, int]], parts: list[tuple[int, int, str | None]] | None
+) -> None:
+    regions = Region(start=0, end=10, expert=None), Region(start=14, end=20, expert="math")
+    assert parts_of(Joined(text="x" * 20, regions=regions), pieces(*places)) == parts

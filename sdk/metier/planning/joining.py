@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from metier.planning.cutting import Piece
 from metier.planning.fillers import FILLERS
 
 # The marks at the end of an example, which a joint may replace.
@@ -66,6 +67,22 @@ def joined(examples: Mapping[str, Sequence[str]], count: int, *, seed: int = 0) 
     if not experts:
         return []
     return [_one(dice, experts, examples) for _ in range(count)]
+
+
+def parts_of(request: Joined, pieces: Sequence[Piece]) -> list[tuple[int, int, str | None]] | None:
+    """Return the first piece, the end and the expert of each part; None if a piece is in two."""
+    found: list[tuple[int, int, str | None]] = []
+    at = 0
+    for region in request.regions:
+        start = at
+        while at < len(pieces) and pieces[at].start < region.end:
+            # A piece has the mark at its end, a region may not.
+            if pieces[at].end > region.end + 1:
+                return None
+            at += 1
+        if at > start:
+            found.append((start, at, region.expert))
+    return found or None
 
 
 def _one(

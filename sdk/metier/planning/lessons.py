@@ -16,7 +16,7 @@ from metier.planning.cutting import Piece, cut
 from metier.planning.figures import Figures
 from metier.planning.fillers import FILLERS
 from metier.planning.index import EXACT_UP_TO, CapabilityIndex, rows_of
-from metier.planning.joining import Joined, joined
+from metier.planning.joining import Joined, joined, parts_of
 from metier.planning.learning.artefacts import Packed
 from metier.planning.learning.calibration import Calibration
 from metier.planning.observing import log_probabilities, observed, texts_of
@@ -148,7 +148,7 @@ async def _taught(
     embedder: Embedder,
 ) -> Lessons:
     cuts = [cut(each.text, lessons.openings) for each in made]
-    rights = [_right(each, pieces) for each, pieces in zip(made, cuts, strict=True)]
+    rights = [parts_of(each, pieces) for each, pieces in zip(made, cuts, strict=True)]
     asked = [
         (each, pieces, right)
         for each, pieces, right in zip(made, cuts, rights, strict=True)
@@ -231,21 +231,6 @@ def _scale(
     scales = 2.0 ** np.arange(0, 6.1, 0.5)
     gains = [float(log_probabilities(scale * scores)[places, mine].mean()) for scale in scales]
     return float(scales[int(np.argmax(gains))])
-
-
-def _right(each: Joined, pieces: Sequence[Piece]) -> list[tuple[int, int, str | None]] | None:
-    """The right segments of a joined request; None if a piece is in two of its parts."""
-    found: list[tuple[int, int, str | None]] = []
-    at = 0
-    for region in each.regions:
-        start = at
-        while at < len(pieces) and pieces[at].start < region.end:
-            if pieces[at].end > region.end + 1:
-                return None
-            at += 1
-        if at > start:
-            found.append((start, at, region.expert))
-    return found if at == len(pieces) and found else None
 
 
 def _divided(cards: Mapping[str, Card]) -> tuple[dict[str, list[str]], dict[str, Card]]:
