@@ -128,3 +128,54 @@ async def test_the_calls_of_the_question_come_first() -> None:
     (told,) = await behaviours([LOOP], question, Sandboxes()) or [None]
     assert told is not None
     assert told.index("[10]") < told.index("(1, 2, 1, 2)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "same", "other"),
+    [
+        ("list[str]", "''.join(x)", "str().join(x)", "''.join(sorted(x))"),
+        ("list[float]", "[n * 2 for n in x]", "[n + n for n in x]", "[int(n) * 2 for n in x]"),
+        ("list", "sorted(x)", "sorted(list(x))", "x"),
+        ("dict", "sorted(x.items())", "[(k, x[k]) for k in sorted(x)]", "sorted(x)"),
+        ("set", "sorted(x | {9})", "sorted({9, *x})", "sorted(x)"),
+        ("tuple", "x[::-1]", "tuple(reversed(x))", "x"),
+        ("str", "x.upper()", "''.join(c.upper() for c in x)", "x.title()"),
+        ("float", "x * 2", "x + x", "int(x) * 2"),
+        ("bool", "not x", "x is False", "x"),
+        ("int", "-x", "0 - x", "-abs(x)"),
+        ("object", "str(x)", "f'{x}'", "repr(x)"),
+    ],
+)
+async def test_inputs_are_of_the_kind_that_a_program_takes(
+    kind: str, one: str, same: str, other: str
+) -> None:
+    texts = [program(f"def work(x: {kind}):\n    return {each}") for each in (one, same, other)]
+    assert await groups(*texts, question="Write it.") == [0, 0, 2]
+
+
+async def test_arguments_with_a_default_are_left_to_it() -> None:
+    texts = [
+        program(f"def work(a: int, b: int, c: int = 1):\n    return {each}")
+        for each in ("a - b + c", "c + a - b", "a - b", "b - a + c")
+    ]
+    assert await groups(*texts, question="Write it.") == [0, 0, 2, 3]
+    nothing = [program(f"def work():\n    return {each}") for each in ("3", "1 + 2", "4")]
+    assert await groups(*nothing, question="Write it.") == [0, 0, 2]
+
+
+async def test_programs_are_compared_by_the_function_that_most_define() -> None:
+    helped = program("def half(x: int):\n    return x / 2\n\ndef work(x: int):\n    return half(x)")
+    alone = program("def work(x: int):\n    return x / 2")
+    assert await groups(helped, alone, question="Write it.") == [0, 0]
+    other = program("def run(x: int):\n    return x / 2")
+    assert await groups(other, helped, alone, question="Write it.") == [None, 1, 1]
+    # Of equally many it is the last, since helpers come first.
+    again = program("def half(x: int):\n    return x\n\ndef work(x: int):\n    return x / 2")
+    assert await groups(helped, again, question="Write it.") == [0, 0]
+
+
+async def test_errors_are_behaviour_only_beside_a_result() -> None:
+    same = [program(f"def work(x: int):\n    return 6 / {each}") for each in ("x", "(x + 0)")]
+    assert await groups(*same, question="Write it.") == [0, 0]
+    fails = [program(f"def work(x: int):\n    return {each}()") for each in ("y", "z")]
+    assert await groups(*fails, question="Write it.") == [0, 1]

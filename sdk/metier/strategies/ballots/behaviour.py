@@ -135,10 +135,11 @@ def _made(name: str, function: ast.FunctionDef) -> list[str]:
     if not columns:
         return [f"{name}()"]
     rows = max(len(column) for column in columns)
-    return [
-        f"{name}({', '.join(column[row % len(column)] for column in columns)})"
-        for row in range(rows)
-    ]
+    # Each argument begins with another value, or `a - b` would be the same as `b - a`.
+    called = (
+        (column[(row + n) % len(column)] for n, column in enumerate(columns)) for row in range(rows)
+    )
+    return [f"{name}({', '.join(values)})" for values in called]
 
 
 def _values(annotation: ast.expr | None) -> tuple[str, ...]:
