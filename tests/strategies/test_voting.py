@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -191,3 +192,109 @@ def test_what_does_not_belong_together_is_refused(
 def test_other_voters_than_those_learnt_from_are_refused() -> None:
     with pytest.raises(ValueError, match="3 where there are 2 voters"):
         fitted([0.6, 0.5]).predict([[0, 1, 1]], [[0.5] * 3], options=[OPTIONS])
+
+
+# Two voters, half of whose past answers were right, to questions with e options; k is 3.
+PLAIN = {"choices": 3.0, "skills": [0.0, 0.0], "options": 1.0}
+SKILL = {odds: 1 / (1 + math.exp(-odds)) for odds in (-1, 0, 1, 2)}
+
+
+def odds(weights: dict[int, float], groups: list[int], skills: list[float], options: int) -> float:
+    """The logarithm of how much likelier the first voter's answer is than one that nobody gave."""
+    packed = fitted([0.7, 0.5]).packed()
+    data = dict(packed.data) | PLAIN | {"weights": [weights.get(n, 0.0) for n in range(10)]}
+    model = VoteAggregator.unpacked(replace(packed, data=data))
+    (shares,) = model.predict([groups], [skills], options=[options])
+    nobody = 1 - sum(dict(zip(groups, shares.tolist(), strict=True)).values())
+    others = max(options - len(set(groups)), 0) if options else 1
+    return math.log(shares[0] / (nobody / others))
+
+
+BOTH, APART = [0, 0], [0, 1]
+EVEN, SURE = [SKILL[0], SKILL[0]], [SKILL[1], SKILL[2]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "groups", "skills", "options", "expected"),
+    [
+        # Independent voters: the log-odds of each, and the number of wrong answers for each.
+        ({}, APART, SURE, 0, 1 + math.log(2)),
+        ({}, BOTH, SURE, 0, 3 + 2 * math.log(2)),
+        ({}, APART, SURE, 3, 1 + math.log(2)),
+        ({}, APART, SURE, 20, 1 + math.log(2)),
+        # A skill that is not known is that of the past.
+        ({}, [0, -1], [SKILL[1], np.nan], 0, 1 + math.log(2)),
+        # What is learnt of a voter, …
+        ({0: 0.5}, APART, EVEN, 0, 0.5 + math.log(2)),
+        ({1: 0.5}, APART, EVEN, 0, math.log(2)),
+        ({1: 0.5}, BOTH, EVEN, 0, 0.5 + 2 * math.log(2)),
+        # … of how far its skill is to be trusted, …
+        ({2: 0.5}, APART, SURE, 0, 1.5 + math.log(2)),
+        ({3: 0.5}, BOTH, SURE, 0, 4 + 2 * math.log(2)),
+        # … of easy questions, …
+        ({4: 0.5}, APART, SURE, 0, 1 + 0.75 + math.log(2)),
+        ({4: 0.5}, [0, -1], [SKILL[2], np.nan], 0, 2 + 1 + math.log(2)),
+        # … of many options, …
+        ({6: 0.5}, APART, EVEN, 20, 0.5 * (math.log(20) - 1) + math.log(2)),
+        ({6: 0.5}, APART, EVEN, 0, math.log(2)),
+        # … and of a second vote for the same answer.
+        ({8: 0.5}, BOTH, EVEN, 0, 0.5 + 2 * math.log(2)),
+        ({8: 0.5}, APART, EVEN, 0, math.log(2)),
+        ({9: 0.5}, BOTH, SURE, 0, 3 + 0.75 + 2 * math.log(2)),
+    ],
+)
+def test_an_answer_is_as_likely_as_those_who_gave_it_make_it(
+    weights: dict[int, float],
+    groups: list[int],
+    skills: list[float],
+    options: int,
+    expected: float,
+) -> None:
+    assert odds(weights, groups, skills, options) == pytest.approx(expected)
+
+
+def test_no_other_weights_explain_the_votes_better() -> None:
+    votes, known, right, options = election([0.7, 0.5, 0.4], 120, seed=3)
+    seen = (votes == right[:, None]).any(axis=1)
+    votes, known, right, options = votes[seen], known[seen], right[seen], options[seen]
+    packed = learnt(votes, known, right=right, options=options).packed()
+    learnt_weights = np.array(packed.data["weights"])
+
+    def likelihood(weights: Array) -> float:
+        data = dict(packed.data) | {"weights": weights.tolist()}
+        shares = VoteAggregator.unpacked(replace(packed, data=data)).predict(
+            votes, known, options=options
+        )
+        of_right = np.where(votes == right[:, None], shares, 0).max(axis=1)
+        return float(np.log(of_right).sum() - 10 * weights @ weights)
+
+    best = likelihood(learnt_weights)
+    for nudge in np.eye(len(learnt_weights)) * 0.02:
+        assert likelihood(learnt_weights + nudge) < best > likelihood(learnt_weights - nudge)
+
+
+def test_what_is_learnt_of_a_question_is_centred_on_past_ones() -> None:
+    votes, known, right, _ = election([0.7, 0.5], 40)
+    options = np.array([4, 16] * 20)
+    data = learnt(votes, known, right=right, options=options).packed().data
+    assert data["options"] == pytest.approx(math.log(8))
+    assert data["skills"] == pytest.approx([math.log(7 / 3), 0])
+    assert data["fitted_on"] == 40
+
+
+@pytest.mark.parametrize(
+    ("votes", "options", "choices"),
+    [
+        ([[1, 1], [1, 2]], 5, 1 + (2 + 4) / (1 + 1)),  # of two pairs of mistakes one agrees
+        ([[1, 2], [1, 2]], 5, 1 + (2 + 4) / (0 + 1)),
+        ([[1, 1], [1, 1]], 5, 1 + (2 + 4) / (2 + 1)),
+        ([[1, 0], [0, -1]], 5, 1 + 4),  # no pair
+        ([[1, 1], [1, 1]], 0, 2),
+        ([[1, 2], [3, 4]], 0, 1 + (2 + 1) / 1),
+    ],
+)
+def test_the_answers_that_mistakes_are_drawn_from_are_counted_by_pairs(
+    votes: list[list[int]], options: int, choices: float
+) -> None:
+    model = learnt(votes, [[0.5, 0.5]] * 2, right=[0, 0], options=[options] * 2)
+    assert model.choices == pytest.approx(choices)
