@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
-from metier.planning.cutting import Piece, Sign
+from metier.planning.cutting import Piece, Sign, cut
 from metier.planning.fillers import FILLERS
 from metier.planning.joining import Joined, Region, joined, parts_of
+from metier.planning.openings import Openings
 
 EXAMPLES = {
     "math": ["Add two and three.", "Halve the sum."],
@@ -94,6 +96,22 @@ def test_the_same_seed_makes_the_same_requests() -> None:
 
 def test_without_examples_there_are_none() -> None:
     assert joined({"silent": []}, 5) == []
+
+
+def test_parts_are_joined_by_what_the_splitter_can_cut_at() -> None:
+    openings = Openings([example for texts in EXAMPLES.values() for example in texts])
+    divided = 0
+    for request in MADE:
+        pieces = cut(request.text, openings)
+        parts = parts_of(request, pieces) or ()
+        divided += len(parts) == len(request.regions)
+        starts = {region.start for region in request.regions}
+        # A filler may begin with a joint of its own.
+        for first in (first for first, _, expert in parts if expert is not None):
+            listed = re.match(r"(?:\(?\d[.)] |- )?", request.text[pieces[first].start :])
+            assert listed is not None
+            assert pieces[first].start + listed.end() in starts, request.text
+    assert divided > 0.8 * COUNT
 
 
 def pieces(*places: tuple[int, int]) -> list[Piece]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_plans import KEYS, past_plans
 
-from metier.experts.card import Capability
+from metier.experts.card import Capability, Kind
 from metier.planning.learning.graph import CapabilityGraph
 from metier.planning.learning.past import PastPlan, PastStep
 from metier.planning.linking import links
@@ -229,6 +229,33 @@ def test_earlier_steps_are_named_one_by_one_or_all(third: str, needed: list[int]
 WRITES = Capability(name="write", description="code", output="code")
 COUNTS = Capability(name="count", description="numbers", output="number")
 TAKES_ANY = Capability(name="use", description="anything", inputs=("text", "code", "number"))
+
+
+@pytest.mark.parametrize(
+    ("output", "nouns"),
+    [
+        ("code", ["function", "code", "script", "program", "snippet", "implementation"]),
+        ("number", ["number", "value", "figure", "amount", "total", "sum", "price", "mean"]),
+        ("quantity", ["amount", "quantity", "dose", "price"]),
+        ("table", ["table"]),
+    ],
+)
+def test_each_kind_of_result_has_its_nouns(output: Kind, nouns: list[str]) -> None:
+    returns = Capability(name="first", description="first", output=output)
+    for noun in nouns:
+        tasks = ("Begin with Mars.", "Who wrote Hamlet?", f"Explain the {noun}.")
+        assert links(tasks, (returns, TEXT, TAKES_ANY))[2] == (0,), noun
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_result_is_named_by_its_number(number: int) -> None:
+    tasks = ["Who was Kant?", "Sing.", "Draw a cat.", "Say no.", "How far is Rome?"]
+    ordinal = ("first", "second", "third", "fourth", "fifth")[number]
+    for name in (f"the {ordinal} answer", f"answer {number + 1}", f"output of step {number + 1}"):
+        # The last one is what "the answer" means without a number.
+        found = needs(*tasks, "Say yes.", f"Double {name}.")[-1]
+        assert number in found, name
+        assert set(found) <= {number, 5}
 
 
 @pytest.mark.parametrize(

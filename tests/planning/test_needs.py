@@ -103,3 +103,37 @@ def test_a_document_of_a_megabyte_is_predicted_in_linear_time() -> None:
     needs = learnt()
     with processor_time(10):
         needs.predict([text], vectors([text]))
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses", "requests", "signs"),
+    [
+        ("the sea", 1, 0, {}),
+        ("Who is he? Who is she?", 2, 2, {12: 2}),
+        ("the sea also", 1, 0, {0: 1}),
+        ("the sea meanwhile furthermore", 1, 0, {0: 2}),
+        ("the sea finally", 1, 0, {1: 1}),
+        ("afterwards lastly", 1, 0, {1: 2}),
+        ("the sea while once", 1, 0, {2: 2}),
+        ("the sea and swimming", 1, 0, {3: 1}),
+        ("the sea by swimming", 1, 0, {4: 1}),
+        ("the sea using it", 1, 0, {5: 1, 10: 1}),
+        ("from those", 1, 0, {5: 1}),
+        ("the results, the final", 1, 0, {6: 2, 11: 1}),
+        ("the painted sea", 1, 0, {7: 1}),
+        ("the sea along with", 1, 0, {8: 1}),
+        ("the sea and some", 1, 0, {9: 1}),
+        ("the sea of them", 1, 0, {10: 1}),
+        ("sea, sand, sun", 1, 0, {11: 2}),
+    ],
+)
+def test_what_joins_requests_is_counted(
+    text: str, clauses: int, requests: int, signs: dict[int, int]
+) -> None:
+    texts = [text, "the sea"]
+    scale = IntentClassifier.fit(texts, vectors(texts), [True, False]).scale
+    # The mean of log(1 + count) over both, of which the other has one clause.
+    counts = np.expm1(2 * scale[0] - [np.log(2), *[0] * 14])
+    assert counts == pytest.approx(
+        [clauses, requests, *(signs.get(n, 0) for n in range(13))], abs=1e-4
+    )

@@ -8,7 +8,7 @@ from hostile import processor_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.planning.pairs import pair_of, phrases
+from metier.planning.pairs import features, pair_of, phrases
 
 
 def test_a_request_that_joins_nothing_has_no_pieces() -> None:
@@ -69,3 +69,39 @@ def test_two_experts_can_make_one() -> None:
     pair = pair_of(np.array([0.5, 0.5]), np.array([[0.8, 0.1], [0.1, 0.8]]), cut=True)
     assert pair is not None
     assert 0 < pair.probability < 1
+
+
+@pytest.mark.parametrize(
+    ("question", "pieces"),
+    [
+        ("Plan it. Book it", ("Plan it", "Book it")),
+        ("Plan my trip or book this one", ("Plan my trip", "book this one")),
+        ("Stocks as well as news", ("Stocks", "news")),
+        ("News; news on Mars", ("News;", "news", "Mars")),
+        ("Go. Look at it, or me", ("Look at it", "or me")),
+        ("Look at 'this one', and that", ("Look at 'this one", "and that")),
+        ("news for Ann", ()),
+        (", ".join(f"part {n:02}" for n in range(20)), tuple(f"part {n:02}" for n in range(12))),
+    ],
+)
+def test_short_and_later_pieces_are_left_out(question: str, pieces: tuple[str, ...]) -> None:
+    assert phrases(question) == pieces
+
+
+def test_how_two_experts_pull_is_measured() -> None:
+    whole = np.array([0.1, 0.4, 0.2, 0.0])
+    pieces = np.array([[0.3, 0.8, 0.2, 0.0], [0.1, 0.2, 0.6, 0.2]])
+    # The means of the question and the nearest piece are 0.2, 0.6, 0.4 and 0.1.
+    assert features(whole, pieces, cut=True) == pytest.approx([0.4, 0.2, 0.2, 0.25, 0.4, 1])
+    assert features(whole[1:3], pieces[:, 1:3], cut=False) == pytest.approx(
+        [0.4, 0.2, 0.4, 0.4, 0.4, 0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("experts", "threshold"), [(2, 0.444), (10, 0.444), (44, 0.599), (199, 0.756), (999, 0.756)]
+)
+def test_more_experts_need_a_surer_pair(experts: int, threshold: float) -> None:
+    pair = pair_of(np.zeros(experts), np.zeros((2, experts)), cut=False)
+    assert pair is not None
+    assert pair.threshold == pytest.approx(threshold, abs=0.001)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from metier import Card, Council, Document, Expert, Message, Settings
 from metier.errors import EmptyQuestion, ModelServerUnreachable, UnknownExpert
 from metier.experts.card import Capability
 from metier.models.embedder import Role, Vectors
+from metier.planning.cutting import Piece, Sign
+from metier.planning.planner import Planner
 from metier.planning.scoring import cards_hash
 from metier.planning.selecting import Selector
+from metier.planning.splitter import Span, Split
 from metier.planning.words import WordScores
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -235,6 +239,66 @@ async def test_no_expert_at_all_is_the_general_one(tmp_path: Path) -> None:
     index = await council(tmp_path).planning.index()
     choice = Selector(index, {}).choose(())
     assert choice.expert == "general"
+
+
+@dataclass
+class Cutting:
+    """A splitter that divides between two words, for given experts."""
+
+    experts: tuple[str, ...]
+
+    def pieces(self, question: str) -> tuple[Piece, ...]:
+        return tuple(
+            Piece(text=text.strip(), start=question.index(text), end=0, sign=Sign.COMMA)
+            for text in question.split("|")
+        )
+
+    def texts(self, question: str, pieces: Sequence[Piece]) -> list[str]:
+        return [piece.text for piece in pieces]
+
+    def split(
+        self,
+        question: str,
+        pieces: Sequence[Piece],
+        vectors: Vectors,
+        *,
+        only: Collection[str] | None = None,
+    ) -> Split:
+        spans = tuple(
+            Span(pieces=(n,), text=piece.text, expert=expert, vector=vectors[n + 1 : n + 2])
+            for n, (piece, expert) in enumerate(zip(pieces, self.experts, strict=True))
+        )
+        return Split(spans=spans, several=1.0)
+
+
+@pytest.mark.parametrize(
+    ("question", "found", "planned"),
+    [
+        # The splitter's expert wins over the one that the part alone would get, …
+        ("write a python function | fix this python script", ("code", "math"),
+         [("code", "write a python function"), ("math", "fix this python script")]),
+        # … unless nobody fits the part: then the general expert does with it.
+        ("write a python function | zyx wvu tsr qpo", ("code", "math"),
+         [("code", "write a python function | zyx wvu tsr qpo")]),
+        # What is too short to be understood alone is understood with the whole question.
+        ("write a python function | zyx wvu", ("code", "math"),
+         [("code", "write a python function"), ("math", "write a python function | zyx wvu")]),
+        ("write a python function | zyx wvu tsr", ("code", "math"),
+         [("code", "write a python function | zyx wvu tsr")]),
+    ],
+)  # fmt: skip
+async def test_a_part_goes_to_the_expert_that_the_splitter_found(
+    question: str, found: tuple[str, ...], planned: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    made = council(tmp_path)
+    selector = Selector(await made.planning.index(), made.registry.cards)
+    planner = Planner(
+        selector, FixedEmbedder(), made.registry.cards, splitter=Cutting(experts=found)
+    )
+    plan = await planner.plan(question)
+    assert [(step.expert, step.task) for step in plan.steps] == planned
+    for step in plan.steps:
+        assert step.candidates[0].expert == step.expert
 
 
 def declaring(folder: Path, *leads_to: str) -> Council:

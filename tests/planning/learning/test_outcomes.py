@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -142,3 +143,38 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
     for asked in (vectors[:2, :7], vectors[:1], vectors[0]):
         with pytest.raises(ValueError, match="vectors"):
             model.predict(texts[:2], asked)
+
+
+@pytest.mark.parametrize(
+    ("first", "before", "outcomes", "expected"),
+    [
+        # Two texts that were predicted alike count fully, and the first look as three.
+        ([0.5], [[0.5], [0.5]], [[1], [1]], [(0.5 + (2 + 1.5) / 5) / 2]),
+        ([0.5], [[0.5], [0.5]], [[0], [1]], [0.5]),
+        # One at sqrt(1/2), the least bandwidth of two; then two at 2 bandwidths of 0.5 * 2.
+        ([0.5], [[0.5], [0.5 + 0.5**0.5]], [[0], [1]],
+         [(0.5 + (math.exp(-0.5) + 1.5) / (4 + math.exp(-0.5))) / 2]),
+        ([0.5], [[-1.5], [2.5]], [[1], [1]],
+         [(0.5 + (2 * math.exp(-2) + 1.5) / (3 + 2 * math.exp(-2))) / 2]),
+        # Far in one model is far.
+        ([0.5, 0.5], [[0.5, 9.5], [0.5, -8.5]], [[1, 1], [1, 1]],
+         [(0.5 + (2 * math.exp(-2) + 1.5) / (3 + 2 * math.exp(-2))) / 2] * 2),
+        # Above 1 and below 0 all are shifted together.
+        ([1.3, 0.8], [[1.3, 0.8]] * 2, [[1.3, 0.8]] * 2, [1, 0.5]),
+        ([-0.2, 0.4], [[-0.2, 0.4]] * 2, [[-0.2, 0.4]] * 2, [0, 0.6]),
+        ([-0.2, 1.4], [[-0.2, 1.4]] * 2, [[-0.2, 1.4]] * 2, [0, 1]),
+    ],
+)  # fmt: skip
+def test_half_of_a_prediction_is_what_came_of_texts_that_were_predicted_alike(
+    first: list[float],
+    before: list[list[float]],
+    outcomes: list[list[float]],
+    expected: list[float],
+) -> None:
+    texts, vectors, _ = questions(2)
+    right = np.full((2, len(first)), 0.5)
+    packed = ModelRouter.fit(texts, vectors, right, models=MODELS[: len(first)]).packed()
+    given = {"intercept": first, "profiles": before, "outcomes": outcomes}
+    arrays = dict(packed.arrays) | {name: np.array(rows, float) for name, rows in given.items()}
+    model = ModelRouter.unpacked(replace(packed, arrays=arrays))
+    assert model.predict(texts[:1], vectors[:1])[0] == pytest.approx(expected)

@@ -68,3 +68,48 @@ def test_what_is_not_ascii_and_what_is_repeated_are_shares() -> None:
 
 def test_an_empty_text_has_features_too() -> None:
     assert np.isfinite(features("")).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("One. Two! Three?", {0: 3, 1: 1}),
+        ("a, b; c: d", {2: 3, 5: 1}),
+        ("\"a\" “b” 'c' ‘d’", {3: 8}),
+        ("5% of 3€ and £", {4: 3}),
+        ("{a}; `b` <c> def f return x", {2: 1, 5: 9}),
+        ("x^2 \\pi", {6: 2}),
+        ("1 + 2 = 3 - 4", {5: 1, 7: 3}),
+        ("Write a Python program", {8: 3}),
+        ("Whats that, which, what", {2: 2, 9: 2}),
+        ("who whom whose whosoever", {10: 3}),
+        ("when and where", {11: 2}),
+        ("Why, and how", {2: 1, 12: 2}),
+        ("how many and how  much", {12: 2, 13: 1}),
+        ("how old", {12: 1, 13: 1}),
+        ("is it so", {14: 1}),
+        ("did he, can she", {2: 1, 14: 2, 22: 2}),
+        ("the following is true", {14: 1, 15: 2}),
+        ("follows the best", {15: 2}),
+        ("not the least, except false", {2: 1, 16: 4}),
+        ("none of the above, all of these", {2: 1, 17: 2}),
+        ("II only, or statement 3", {2: 1, 18: 2}),
+        ("fill __ and ____", {19: 2}),
+        ("if so, suppose, given", {2: 2, 20: 3}),
+        ("because, so that, thus", {2: 2, 21: 3}),
+        ("he gave them her hat", {22: 3}),
+        ("each costs twice the ratio per unit", {23: 4}),
+        ("more than half is left", {14: 1, 23: 3}),
+    ],
+)
+def test_signs_of_how_hard_a_question_is_are_counted(text: str, counted: dict[int, int]) -> None:
+    found = np.expm1(features(text)[8:-9])
+    expected = [counted.get(n, 0) for n in range(24)]
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_length_of_options_is_measured_and_the_largest_number_is_bounded() -> None:
+    counts = np.expm1(features(f"Which?\nA) 12345\n(B) 123\n{'9' * 20}")[:8])
+    assert counts[5] == pytest.approx(1e12, rel=1e-3)
+    assert counts[6:8] == pytest.approx([4, 1], rel=1e-3)
+    assert np.expm1(features("a" * 7000)[0]) == pytest.approx(6000, rel=1e-4)

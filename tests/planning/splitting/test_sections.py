@@ -32,6 +32,25 @@ def test_parts_that_are_set_apart_stay_whole(question: str, parts: tuple[str, ..
 
 
 @pytest.mark.parametrize(
+    "marks",
+    [
+        ["First, ", "Second, ", "Third, ", "Fourth, ", "Fifth, "],
+        ["First: ", "the second question: ", "Thirdly, ", "the fourth thing: ", "Fifth, "],
+        ["1. ", "(2) ", "3: ", "4) ", "5. "],
+        ["Part 1. ", "part 2: ", "Task 3) ", "problem 4. ", "Point 5: "],
+        ["1. ", "2. ", "Also, ", "3. ", "4. "],
+    ],
+)
+def test_parts_are_counted(marks: list[str]) -> None:
+    parts = tuple(f"What is {n} + {n}?" for n in range(1, 6))
+    question = "\n\n".join(f"{mark}{part}" for mark, part in zip(marks, parts, strict=True))
+    assert set_apart(question) == parts
+    # Up to the one that is left out.
+    left_out = question.replace(f"{marks[2]}{parts[2]}\n\n", "")
+    assert len(set_apart(left_out)) == (4 if marks[2] == "Also, " else 2)
+
+
+@pytest.mark.parametrize(
     "question",
     [
         STORY,
