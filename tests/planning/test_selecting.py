@@ -12,9 +12,9 @@ from metier.planning import selecting
 from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
 from metier.planning.learning.calibration import Calibration
-from metier.planning.scoring import Field
+from metier.planning.scoring import Field, fused
 from metier.planning.selecting import Selector, teachers
-from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows
+from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows, Nearness
 from metier.planning.words import HashedWords
 from metier.testing import FixedEmbedder
 
@@ -265,6 +265,58 @@ async def test_what_is_near_is_measured_by_how_near_examples_are_to_each_other()
     assert rows.usual == pytest.approx((nearest.mean(), nearest.std()), abs=1e-6)
     few, _ = await synchronised(None, many(2).values(), FixedEmbedder())
     assert CapabilityRows(few, sorted(few.capabilities)).usual == USUALLY
+
+
+PROGRAM = "```python\ndef dose(): ...\n```"
+
+
+@pytest.mark.parametrize(
+    ("question", "takes", "best"),
+    [
+        (f"which dose of the drug?\n{PROGRAM}", ("code",), "code"),
+        (f"which dose of the drug?\n{PROGRAM}", (), "medical"),
+        (f"which dose of the drug?\n{PROGRAM}", ("code", "medical"), "medical"),
+        ("which dose of the drug?", ("code",), "medical"),
+    ],
+)
+async def test_a_program_goes_to_an_expert_that_can_read_it(
+    question: str, takes: tuple[str, ...], best: str
+) -> None:
+    cards = many()
+    for name in takes:
+        (capability,) = cards[name].capabilities
+        reads = capability.model_copy(update={"inputs": ("text", "code")})
+        cards[name] = cards[name].model_copy(update={"capabilities": (reads,)})
+    chosen, embedder = await selector(cards)
+    (ranked,) = chosen.rank([question], await embedder.embed([question]))
+    assert ranked[0].expert == best
+
+
+@pytest.mark.parametrize(
+    ("stated", "centroid", "best", "counter", "score"),
+    [
+        (0.3, 0.6, 0.9, NOWHERE, 0.6),
+        (0.3, NOWHERE, NOWHERE, NOWHERE, 0.3),  # no examples
+        (0.3, 0.6, 0.9, 0.9, 0.6),
+        (0.3, 0.6, 0.9, 1.0, 0.5),
+        (0.7, 0.1, 0.1, 0.8, 0.2),
+        (0.5, NOWHERE, NOWHERE, 0.7, 0.3),
+    ],
+)
+def test_a_score_is_the_mean_of_three_likenesses_less_that_to_a_counterexample(
+    stated: float, centroid: float, best: float, counter: float, score: float
+) -> None:
+    near = Nearness(
+        stated=np.array([[stated]]),
+        centroid=np.array([[centroid]]),
+        best=np.array([[best]]),
+        counter=np.array([[counter]]),
+        examples=np.zeros((1, 0), np.float32),
+    )
+    words, head = np.array([[4.0]]), np.array([[0.2]])
+    assert fused(near, 0 * words, None) == pytest.approx(score)
+    assert fused(near, words, None) == pytest.approx(score + 0.1)
+    assert fused(near, words, head) == pytest.approx(score + 0.1 + 0.3)
 
 
 async def test_counterexamples_are_kept_apart_from_examples() -> None:

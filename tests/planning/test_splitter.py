@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from metier import Card
 from metier.experts.card import Capability
 from metier.planning.index import CapabilityIndex, synchronised
 from metier.planning.learning.calibration import Calibration
-from metier.planning.lessons import PRIOR, Lessons, lessons_of
+from metier.planning.lessons import Lessons, lessons_of
 from metier.planning.segmenting import FEATURES, Segment, best, learnt
 from metier.planning.selecting import Selector
 from metier.planning.splitter import LearntSplitter
+from metier.planning.weights import BY_DESCRIPTION, PRIOR
 from metier.testing import FixedEmbedder
 
 pytestmark = pytest.mark.anyio
@@ -124,3 +126,51 @@ async def test_many_experts_teach_where_joined_requests_are_cut() -> None:
     assert not np.array_equal(lessons.weights, PRIOR)
     question = "plant roses and book a train"
     assert await split_by(lessons, index, question, many) == ["garden", "travel"]
+
+
+def of_length(cards: dict[str, Card], name: str, count: int) -> dict[str, Card]:
+    """The cards, one of them with so many examples."""
+    (capability,) = cards[name].capabilities
+    fewer = capability.model_copy(update={"examples": capability.examples[:count]})
+    return cards | {name: cards[name].model_copy(update={"capabilities": (fewer,)})}
+
+
+FOUR = {name: MORE_WORDS[name] for name in ("music", "weather", "food", "travel")}
+SIX = {name: MORE_WORDS[name] for name in (*FOUR, "money", "garden")}
+
+
+@pytest.mark.parametrize(
+    ("known", "learnt_from"),
+    [
+        (cards(10, FOUR), 12),  # of 40 examples every third
+        (of_length(cards(10, FOUR), "food", 9), 0),
+        (cards(20, SIX), 36),
+        # All those that can be held out are of one expert.
+        (cards(2, FOUR) | cards(60, {"music": "play the jazz album"}), 0),
+    ],
+)
+async def test_of_few_experts_only_the_scale_is_learnt_if_there_are_forty_examples(
+    known: dict[str, Card], learnt_from: int
+) -> None:
+    embedder = FixedEmbedder()
+    index, _ = await synchronised(None, known.values(), embedder)
+    lessons = await lessons_of(index, known, Calibration(), embedder)
+    assert lessons.learnt_from == learnt_from
+    assert np.array_equal(lessons.weights, PRIOR)
+    assert (lessons.scale == Lessons().scale) == (learnt_from == 0)
+
+
+async def test_descriptions_alone_have_weights_of_their_own() -> None:
+    embedder = FixedEmbedder()
+    known = cards(0)
+    index, _ = await synchronised(None, known.values(), embedder)
+    lessons = await lessons_of(index, known, Calibration(), embedder)
+    assert np.array_equal(lessons.weights, BY_DESCRIPTION)
+    assert lessons.scale > 2 * Lessons().scale
+    assert len(lessons.fillers) > 0
+
+
+async def test_weights_of_other_features_are_refused() -> None:
+    packed = Lessons().packed()
+    with pytest.raises(ValueError, match="other features"):
+        Lessons.unpacked(replace(packed, arrays=dict(packed.arrays) | {"weights": PRIOR[1:]}))
