@@ -110,3 +110,33 @@ def test_what_a_card_declares_is_no_link_by_itself() -> None:
     assert not graph.declares(B, A)
     assert not graph.declares(B, ("none", "none"))
     assert graph.link_probability(A, B, beside=True) is None
+
+
+def test_what_comes_next_is_smoothed_towards_what_is_frequent_and_what_is_declared() -> None:
+    graph = CapabilityGraph.learn([A, B, C], [plan((A, ()), (B, (0,)))] * 2, declared=[(A, C)])
+    # B is three fifths of what comes next anywhere; half of A's five is for itself and for C.
+    assert graph.transitions == pytest.approx(
+        np.array([[0.25, 0.5, 0.25], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])
+    )
+
+
+@pytest.mark.parametrize(
+    ("pair", "beside", "probability"),
+    [
+        ((A, B), True, (3 + 3 / 8) / 4),  # of eight neighbours three are linked
+        ((C, KEYS[3]), True, (0 + 3 / 8) / 4),
+        ((A, C), False, (1 + 0.5) / 2),  # of two that are apart one is linked
+        ((B, KEYS[3]), False, (0 + 0.5) / 2),
+    ],
+)
+def test_a_link_is_shrunk_towards_what_is_usual(
+    pair: tuple[tuple[str, str], tuple[str, str]], beside: bool, probability: float
+) -> None:
+    plans = [
+        *[plan((A, ()), (B, (0,)))] * 2,
+        *[plan((C, ()), (KEYS[3], ()))] * 2,
+        plan((A, ()), (B, (0,)), (C, (0,))),
+        plan((B, ()), (C, ()), (KEYS[3], ())),
+    ]
+    graph = CapabilityGraph.learn(KEYS, plans)
+    assert graph.link_probability(*pair, beside=beside) == pytest.approx(probability)
