@@ -89,6 +89,23 @@ def test_a_text_that_lost_more_than_a_third_is_not_used(text: str) -> None:
     assert checked(text, QUESTION, RESULTS) is None
 
 
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [("7 a, 8 b, 9 c", "7 a, 8 b, 9 c"), ("7 a, 8 b", "7 a, 8 b\n\n9 c"), ("7 a", None)],
+)
+def test_a_third_of_the_facts_may_be_lost_and_no_more(written: str, used: str | None) -> None:
+    results = [StepDone(step_id="1", expert="x", task="Say it", text="7 a\n8 b\n9 c")]
+    assert checked(written, "Say it", results) == used
+
+
+def test_the_model_is_given_room_for_what_it_has_to_say() -> None:
+    messages, sampling = prompt(RESULTS, seed=3)
+    size = sum(len(result.text) for result in RESULTS)
+    assert (sampling.seed, sampling.max_tokens) == (3, 200 + (1000 + 2 * size) // 4)
+    assert [message.role for message in messages] == ["system", "user"]
+    assert all(result.text in messages[1].content for result in RESULTS)
+
+
 PIECES = (
     "The dose", " is 1050 mg", " is 1051 mg", " 70 kg", " * 15 mg/kg", " 3.5", ". ", ":\n", "\n",
     "\n\n", CODE, "```python\nx = 1\n```", "`dose`", '"', "“not with alcohol”", '"kg dose"', "```",

@@ -39,6 +39,22 @@ async def test_the_pieces_of_each_task_come_back() -> None:
     assert await asked('{"1": 1, "2": 1, "3": 2}') == ((0, 1), (2,))
 
 
+async def test_a_task_is_wanted_for_every_piece() -> None:
+    samplings: list[Sampling] = []
+
+    async def replies(messages: Sequence[Message], sampling: Sampling) -> str:
+        samplings.append(sampling)
+        assert messages[-1].content.endswith("2. recent news\n3. music\nAnswer:")
+        return '{"1": 1}'
+
+    assert await asker(replies)("stocks, news and music", PIECES) == ((0, 1, 2),)
+    (sampling,) = samplings
+    task = {"type": "integer", "enum": [1, 2, 3]}
+    properties = {"1": task, "2": task, "3": task}
+    wanted = {"type": "object", "properties": properties, "required": ["1", "2", "3"]}
+    assert (sampling.schema, sampling.max_tokens) == (wanted, 40)
+
+
 @pytest.mark.parametrize("reply", ["", "two tasks", '{"1": "one"}', "{}", "[1, 2]"])
 async def test_an_answer_without_sense_is_dropped(reply: str) -> None:
     assert await asked(reply) is None

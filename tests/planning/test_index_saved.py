@@ -55,6 +55,18 @@ def garbage(name: str, content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(content)
 
 
+async def test_rows_are_saved_with_the_names_that_later_versions_read(tmp_path: Path) -> None:
+    await saved(tmp_path, Card(id="math", description="m", capabilities=(
+        Capability(name="help_out", description="d", examples=("e",), counterexamples=("c",)),
+    )))  # fmt: skip
+    assert json.loads((tmp_path / "rows.json").read_text())["rows"] == [
+        [0, "math", "help_out", "name", "help out"],
+        [1, "math", "help_out", "description", "d"],
+        [2, "math", "help_out", "example", "e"],
+        [3, "math", "help_out", "counterexample", "c"],
+    ]
+
+
 async def test_a_saved_index_is_loaded_as_it_was(tmp_path: Path) -> None:
     index = await saved(tmp_path)
     loaded = CapabilityIndex.load(tmp_path, embedder_id=EMBEDDER)

@@ -19,7 +19,11 @@ EXAMPLES = {
     "silent": [],
 }
 COUNT = 2000
-MADE = joined(EXAMPLES, COUNT)
+
+
+@pytest.fixture
+def made() -> list[Joined]:
+    return joined(EXAMPLES, COUNT)
 
 
 def experts(request: Joined) -> list[str]:
@@ -30,8 +34,8 @@ def bare(text: str) -> str:
     return text.lower().rstrip(" .?!;,。？！")
 
 
-def test_each_region_is_an_example_of_its_expert_or_a_filler() -> None:
-    for request in MADE:
+def test_each_region_is_an_example_of_its_expert_or_a_filler(made: list[Joined]) -> None:
+    for request in made:
         for region in request.regions:
             begun = request.text[region.start :].lower()
             if region.expert is None:
@@ -44,32 +48,32 @@ def test_each_region_is_an_example_of_its_expert_or_a_filler() -> None:
             assert region.end - region.start - len(said) in (0, 1)  # its mark
 
 
-def test_regions_follow_each_other_to_the_end() -> None:
-    for request in MADE:
+def test_regions_follow_each_other_to_the_end(made: list[Joined]) -> None:
+    for request in made:
         starts = [region.start for region in request.regions]
         ends = [region.end for region in request.regions]
         assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
         assert ends[-1] == len(request.text)
 
 
-def test_no_expert_has_two_parts_and_one_without_examples_has_none() -> None:
-    for request in MADE:
+def test_no_expert_has_two_parts_and_one_without_examples_has_none(made: list[Joined]) -> None:
+    for request in made:
         assert len(set(experts(request))) == len(experts(request))
-    assert set().union(*map(experts, MADE)) == {"math", "code", "medical"}
+    assert set().union(*map(experts, made)) == {"math", "code", "medical"}
 
 
-def test_one_two_and_three_parts_are_as_frequent_as_they_should_be() -> None:
-    shares = Counter(len(experts(request)) for request in MADE)
+def test_one_two_and_three_parts_are_as_frequent_as_they_should_be(made: list[Joined]) -> None:
+    shares = Counter(len(experts(request)) for request in made)
     assert [shares[n] / COUNT for n in (1, 2, 3)] == pytest.approx([0.35, 0.45, 0.2], abs=0.04)
 
 
-def test_a_quarter_is_as_if_spoken_without_marks_and_capitals() -> None:
-    spoken = [m for m in MADE if m.text == m.text.lower() and not set(m.text) & set("!?:;)\n-")]
+def test_a_quarter_is_as_if_spoken_without_marks_and_capitals(made: list[Joined]) -> None:
+    spoken = [m for m in made if m.text == m.text.lower() and not set(m.text) & set("!?:;)\n-")]
     assert 0.2 < len(spoken) / COUNT < 0.35
 
 
-def test_some_are_lists_that_count_from_one() -> None:
-    listed = [m for m in MADE if len(experts(m)) > 1 and "1) " in m.text]
+def test_some_are_lists_that_count_from_one(made: list[Joined]) -> None:
+    listed = [m for m in made if len(experts(m)) > 1 and "1) " in m.text]
     assert listed
     for request in listed:
         marks = [f"{n}) " for n in range(1, len(experts(request)) + 1)]
@@ -77,9 +81,9 @@ def test_some_are_lists_that_count_from_one() -> None:
         assert "\n" in request.text
 
 
-def test_fillers_stand_before_between_and_after_the_parts() -> None:
+def test_fillers_stand_before_between_and_after_the_parts(made: list[Joined]) -> None:
     places = Counter[str]()
-    for request in MADE:
+    for request in made:
         own = [region.expert is None for region in request.regions]
         places["before"] += own[0]
         places["after"] += own[-1]
@@ -98,10 +102,10 @@ def test_without_examples_there_are_none() -> None:
     assert joined({"silent": []}, 5) == []
 
 
-def test_parts_are_joined_by_what_the_splitter_can_cut_at() -> None:
+def test_parts_are_joined_by_what_the_splitter_can_cut_at(made: list[Joined]) -> None:
     openings = Openings([example for texts in EXAMPLES.values() for example in texts])
     divided = 0
-    for request in MADE:
+    for request in made:
         pieces = cut(request.text, openings)
         parts = parts_of(request, pieces) or ()
         divided += len(parts) == len(request.regions)

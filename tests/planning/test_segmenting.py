@@ -40,13 +40,12 @@ SEEN = Observed(
     kinds=np.array([0, 2, 1]),
     general=GENERAL,
 )
-FOUND = features(SEEN)
 STRETCHES = [(i, j) for i in range(PIECES) for j in range(i, PIECES)]
 
 
 def feature(name: str, i: int, j: int) -> Array:
     """Of each expert, and of nobody."""
-    return FOUND[i, j, :, FEATURES.index(name)]
+    return features(SEEN)[i, j, :, FEATURES.index(name)]
 
 
 @pytest.mark.parametrize(("i", "j"), STRETCHES)
@@ -112,20 +111,21 @@ def test_a_question_of_one_piece_or_without_a_general_expert_has_none_of_these()
 
 def test_what_stands_before_a_segment_counts_except_at_the_beginning() -> None:
     signs = [n for n, name in enumerate(FEATURES) if name.startswith("sign_")]
-    assert not FOUND[0][..., [*signs, *range(*BEFORE)]].any()
+    found = features(SEEN)
+    assert not found[0][..., [*signs, *range(*BEFORE)]].any()
     for i, j in STRETCHES[PIECES:]:
-        assert FOUND[i, j, :, BEFORE[0] : BEFORE[1]] == pytest.approx(
+        assert found[i, j, :, BEFORE[0] : BEFORE[1]] == pytest.approx(
             np.tile(SEEN.before[i], (EXPERTS + 1, 1))
         )
         name = f"sign_{Sign(int(SEEN.signs[i])).name.lower()}"
         assert feature(name, i, j).tolist() == [1] * (EXPERTS + 1)
-        assert FOUND[i, j][:, signs].sum() == EXPERTS + 1
+        assert found[i, j][:, signs].sum() == EXPERTS + 1
         assert feature("refers_span", i, j) == pytest.approx(feature("span", i, j))
         assert feature("refers_thin", i, j) == pytest.approx(feature("thin", i, j))
 
 
 def test_only_the_whole_question_is_alone() -> None:
-    alone = FOUND[..., FEATURES.index("alone")]
+    alone = features(SEEN)[..., FEATURES.index("alone")]
     assert alone[0, -1].tolist() == [1] * (EXPERTS + 1)
     assert alone.sum() == EXPERTS + 1
 
@@ -142,22 +142,30 @@ def segmentations(start: int = 0) -> Iterator[list[tuple[int, int, int]]]:
 
 WEIGHTS = np.random.default_rng(8).normal(0, 0.5, len(FEATURES))
 EVERY = list(segmentations())
-SUMS = np.array([sum(FOUND[segment] for segment in each) for each in EVERY])
-CHANCES = np.exp(SUMS @ WEIGHTS) / np.exp(SUMS @ WEIGHTS).sum()
+
+
+def chances() -> tuple[Array, Array]:
+    """The summed features of every segmentation, and its probability."""
+    found = features(SEEN)
+    sums = np.array([sum(found[segment] for segment in each) for each in EVERY])
+    raised = np.exp(sums @ WEIGHTS)
+    return sums, raised / raised.sum()
 
 
 def test_no_other_segmentation_scores_higher() -> None:
-    found, several = best(FOUND, WEIGHTS)
+    _, chance_of = chances()
+    found, several = best(features(SEEN), WEIGHTS)
     assert found == [
         Segment(start=i, end=j + 1, expert=NOBODY if e == EXPERTS else e)
-        for i, j, e in EVERY[int(CHANCES.argmax())]
+        for i, j, e in EVERY[int(chance_of.argmax())]
     ]
-    whole = sum(chance for each, chance in zip(EVERY, CHANCES, strict=True) if len(each) == 1)
+    whole = sum(chance for each, chance in zip(EVERY, chance_of, strict=True) if len(each) == 1)
     assert several == pytest.approx(1 - whole)
 
 
 def test_expected_features_are_the_mean_over_all_segmentations() -> None:
-    assert expected_features(FOUND, WEIGHTS) == pytest.approx(CHANCES @ SUMS)
+    sums, chance_of = chances()
+    assert expected_features(features(SEEN), WEIGHTS) == pytest.approx(chance_of @ sums)
 
 
 def test_weights_climb_to_the_top() -> None:

@@ -298,3 +298,4 @@ def test_the_answers_that_mistakes_are_drawn_from_are_counted_by_pairs(
 ) -> None:
     model = learnt(votes, [[0.5, 0.5]] * 2, right=[0, 0], options=[options] * 2)
     assert model.choices == pytest.approx(choices)
+    assert VoteAggregator.unpacked(model.packed()).choices == model.choices
