@@ -44,6 +44,27 @@ def test_the_options_of_an_exam_question_stay_with_it_and_what_follows_does_not(
     assert texts(f"{exam}\n\nWho was Kant?") == [exam, "Who was Kant?"]
 
 
+@pytest.mark.parametrize(
+    ("question", "pieces"),
+    [
+        ("Which is it: A) tin B) zinc. Who was Kant?",
+         ["Which is it: A) tin B) zinc.", "Who was Kant?"]),
+        ("Which is it?\na) tin\nb) zinc, or so\nWho was Kant?",
+         ["Which is it?\na) tin\nb) zinc, or so", "Who was Kant?"]),
+        ("Which? (A) tin, or so (B) zinc, or not; and why is it so?",
+         ["Which? (A) tin, or so (B) zinc, or not", "why is it so?"]),
+        ("Which is it, A) tin B) zinc C) lead\nand who was Kant?",
+         ["Which is it, A) tin B) zinc C) lead", "who was Kant?"]),
+        ("Which? A) tin B) zinc, or what", ["Which? A) tin B) zinc, or what"]),
+        # What does not count from A on lists no options.
+        ("Take B) tin, and C) zinc", ["Take B) tin", "C) zinc"]),
+        ("Which? A) tin, C) zinc, and so on", ["Which?", "A) tin", "C) zinc", "so on"]),
+    ],
+)  # fmt: skip
+def test_options_in_a_line_end_with_their_sentence(question: str, pieces: list[str]) -> None:
+    assert texts(question) == pieces
+
+
 def test_a_program_with_its_docstring_is_one_piece() -> None:
     stub = 'def add(a, b):\n    """Add, and return. Fast?"""\n\n    return a + b'
     assert texts(f"Who was Kant?\n{stub}") == ["Who was Kant?", stub]
@@ -52,6 +73,17 @@ def test_a_program_with_its_docstring_is_one_piece() -> None:
 def test_words_that_begin_examples_may_begin_a_piece_without_any_mark() -> None:
     openings = Openings(["play jazz", "play some rock", "will it rain"])
     assert texts("will it rain play jazz", openings) == ["will it rain", "play jazz"]
+
+
+def test_a_word_that_two_examples_begin_with_and_few_have_inside_may_begin_a_piece() -> None:
+    openings = Openings(["play jazz", "play rock", "will it rain", "sing or play or sing or play"])
+    assert openings.begins("play", bare=True) == 0.5
+    assert texts("will it rain play jazz", openings) == ["will it rain", "play jazz"]
+    assert texts("play jazz will it rain", openings) == ["play jazz will it rain"]
+    often = Openings(["play jazz", "play rock", *["do play or play"] * 2])
+    assert often.begins("play", bare=True) == 3 / 8
+    assert often.may_begin("play")
+    assert not Openings(["play jazz", "play rock", *["do play"] * 5]).may_begin("play")
 
 
 def test_a_word_begins_a_request_as_often_as_it_does_at_a_separator() -> None:

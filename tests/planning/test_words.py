@@ -22,6 +22,12 @@ def test_short_words_are_left_alone() -> None:
     assert words("is gas bus red sing") == ["is", "gas", "bus", "red", "sing"]
 
 
+def test_endings_are_cut_from_what_is_long_enough() -> None:
+    written = "ties flies class sings rings bringings seedings doing king wings needed seed boxes"
+    stems = "tie fly class sing ring bring seed doing king wing need seed boxe"
+    assert words(written) == stems.split()
+
+
 def test_words_that_stand_everywhere_tell_nothing() -> None:
     assert telling("Can you please tell me what it is?") == []
 

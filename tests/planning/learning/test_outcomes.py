@@ -65,6 +65,23 @@ def test_a_handful_of_labels_gives_the_means() -> None:
     assert predicted == pytest.approx(np.tile([0.8, 0.2], (5, 1)))
 
 
+@pytest.mark.parametrize(("count", "told_apart"), [(9, False), (10, True)])
+def test_ten_labels_are_enough_to_tell_texts_apart(count: int, *, told_apart: bool) -> None:
+    texts, vectors, _ = questions(count)
+    right = np.array([["?" in text, "?" not in text] for text in texts], float)
+    predicted = ModelRouter.fit(texts, vectors, right, models=MODELS).predict(texts, vectors)
+    assert (np.ptp(predicted, axis=0) > 0.01).all() == told_apart
+
+
+def test_a_text_whose_outcomes_are_all_unknown_teaches_nothing() -> None:
+    texts, vectors, right = questions(40)
+    right[20:] = np.nan
+    part = ModelRouter.fit(texts, vectors, right, models=MODELS)
+    half = ModelRouter.fit(texts[:20], vectors[:20], right[:20], models=MODELS)
+    assert part.fitted_on == 20
+    assert np.array_equal(part.predict(texts, vectors), half.predict(texts, vectors))
+
+
 def test_outcomes_by_chance_give_nearly_the_means() -> None:
     texts, vectors, _ = questions(20)
     right = np.random.default_rng(3).permutation(np.repeat([[1.0, 0.0], [0.0, 0.0]], 10, axis=0))
