@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metier.planning.cutting import MAX_PIECES, Sign, cut
+from metier.planning.cutting import MAX_PIECES, Sign, cut, size_of, telling_words
 from metier.planning.openings import Openings
 
 NOTHING = Openings()
@@ -21,6 +21,7 @@ def texts(question: str, openings: Openings = NOTHING) -> list[str]:
         ("add it up and then plot it", ["add it up", "plot it"]),
         ("Wer war Kant und was ist 5 mal 7?", ["Wer war Kant", "was ist 5 mal 7?"]),
         ("感冒有什么症状？另外，15 的阶乘是多少？", ["感冒有什么症状？", "15 的阶乘是多少？"]),
+        ("空は青い また、海は広い", ["空は青い", "海は広い"]),
         ("1) who was Kant\n2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
         ("1) who was Kant 2) what is 2 + 2", ["1) who was Kant", "what is 2 + 2"]),
         ("Solve 2) x = 1 3) x = 2", ["Solve 2) x = 1 3) x = 2"]),
@@ -155,3 +156,27 @@ def test_of_too_many_places_the_stronger_ones_stay(between: str, *, stays: bool)
     found = texts(f"It was so{between}It is so. {told}")
     assert len(found) == MAX_PIECES
     assert (found[0] == "It was so") == stays
+
+
+@pytest.mark.parametrize(("length", "pieces"), [(10_000, 2), (10_001, 1)])
+def test_a_longer_text_is_a_document_and_not_cut(length: int, pieces: int) -> None:
+    assert len(texts("Who was Kant? Say it ".ljust(length, "a"))) == pieces
+
+
+@pytest.mark.parametrize(("sentences", "pieces"), [(5, 10), (6, 6)])
+def test_the_sentences_of_a_story_are_not_cut(sentences: int, pieces: int) -> None:
+    assert len(texts(" ".join(["It rained, and they slept."] * sentences))) == pieces
+
+
+def test_numbers_and_words_of_five_letters_tell_something() -> None:
+    assert telling_words("The seven small cats ran 3 km northwards") == {
+        "seven",
+        "small",
+        "3",
+        "northw",
+    }
+    assert telling_words("東京都で") == {"東京", "京都", "都で"}
+
+
+def test_two_characters_of_a_script_without_spaces_are_a_word() -> None:
+    assert [size_of(text) for text in ("a b", "東京都", "a 東京 b", "")] == [2, 1.5, 3, 0]

@@ -205,6 +205,11 @@ def test_a_kind_that_cannot_be_used_is_no_link() -> None:
     assert links(("Write code.", "Sum it."), (gives_code, takes_numbers)) == ((), ())
 
 
+def test_whatever_the_kinds_are_a_result_of_an_unknown_one_can_be_used() -> None:
+    for capabilities in ((None, NUMBER), (NUMBER, None), (None, None)):
+        assert links(("How far is Rome?", "Double it."), capabilities) == ((), (0,))
+
+
 @pytest.mark.parametrize(
     ("third", "needed"),
     [

@@ -47,6 +47,12 @@ def test_other_parts_are_done_in_their_order(question: str, parts: tuple[str, ..
     assert done_first(question, parts) == frozenset()
 
 
+def test_of_three_that_are_each_to_be_done_first_the_second_is() -> None:
+    parts = ("Write the note", "add 3 and 4", "sing a song", "say no")
+    question = "Write the note, but first add 3 and 4, but first sing a song, but first say no"
+    assert done_first(question, parts) == {1, 3}
+
+
 def test_parts_change_places_with_the_one_before() -> None:
     assert in_order(3, frozenset({1})) == [1, 0, 2]
     assert in_order(2, frozenset()) == [0, 1]

@@ -280,6 +280,8 @@ class Cutting:
         # … unless nobody fits the part: then the general expert does with it.
         ("write a python function | zyx wvu tsr qpo", ("code", "math"),
          [("code", "write a python function | zyx wvu tsr qpo")]),
+        # The whole fits nobody, but its parts do.
+        ("zyx wvu | tsr qpo", ("code", "code"), [("code", "zyx wvu | tsr qpo")]),
         # What is too short to be understood alone is understood with the whole question.
         ("write a python function | zyx wvu", ("code", "math"),
          [("code", "write a python function"), ("math", "write a python function | zyx wvu")]),

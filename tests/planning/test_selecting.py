@@ -319,6 +319,14 @@ def test_a_score_is_the_mean_of_three_likenesses_less_that_to_a_counterexample(
     assert fused(near, words, head) == pytest.approx(score + 0.1 + 0.3)
 
 
+async def test_a_name_is_a_fifth_of_what_a_card_states() -> None:
+    cards = {"a": card("a", [])}
+    index, _ = await synchronised(None, cards.values(), FixedEmbedder())
+    name, description = await FixedEmbedder().embed(["all", "about a"])
+    (stated,) = CapabilityRows(index, [("a", "all")]).stated
+    assert stated == pytest.approx(0.2 * name + 0.8 * description)
+
+
 async def test_counterexamples_are_kept_apart_from_examples() -> None:
     cards = {"a": card("a", ["one two"], counterexamples=["seven eight"]), "b": card("b", ["nine"])}
     index, _ = await synchronised(None, cards.values(), FixedEmbedder())
