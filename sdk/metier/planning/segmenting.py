@@ -116,7 +116,7 @@ class Segment:
 def features(seen: Observed) -> Array:
     """Features of each stretch with each expert, nobody last; shape (i, j, expert, feature).
 
-    Entries with j < i have no meaning.
+    Entries with j < i are 0.
     """
     count, experts = seen.pieces.shape
     found = np.zeros((count, count, experts + 1, len(FEATURES)))
@@ -193,7 +193,7 @@ def best(found: Array, weights: Array) -> tuple[list[Segment], float]:
     Args:
         found: `features` of a question.
     """
-    scores = _scores(found, weights)
+    scores = found @ weights
     count, experts = scores.shape[0], scores.shape[2] - 1
     top = scores.argmax(axis=2)
     value = np.take_along_axis(scores, top[:, :, None], axis=2)[:, :, 0]
@@ -213,23 +213,15 @@ def best(found: Array, weights: Array) -> tuple[list[Segment], float]:
             Segment(start=start, end=end, expert=NOBODY if expert == experts else expert)
         )
         end = start
-    forward = _forward(_log_sum(scores))
-    whole = float(_log_sum(scores)[0, count - 1] - forward[-1])
+    stretches = _log_sum(scores)
+    whole = float(stretches[0, -1] - _forward(stretches)[-1])
     return segments[::-1], 1.0 - float(np.exp(min(0.0, whole)))
 
 
-def _scores(found: Array, weights: Array) -> Array:
-    count = found.shape[0]
-    scores = found @ weights
-    scores[np.tril_indices(count, -1)] = -np.inf
-    return scores
-
-
 def _log_sum(scores: Array) -> Array:
-    top = scores.max(axis=-1)
-    safe = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        return safe + np.log(np.exp(scores - safe[..., None]).sum(axis=-1))
+    """Log-sums over the experts of each stretch, and nobody."""
+    top = scores.max(axis=2, keepdims=True)
+    return (top + np.log(np.exp(scores - top).sum(axis=2, keepdims=True)))[:, :, 0]
 
 
 def _forward(stretches: Array) -> Array:
@@ -297,7 +289,7 @@ def _sum(found: Array, segments: Sequence[Segment]) -> Array:
 
 def expected_features(found: Array, weights: Array) -> Array:
     """Return the expected features over all segmentations of a question under the model."""
-    scores = _scores(found, weights)
+    scores = found @ weights
     stretches = _log_sum(scores)
     forward, backward = _forward(stretches), _backward(stretches)
     count = len(stretches)
