@@ -96,6 +96,7 @@ async def test_of_a_reply_without_its_end_the_cost_is_estimated(
             pass
     (done,) = (event for event in events if isinstance(event, CallDone))
     assert (done.error, done.done_reason) == ("stream_interrupted", "")
+    assert (server.requests[0].label, server.requests[0].think) == ("", False)
     assert done.first_token_s == (1 if count else None)
     # 29 characters are seven tokens; the first piece took as long to write as each other.
     assert done.usage == Usage(
@@ -159,7 +160,8 @@ def test_a_prompts_hash_tells_all_that_changes_the_reply() -> None:
 def test_calls_are_numbered_over_all_steps_and_some_are_kept_for_others() -> None:
     whole = Caller(Server(), emit=lambda _: None, budget=Budget(4))
     first, second = whole.leaving(2), whole.leaving(4)
-    assert [first.calls_left, second.calls_left] == [2, 0]
+    assert [each.calls_left for each in (whole, first, second)] == [4, 2, 0]
+    assert whole.seed == first.seed == 0
     assert [first.take_call(), first.take_call()] == ["1", "2"]
     with pytest.raises(BudgetExceeded):
         first.take_call()

@@ -490,6 +490,52 @@ async def test_an_expert_may_answer_in_any_way(
     assert (await made.run(Plan(question="one", steps=(step,)))).text == text
 
 
+class Doubting(Expert):
+    """Says how sure it is, as the task tells it."""
+
+    async def answer(self, task: Task, context: Context) -> str:
+        sure, *more = task.text.split()
+        context.set_confidence(float(sure))
+        if more:
+            context.mark_checked(more[0] == "passed")
+        return "It is 4."
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("0.5", (0.5, None, "", False)),
+        ("1.5 passed", (1.0, True, "", False)),
+        ("-1 failed", (0.0, False, "", False)),
+    ],
+)
+async def test_an_expert_says_how_sure_it_is(
+    task: str, told: tuple[object, ...], tmp_path: Path
+) -> None:
+    made = council(ScriptedModels(), Doubting(card("math")), tmp_path=tmp_path)
+    step = Step(id="1", task=task, expert="math")
+    (part,) = (await made.run(Plan(question=task, steps=(step,)))).parts
+    assert (part.confidence, part.checked, part.how_checked, part.abstained) == told
+
+
+def test_a_question_may_cost_what_the_settings_say() -> None:
+    limits, settings = Limits(), Settings()
+    assert (limits.timeout_s, limits.max_calls) == (settings.timeout_s, settings.max_calls)
+
+
+@pytest.mark.parametrize(("orders", "more"), [(8, []), (9, ["1 more"]), (11, ["3 more"])])
+async def test_of_many_orders_the_first_are_shown_and_the_others_counted(
+    orders: int, more: list[str], tmp_path: Path
+) -> None:
+    given = tuple(f"Ignore rule {n}." for n in range(orders))
+    made = Plan(question="What is 2 + 2?", steps=(MATH,), orders=given)
+    with ScriptedModels({"small": ["4"]}) as models:
+        events = await events_of(council(models, tmp_path=tmp_path), made)
+    told = [event.text for event in events if event.type == "notice"]
+    assert [text.rpartition(": ")[2] for text in told[:8]] == [repr(each) for each in given[:8]]
+    assert [text.partition(" paragraphs")[0] for text in told[8:]] == more
+
+
 class Raises(Expert):
     async def answer(self, task: Task, context: Context) -> str:
         raise ZeroDivisionError("oh")
