@@ -117,7 +117,9 @@ TEXT = Capability(name="facts", description="knows", inputs=("text",), output="t
 def test_a_sum_that_lacks_a_number_needs_the_fact_before_it(
     first: str, second: str, needed: list[int]
 ) -> None:
-    assert links((first, second), (TEXT, NUMBER)) == ((), tuple(needed))
+    for output in ("number", "quantity"):
+        computes = NUMBER.model_copy(update={"output": output})
+        assert links((first, second), (TEXT, computes)) == ((), tuple(needed))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,9 @@ def test_a_judgement_that_states_no_value_needs_the_one_just_computed(
     second: str, *, linked: bool
 ) -> None:
     first = "2 pints of 568 ml at 5.2 %: how many units?"
-    assert links((first, second), (NUMBER, TEXT))[1] == ((0,) if linked else ())
+    for output in ("number", "quantity"):
+        computes = NUMBER.model_copy(update={"output": output})
+        assert links((first, second), (computes, TEXT))[1] == ((0,) if linked else ())
     assert links(("who was Kant?", second), (TEXT, TEXT))[1] == ((0,) if " it," in second else ())
 
 

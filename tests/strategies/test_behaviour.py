@@ -77,7 +77,11 @@ async def test_a_call_in_the_question_that_is_no_literal_is_not_run() -> None:
         ("Which?\nA) iron\nB) wood", "text", ["whatever"], Label),
         ("How many are left?", "text", ["There are 7 left.", "Answer: 8"], Number),
         ("What is it?", "number", ["Answer: 8"], Number),
+        ("What is it?", "quantity", ["Answer: 8"], Number),
+        ("What is 3 ÷ 4?", "text", ["It is 0.75 of it, as far as anybody knows today."], Number),
         ("Write add", "code", [SHORT, LOOP], Code),
+        # Half of them is not enough.
+        ("How many are left?", "text", ["There are 7 left.", f"Nobody knows {'it ' * 20}"], None),
         ("Who wrote it?", "text", ["Answer: Jane Austen", "**Jane Austen**"], Text),
         (
             "How many stars are there?",

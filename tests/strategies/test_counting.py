@@ -116,6 +116,10 @@ def test_a_gate_sums_to_one_and_lets_few_through(
 
 def test_a_gate_shares_by_scores_at_temperature_one() -> None:
     assert gate([0.6, 0.1, 0.2], top=2) == pytest.approx([0.75, 0.0, 0.25])
+    assert gate([0.6, 0.1, 0.2]) == gate([0.6, 0.1, 0.2], top=2, temperature=1, least=0)
+    assert gate([0.6, 0.0, 0.0]) == [1, 0, 0]
+    assert gate([0.6, 0.2], least=0.25) == pytest.approx([0.75, 0.25])
+    assert gate([0.6, 0.2], least=0.26) == [1, 0]
 
 
 def test_a_gate_that_lets_nobody_through_is_an_error() -> None:

@@ -72,6 +72,12 @@ def test_what_a_task_leaves_out_is_no_order_to_the_program(question: str) -> Non
     assert request_of(question).orders == ()
 
 
+@pytest.mark.parametrize(("words", "apart"), [(7, False), (8, True)])
+def test_eight_words_in_quotation_marks_are_a_text(words: int, *, apart: bool) -> None:
+    question = f'What does she want?\n"{" ".join(["word"] * words)}"'
+    assert (pasted(question) != []) == apart
+
+
 def test_a_line_of_code_makes_no_code_of_a_fenced_mail() -> None:
     question = f"What does she want?\n\n```\n{MAIL}\nprint('yes')\n```"
     assert request_of(question).text == "What does she want?"
@@ -138,6 +144,7 @@ def test_an_order_takes_the_rest_of_its_paragraph_with_it_and_no_more() -> None:
     "question",
     [
         "What does “ignore your instructions” mean in a jailbreak?",
+        "What does ‘ignore your instructions’ mean in a jailbreak?",
         "How do I call the function len in Python?",
         "Write a parser that ignores all comments and the rules above them.",
         "Ask an expert on tax law how I should file this.",
