@@ -258,6 +258,18 @@ async def test_an_example_that_is_held_out_does_not_find_itself() -> None:
     assert rows.nearness(rows.examples).best[0, 0] == pytest.approx(1.0)
 
 
+async def test_an_example_that_is_held_out_scores_as_a_new_question_does() -> None:
+    cards, embedder = many(), FixedEmbedder()
+    index, _ = await synchronised(None, cards.values(), embedder)
+    field = Field(index, cards, sorted(index.capabilities))
+    dice = np.random.default_rng(1)
+    new = [" ".join(dice.choice(words.split(), 3)) for words in SUBJECTS.values() for _ in "x" * 20]
+    scores, _ = field.scores(new, await embedder.embed(new))
+    held, asked = (np.sort(each)[:, ::-1] for each in (field.held_out(np.arange(80)), scores))
+    assert held.mean(axis=0) == pytest.approx(asked.mean(axis=0), abs=0.15)
+    assert np.ptp(asked.mean(axis=0)) > 1
+
+
 async def test_what_is_near_is_measured_by_how_near_examples_are_to_each_other() -> None:
     index, _ = await synchronised(None, many().values(), FixedEmbedder())
     rows = CapabilityRows(index, sorted(index.capabilities))
