@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,13 @@ import pytest
 from metier import Card, Council, Expert, Plan, Settings
 from metier.errors import ModelServerFailed
 from metier.experts.card import Capability
-from metier.models.server import ChatRequest
-from metier.plan import Member, Step
-from metier.strategies.defer import MAX_DEFERRALS, begins_step
+from metier.models.server import ChatRequest, Chunk, TokenProbability
+from metier.plan import Member, OptionValue, Step
+from metier.strategies import Voter
+from metier.strategies.defer import MAX_DEFERRALS, begins_step, defer
+from metier.strategies.strategy import Prompt
 from metier.testing import FixedEmbedder, ScriptedModels
+from metier.testing.sampler import LARGE, SMALL, STEP, ScriptedSampler
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +113,43 @@ async def test_the_large_model_may_end_the_answer(tmp_path: Path) -> None:
         answer = await council(models, tmp_path).run(PLAN)
     assert answer.parts[0].text == "It is seven."
     assert answer.parts[0].models == ("large",)
+
+
+@pytest.mark.parametrize(
+    ("logprob", "options", "writes"),
+    [
+        (-0.71, {}, "large"),
+        (-0.69, {}, "small"),
+        (-2.0, {"tau": -3.0}, "small"),
+        (-0.5, {"tau": -0.4}, "large"),
+        (-0.5, {"tau": -0.5}, "small"),
+    ],
+)
+async def test_a_step_is_deferred_if_its_first_word_is_less_likely_than_the_threshold(
+    logprob: float, options: dict[str, OptionValue], writes: str, tmp_path: Path
+) -> None:
+    small, large = (("Well", logprob), (" done.", UNSURE)), (("It is seven.", SURE),)
+    step = PLAN.steps[0].model_copy(update={"options": options})
+    models = ScriptedModels({"small": [small], "large": [large]})
+    answer = await council(models, tmp_path).run(PLAN.model_copy(update={"steps": (step,)}))
+    assert answer.parts[0].models == (writes,)
+
+
+async def test_the_answer_is_as_likely_as_all_its_words() -> None:
+    @dataclass
+    class Telling(ScriptedSampler):
+        async def stream(self, voter: Voter, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+            for word, logprob in told.pop(0):
+                yield Chunk(text=word, logprobs=(TokenProbability(token=word, logprob=logprob),))
+
+    small, large = words("One.\nTwo.", "Two."), (("Zwei.", -0.5), ("\nDrei.", -0.6))
+    told = [small, large, (("\nThree.", SURE),)]
+    result = await defer(STEP, Telling({LARGE: [], SMALL: []}))
+    assert result.text == "One.\nZwei.\nThree."
+    assert result.logprob == pytest.approx((SURE + SURE - 0.5 + SURE) / 4)
+    assert result.expert == LARGE.expert
+    nothing = await defer(STEP, ScriptedSampler({SMALL: ["One."]}))
+    assert (nothing.text, nothing.logprob) == ("One.", None)
 
 
 async def test_ten_steps_cost_at_most_twenty_requests(tmp_path: Path) -> None:
