@@ -137,3 +137,18 @@ def test_what_joins_requests_is_counted(
     assert counts == pytest.approx(
         [clauses, requests, *(signs.get(n, 0) for n in range(13))], abs=1e-4
     )
+
+
+def test_what_a_label_misses_is_in_proportion_to_its_weight() -> None:
+    dice = np.random.default_rng(2)
+    labels = np.array(LABELS) ^ (dice.random(len(LABELS)) < 0.2)
+    head = IntentClassifier.fit(TEXTS, vectors(TEXTS), labels.tolist())
+    chances = head.predict(TEXTS, vectors(TEXTS))
+    inside = (chances > 0) & (chances < 1)
+    assert inside.sum() > 40
+    # A ridge regression on -1 and 1, whose ridge is one of four.
+    missing = np.where(labels, 1, -1) - (2 * chances - 1)
+    ridges = missing[inside] / head.weights[inside]
+    assert ridges == pytest.approx(np.full(inside.sum(), np.median(ridges)), rel=0.02)
+    assert min(abs(np.median(ridges) - each) for each in (0.03, 0.1, 0.3, 1.0)) < 0.01
+    assert head.bias == pytest.approx(np.where(labels, 1, -1).mean())

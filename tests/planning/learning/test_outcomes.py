@@ -7,6 +7,7 @@ import pytest
 
 from metier.models.embedder import Vectors, unit
 from metier.planning.learning.outcomes import ModelRouter
+from metier.planning.learning.similarity import Similarity
 
 MODELS = ("mathematician", "poet")
 Array = npt.NDArray[np.float64]
@@ -195,3 +196,41 @@ def test_half_of_a_prediction_is_what_came_of_texts_that_were_predicted_alike(
     arrays = dict(packed.arrays) | {name: np.array(rows, float) for name, rows in given.items()}
     model = ModelRouter.unpacked(replace(packed, arrays=arrays))
     assert model.predict(texts[:1], vectors[:1])[0] == pytest.approx(expected)
+
+
+def ridge(features: Array, targets: Array, asked: Array, size: float) -> Array:
+    """Predictions of a ridge regression whose intercept is free."""
+    centre, mean = features.mean(axis=0), targets.mean(axis=0)
+    centred = features - centre
+    system = centred.T @ centred + size * np.eye(features.shape[1])
+    return (asked - centre) @ np.linalg.solve(system, centred.T @ (targets - mean)) + mean
+
+
+def best_ridge(features: Array, targets: Array) -> tuple[Array, Array]:
+    """Predictions with and without each text of the ridge that errs least about those left out."""
+    numbers = np.arange(len(features))
+    tried = []
+    for size in 10.0 ** np.arange(0, 4.01, 0.25):
+        without = [
+            ridge(features[numbers != n], targets[numbers != n], features[n : n + 1], size)[0]
+            for n in numbers
+        ]
+        error = float(((targets - without) ** 2).sum())
+        tried.append((error, ridge(features, targets, features, size), np.array(without)))
+    _, fitted, left_out = min(tried, key=lambda each: each[0])
+    return fitted, left_out
+
+
+def test_it_is_the_regression_that_errs_least_about_each_text_from_the_others() -> None:
+    texts, vectors, right = questions(14)
+    arrays = ModelRouter.fit(texts, vectors, right, models=MODELS).packed().arrays
+    similarity = Similarity.from_arrays(arrays)
+    kernel = similarity.to_landmarks(texts, vectors)
+    features = kernel @ similarity.whitening()
+    common = right.mean(axis=1, keepdims=True)
+    # What the models have in common, and how each deviates.
+    general, own = best_ridge(features, common), best_ridge(features, right - common)
+    assert kernel @ arrays["weights"] + arrays["intercept"] == pytest.approx(
+        general[0] + own[0], abs=1e-4
+    )
+    assert arrays["profiles"] == pytest.approx(general[1] + own[1], abs=1e-4)
