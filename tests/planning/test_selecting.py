@@ -365,6 +365,15 @@ def test_the_head_learns_who_a_text_belongs_to() -> None:
     assert (scores.argmax(axis=1) == owners).all()
 
 
+def test_what_a_row_misses_is_a_tenth_of_its_weight() -> None:
+    trained, vectors, words, owners = head()
+    missing = np.eye(3)[owners] - trained.scores(vectors @ vectors.T, words)
+    assert missing == pytest.approx(0.1 * trained.weights, abs=1e-5)
+    # The words that a text has add to it, and no others.
+    alone = trained.scores(np.full((1, 45), -np.inf), words[:1])
+    assert alone == pytest.approx(0.3 * (words[:1] @ words.T) @ trained.weights, abs=1e-5)
+
+
 def test_leaving_a_row_out_is_as_learning_without_it() -> None:
     trained, vectors, words, owners = head()
     without = np.arange(45) != 7
