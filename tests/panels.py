@@ -47,8 +47,11 @@ def numbers(*values: float) -> list[Reply]:
     return [f"Some steps.\nAnswer: {value:g}" for value in values]
 
 
-def panel(*replies: list[Reply], voters: Sequence[Voter] = THREE, **more: Any) -> ScriptedSampler:
-    return ScriptedSampler(dict(zip(voters, replies, strict=False)), **more)
+def panel(
+    *replies: Sequence[Reply], voters: Sequence[Voter] = THREE, **more: Any
+) -> ScriptedSampler:
+    scripts = zip(voters, map(list, replies), strict=False)
+    return ScriptedSampler(dict(scripts), **more)
 
 
 def split() -> tuple[list[Reply], ...]:

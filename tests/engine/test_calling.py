@@ -140,14 +140,14 @@ def test_a_prompts_hash_tells_all_that_changes_the_reply() -> None:
         replace(first, messages=ASKED[1:]),
         replace(first, messages=ASKED[::-1]),
         *(
-            replace(first, sampling=Sampling(**each))
-            for each in (
-                {"temperature": 0.7},
-                {"seed": 1},
-                {"max_tokens": 1},
-                {"stop": ("1",)},
-                {"schema": {}},
-                {"schema": {"type": "object"}},
+            replace(first, sampling=sampling)
+            for sampling in (
+                Sampling(temperature=0.7),
+                Sampling(seed=1),
+                Sampling(max_tokens=1),
+                Sampling(stop=("1",)),
+                Sampling(schema={}),
+                Sampling(schema={"type": "object"}),
             )
         ),
     ]

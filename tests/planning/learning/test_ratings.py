@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import e, exp
 
@@ -20,7 +21,7 @@ def vectors(*rows: list[float]) -> np.ndarray[tuple[int, int], np.dtype[np.float
 
 
 def rated(
-    *scores: list[float],
+    *scores: Sequence[float],
     owners: tuple[int, ...] | None = None,
     places: list[list[float]] | None = None,
     ridge: float = 1.0,
