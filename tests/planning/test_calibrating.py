@@ -71,6 +71,19 @@ def test_what_is_learnt_tells_right_from_wrong() -> None:
     assert right.fitted_on == fits.fitted_on == len(own) + own.sum()
 
 
+@pytest.mark.parametrize("order", [[1, 0, 2, 3], [3, 2, 1, 0]])
+def test_the_order_of_the_experts_teaches_nothing(order: list[int]) -> None:
+    seen = placed()
+    other = Placed(
+        names=[seen.names[n] for n in order],
+        owners=np.argsort(order)[seen.owners],
+        scores=seen.scores[:, order],
+        contrasts=seen.contrasts[:, order],
+    )
+    assert fitted(other) == fitted(seen)
+    assert best_threshold(other, FITS) == best_threshold(seen, FITS)
+
+
 def test_probabilities_are_those_of_new_questions() -> None:
     right, _ = fitted(placed(seed=1, count=2000, gap=0.15))
     new = placed(seed=2, count=2000, gap=0.15)
@@ -157,6 +170,12 @@ def test_a_sure_and_right_choice_has_no_error() -> None:
     assert calibration_error(np.ones(10), np.ones(10, bool)) == 0
     assert calibration_error(np.ones(10), np.zeros(10, bool)) == 1
     assert calibration_error(np.zeros(0), np.zeros(0, bool)) == 0
+
+
+def test_errors_of_different_chances_do_not_cancel_out() -> None:
+    right = np.array([False, True])
+    assert calibration_error(np.array([0.2, 0.8]), right) == pytest.approx(0.2)
+    assert calibration_error(np.array([0.41, 0.49]), right) == pytest.approx(0.05)
 
 
 def test_scores_of_another_shape_are_refused() -> None:

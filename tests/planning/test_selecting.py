@@ -65,6 +65,18 @@ async def test_the_evidence_is_an_example_and_the_words() -> None:
     assert set(best.example.split()) <= set(SUBJECTS["medical"].split())
 
 
+async def test_a_keyword_speaks_for_its_capability() -> None:
+    entries = tuple(
+        Capability(name=name, description=f"about {name}", keywords=(word,))
+        for name, word in (("sums", "tally"), ("angles", "protractor"))
+    )
+    cards = {"math": Card(id="math", description="math", capabilities=entries)}
+    chosen, embedder = await selector(cards)
+    question = "use a protractor"
+    ((best,),) = chosen.rank([question], await embedder.embed([question]))
+    assert (best.capability, best.words) == ("angles", ("protractor",))
+
+
 async def test_probability_and_fit_are_probabilities_in_order() -> None:
     chosen, embedder = await selector(many())
     (ranked,) = chosen.rank(["a python loop"], await embedder.embed(["a python loop"]))

@@ -145,6 +145,7 @@ SIX = {name: MORE_WORDS[name] for name in (*FOUR, "money", "garden")}
         (cards(10, FOUR), 12),  # of 40 examples every third
         (of_length(cards(10, FOUR), "food", 9), 0),
         (cards(20, SIX), 36),
+        (cards(20, {name: WORDS[name] for name in ("music", "food")}), 12),
         # All those that can be held out are of one expert.
         (cards(2, FOUR) | cards(60, {"music": "play the jazz album"}), 0),
     ],

@@ -54,6 +54,15 @@ async def test_the_seeds_of_a_vote_are_the_settings_and_one_more_each(tmp_path: 
     assert {request.sampling.temperature for request in models.requests} == {0.7}
 
 
+@pytest.mark.parametrize(("strategy", "told"), [("single", False), ("vote", True)])
+async def test_how_likely_words_are_is_asked_only_by_strategies_that_compare(
+    strategy: str, *, told: bool, tmp_path: Path
+) -> None:
+    models = ScriptedModels({"one": ["Answer: 7"] * 8, "two": []})
+    await council(models, tmp_path).ask(HOW_MANY, strategy=strategy)
+    assert {request.sampling.logprobs for request in models.requests} == {told}
+
+
 async def test_models_that_are_named_take_part(tmp_path: Path) -> None:
     how = Combining(strategy="vote", models=("two", "one"), options={"samples": 2})
     with ScriptedModels({"one": ["Answer: 7"], "two": ["Answer: 7"]}) as models:

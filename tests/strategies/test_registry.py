@@ -11,7 +11,6 @@ from sites import Site
 from metier.errors import InvalidPlan, PluginBroken
 from metier.plan import Plan, Step
 from metier.strategies import Strategies
-from metier.strategies.registry import GROUP
 from metier.testing.sampler import SMALL, STEP, ScriptedSampler
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +40,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def installed(site: Site, **points: str) -> Strategies:
-    site.install("their-strategies", points, {"theirs.py": CODE}, group=GROUP)
+    site.install("their-strategies", points, {"theirs.py": CODE}, group="metier.strategies")
     return Strategies()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,9 +27,10 @@ from metier.errors import (
     ContextOverflow,
     ModelMissing,
 )
-from metier.strategies import Strategies
+from metier.strategies import Strategies, Voter
 from metier.strategies.auto import near_in_skill
 from metier.strategies.cascade import cascade, routed
+from metier.strategies.strategy import Prompt
 from metier.testing.sampler import (
     LARGE,
     SMALL,
@@ -208,6 +209,12 @@ class TestMixture:
             ("", "model_missing"),
         ]
 
+    async def test_a_single_proposal_is_the_answer(self) -> None:
+        gone = ModelMissing("gone")
+        them = panel(["one", "joined"], [gone], [gone], question="Tell me")
+        assert (await run("mixture", SEVERAL, them)).text == "one"
+        assert them.prompts == []
+
     async def test_without_a_call_left_proposals_are_voted_on(self) -> None:
         them = panel(numbers(7), numbers(7), numbers(4), budget=3)
         assert (await run("mixture", SEVERAL, them)).text.endswith("7")
@@ -262,6 +269,13 @@ class TestCascade:
         result = await cascade(STEP, them, verify=True)
         assert result.text.endswith("4")
         assert them.probes == 2
+
+    async def test_an_answer_that_nobody_can_verify_is_not_sure(self) -> None:
+        def judging(voter: Voter, prompt: Prompt, labels: Sequence[str]) -> Mapping[str, float]:
+            raise ModelMissing(voter.model)
+
+        them = panel(numbers(7), numbers(4), voters=(SMALL, LARGE), judging=judging)
+        assert (await cascade(STEP, them, verify=True)).text.endswith("4")
 
     async def test_an_answer_that_is_verified_is_taken(self) -> None:
         them = panel(numbers(7), numbers(4), voters=(SMALL, LARGE), judging=mostly)
@@ -339,6 +353,9 @@ class TestAuto:
         [
             # The second is clearly the most typical; then by so little that a judge is asked.
             (([1, 0], [1, 1], [0, 1]), "dull", 0),
+            # By 0.03 in the mean, and by less than 0.02: at 0, 30 and 8.3 degrees, then 12.
+            (([1, 0], [0.866, 0.5], [0.9894, 0.145]), "good", 0),
+            (([1, 0], [0.9781, 0.2079], [0.9952, 0.0982]), "good", 6),
             (([1, 0.1], [1, 0.1], [1, 0]), "good", 6),
             (([1, 0, 0], [0, 1, 0], [0, 0, 1]), "good", 6),
         ],

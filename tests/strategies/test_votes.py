@@ -81,6 +81,7 @@ class TestVote:
         assert result.text.endswith("7")
         assert [vote.error for vote in result.votes] == [None, None, "stream_interrupted"]
         assert [vote.error for vote in them.told] == ["stream_interrupted", None, None]
+        assert [vote.weight for vote in result.votes] == [1, 1, 0]
 
     async def test_with_nobody_left_the_first_error_is_raised(self) -> None:
         them = panel([StreamInterrupted("gone")], [ModelMissing("large")], [ModelMissing("x")])

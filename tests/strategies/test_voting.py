@@ -172,6 +172,7 @@ def test_what_the_answers_are_called_changes_nothing(
         ([0, 1], [0.5, 0.5], [0], [4], "votes"),
         ([[0, 1]], [[0.5, 1.5]], [0], [4], "between 0 and 1"),
         ([[0, 1]], [[0.5, np.nan]], [0], [4], "between 0 and 1"),
+        ([[1, 0]], [[0.5, np.nan]], [0], [4], "between 0 and 1"),
         ([[0, 1]], [[0.5, 0.5]], [0, 1], [4], "right answers"),
         ([[0, 1]], [[0.5, 0.5]], [0], [4, 4], "options"),
         ([[0, 1]], [[0.5, 0.5]], [0], [-1], "options"),

@@ -31,6 +31,11 @@ def test_parts_that_are_set_apart_stay_whole(question: str, parts: tuple[str, ..
     assert tuple(clause.text for clause in clauses(question)) == parts
 
 
+@pytest.mark.parametrize(("part", "apart"), [("What is", 0), ("What is it?", 2)])
+def test_a_part_has_at_least_three_words(part: str, apart: int) -> None:
+    assert len(set_apart(f"1. {STORY}\n\n2. {part}")) == apart
+
+
 @pytest.mark.parametrize(
     "marks",
     [
