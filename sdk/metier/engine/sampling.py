@@ -143,8 +143,7 @@ class StepSampler(OldSamplerNames):
             self._beginning(voter),
             self._task.text,
             *(message.content for message in self._task.messages),
-            *(document.text for document in self._task.documents),
-            *(result.text for result in self._task.inputs),
+            *(each.text for each in (*self._task.documents, *self._task.inputs)),
         )
         return self._caller.at_once(voter.model, prompt_chars=sum(map(len, texts)))
 
