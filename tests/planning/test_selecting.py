@@ -338,8 +338,8 @@ def test_a_score_is_the_mean_of_three_likenesses_less_that_to_a_counterexample(
         examples=np.zeros((1, 0), np.float32),
     )
     words, head = np.array([[4.0]]), np.array([[0.2]])
-    assert fused(near, 0 * words, None) == pytest.approx(score)
-    assert fused(near, words, None) == pytest.approx(score + 0.1)
+    assert fused(near, 0 * words, 0 * head) == pytest.approx(score)
+    assert fused(near, words, 0 * head) == pytest.approx(score + 0.1)
     assert fused(near, words, head) == pytest.approx(score + 0.1 + 0.3)
 
 

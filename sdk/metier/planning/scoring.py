@@ -29,7 +29,8 @@ _HEAD_WEIGHT = 1.5
 _WORDS_WEIGHT = 0.025
 # The minimum number of examples for learning a head or a calibration.
 LEARN_AT_LEAST = 40
-# A head learns from no more, because its system is dense: from an even share of each capability's.
+# A head learns from no more rows, because its system is dense: the capabilities' own, and as many
+# examples of each.
 _HEAD_ROWS = 4000
 _FOLDS = 5
 # If nothing is near, all are about equally far, and tiny differences are no contrast.
@@ -58,7 +59,7 @@ class Field:
         self._stated = [" ".join(_stated(index, name)) for name in names]
         self._keywords = [" ".join(_keywords(cards, name)) for name in names]
         self._stated_norms = np.maximum(np.linalg.norm(self.rows.stated, axis=1), 1e-12)
-        self._taught = evenly(self.rows.owners, _HEAD_ROWS)
+        self._taught = evenly(self.rows.owners, _HEAD_ROWS - len(names))
         self._fitted = (
             self._fit(learning=learning) if store is None else self._kept(store, index, cards)
         )
@@ -77,7 +78,7 @@ class Field:
 
     def _fit(self, *, learning: bool) -> Fitted:
         words = WordScores.of(self._documents(np.ones(len(self._texts), bool)))
-        if not learning or len(self._texts) < LEARN_AT_LEAST or len(self._stated) < 2:
+        if not learning or len(self._taught) < LEARN_AT_LEAST or len(self._stated) < 2:
             return Fitted(words=words)
         texts = [*(self._texts[n] for n in self._taught), *self._stated]
         hashed = HashedWords.of(texts)
@@ -98,28 +99,32 @@ class Field:
     def held_out(self, numbers: npt.NDArray[np.int64]) -> Array:
         """Score each capability for examples, each as if it were not on its card."""
         nearness = self.rows.held_out(numbers)
+        texts = [self._texts[n] for n in numbers]
         said = np.zeros((len(numbers), len(self.rows.names)))
-        for fold in range(_FOLDS):
+        for fold in sorted(set((numbers % _FOLDS).tolist())):
             held = numbers % _FOLDS == fold
             kept = np.arange(len(self._texts)) % _FOLDS != fold
-            texts = [telling(self._texts[n]) for n in numbers[held]]
-            said[held] = WordScores.of(self._documents(kept)).scores(texts)
-        head = self._by_head([self._texts[n] for n in numbers], nearness)
-        if head is not None and self._fitted.head is not None:
-            taught = np.isin(numbers, self._taught)
+            words = [telling(text) for text, is_held in zip(texts, held, strict=True) if is_held]
+            said[held] = WordScores.of(self._documents(kept)).scores(words)
+        head = np.zeros_like(said)
+        taught = np.isin(numbers, self._taught)
+        if self._fitted.head is not None:
             rows = np.searchsorted(self._taught, numbers[taught])
             head[taught] = self._fitted.head.held_out(rows)
+        if not taught.all():
+            head[~taught] = self._by_head(texts, nearness)[~taught]
         return fused(nearness, said, head)
 
-    def _by_head(self, texts: Sequence[str], nearness: Nearness) -> Array | None:
-        """What the trained head scores, if there is one."""
-        if self._fitted.head is None or self._fitted.hashed is None:
-            return None
+    def _by_head(self, texts: Sequence[str], nearness: Nearness) -> Array:
+        """What the trained head scores; 0 without one."""
+        head, hashed = self._fitted.head, self._fitted.hashed
+        if head is None or hashed is None:
+            return np.zeros((len(texts), len(self.rows.names)))
         examples = nearness.examples
         if len(self._taught) < len(self._texts):
             examples = examples[:, self._taught]
         cosines = np.hstack([examples, nearness.stated / self._stated_norms])
-        return self._fitted.head.scores(cosines, self._fitted.hashed.vectors(texts))
+        return head.scores(cosines, hashed.vectors(texts))
 
     def evidence(self, capability: int, stem_of: Mapping[str, str]) -> tuple[str, ...]:
         """Return the words of a text, given with their stems, that are also on the card."""
@@ -152,32 +157,35 @@ class Field:
 
 
 def evenly(owners: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
-    """Return the numbers of at most so many examples, the first ones of each owner.
+    """Return the numbers of at most so many examples, as many of each owner as there is room for.
 
     Args:
         owners: the capability of each example, in order.
 
-    >>> evenly(np.array([0, 0, 0, 1, 2]), 4).tolist()
-    [0, 1, 3, 4]
+    >>> evenly(np.array([0, 0, 0, 1, 1, 2]), 5).tolist()
+    [0, 1, 3, 4, 5]
+    >>> evenly(np.array([0, 0, 0, 1, 1, 2]), 4).tolist()
+    [0, 3, 5]
     """
+    if len(owners) <= most:
+        return np.arange(len(owners))
     places = np.arange(len(owners)) - np.searchsorted(owners, owners)
-    return np.sort(np.argsort(places, kind="stable")[:most])
+    return np.flatnonzero(places < np.sort(places)[max(0, most)])
 
 
-def fused(nearness: Nearness, said: Array, head: Array | None) -> Array:
+def fused(nearness: Nearness, said: Array, head: Array) -> Array:
     """Fuse to one score for each text and capability; all arrays are (texts, capabilities).
 
     Args:
         said: BM25 of the words.
-        head: the scores of the trained head, if there is one.
+        head: the scores of the trained head.
     """
     has_examples = nearness.best > NOWHERE
     near = (nearness.stated + nearness.centroid + nearness.best) / 3
     score = np.where(has_examples, near, nearness.stated)
     nearest = np.maximum(nearness.best, nearness.stated)
     score -= _COUNTER_WEIGHT * np.maximum(0.0, nearness.counter - nearest)
-    score += _WORDS_WEIGHT * said
-    return score if head is None else score + _HEAD_WEIGHT * head
+    return score + _WORDS_WEIGHT * said + _HEAD_WEIGHT * head
 
 
 def _stated(index: CapabilityIndex, name: Name) -> list[str]:

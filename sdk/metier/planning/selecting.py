@@ -208,26 +208,31 @@ class Selector:
     def _sampled(self) -> Placed | None:
         """An even selection of examples, each scored among what is near it, held out.
 
-        One whose own capability is not near without it says nothing, and is left out.
+        One whose own capability is not near without it belongs to nobody there.
         """
         every = [i for i, row in self._index.rows.items() if row.kind is RowKind.EXAMPLE]
         found: list[tuple[str, Sequence[str], Array, Array]] = []
-        for i in every[:: max(1, len(every) // _SAMPLED)]:
-            row = self._index.rows[i]
-            field = self._near(self._index.vectors(np.array([i])), without=i)
+        for i in every[:: -(-len(every) // _SAMPLED) or 1]:
+            row, vector = self._index.rows[i], self._index.vectors(np.array([i]))
+            field = self._near(vector, without=i)
+            if len(field.experts) < 2:
+                continue
             if (row.expert, row.capability) in field.rows.names:
-                number = np.array([field.rows.example_ids.index(i)])
-                scores, contrasts = field.by_expert(field.held_out(number))
-                found.append((row.expert, field.experts, scores[0], contrasts[0]))
+                by_capability = field.held_out(np.array([field.rows.example_ids.index(i)]))
+            else:
+                by_capability, _ = field.scores([row.text], vector)
+            scores, contrasts = field.by_expert(by_capability)
+            found.append((row.expert, field.experts, scores[0], contrasts[0]))
         if len(found) < LEARN_AT_LEAST:
             return None
         names = sorted({name for _, experts, _, _ in found for name in experts})
         numbers = {name: n for n, name in enumerate(names)}
+        owners = np.full(len(found), -1)
         scores, contrasts = (np.full((len(found), len(names)), _FAR) for _ in range(2))
-        for n, (_, experts, mine, contrast) in enumerate(found):
+        for n, (owner, experts, mine, contrast) in enumerate(found):
             places = [numbers[name] for name in experts]
             scores[n, places], contrasts[n, places] = mine, contrast
-        owners = np.array([numbers[name] for name, _, _, _ in found], dtype=np.int64)
+            owners[n] = numbers[owner] if owner in experts else -1
         return Placed(names=names, owners=owners, scores=scores, contrasts=contrasts)
 
     def placed(self, texts: Sequence[str], queries: Vectors, experts: Sequence[str]) -> Placed:

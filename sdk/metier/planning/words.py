@@ -17,7 +17,10 @@ Array = npt.NDArray[np.float64]
 
 # Thai, Lao, kana and Han are written without spaces: their words are pairs of characters, as usual
 # in searching (Lucene's CJKBigramFilter).
-_APART = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+_APART = (
+    r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0eff"
+    r"\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff"
+)
 _WORD = re.compile(
     rf"[^\W_{_APART}]+|(?=([{_APART}]{{2}}))[{_APART}]|(?<![{_APART}])[{_APART}](?![{_APART}])"
 )
@@ -171,6 +174,6 @@ class HashedWords:
 
 def _counts(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     listed = [with_pairs(words(text)) for text in texts]
-    spaced = [[each for each in mine if not _IS_APART.match(each)] for mine in listed]
-    apart = [[each for each in mine if _IS_APART.match(each)] for mine in listed]
+    spaced = [[each for each in mine if not _IS_APART.search(each)] for mine in listed]
+    apart = [[each for each in mine if _IS_APART.search(each)] for mine in listed]
     return np.hstack([hashed_counts(spaced, _SLOTS), hashed_counts(apart, _APART_SLOTS)])
