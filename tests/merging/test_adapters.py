@@ -15,7 +15,7 @@ from small_models import ROWS, WIDTH, model, plan, recipe, weights
 from metier.errors import InvalidInput, MergeRefused
 from metier.merging.merging import merge
 from metier.merging.recipe import Recipe
-from metier.merging.report import MergeReport
+from metier.merging.report import MergeReport, keep
 
 RANK, ALPHA = 4, 6.0
 QUERY, UP = "blk.0.attn_q.weight", "blk.1.ffn_up.weight"
@@ -115,6 +115,15 @@ def test_the_result_names_the_adapter_and_its_licence(tmp_path: Path) -> None:
     assert str(tmp_path).encode() not in (tmp_path / "out.gguf").read_bytes()
     report = MergeReport.of(checked, done, model="x", quantization="F32", gate=None)
     assert report.parents[0].weights == "base.gguf+lora.gguf"
+
+
+def test_a_report_takes_away_what_killed_merges_left_of_theirs(tmp_path: Path) -> None:
+    checked = plan(recipe("linear", [str(model(tmp_path / f"{n}.gguf", n)) for n in range(2)]))
+    done = merge(checked, tmp_path / "out.gguf")
+    report = MergeReport.of(checked, done, model="x", quantization="F32", gate=None)
+    (tmp_path / ".other.json.a1b2c3d4.tmp").touch()
+    keep(report, tmp_path / "out.json")
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_an_adapter_is_not_written_over_by_its_own_merge(tmp_path: Path) -> None:

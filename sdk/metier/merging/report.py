@@ -117,6 +117,7 @@ def keep(report: MergeReport, file: Path) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_leftovers(file.parent, ".*.json.????????.tmp")  # of killed merges
         files.replace_file(file, report.model_dump_json(by_alias=True, indent=2).encode())
     except OSError as exc:
         raise MergeFailed(f"the model was made, but {file} cannot be written: {exc}") from exc
