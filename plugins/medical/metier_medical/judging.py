@@ -62,6 +62,40 @@ _ASKS_MORE = re.compile(
     r"cosa (?:devo|posso|fare)|quando|quant[oiae])\b",
     re.IGNORECASE,
 )
+# What such a question says of the last answer, and for whom: anything else changes what is asked.
+_REFERRING = frozenset(
+    (
+        "and but so or then now also please pls tell me say is are am was does did do should "
+        "would could can if whether it that this these those they i my your you he his him she "
+        "her we our in into which what where how the a an of for to as at by be have has put puts "
+        "fall falls mean means called under over above below within inside outside too very "
+        "really quite still high low higher lower much little enough normal abnormal usual "
+        "average healthy unhealthy safe dangerous serious ok okay alright fine good bad harmful "
+        "worrying concerning mild moderate severe raised elevated category class range stage "
+        "grade level group band zone bracket weight medical word term name verdict value number "
+        "result reading man woman adult adults adulthood person people age guideline guidelines "
+        "limit recommended worry worried concerned see call doctor resting obese overweight "
+        "underweight s m re "
+        "und oder aber also dann bitte sag mir ist sind bin habe hat liegt liege das es dies "
+        "diese dieser mein meine ich er sie in welche welcher welchem welchen was wie der die dem "
+        "den ein eine einen für zu viel wenig hoch niedrig gesund ungesund gefährlich schlimm gut "
+        "schlecht normal genug wert kategorie klasse stufe stadium bereich gruppe mann frau "
+        "erwachsene erwachsenen damit noch bedeutet heißt falle "
+        "et ou mais donc alors est c ça cela ce il elle je j ai suis dans quelle quel catégorie "
+        "classe stade niveau groupe le la les l un une pour trop haut bas élevé élevée faible "
+        "sain saine bon mauvais grave dangereux dangereuse normale suffisant valeur homme femme "
+        "adulte adultes dis moi si que signifie veut dire qu "
+        "y o pero entonces es está estoy tengo son eso esto ese este en qué categoría clase nivel "
+        "grupo rango el los las del un una para demasiado alto alta bajo baja sano sana saludable "
+        "malo mala bueno buena peligroso peligrosa suficiente valor hombre mujer adulto adultos "
+        "dime significa "
+        "e ma quindi è sono ho ha sto questo questa quello che cosa quale categoria livello "
+        "gruppo rientro rientra il lo gli uno per troppo alto basso sano malsano buono cattivo "
+        "pericoloso sufficiente uomo donna adulti dimmi se vuol"
+    ).split()
+)
+_DIGIT = re.compile(r"\d")
+_WORD_OR_NUMBER = re.compile(r"\w+")
 
 
 def judges(text: str) -> bool:
@@ -74,4 +108,14 @@ def only_judges(task: Task) -> bool:
     """Whether a task asks what a computed value means, and no more."""
     text = task.text[: _MOST_CHARS + 1]
     is_short = len(text) <= _MOST_CHARS and len(text.split()) <= _MOST_WORDS
-    return bool(task.referred) and is_short and judges(text) and not _ASKS_MORE.search(text)
+    is_given = bool(task.inputs) or (task.before is not None and not _DIGIT.search(text))
+    return is_given and is_short and judges(text) and not _ASKS_MORE.search(text)
+
+
+def only_refers(text: str) -> bool:
+    """Whether a text has no word of its own: no number, no measurement, no circumstances.
+
+    >>> only_refers("Is that healthy for a man?"), only_refers("Is it dangerous to smoke?")
+    (True, False)
+    """
+    return _REFERRING.issuperset(_WORD_OR_NUMBER.findall(text.lower()))

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from metier import Task
 from metier.answer import Source
-from metier_medical.judging import judges
+from metier.experts.expert import Result
+from metier_medical.judging import judges, only_refers
 from metier_medical.patients import ANIMAL, CHILD, years_old
 
 FILE = "metier-medical, ranges.toml"
@@ -139,9 +140,17 @@ class Range(_Frozen):
         }
         return sorted(((n, f) for n, f in known.items() if n), key=lambda e: -len(e[0]))
 
+    def is_named(self, text: str) -> bool:
+        """Whether a text has its name."""
+        return self._named.search(text) is not None
+
+    def without_name(self, text: str) -> str:
+        """A text without its name."""
+        return self._named.sub(" ", text)
+
     def is_meant(self, text: str) -> bool:
         """Whether a text speaks of this measurement, and of nobody for whom it does not hold."""
-        if self._named.search(text) is None or ANIMAL.search(text) is not None:
+        if not self.is_named(text) or ANIMAL.search(text) is not None:
             return False
         low = f" {text.lower()} "
         low = f"{low} {_BETWEEN_WORDS.sub(' ', low)}"
@@ -271,14 +280,15 @@ class Reading:
 def readings_in(task: Task) -> tuple[Reading, ...]:
     """The values that a question is about, and that a reference range tells something of.
 
-    A value that an earlier step gave counts before one that the question states. So does that of
-    the last answer of a conversation, if the question asks what it means.
+    A value that an earlier step gave counts before one that the question states. That of the last
+    answer of a conversation counts if the question only asks what it means.
     """
-    results = task.referred if task.inputs or judges(task.text) else ()
+    results = task.inputs or _judged_before(task)
     asked = " ".join([task.text, *(f"{each.task} {each.given}" for each in results)])
     if len(asked) > _MOST_CHARS:
         return ()
-    meant = _meant(asked) or _meant(task.question)
+    is_follow_up = bool(results) and not task.inputs
+    meant = _meant(asked) or ([] if is_follow_up else _meant(task.question))
     given = [each.value for each in results if each.values]
     found = [Reading(range=each, value=value) for each, value in _computed(meant, given)]
     if found or given:
@@ -288,6 +298,17 @@ def readings_in(task: Task) -> tuple[Reading, ...]:
         *(Reading(range=each, value=value) for each, value in stated if value is not None),
         *_pressures(task.text),
     )
+
+
+def _judged_before(task: Task) -> tuple[Result, ...]:
+    """The last answer, if what was asked names a measurement, and the task says nothing else."""
+    if task.before is None or not judges(task.text):
+        return ()
+    named = [each for each in all_ranges() if each.is_named(task.before.task)]
+    rest = task.text
+    for each in named:
+        rest = each.without_name(rest)
+    return (task.before,) if named and only_refers(rest) else ()
 
 
 def _wanted(found: list[Reading], asked: str) -> tuple[Reading, ...]:

@@ -9,6 +9,7 @@ from metier.experts.expert import Result
 from metier.testing import ScriptedContext
 from metier_medical import Medical
 from metier_medical.judging import only_judges
+from metier_medical.ranges import readings_in
 
 CARD = Card(id="medical", description="medicine", models=("small",))
 
@@ -94,6 +95,45 @@ async def test_the_last_answer_of_a_conversation_is_placed_without_a_model() -> 
     text = "".join([piece async for piece in Medical(CARD).answer(task, context)])
     assert "overweight" in text
     assert context.checked is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "question", "placed"),
+    [
+        ("Average resting heart rate of adults?", "72 bpm", "Is that normal?", "72 beats/min"),
+        ("Average resting heart rate?", "72 bpm", "Is that a good resting pulse?", "72 beats/min"),
+        ("My BMI?", "28.4", "Is that BMI healthy for a man of my age?", "28.4 kg/m²"),
+        ("My BMI?", "28.4", "which weight category does that put me in", "28.4 kg/m²"),
+        ("Mein BMI?", "28,4", "Und ist das zu viel?", "28.4 kg/m²"),
+        ("Mon IMC ?", "28.4", "C'est trop ?", "28.4 kg/m²"),
+        ("¿Mi IMC?", "28.4", "¿En qué categoría estoy?", "28.4 kg/m²"),
+        ("My BMI?", "28.4", "Is that BMI of 17 healthy?", "17 kg/m²"),
+        ("My BMI?", "28.4", "Is that a good cholesterol?", None),
+        ("My BMI?", "28.4", "Is that dose safe?", None),
+        ("My BMI?", "28.4", "Is it dangerous to smoke?", None),
+        ("My BMI?", "28.4", "Is that normal when pregnant?", None),
+        ("My son's BMI?", "28.4", "Is that healthy?", None),
+        ("7*8", "56", "Is that a normal resting heart rate?", None),
+    ],
+)
+def test_the_last_answer_is_placed_only_if_the_question_means_it(
+    asked: str, value: str, question: str, placed: str | None
+) -> None:
+    (before,) = after(asked, value, "?").inputs
+    readings = readings_in(Task(text=question, question=f"{question} My pulse?", before=before))
+    assert len(readings) == bool(placed)
+    assert all((placed or "") in reading.text() for reading in readings)
+
+
+@pytest.mark.anyio
+async def test_a_value_that_the_question_states_counts_before_the_last_answer() -> None:
+    (before,) = after("Average resting heart rate of adults?", "72 bpm", "?").inputs
+    task = Task(text="And is that dangerous: a resting heart rate of 130 bpm?", before=before)
+    context = ScriptedContext(["See a doctor."])
+    text = "".join([piece async for piece in Medical(CARD).answer(task, context)])
+    assert "130 beats/min: very high" in text
+    assert "72" not in text
+    assert context.checked is not True
 
 
 @pytest.mark.anyio
