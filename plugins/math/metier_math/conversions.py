@@ -47,6 +47,26 @@ _CALCULATES_ABROAD = re.compile(
     r"média|vezes|mais|metade|dobro|terço|soma|depois|dois|três|quatro|sete|oito|dez)\b",
     re.I,
 )
+# All that a question about the last answer says beside its unit: what else it names, it is about.
+_REFERRING = frozenset(
+    (
+        "and but so or then now also ok okay please pls what what's whats about is are was would "
+        "be that that's thats it it's this these those they how much many same value result "
+        "answer number amount the convert converted express expressed give tell show say can "
+        "could you me us in into to "
+        "und oder aber also dann jetzt bitte was wie viel viele wieviel wieviele ist sind wäre "
+        "wären das es dies dieses dieser wert ergebnis zahl umgerechnet rechne um sag mir gib "
+        "zeig "
+        "et ou mais alors donc ça cela ce c'est combien de fait font est sont serait valeur "
+        "résultat la le en convertis convertir donne dis moi "
+        "y o pero entonces eso esto cuánto cuánta cuántos cuántas cuanto cuantos qué es son sería "
+        "valor resultado el lo convierte convertir dime dame "
+        "e ma allora quindi questo quello ciò quanto quanta quanti quante è sono sarebbe valore "
+        "risultato il fa converti dimmi dammi "
+        "então isso isto são seria o converta diga dê"
+    ).split()
+)
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # pint reads `fl` as femtolitres.
 _FLUID_OUNCES = re.compile(r"\bfl\.? ?oz\b|\bfluid ounces?\b", re.I)
 _DEGREES = re.compile(r"([-−]?\d{1,6}(?:[.,]\d{1,6})?)\s*(?:°|degrees?)?", re.I)
@@ -59,12 +79,24 @@ def conversion_in(task: Task) -> Program | None:
     if len(text) > _MAX_CHARS or _CALCULATES.search(text) or _CALCULATES_ABROAD.search(text):
         return None
     target = _TARGET.search(text) or _HOW_MANY.search(text)
-    quantity = target and (_only_quantity(text) if _NUMBER.search(text) else _given(task))
-    if not target or not quantity:
+    if not target:
+        return None
+    if _NUMBER.search(text):
+        quantity = _only_quantity(text)
+    else:
+        quantity = _given(task) if task.inputs or _only_refers(text, target) else ""
+    if not quantity:
         return None
     return Program(
         operation="convert", steps=(Assignment(expression=quantity),), unit=english(target[1])
     )
+
+
+def _only_refers(text: str, target: re.Match[str]) -> bool:
+    """Whether a text asks for a unit and for nothing besides: not `feet in a mile?`."""
+    rest = f"{text[: target.start()]} {text[target.end() :]}".lower().replace("’", "'")
+    is_article = target[0].lower().startswith("a ") and english(target[1]) == target[1]
+    return not is_article and _REFERRING.issuperset(_WORD.findall(rest))
 
 
 def _given(task: Task) -> str:

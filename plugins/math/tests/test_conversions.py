@@ -67,8 +67,29 @@ def test_what_calculates_with_the_number_is_no_conversion(task: Task) -> None:
     assert conversion_in(task) is None
 
 
-def test_the_last_answer_of_a_conversation_is_converted() -> None:
+@pytest.mark.parametrize(
+    ("task", "unit"),
+    [
+        ("and in ounces?", "ounces"),
+        ("How many pounds is that?", "pounds"),
+        ("What's that in lb, please?", "lb"),
+        ("Could you convert it to grams?", "grams"),
+        ("Und in Pfund?", "pounds"),
+        ("Ça fait combien en livres ?", "pounds"),
+        ("¿Y cuánto es eso en libras?", "pounds"),
+        ("Quanto fa in libbre?", "pounds"),
+        # What is asked is not how much the last answer is.
+        ("A stone in pounds?", None),
+        ("Pounds in a stone?", None),
+        ("And a stone?", None),
+        ("How many pounds does it take to make a stone?", None),
+        ("An elephant in tonnes?", None),
+        ("What is its weight in pounds?", None),
+    ],
+)
+def test_the_last_answer_of_a_conversation_is_converted_if_nothing_else_is_asked(
+    task: str, unit: str | None
+) -> None:
     (before,) = after("63.5 kg", "?", task="10 stone in kg").inputs
-    program = conversion_in(Task(text="and in ounces?", before=before))
-    assert program is not None
-    assert (program.steps[0].expression, program.unit) == ("63.5 kg", "ounces")
+    program = conversion_in(Task(text=task, before=before))
+    assert (program and (program.steps[0].expression, program.unit)) == (unit and ("63.5 kg", unit))
