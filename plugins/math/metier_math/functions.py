@@ -41,7 +41,7 @@ class Function:
         """
         if self.most is None:
             arguments = [part for argument in arguments for part in parts(argument)]
-            if len(arguments) == 1:  # `max(factorint(n))`
+            if len(arguments) == 1 and name in ("max", "min"):  # `max(factorint(n))`
                 arguments = numbers.primes_in(as_number(arguments[0]))
         count = len(arguments)
         if count < self.least or (self.most is not None and count > self.most):

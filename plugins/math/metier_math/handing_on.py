@@ -32,6 +32,8 @@ def handed_on(
 ) -> dict[str, str]:
     """The values of a task by their names, the result last.
 
+    Beside figures, a result that is none of them is named `answer`.
+
     Args:
         unit: of the result, if it does not state one.
     """
@@ -47,6 +49,12 @@ def handed_on(
         (name, computed.text)
         for step, computed in zip(program.steps[:-1], results[:-1], strict=False)
         for name in asked
-        if _FIGURES[name].fullmatch(step.name.replace("_", " ")) and computed.text != result
+        if _is_figure(step.name, name) and computed.text != result
     ]
-    return {**dict(steps), last: result}
+    is_answer = bool(steps) and not any(_is_figure(last, name) for name in asked)
+    return {**dict(steps), _ANSWER if is_answer else last: result}
+
+
+def _is_figure(step: str, name: str) -> bool:
+    """Whether a step is called as a figure is: `std_dev`."""
+    return _FIGURES[name].fullmatch(step.replace("_", " ")) is not None

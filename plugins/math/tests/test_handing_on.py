@@ -41,6 +41,17 @@ pytestmark = pytest.mark.anyio
             written("evaluate", "mean: mean(3, 5, 9)", "answer: 9 - mean"),
             {"answer": "10/3 ≈ 3.3333"},
         ),
+        # A figure on the way that the question names is not its answer.
+        (
+            "Twice the mean of 3, 5 and 10?",
+            written("evaluate", "mean: mean(3, 5, 10)", "result: 2*mean"),
+            {"mean": "6", "answer": "12"},
+        ),
+        (
+            "The mean and the standard deviation of 3, 5, 9 and 11?",
+            written("evaluate", "mean: mean(3, 5, 9, 11)", "std_dev: stdev(3, 5, 9, 11 + 0*mean)"),
+            {"mean": "7", "std_dev": "2*sqrt(30)/3 ≈ 3.6515"},
+        ),
         (
             "What is the mean of 3, 5 and 10?",
             written("evaluate", "mean: (3 + 5 + 10)/3", "answer: mean"),

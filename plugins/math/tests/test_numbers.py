@@ -27,6 +27,8 @@ from metier_math.compute import evaluate
         ("factorint(-12)", "-3*2^2"),
         ("max(factorint(30031))", "509"),
         ("min(prime_factors(360))", "2"),
+        ("sum(factorint(12))", "2^2*3"),
+        ("lcm(factorint(12))", "2^2*3"),
         ("max(2*sqrt(3), 3)", "2*sqrt(3) ≈ 3.4641"),
         ("modinv(7, 26)", "15"),
         ("7^100 mod 13", "9"),
