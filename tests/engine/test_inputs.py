@@ -20,6 +20,8 @@ def said(asked: str, answer: str) -> list[Message]:
         ("BMI for 80 kg and 1.75 m?", BMI, "Is that a healthy value for a man?", "26.1224 kg/m^2"),
         ("10 stone in kg", "10 stone ≈ 63.5 kg\n\n**Result: ≈ 63.5 kg**", "and in lb?", "63.5 kg"),
         ("And my BMI?", "Your BMI is 26.1.", "too high?", "26.1"),
+        ("10 stone in kg", "1 or 2?\r\n**Result: 63.5 kg**\r\nIt is so.", "and in lb?", "63.5 kg"),
+        ("My BMI, and the dose?", f"{BMI}\n\n**Result: 400 mg**", "and in pounds?", None),
         ("And my BMI?", "Your BMI is 26.1.", "What are the first signs of a flu?", None),
         ("And my BMI?", "It depends on your weight.", "too high?", None),
         ("And my BMI?", "Between 20 and 26.", "too high?", None),

@@ -18,6 +18,15 @@ from metier.experts.expert import Result
         ("How many teeth?", "20 milk teeth, or 32 adult teeth.", None),
         ("How many bones and how many teeth?", "It has 206 bones and 32 teeth.", None),
         ("What is the usual pulse?", "It is 60 to 100 beats a minute.", None),
+        # The end of a range is not how many there are.
+        ("How many eggs does a hen lay a week?", "A hen lays 4 to 6 eggs.", None),
+        ("How many cups do I need?", "You need between 2 and 4 cups.", None),
+        ("How many cups do I need?", "You need 2–4 cups.", None),
+        ("How many cups do I need?", "You need 3 or about 4 cups.", None),
+        ("Wie viele Eier legt ein Huhn?", "Es legt 4 bis 6 Eier.", None),
+        ("Cuántos huevos pone?", "Pone de 4 a 6 huevos.", None),
+        ("I have 2 cups. How many cups do I need?", "You need 2 to 4 cups.", None),
+        ("How many bones are there?", "There are 32 teeth and 206 bones.", "206"),
     ],
 )
 def test_of_several_values_the_number_of_what_is_counted_is_taken(

@@ -16,7 +16,7 @@ from metier.planning.referring import refers_back
 # A question with so few words refers to something, also without a pronoun: "and in pounds?"
 _FEW_WORDS = 4
 # The line in which the math expert states what its working leads to.
-_RESULT = re.compile(r"^\*\*Result: ([^\n]+)\*\*$", re.MULTILINE)
+_RESULT = re.compile(r"^\*\*Result: ([^\r\n]+)\*\*\r?$", re.MULTILINE)
 
 
 def task_of(step: Step, plan: Plan, done: Mapping[str, StepDone]) -> Task:
@@ -32,7 +32,9 @@ def task_of(step: Step, plan: Plan, done: Mapping[str, StepDone]) -> Task:
 
 
 def last_answer(task: str, messages: Sequence[Message]) -> Result | None:
-    """The answer before a task that may refer to it; None if it states no value, or holds code.
+    """The answer before a task that may refer to it.
+
+    None if it states no value or several results, or holds code.
 
     >>> said = [Message(role="user", content="What is 2 + 2?")]
     >>> last_answer("and in words?", [*said, Message(role="assistant", content="4")]).values
@@ -43,7 +45,8 @@ def last_answer(task: str, messages: Sequence[Message]) -> Result | None:
     asked, answer = (message.content for message in messages[-2:])
     if FENCED.search(answer) or not (refers_back(task) or size_of(task) <= _FEW_WORDS):
         return None
-    values = stated_value([answer, *_RESULT.findall(answer)][-1], asked)
+    results = _RESULT.findall(answer)
+    values = stated_value([answer, *results][-1], asked) if len(results) < 2 else {}
     return Result(step_id="", expert="", task=asked, text=answer, values=values) if values else None
 
 
