@@ -232,6 +232,11 @@ def test_what_is_in_no_source_is_named(text: str, found: set[str]) -> None:
         ("6 Stunden", "6 h"),
         ("3 jours", "3 días"),
         ("1 tablet", "1 Tablet"),
+        ("2 to 4 hours", "between 2 hours and 4 hours"),
+        ("between 2 and 4 h", "2 h to 4 h"),
+        ("5–10 minutes", "5 min, 10 min"),
+        ("5-10 mg", "5 mg bis 10 mg"),
+        ("$4 to $6", "$4, $6"),
     ],
 )
 def test_a_unit_is_the_same_by_its_word_and_by_its_symbol(one: str, other: str) -> None:
@@ -240,10 +245,39 @@ def test_a_unit_is_the_same_by_its_word_and_by_its_symbol(one: str, other: str) 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("2 h", "2 d"), ("2 hours", "2"), ("5 mg", "5 mg/kg"), ("2 Tage", "2 Stunden"), ("4 g", "4")],
+    [
+        ("2 h", "2 d"),
+        ("2 hours", "2"),
+        ("5 mg", "5 mg/kg"),
+        ("2 Tage", "2 Stunden"),
+        ("4 g", "4"),
+        ("2 to 4 h", "2 h to 4 d"),
+        ("1 - 5 mg", "1 mg, 5 mg"),
+        ("2 and 4 h", "2 h and 4 h"),
+    ],
 )
 def test_another_unit_is_another_quantity(one: str, other: str) -> None:
     assert quantities_in(one) != quantities_in(other)
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("It takes 2 to 4 hours.", "It takes between 2 hours and 4 hours."),
+        ("Wait for 5 minutes at least, 10 minutes at most.", "Wait 5 to 10 minutes."),
+    ],
+)
+def test_the_ends_of_a_range_may_be_written_with_their_units(said: str, written: str) -> None:
+    results = [StepDone(step_id="1", expert="x", task="How long?", text=said)]
+    assert checked(written, "How long?", results) == written
+
+
+def test_long_results_are_restored_in_little_time() -> None:
+    lines = [f"Line {n} says {7 * n} kg." for n in range(1000)]
+    text = "\n\n".join(lines)
+    results = [StepDone(step_id="1", expert="x", task="Say it", text=text)]
+    with processor_time(4):
+        assert checked("\n\n".join(lines[:-1]), "Say it", results) == text
 
 
 def test_long_texts_are_compared_in_linear_time() -> None:

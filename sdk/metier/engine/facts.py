@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from metier.grading.units import unit_at
@@ -48,6 +49,11 @@ _WORD_UNIT = re.compile(
     rf"(?:{'|'.join(f'(?P<{unit}>{words})' for unit, words in _WORDS.items())})(?!\w)",
     re.IGNORECASE,
 )
+# Of `2 to 4 hours`, and of `between 2 and 4 hours`, the unit is that of both.
+_UP_TO = re.compile(r"[-–—]| (?:to|bis|à|a) ")
+_AND = re.compile(r" (?:and|und|et|y|e) ")
+_BETWEEN = re.compile(r"\b(?:between|zwischen|entre|tra|fra) $", re.IGNORECASE)
+_LONGEST_BETWEEN = 12
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD_CHAR = re.compile(r"\w")
 
@@ -112,16 +118,36 @@ def facts_in(text: str) -> Iterator[Fact]:
 def quantities_in(text: str) -> list[str]:
     """The numbers with their units, if they have one, without white space.
 
-    A unit that is a word is given as its symbol, or in the singular.
+    A unit that is a word is given as its symbol, or in the singular. The first number of a range
+    has the unit of the second.
 
-    >>> quantities_in("4 mg/h for 2 days, then 1 tablet in 24 hours, 3 times")
-    ['4mg/h', '2day', '1tablet', '24h', '3']
+    >>> quantities_in("4 mg/h for 2 to 3 days, then 1 tablet in 24 hours, 3 times")
+    ['4mg/h', '2day', '3day', '1tablet', '24h', '3']
     """
-    return [_quantity(match) for match in _NUMBER.finditer(text)]
+    matches = list(_NUMBER.finditer(text))
+    found = [(_squeezed(match["number"]), _quantity(match)) for match in matches]
+    for n, (one, other) in enumerate(pairwise(matches)):
+        if found[n][0] == found[n][1] and _are_range(one, other):
+            number, quantity = found[n + 1]
+            found[n] = (found[n][0], found[n][0] + quantity[len(number) :])
+    return [quantity for _, quantity in found]
+
+
+def _are_range(one: re.Match[str], other: re.Match[str]) -> bool:
+    """Whether two numbers are the ends of a range, and nothing else stands between them."""
+    between = one.string[one.end() : other.start()]
+    before = one.string[max(0, one.start() - _LONGEST_BETWEEN) : one.start()]
+    return _UP_TO.fullmatch(between) is not None or (
+        _AND.fullmatch(between) is not None and _BETWEEN.search(before) is not None
+    )
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _quantity(match: re.Match[str]) -> str:
-    number, whole = ("".join(each.split()) for each in (match["number"], match[0]))
+    number, whole = _squeezed(match["number"]), _squeezed(match[0])
     gap = _GAP.match(match.string, match.end("number"))
     assert gap is not None  # it may be empty
     after = match.string[gap.end() : gap.end() + _LONGEST_UNIT]

@@ -130,19 +130,20 @@ def _without_foreign(block: str, known: Facts) -> str:
 def _restored(blocks: Sequence[str], required: Sequence[_Piece], lost: set[Fact]) -> list[str]:
     """The blocks with each piece that lost a fact, behind what is left of the text so far."""
     restored = list(blocks)
+    there = [Facts.of([block]) for block in blocks]
     at = 0
     for piece in required:
-        at = max(at, _place_of(piece, restored))
+        at = max(at, _place_of(piece, there))
         if not lost.isdisjoint(piece.facts) and piece.text not in restored:
             restored.insert(at, piece.text)
+            there.insert(at, Facts.of([piece.text]))
             at += 1
     return restored
 
 
-def _place_of(piece: _Piece, blocks: Sequence[str]) -> int:
+def _place_of(piece: _Piece, blocks: Sequence[Facts]) -> int:
     """Behind the first block that holds one of its facts."""
-    for n, block in enumerate(blocks, 1):
-        there = Facts.of([block])
+    for n, there in enumerate(blocks, 1):
         if any(map(there.has, piece.facts)):
             return n
     return 0
