@@ -79,9 +79,9 @@ class Waiting(Turns):
     waits_s: list[float]
 
     @asynccontextmanager
-    async def turn(self, model: str) -> AsyncIterator[None]:
+    async def turn(self, model: str, *, is_typical: bool = True) -> AsyncIterator[None]:
         since = time.perf_counter()
-        async with super().turn(model):
+        async with super().turn(model, is_typical=is_typical):
             self.waits_s.append(time.perf_counter() - since)
             yield
 

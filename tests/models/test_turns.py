@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.errors import ModelServerBusy
+from metier.models.resident import ResidentPrompt
+from metier.models.shared import SharedServer
 from metier.models.turns import Turns, one_question
+from metier.testing import ScriptedModels
 
 pytestmark = pytest.mark.anyio
 PATIENT_S = 1000.0
@@ -119,14 +124,103 @@ async def test_one_call_more_than_may_wait_is_refused_at_once() -> None:
 async def test_a_question_is_refused_at_once_if_its_turn_would_come_too_late() -> None:
     server = Server()
     turns = server.turns(max_wait_s=1.5)
-    await server.call(turns, "a", 0)  # which takes a second
+    for _ in range(3):
+        await server.call(turns, "a", 0)  # which takes a second
+    assert not await refused(turns, waiting=1)
+    assert await refused(turns, waiting=2)
+
+
+async def test_no_question_is_refused_before_some_calls_have_told_how_long_they_take() -> None:
+    server = Server()
+    turns = server.turns(max_wait_s=1.5)
+    for _ in range(2):
+        await server.call(turns, "a", 0)
+    assert not await refused(turns, waiting=2)
+
+
+async def test_a_load_or_a_giant_answer_does_not_tell_how_long_calls_take() -> None:
+    server = Server()
+    turns = server.turns(max_wait_s=5)
+    for seconds in (60, 1, 60, 1, 1):
+        async with turns.turn("a"):
+            server.now += seconds
+    assert not await refused(turns, waiting=5)
+
+
+async def test_a_call_that_fails_does_not_tell_how_long_calls_take() -> None:
+    server = Server()
+    turns = server.turns(max_wait_s=1.5)
+    for _ in range(3):
+        await server.call(turns, "a", 0)
+    for _ in range(9):
+        with pytest.raises(ValueError, match="fails"):
+            async with turns.turn("a"):
+                raise ValueError("it fails at once")
+    assert await refused(turns, waiting=2)
+
+
+async def test_what_is_read_beforehand_does_not_tell_how_long_calls_take() -> None:
+    server = Server()
+
+    class Loading(ScriptedModels):
+        async def load(self, model: str) -> None:
+            server.now += 60
+
+    shared = SharedServer(Loading({"a": ["x"] * 9}))
+    shared.turns = turns = server.turns(max_wait_s=5)
+    for _ in range(3):
+        await shared.keep("a", [ResidentPrompt(model="a", messages=())])
+    assert not await refused(turns, waiting=1)
+
+
+async def refused(turns: Turns, *, waiting: int) -> bool:
+    """Whether a question is refused while so many wait."""
+    found = list[ModelServerBusy]()
+
+    async def one_more() -> None:
+        try:
+            await holding(turns.turn, "a")
+        except ModelServerBusy as exc:
+            found.append(exc)
+
     async with turns.turn("a"), anyio.create_task_group() as group:
-        for _ in range(2):
+        for _ in range(waiting):
             group.start_soon(holding, turns.turn, "a")
         await anyio.wait_all_tasks_blocked()
-        with pytest.raises(ModelServerBusy, match="2 calls already wait for here"):
-            await holding(turns.turn, "a")
+        group.start_soon(one_more)
+        await anyio.wait_all_tasks_blocked()
         group.cancel_scope.cancel()
+    assert all(str(exc).startswith(f"{waiting} calls already wait for here") for exc in found)
+    return bool(found)
+
+
+async def test_no_call_of_a_question_that_waits_for_its_first_turn_is_refused() -> None:
+    server = Server()
+    turns = server.turns(max_waiting=2)
+    await make_at_once(turns, *[partial(server.call, turns, "a", 0)] * 4)
+    assert len(server.ran) == 4
+
+
+async def test_no_call_of_a_question_that_had_a_turn_waits_too_long() -> None:
+    turns = Turns("here", max_wait_s=0.05)
+    ran = list[str]()
+
+    async def slow() -> None:
+        async with turns.turn("a"):
+            await anyio.sleep(0.1)
+            ran.append("a")
+
+    await make_at_once(turns, slow, slow)
+    assert ran == ["a", "a"]
+
+
+async def make_at_once(turns: Turns, *calls: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Calls of one question, which wait until another question's call ends."""
+    async with anyio.create_task_group() as group, turns.turn("a"):
+        with one_question():
+            for call in calls:
+                group.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
 
 
 async def test_a_question_that_had_a_turn_is_not_refused() -> None:
@@ -176,6 +270,31 @@ async def test_what_a_question_has_waited_counts_for_its_next_call() -> None:
             turned.set()
             await anyio.wait_all_tasks_blocked()
     assert [question for _, question in server.ran] == [0, 0, 1]
+
+
+async def test_what_a_question_has_waited_before_does_not_make_a_call_overdue() -> None:
+    server = Server()
+    turns = server.turns(max_wait_s=6)
+    turned = anyio.Event()
+
+    async def waits_twice() -> None:
+        with one_question():
+            await server.call(turns, "a", 0)
+            await turned.wait()
+            await server.call(turns, "b", 0)
+
+    async with anyio.create_task_group() as group:
+        async with turns.turn("a"):
+            group.start_soon(waits_twice)
+            await anyio.wait_all_tasks_blocked()
+            server.now += 5
+        await anyio.wait_all_tasks_blocked()
+        async with turns.turn("a"):
+            group.start_soon(server.call, turns, "a", 1)
+            await anyio.wait_all_tasks_blocked()
+            turned.set()
+            await anyio.wait_all_tasks_blocked()
+    assert [model for model, _ in server.ran] == ["a", "a", "b"]
 
 
 async def test_no_call_waits_longer_than_the_longest_wait() -> None:

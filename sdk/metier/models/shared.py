@@ -97,7 +97,7 @@ class SharedServer(ForwardingServer):
         Raises:
             ModelServerBusy, ModelServerError, ModelMissing: the server cannot be asked.
         """
-        async with self.turns.turn(model):
+        async with self.turns.turn(model, is_typical=False):
             await self._inner.load(model)
             with anyio.CancelScope() as scope, self.turns.making_way(scope.cancel):
                 await anyio.lowlevel.checkpoint()  # a call may wait already

@@ -8,7 +8,7 @@ turn. Calls to two models never run at the same time, which on a CPU makes both 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -20,14 +20,20 @@ from metier.errors import ModelServerBusy
 
 # The share of the longest wait after which another model's calls are served first.
 _PATIENCE = 0.5
-# What the last call weighs in the mean time of a call.
-_LAST = 0.2
+# How long a call takes is the median of the last ones, if they are enough to tell.
+_LAST, _ENOUGH = 9, 3
 
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    """A question, and how long its calls have waited so far, in seconds; None before the first."""
+    """A question.
 
+    Attributes:
+        is_admitted: whether one of its calls waits or has waited.
+        waited_s: how long its calls have waited so far; None before its first turn.
+    """
+
+    is_admitted: bool = False
     waited_s: float | None = None
 
 
@@ -49,11 +55,13 @@ class _Call:
     """A call that waits.
 
     Attributes:
-        since: when it began to wait, less what its question has waited before.
+        made: when it began to wait.
+        since: as `made`, less what its question has waited before.
     """
 
     model: str
     question: _Question
+    made: float
     since: float
     started: anyio.Event = field(default_factory=anyio.Event)
 
@@ -68,7 +76,7 @@ class Turns:
     Args:
         address: of the server, for errors.
         concurrency: calls that run at once.
-        max_waiting: calls that wait; one more is refused.
+        max_waiting: calls that wait; a question that comes then is refused.
         max_wait_s: the longest that a question waits for its first turn, in seconds. It is refused
             at once if that would be longer by the time that calls took of late.
     """
@@ -88,7 +96,7 @@ class Turns:
         self._max_wait_s = max_wait_s
         self._clock = clock
         self._running: Counter[_Question] = Counter()
-        self._call_s: float | None = None
+        self._took_s: deque[float] = deque(maxlen=_LAST)
         self._waiting: list[_Call] = []
         self._model: str | None = None
         self._make_way: Callable[[], None] | None = None
@@ -115,8 +123,11 @@ class Turns:
         return not self._waiting and not self.running
 
     @asynccontextmanager
-    async def turn(self, model: str) -> AsyncIterator[None]:
+    async def turn(self, model: str, *, is_typical: bool = True) -> AsyncIterator[None]:
         """Wait for a turn, and hold it while the block runs.
+
+        Args:
+            is_typical: how long it takes, if it does not fail, tells how long calls take.
 
         Raises:
             ModelServerBusy: too many calls wait already, or this one has waited too long.
@@ -129,10 +140,9 @@ class Turns:
         since = self._clock()
         try:
             yield
+            if is_typical:
+                self._took_s.append(self._clock() - since)
         finally:
-            took_s = self._clock() - since
-            before_s = took_s if self._call_s is None else self._call_s
-            self._call_s = before_s + _LAST * (took_s - before_s)
             self._end(question)
 
     def _refuse(self) -> None:
@@ -141,21 +151,26 @@ class Turns:
         told = f"{waiting} calls already wait for {self._address}"
         if waiting >= self._max_waiting:
             raise ModelServerBusy(told, hint="Ask again later, or raise the setting max_waiting")
-        if waiting * (self._call_s or 0.0) > self._max_wait_s * self._concurrency:
+        took_s = sorted(self._took_s)
+        call_s = took_s[len(took_s) // 2] if len(took_s) >= _ENOUGH else 0.0
+        if waiting * call_s > self._max_wait_s * self._concurrency:
             raise ModelServerBusy(told, hint="Ask again later, or raise the setting max_wait_s")
 
     async def _wait(self, model: str, question: _Question) -> None:
-        is_new = question.waited_s is None
-        if is_new:
+        if not question.is_admitted:
             self._refuse()
-        since = self._clock() - (question.waited_s or 0.0)
-        call = _Call(model=model, question=question, since=since)
+        question.is_admitted = True
+        made = self._clock()
+        since = made - (question.waited_s or 0.0)
+        call = _Call(model=model, question=question, made=made, since=since)
         self._waiting.append(call)
         self._start_next()
         if self._make_way is not None and not call.started.is_set():
             self._make_way()
         try:
-            with anyio.move_on_after(self._max_wait_s if is_new else None):
+            with anyio.move_on_after(self._max_wait_s):
+                await call.started.wait()
+            if question.waited_s is not None:
                 await call.started.wait()
         except BaseException:
             self._withdraw(call)
@@ -200,10 +215,11 @@ class Turns:
         first = {call.question: call for call in reversed(self._waiting)}
         ready = sorted(first.values(), key=lambda call: call.since)
         same = next((call for call in ready if call.model == self._model), None)
-        other = next((call for call in ready if call.model != self._model), None)
-        if other is None or (same is not None and not self._is_overdue(other)):
+        others = [call for call in ready if call.model != self._model]
+        overdue = [call for call in others if self._is_overdue(call)]
+        if same is not None and not overdue:
             return same
-        return None if running else other
+        return None if running else (overdue or others)[0]
 
     def _is_overdue(self, call: _Call) -> bool:
-        return self._clock() - call.since >= self._max_wait_s * _PATIENCE
+        return self._clock() - call.made >= self._max_wait_s * _PATIENCE
