@@ -157,9 +157,10 @@ def test_a_prompt_with_a_control_token_begins_the_requests_made_of_it() -> None:
     assert prompt.begins(ChatRequest(model="m", messages=(written,)))
 
 
-async def test_reading_beforehand_makes_way_for_a_question() -> None:
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_reading_beforehand_makes_way_for_a_question(concurrency: int) -> None:
     models = ScriptedModels({"m": ["x", Stall(), Stall(), "Because."]})
-    shared = SharedServer(models, keeps=3)
+    shared = SharedServer(models, keeps=3, concurrency=concurrency)
     request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
     read: list[bool] = []
 
@@ -174,6 +175,23 @@ async def test_reading_beforehand_makes_way_for_a_question() -> None:
     assert read == [False]
     begun = [each.messages[: len(PROMPTS[2].messages)] for each in models.requests]
     assert PROMPTS[2].messages not in begun
+
+
+async def test_nothing_is_read_beforehand_beside_a_question() -> None:
+    models = ScriptedModels({"m": [Stall()]})
+    shared = SharedServer(models, keeps=3, concurrency=2)
+    request = ChatRequest(model="m", messages=(Message(role="user", content="Why?"),))
+
+    async def ask() -> None:
+        assert [chunk async for chunk in shared.chat(request)] == []
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            assert not await shared.keep("m", PROMPTS)
+        group.cancel_scope.cancel()
+    assert len(models.requests) == 1
 
 
 async def test_reading_beforehand_makes_way_for_a_question_that_waits_already() -> None:

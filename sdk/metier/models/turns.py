@@ -103,8 +103,8 @@ class Turns:
 
     @contextmanager
     def making_way(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Call `stop` when a call has to wait while the block runs, or waits already."""
-        if self._waiting:
+        """Call `stop` when another call comes while the block runs, or is there already."""
+        if self._waiting or self.running > 1:
             stop()
         self._make_way = stop
         try:
@@ -133,6 +133,8 @@ class Turns:
             ModelServerBusy: too many calls wait already, or this one has waited too long.
         """
         question = _question.get() or _Question()
+        if self._make_way is not None:
+            self._make_way()
         if self._running[question]:
             self._start(model, question)
         else:
@@ -165,8 +167,6 @@ class Turns:
         call = _Call(model=model, question=question, made=made, since=since)
         self._waiting.append(call)
         self._start_next()
-        if self._make_way is not None and not call.started.is_set():
-            self._make_way()
         try:
             with anyio.move_on_after(self._max_wait_s):
                 await call.started.wait()
