@@ -133,6 +133,10 @@ class FakeOllama(ThreadingHTTPServer):
         self._slots = Slots(machine.slots)
         self._loading = threading.Lock()
 
+    def empty_slots(self) -> None:
+        """Forget what was read, as after prompts of another program."""
+        self._slots = Slots(self.machine.slots)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no error."""
 

@@ -10,6 +10,7 @@ from metier.experts.card import GENERAL
 from metier.experts.model_choice import ModelChooser
 from metier.experts.registry import Registry
 from metier.experts.threads import in_thread
+from metier.models import local
 from metier.models.opening import memory_for_models, server_of
 from metier.models.resident import (
     ResidentPrompt,
@@ -104,6 +105,7 @@ class Warming:
             ModelServerError, ModelMissing: a model cannot be loaded.
         """
         by_expert = await self._models()
+        read = list[ResidentPrompt]()
         for name in dict.fromkeys(models or [model.name for model in by_expert.values()]):
             if self._shared is None or not self._settings.resident_prompts:
                 await self._server.load(name)
@@ -113,8 +115,11 @@ class Warming:
                 for expert, model in by_expert.items()
                 if full_name(model.name) == full_name(name)
             ]
-            prompts = await self._prompts(name, experts)
-            await self._shared.keep_when_idle(name, most_useful(prompts, self._shared.keeps))
+            prompts = most_useful(await self._prompts(name, experts), self._shared.keeps)
+            await self._shared.keep_when_idle(name, prompts)
+            read += prompts if len(prompts) > 1 else ()
+        if read and self._shared and not any(map(self._shared.prompts.is_resident, read)):
+            local.forget_slots(self._settings)  # those of another server that was there before
 
     async def keep_warm(self, ready: Callable[[], None] = lambda: None) -> None:
         """Warm, and read prompts again that the server lost whenever it is idle, until cancelled.

@@ -155,7 +155,7 @@ def slots_of(settings: Settings) -> int:
 
     Else the setting `concurrency`.
     """
-    found = _read_record(_found_of(settings))
+    found = _read_record(state_file(settings, "found"))
     slots = started_slots(settings) or (found[1] if found else 1)
     return max(slots, settings.concurrency)
 
@@ -170,7 +170,19 @@ def remember_slots(settings: Settings, slots: int) -> None:
     """Keep how many slots a server that somebody else started was found to have."""
     with suppress(OSError):
         private_folder(settings.state_dir)
-        replace_file(_found_of(settings), f"0 {slots}\n".encode())
+        replace_file(state_file(settings, "found"), f"0 {slots}\n".encode())
+
+
+def forget_slots(settings: Settings) -> None:
+    """As if nobody had found out how many slots the server has."""
+    with suppress(OSError):
+        state_file(settings, "found").unlink(missing_ok=True)
+
+
+def state_file(settings: Settings, kind: str) -> Path:
+    """Where something about the server is kept."""
+    parts = urlsplit(settings.host)
+    return settings.state_dir / f"ollama-{parts.hostname}-{parts.port}.{kind}"
 
 
 def last_slots(settings: Settings) -> int | None:
@@ -207,11 +219,6 @@ def _remember(settings: Settings, slots: str, pid: int) -> None:
 
 def _record_of(settings: Settings) -> Path:
     return settings.state_dir / f"ollama-{urlsplit(settings.host).port}.slots"
-
-
-def _found_of(settings: Settings) -> Path:
-    parts = urlsplit(settings.host)
-    return settings.state_dir / f"ollama-{parts.hostname}-{parts.port}.found"
 
 
 def _passed(environment: Mapping[str, str]) -> dict[str, str]:

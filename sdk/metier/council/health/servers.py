@@ -103,9 +103,13 @@ async def prompt_checks(council: Council) -> list[Check]:
     settings = council.settings
     if settings.hosts or settings.cluster or not settings.resident_prompts:
         return []
+    started_with = local.started_slots(settings)
+    kept_before = started_with is None and local.slots_of(settings) > settings.concurrency
     try:
         slots = await council.warming.slots_wanted()
         found = await council.warming.slots_found(slots) if slots > 1 else 1
+        if found == 1 < slots and kept_before:  # something else may keep it busy
+            found = await council.warming.slots_found(slots)
     except MetierError as exc:
         return [Check(name="prompts", ok=True, detail=f"not measured: {exc.message}")]
     if found is None:
@@ -113,7 +117,6 @@ async def prompt_checks(council: Council) -> list[Check]:
         return [Check(name="prompts", ok=True, detail=detail, fix="metier models warm")]
     if slots <= 1:
         return []
-    started_with = local.started_slots(settings)
     if started_with is None:
         await to_thread.run_sync(local.remember_slots, settings, found)
     if found > 1:
