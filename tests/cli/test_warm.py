@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -166,35 +168,112 @@ def test_after_a_question_that_loads_the_model_the_prompts_are_read(
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
     command = [sys.executable, "-m", "metier", *asking.split()]
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-    with locked(Settings.load().state_dir / "warming.lock"):  # which the reading holds
+    with locked(local.state_file(Settings.load(), "warming")):  # which the reading holds
         assert len(read_by(said)) == 1 + FILLED
 
 
 @pytest.fixture
-def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that reads prompts, as another command has left it behind."""
+def five_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "slots_of", lambda _: 5)
-    lock = Settings.load().state_dir / "warming.lock"
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with locked(lock) as handle:
+
+
+@contextmanager
+def reading(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds the lock, as a command has left it behind to read prompts."""
+    command = [sys.executable, "-c", "import time; time.sleep(60)", *words]
+    file = local.state_file(Settings.load(), "warming")
+    with locked(file) as handle:
         process = subprocess.Popen(command, pass_fds=[handle])
-        lock.write_text(str(process.pid))
-    yield process
-    process.kill()
-    process.wait()
+        file.write_text(str(process.pid))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def test_a_question_ends_the_reading_that_another_has_left_behind(
-    reading: subprocess.Popen[bytes],
-) -> None:
-    assert stop_warming(Settings.load())
-    assert reading.wait(10) == -signal.SIGTERM
+def test_a_question_ends_the_reading_that_another_has_left_behind() -> None:
+    with reading("models", "warm") as process:
+        assert stop_warming(Settings.load())
+        assert process.wait(10) == -signal.SIGTERM
+        assert not stop_warming(Settings.load())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system does not say what runs")
+def test_a_process_that_reads_no_prompts_is_not_ended() -> None:
+    with reading("evaluate", "routing") as process:
+        assert not stop_warming(Settings.load())
+        assert process.poll() is None
+
+
+def test_a_process_whose_number_was_left_behind_is_not_ended() -> None:
+    file = local.state_file(Settings.load(), "warming")
+    with reading("models", "warm") as other:
+        pass
+    with reading("models", "warm") as process:
+        file.write_text("")  # as while a reading is being started
+        assert not stop_warming(Settings.load())
+        assert process.poll() is None
+    file.write_text(str(other.pid))
     assert not stop_warming(Settings.load())
+    assert file.read_text() == ""
 
 
-def test_prompts_are_not_read_twice_at_once(reading: subprocess.Popen[bytes]) -> None:
-    warm_later(Settings.load())
-    assert (Settings.load().state_dir / "warming.lock").read_text() == str(reading.pid)
+def test_two_that_look_at_once_do_not_take_each_other_for_a_reading() -> None:
+    file = local.state_file(Settings.load(), "warming")
+    with locked(file, shared=True):
+        file.write_text(str(os.getpid()))
+        assert not stop_warming(Settings.load())
+
+
+@pytest.mark.usefixtures("five_slots")
+def test_prompts_are_not_read_twice_at_once() -> None:
+    with reading("models", "warm") as process:
+        warm_later(Settings.load())
+        assert local.state_file(Settings.load(), "warming").read_text() == str(process.pid)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
+    """The environments of the processes that are started to read prompts."""
+    environments = list[Mapping[str, str]]()
+
+    class Process:
+        def __init__(self, _: object, *, env: Mapping[str, str], **__: object) -> None:
+            environments.append(env)
+            self.pid = os.getpid()
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    return environments
+
+
+@pytest.mark.usefixtures("five_slots")
+def test_the_prompts_of_the_model_that_was_asked_are_read(
+    started: list[Mapping[str, str]],
+) -> None:
+    warm_later(Settings.load(model="qwen2.5-coder:0.5b"))
+    assert [each["METIER_MODEL"] for each in started] == ["qwen2.5-coder:0.5b"]
+
+
+@pytest.mark.usefixtures("five_slots")
+@pytest.mark.parametrize(
+    "elsewhere", [{"cluster": "10.0.0.5:6379"}, {"hosts": [{"address": "http://127.0.0.1:1"}]}]
+)
+def test_no_prompts_are_read_on_other_servers_than_the_one_of_the_settings(
+    elsewhere: dict[str, Any], started: list[Mapping[str, str]]
+) -> None:
+    warm_later(Settings.load(**elsewhere))
+    assert started == []
+
+
+@pytest.mark.usefixtures("five_slots")
+def test_the_reading_on_one_server_leaves_that_on_another_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with reading("models", "warm") as process:
+        monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:1")
+        assert not stop_warming(Settings.load())
+        assert process.poll() is None
 
 
 ONLY_EMBEDDING = ("plan What?", "evaluate routing", "learn status")

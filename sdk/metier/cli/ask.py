@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from metier.plan import Combining, Document, Plan
     from metier.settings import Settings
 
-# Loading takes less if the model was already in memory, and reading if the prompt was kept.
+# Loading takes less if the model was already in memory.
 _LOADED_S = 0.5
-_READ_S = 1.0
 
 expert_option = click.option(
     "-e",
@@ -188,15 +187,14 @@ def _answer(
 ) -> NoReturn:
     """Show an answer while the model of the experts is loaded, and exit.
 
-    Their prompts are read afterwards if this question has waited for them.
+    Their prompts are read afterwards if this question has loaded it or ended that reading.
     """
     stopped = stop_warming(council.settings)
     load = partial(council.warming.load, experts)
     code = run_async(partial(alongside, load, partial(answered, events, screen)), closing=council)
     if screen.answer is not None:
-        usage = screen.answer.usage
-        waited = usage.load_s > _LOADED_S or usage.prompt_s > _READ_S * usage.calls
-        if stopped or waited or council.warming.has_loaded:
+        loaded = screen.answer.usage.load_s > _LOADED_S or council.warming.has_loaded
+        if stopped or loaded:
             warm_later(council.settings)
     sys.exit(code)
 

@@ -191,18 +191,22 @@ def warm_later(settings: Settings) -> None:
     from metier.models import local
     from metier.settings.files import locked
 
-    if not settings.resident_prompts or local.slots_of(settings) <= settings.concurrency:
+    if settings.hosts or settings.cluster or not settings.resident_prompts:
         return
+    if local.slots_of(settings) <= settings.concurrency:
+        return
+    model = {"METIER_MODEL": settings.model} if settings.model else {}
     with suppress(Locked, OSError), locked(_warming_file(settings), wait_s=0) as handle:
+        os.truncate(handle, 0)
         process = subprocess.Popen(  # this very program, which holds the lock until it ends
             [sys.executable, "-m", "metier", "models", "warm"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=os.environ | model,
             start_new_session=True,
             pass_fds=(handle,) if os.name == "posix" else (),
         )
-        os.truncate(handle, 0)
         os.write(handle, str(process.pid).encode())
 
 
@@ -218,16 +222,29 @@ def stop_warming(settings: Settings) -> bool:
     file = _warming_file(settings)
     with suppress(OSError, ValueError):
         try:
-            with locked(file, wait_s=0):
+            with locked(file, wait_s=0, shared=True) as handle:
+                os.truncate(handle, 0)  # so that nobody takes it for the one that comes next
                 return False
         except Locked:  # so the process that is named there still runs
-            os.kill(int(file.read_text()), signal.SIGTERM)
-            return True
+            pid = int(file.read_text())
+            if _is_warming(pid):
+                os.truncate(file, 0)
+                os.kill(pid, signal.SIGTERM)
+                return True
     return False
 
 
+def _is_warming(pid: int) -> bool:
+    """Whether a process is what `warm_later` starts, as far as the system says."""
+    if sys.platform != "linux":
+        return True
+    return b"\0models\0warm\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def _warming_file(settings: Settings) -> Path:
-    return settings.state_dir / "warming.lock"
+    from metier.models import local
+
+    return local.state_file(settings, "warming")
 
 
 def ensure_server(settings: Settings, *, slots: Callable[[], int] = lambda: 1) -> bool:

@@ -110,7 +110,11 @@ def remove_leftovers(folder: Path, *patterns: str) -> None:
 
 @contextmanager
 def locked(
-    path: Path, *, wait_s: float = WAIT_S, waiting: Callable[[], None] = lambda: None
+    path: Path,
+    *,
+    wait_s: float = WAIT_S,
+    waiting: Callable[[], None] = lambda: None,
+    shared: bool = False,
 ) -> Iterator[int]:
     """Hold a lock that one process at a time can hold; it ends with the process.
 
@@ -120,6 +124,7 @@ def locked(
         path: the lock file. It is made, with its folder, and stays; only who holds the lock may
             remove it.
         waiting: called once if another process holds the lock.
+        shared: others that ask for a shared lock get it, too.
 
     Raises:
         Locked: another process holds it for longer than `wait_s`.
@@ -127,7 +132,7 @@ def locked(
     """
     deadline = time.monotonic() + wait_s
     told = False
-    while (handle := _held(path)) is None:
+    while (handle := _held(path, shared=shared)) is None:
         if time.monotonic() >= deadline:
             raise Locked(str(path))
         if not told:
@@ -140,13 +145,13 @@ def locked(
         os.close(handle)
 
 
-def _held(path: Path) -> int | None:
+def _held(path: Path, *, shared: bool) -> int | None:
     """The descriptor that holds the lock, or None if another process has it."""
     while True:
         private_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if not _lock(handle):
+            if not _lock(handle, shared=shared):
                 os.close(handle)
                 return None
             with suppress(FileNotFoundError):
@@ -159,10 +164,10 @@ def _held(path: Path) -> int | None:
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
+def _lock(handle: int, *, shared: bool = False) -> bool:
     """Lock an open file without waiting; False if somebody else has it."""
     try:
-        _flock(handle)
+        _flock(handle, shared=shared)
     except BlockingIOError:
         return False
     except OSError as exc:
@@ -171,9 +176,9 @@ def _lock(handle: int) -> bool:
     return True
 
 
-def _flock(handle: int) -> None:
+def _flock(handle: int, *, shared: bool = False) -> None:
     if fcntl is not None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 @contextmanager
