@@ -116,6 +116,51 @@ async def test_a_prompt_that_is_filled_again_takes_no_slot_from_the_others() -> 
         assert usage.prompt_s <= len("<user>And then?")
 
 
+class Taken(Slots):
+    """Slots of which somebody else takes one before it is looked for what is in them."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.is_taken = False
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Read what is new."""
+        if request.sampling.max_tokens == 1 and not self.is_taken:
+            self.is_taken = True
+            await asked(self, prompt_of("Ann knows another thing. "), "Why?")
+        async for chunk in super().chat(request):
+            yield chunk
+
+
+async def test_a_prompt_whose_slot_was_taken_while_they_were_read_is_read_once_more() -> None:
+    prompts = ResidentPrompts(Taken(3).chat)
+    assert await prompts.fill(PROMPTS)
+    assert all(map(prompts.is_resident, PROMPTS))
+
+
+async def test_who_waits_for_a_lost_prompt_hears_of_one_that_is_lost_after_another_reading() -> (
+    None
+):
+    slots = Slots(3)
+    prompts = ResidentPrompts(slots.chat)
+    await prompts.fill(PROMPTS)
+    lost = list[ResidentPrompt]()
+
+    async def wait() -> None:
+        lost.extend(await prompts.lost())
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await prompts.fill(PROMPTS)
+            await anyio.wait_all_tasks_blocked()
+            assert lost == []
+            await asked(slots, prompt_of("Ann knows another thing. "), "Why?")
+            prompts.note(*await asked(slots, PROMPTS[0], "Why?"))
+    assert lost == PROMPTS
+
+
 async def test_a_long_question_is_no_sign_that_its_prompt_was_lost() -> None:
     slots = Slots(3)
     prompts = ResidentPrompts(slots.chat)

@@ -108,7 +108,8 @@ class ResidentPrompts:
 
         So none takes the slot of another. A server reads a prompt that it has begun to the end,
         also if nobody waits for it any more: a question that comes meanwhile waits for one of them.
-        Then each is looked for; what the server has lost by then has no slot there.
+        Then each is looked for. What the server has lost by then is read once more, in case that
+        another program or another prompt took its slot; if it is lost again, it has none there.
 
         Args:
             at_once: read all at the same time, which is quicker.
@@ -119,6 +120,12 @@ class ResidentPrompts:
         Raises:
             ModelServerError, ModelMissing: the server cannot be asked.
         """
+        kept = await self._fill(prompts, at_once=at_once)
+        if not kept and any(map(self.is_resident, prompts)):
+            kept = await self._fill(prompts)
+        return kept
+
+    async def _fill(self, prompts: Sequence[ResidentPrompt], *, at_once: bool = False) -> bool:
         ordered = sorted(prompts, key=self.is_resident, reverse=True)
         known = sum(map(self.is_resident, prompts))
         for count in range(len(prompts) if at_once else max(1, known), len(prompts) + 1):
@@ -129,6 +136,7 @@ class ResidentPrompts:
             self._kept.pop(prompt.hash, None)
             if prompt.hash in found and len(found) > 1:
                 self._kept[prompt.hash] = found[prompt.hash]
+        self._lost.set()
         self._lost = anyio.Event()
         return len(found) == len(prompts)
 
@@ -201,7 +209,10 @@ class ResidentPrompts:
 
     async def lost(self) -> list[ResidentPrompt]:
         """Wait until a prompt is no longer there; all prompts of its model, to be filled again."""
-        await self._lost.wait()
+        lost = None
+        while lost is not self._lost:  # which a reading meanwhile replaces
+            lost = self._lost
+            await lost.wait()
         models = {kept.prompt.model for kept in self._kept.values() if not kept.is_resident}
         return [kept.prompt for kept in self._kept.values() if kept.prompt.model in models]
 
