@@ -56,6 +56,16 @@ async def test_a_server_has_a_slot_for_each_expert_of_a_model_and_one_more() -> 
     assert await council.warming.slots_wanted() == 3
 
 
+async def test_a_model_whose_metadata_does_not_say_its_size_takes_no_slot_from_the_others() -> None:
+    council = council_of(Sized(a=1, odd=0), ann="a", ben="a", cy="odd")
+    assert await council.warming.slots_wanted() == 3
+
+
+async def test_slots_of_no_known_size_are_not_guessed() -> None:
+    council = council_of(Sized(odd=0), ann="odd", ben="odd")
+    assert await council.warming.slots_wanted() == 1
+
+
 async def test_every_model_of_the_server_has_room_for_its_slots() -> None:
     council = council_of(Sized(a=1, b=4), ann="a", ben="a", cy="b")
     assert await council.warming.slots_wanted() == 1

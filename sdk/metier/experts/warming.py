@@ -74,7 +74,7 @@ class Warming:
         Raises:
             ModelServerError: the server cannot be asked.
         """
-        loaded = {full_name(model.name) for model in await self._server.loaded()}
+        loaded = await self._loaded()
         return all(full_name(model.name) in loaded for model in (await self._models()).values())
 
     async def load(self, experts: Collection[str] = ()) -> None:
@@ -90,7 +90,7 @@ class Warming:
         """
         by_expert = await self._models()
         names = {by_expert[name].name for name in experts or by_expert if name in by_expert}
-        loaded = {full_name(model.name) for model in await self._server.loaded()}
+        loaded = await self._loaded()
         if len(names) == 1 and full_name(name := names.pop()) not in loaded:
             self.has_loaded = True
             await self._server.load(name)
@@ -145,7 +145,7 @@ class Warming:
         Raises:
             ModelServerError: the server cannot be asked.
         """
-        loaded = {full_name(model.name) for model in await self._server.loaded()}
+        loaded = await self._loaded()
         by_expert = await self._models()
         for name in dict.fromkeys(model.name for model in by_expert.values()):
             experts = [expert for expert, model in by_expert.items() if model.name == name]
@@ -161,24 +161,31 @@ class Warming:
         """The slots that the prompts of all experts need, as far as memory allows.
 
         One for each expert of a model, and one for conversations that begin otherwise. A server
-        gives every model the same number, so each must have room for it. No plugin is imported.
+        gives every model the same number, so each must have room for it. A model whose metadata
+        does not tell that is left out; if there is no other, it is one. No plugin is imported.
 
         Raises:
             ModelServerError: the server cannot be asked.
         """
         models = list((await self._models()).values())
         most = max(Counter(model.name for model in models).values(), default=0) + 1
-        fitting = [most]
+        fitting = list[int]()
         for model in {model.name: model for model in models}.values():
             details = await self._server.show(model.name)
+            if (size_bytes := slot_bytes(details, self._settings.num_ctx)) is None:
+                continue
             slots = slots_for(
                 most,
-                slot_bytes=slot_bytes(details, self._settings.num_ctx),
+                slot_bytes=size_bytes,
                 model_bytes=model.size_bytes,
                 memory_bytes=memory_for_models(self._settings),
             )
             fitting.append(slots)
-        return min(fitting)
+        return min(fitting, default=1)
+
+    async def _loaded(self) -> set[str]:
+        """The full names of the models in memory."""
+        return {full_name(model.name) for model in await self._server.loaded()}
 
     async def _prompts(self, model: str, experts: Iterable[str]) -> list[ResidentPrompt]:
         """The beginnings of the prompts of these experts; their plugins are imported."""
