@@ -35,7 +35,7 @@ import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say, share_of
 from benchmarks.plotting import stacked_seconds
-from benchmarks.server import BIG, EMBED, refuse_inherited, serving, two_servers
+from benchmarks.server import BIG, EMBED, refuse_inherited, serving, slots_wanted, two_servers
 from metier.council import Council
 from metier.engine.engine import Limits
 from metier.experts.card import Card, read_card
@@ -180,12 +180,6 @@ async def size_mb(host: str) -> float:
     return found[0].size_bytes / 1e6
 
 
-async def wanted() -> int:
-    """The slots that metier starts a server with."""
-    async with Council.from_installed(Settings.load()) as council:
-        return await council.warming.slots_wanted()
-
-
 def questions(runs: int, limit: int) -> Iterator[tuple[str, str | None]]:
     """Questions, with the only expert that they go to."""
     for only, text in TURNS[:limit]:
@@ -323,8 +317,7 @@ def measured(
 ) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
     metrics: dict[str, Metric] = {}
     side: dict[str, Metric] = {}
-    with serving((EMBED, BIG)):
-        slots = anyio.run(wanted)
+    slots = slots_wanted((EMBED, BIG))
     with two_servers((EMBED, BIG), keeps=slots) as (keeping, plain):
         all_turns, all_flagship, fill_s = anyio.run(asked, runs, limit, plain)
         full_mb, one_mb = anyio.run(size_mb, keeping), anyio.run(size_mb, plain)

@@ -140,8 +140,9 @@ def pull(names: tuple[str, ...], *, quiet: bool, where: str | None) -> None:
 def warm(names: tuple[str, ...], *, where: str | None) -> None:
     """Load models into memory ahead of the next question.
 
-    Without names, those of the experts. A server that metier started also reads and keeps the
-    experts' prompts. With several hosts, each model goes to the one that is best for it.
+    Without names, those of the experts. A server that metier started, or that `metier doctor` has
+    found to keep them, also reads the experts' prompts. With several hosts, each model goes to the
+    one that is best for it.
     """
     with errors_for_people():
         settings = load_settings()

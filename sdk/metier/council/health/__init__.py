@@ -19,10 +19,11 @@ __all__ = ["Check", "examined"]
 
 
 async def examined(council: Council, *, measuring: bool = False) -> list[Check]:
-    """Run all checks but those of merged models (`metier.merging.health`). Nothing is changed.
+    """Run all checks but those of merged models (`metier.merging.health`).
 
     Args:
-        measuring: ask a model that is in memory, to see whether its server keeps prompts.
+        measuring: ask a model that is in memory, to see whether its server keeps prompts. What is
+            found is remembered; nothing else is changed.
     """
     servers = await server_checks(council)
     reachable = any(server.ok for server in servers)
