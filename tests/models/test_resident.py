@@ -40,14 +40,15 @@ QWEN = ModelDetails(
 class Slots:
     """Chooses slots as Ollama does: the free one with the longest common prefix, else the first."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, call_s: float = 0.0, char_s: float = 1.0) -> None:
+        self._call_s, self._char_s = call_s, char_s
         self._held: list[str] = [""] * count
         self._used = [False] * count
         self._batch = 0
         self._room = anyio.Semaphore(count)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Read what is new in all prompts that came together, a character a second."""
+        """Read what is new in all prompts that came together."""
         prompt = "".join(f"<{message.role}>{message.content}" for message in request.messages)
         async with self._room:
             free = [n for n, used in enumerate(self._used) if not used]
@@ -56,7 +57,8 @@ class Slots:
             self._batch = self._batch + new if any(self._used) else new
             self._used[slot], self._held[slot] = True, prompt
             await anyio.wait_all_tasks_blocked()  # all that were sent together have a slot now
-            usage = Usage(calls=1, prompt_tokens=len(prompt), prompt_s=self._batch)
+            prompt_s = self._call_s + self._batch * self._char_s
+            usage = Usage(calls=1, prompt_tokens=len(prompt), prompt_s=prompt_s)
             await anyio.wait_all_tasks_blocked()
             self._used[slot] = False
             yield Chunk(done=True, usage=usage)
@@ -172,6 +174,12 @@ async def test_a_long_question_is_no_sign_that_its_prompt_was_lost() -> None:
 @pytest.mark.parametrize(("slots", "kept"), [(1, False), (2, False), (3, True), (4, True)])
 async def test_whether_a_server_keeps_prompts_is_measured(slots: int, *, kept: bool) -> None:
     assert await ResidentPrompts(Slots(slots).chat).fill(PROMPTS) is kept
+
+
+async def test_what_a_call_takes_at_all_does_not_hide_that_prompts_are_read_again() -> None:
+    slots = Slots(1, call_s=0.1, char_s=0.0005)
+    prompts = [prompt_of(f"{name} knows what {name} is for. " * 24) for name in ("Ann", "Ben")]
+    assert not await ResidentPrompts(slots.chat).fill(prompts)
 
 
 async def test_prompts_that_were_there_before_are_not_taken_for_lost() -> None:

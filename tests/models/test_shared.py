@@ -67,12 +67,12 @@ async def test_a_question_that_is_cancelled_leaves_the_queue_to_the_others() -> 
 
 
 async def test_warming_reads_every_experts_prompt_before_a_question() -> None:
-    models = ScriptedModels({"model-ann": ["x"] * 6, "model-ben": ["x"] * 6})
+    models = ScriptedModels({"model-ann": ["x"] * 7, "model-ben": ["x"] * 7})
     council = council_on(models, keeps=3)
     await council.warm()
     read = [request.messages[0].content for request in models.requests]
     assert {"Hello", "You are Ann."} <= set(read[:3])
-    assert {"Hello", "You are Ben."} <= set(read[6:9])
+    assert {"Hello", "You are Ben."} <= set(read[7:10])
 
 
 async def test_a_server_with_one_slot_is_not_given_prompts_to_keep() -> None:

@@ -166,7 +166,7 @@ async def test_what_is_read_beforehand_does_not_tell_how_long_calls_take() -> No
         async def load(self, model: str) -> None:
             server.now += 60
 
-    shared = SharedServer(Loading({"a": ["x"] * 9}))
+    shared = SharedServer(Loading({"a": ["x"] * 12}))
     shared.turns = turns = server.turns(max_wait_s=5)
     for _ in range(3):
         await shared.keep("a", [ResidentPrompt(model="a", messages=())])

@@ -35,8 +35,10 @@ _HELD_TOKENS = 16
 _READ_AGAIN = 0.5
 # What any reading may take, however short.
 _BRIEF_S = 0.1
-# Characters of a text that measures how fast the server reads.
-_MEASURED_CHARS = 128
+# Characters of a text that measures how fast the server reads, and of one for a server that reads
+# it so quickly that most of the time goes to what a call takes at all.
+_MEASURED_CHARS, _MORE_CHARS = 128, 1024
+_QUICK_S = 0.25
 # After so many prompts that were not found again, the server's slots are too few for all.
 _ENOUGH_LOST = 2
 
@@ -164,6 +166,8 @@ class ResidentPrompts:
         *others, last = prompts
         known = await self._read(last, tokens=1)
         new = await self._read(last, secrets.token_hex(_MEASURED_CHARS // 2), tokens=1)
+        if new.prompt_s < _QUICK_S:
+            new = await self._read(last, secrets.token_hex(_MORE_CHARS // 2), tokens=1)
         token_s = new.prompt_s / max(1, new.prompt_tokens - known.prompt_tokens)
         found, lost = [_Kept(last, known.prompt_tokens, token_s)], 0
         for prompt in others:
