@@ -13,8 +13,9 @@ from metier.planning.classifier import CapabilityClassifier
 from metier.planning.index import synchronised
 from metier.planning.learning.calibration import Calibration
 from metier.planning.scoring import Field, fused
-from metier.planning.selecting import Selector, teachers
+from metier.planning.selecting import Selector
 from metier.planning.signals import NOWHERE, USUALLY, CapabilityRows, Nearness
+from metier.planning.teaching import teachers
 from metier.planning.words import HashedWords
 from metier.testing import FixedEmbedder
 

@@ -19,11 +19,11 @@ from metier.planning.learning.ratings import RatedExamples
 from metier.planning.scoring import LEARN_AT_LEAST, Array, Field
 from metier.planning.signals import NOWHERE, USUALLY
 from metier.planning.splitting.code import brings_code
+from metier.planning.teaching import all_held_out, teachers
 from metier.planning.words import said
 
 # A question with a program goes to an expert whose card takes code, however near another is.
 _CANNOT_READ = 1.0
-_FIT_AT_MOST = 2000
 # Of a very large index; each needs a search of its own.
 _SAMPLED = 200
 # The score of an expert that has nothing near a question: below any other.
@@ -202,7 +202,7 @@ class Selector:
         """
         if len(self._index.experts) < 2 or not teachers(self._cards):
             return Calibration()
-        placed = self._sampled() if self._all is None else _all_held_out(self._all)
+        placed = self._sampled() if self._all is None else all_held_out(self._all)
         return Calibration() if placed is None else self.calibration_of(placed)
 
     def _sampled(self) -> Placed | None:
@@ -330,26 +330,3 @@ class Selector:
         )
         brings = np.array([brings_code(text) for text in texts], dtype=np.bool_)
         return brings[:, None] & ~takes[None, :] & takes.any()
-
-
-def _all_held_out(field: Field) -> Placed | None:
-    """An even selection of examples, each scored as if it were not on its card."""
-    numbers = np.arange(len(field.rows.owners))
-    if len(numbers) < LEARN_AT_LEAST:
-        return None
-    numbers = numbers[:: max(1, len(numbers) // _FIT_AT_MOST)]
-    owners = field.expert_of[field.rows.owners[numbers]]
-    scores, contrasts = field.by_expert(field.held_out(numbers))
-    return Placed(names=field.experts, owners=owners, scores=scores, contrasts=contrasts)
-
-
-def has_examples(card: Card) -> bool:
-    """Whether any capability of a card has an example."""
-    return any(capability.examples for capability in card.capabilities)
-
-
-def teachers(cards: Mapping[str, Card]) -> list[str]:
-    """Return the experts with examples, if they are at least half of those that are not general."""
-    others = [name for name in cards if name != GENERAL]
-    found = [name for name in others if has_examples(cards[name])]
-    return found if len(found) >= max(1, len(others) / 2) else []

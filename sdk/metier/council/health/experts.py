@@ -20,7 +20,7 @@ from metier.models.languages import in_english, reads_only_english
 from metier.models.server import full_name
 from metier.models.vector_checks import embedded
 from metier.planning.index import CapabilityIndex, hash_of
-from metier.planning.selecting import has_examples, teachers
+from metier.planning.teaching import has_examples, teachers
 
 
 def expert_checks(council: Council) -> list[Check]:
