@@ -15,8 +15,11 @@ _NUMBER = re.compile(r"\d")
 # `is_over(fee)`, not `f(x)` and not `sin(x)`.
 _CALL = re.compile(
     r"\b(?!(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|abs|min|max)\()[A-Za-z_]\w{2,60}"
-    r"\((?:[A-Za-z_]\w{0,40}(?:, ?[A-Za-z_]\w{0,40}){0,8})?\)"
+    r"\(((?:[A-Za-z_]\w{0,40}(?:, ?[A-Za-z_]\w{0,40}){0,8})?)\)"
 )
+# Books are returned as well: there, `book(s)` is no function.
+_RETURNS = {"return", "returns"}
+_PLURALS = {"s", "es", "en"}
 # Words of programs in texts in any language.
 _PROGRAMS = re.compile(
     r"\b(?:python|javascript|typescript|java|rust|ruby|golang|kotlin|swift|php|julia|def|func|code|"
@@ -30,16 +33,22 @@ _KINDS = 3
 _TRUST = 5.0
 
 
-def kind_of(text: str, *, within: str = "") -> int:
+def program_words(text: str) -> frozenset[str]:
+    """Return the words in a text that are said of programs, in lower case."""
+    return frozenset(word.lower() for word in _PROGRAMS.findall(text))
+
+
+def kind_of(text: str, *, within: frozenset[str] | None = None) -> int:
     """Return 2 for a text that names a function to write, else 1 if it has a figure, else 0.
 
     Args:
-        within: the question that it is a piece of, which may say what it is a function of.
+        within: `program_words` of the question that it is a piece of; its own if not given.
 
     >>> kind_of("half of it"), kind_of("half of 9"), kind_of("then is_over(fee) in Python")
     (0, 1, 2)
     """
-    if _CALL.search(text) and _PROGRAMS.search(within or text):
+    words = program_words(text) if within is None else within
+    if words and any(words - _RETURNS or each not in _PLURALS for each in _CALL.findall(text)):
         return NAMED
     return int(_NUMBER.search(text) is not None)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from metier.experts.card import GENERAL
 from metier.models.embedder import Vectors, unit
 from metier.planning.cutting import Piece, Sign, longer, telling_words
-from metier.planning.figures import NAMED, Figures, kind_of
+from metier.planning.figures import NAMED, Figures, kind_of, program_words
 from metier.planning.openings import Openings
 from metier.planning.referring import refers_back
 from metier.planning.segmenting import Array, Observed
@@ -121,10 +121,11 @@ def observed(
 def kinds_of(question: str, pieces: Sequence[Piece]) -> npt.NDArray[np.int64]:
     """The kind of each piece; what goes on after a function's name says what that function does."""
     kinds: list[int] = []
+    words = program_words(question)
     for piece in pieces:
         goes_on = kinds and piece.sign < Sign.SENTENCE and not (piece.joint or piece.asks)
         named = goes_on and kinds[-1] == NAMED
-        kinds.append(NAMED if named else kind_of(piece.text, within=question))
+        kinds.append(NAMED if named else kind_of(piece.text, within=words))
     return np.array(kinds, dtype=np.int64)
 
 
