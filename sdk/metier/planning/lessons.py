@@ -61,8 +61,8 @@ class Lessons:
 
     name: ClassVar[str] = "splitting"
     teaches: ClassVar[str] = "where to cut a request with several needs, and for which experts"
-    # Also raised when the order of the features changes.
-    version: ClassVar[int] = 4
+    # Also raised if the features, their order or the right segments of joined examples change.
+    version: ClassVar[int] = 5
 
     def packed(self) -> Packed:
         """Return what to save; the openings are read from the cards again."""
