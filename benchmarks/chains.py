@@ -12,7 +12,7 @@ Both arms are as shipped: the council with its defaults, and the general expert'
 own prompt in one call. The server has the slots that metier starts it with, and before each row
 the prompts of all experts are read, as `metier chat` has it. Every answer is kept with its text in
 the file of `--answers`; `--publish` writes docs/results/chains-answers.jsonl, with the texts if the
-rows are ours.
+rows are ours, and is refused if only some rows are asked.
 
 Keys: `all_right.council` and `all_right.single` (% of the rows with all parts right),
 `all_right.ratio`, `all_right.gain` and `all_right.gain_low` (points, and the lower end of their
@@ -24,6 +24,7 @@ of the council's seconds to the model's), `seconds.council` and `seconds.single`
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -43,7 +44,7 @@ from benchmarks.contract import (
     say,
     share_of,
 )
-from benchmarks.data import arguments, require, rows
+from benchmarks.data import Row, arguments, require, rows
 from benchmarks.end_to_end import Asked, Result
 from benchmarks.server import BIG, EMBED, serving, slots_wanted
 from metier.council import Council
@@ -160,13 +161,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command; stops if only some of the rows would be published."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.publish and (
+        options.rows is not None or options.limit is not None or options.file != FILE
+    ):
+        parser.error(f"--publish writes the results of all rows of {FILE}")
+    return options
+
+
+def chosen(everything: Sequence[Row], numbers: Sequence[int] | None) -> Sequence[Row]:
+    """The rows with these numbers, counted from 1; all if none are given.
+
+    Raises:
+        SystemExit: there is no such row.
+    """
+    if numbers is None:
+        return everything
+    if unknown := [number for number in numbers if not 1 <= number <= len(everything)]:
+        sys.exit(f"--rows: there is no row {unknown[0]}, only 1-{len(everything)}")
+    return [everything[number - 1] for number in numbers]
+
+
 def main() -> None:
     started = time.perf_counter()
-    options = _parser().parse_args()
+    options = read_options()
     require(options.data, (options.file,))
-    found = rows(options.data, options.file, limit=options.limit)
-    if options.rows is not None:
-        found = [found[number - 1] for number in options.rows]
+    found = chosen(rows(options.data, options.file, limit=options.limit), options.rows)
     chains = [Chain.model_validate(row) for row in found]
     if options.answers is None:
         options.answers = Settings.load().cache_dir / "benchmarks" / "chains.jsonl"

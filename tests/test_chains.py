@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks.chains import both_ways, figures, numbered
+from benchmarks.chains import both_ways, chosen, figures, numbered, read_options
 from benchmarks.chains_gold import Chain, Part, wrong_parts
 from benchmarks.end_to_end import Arm, Asked, Result
 
@@ -78,6 +78,25 @@ def test_each_row_of_ours_can_be_read(name: str) -> None:
 
 def test_rows_are_chosen_by_their_numbers() -> None:
     assert numbered("1-3,7") == [1, 2, 3, 7]
+    everything = [{"q": "a"}, {"q": "b"}]
+    assert chosen(everything, [2]) == everything[1:]
+    assert chosen(everything, None) == everything
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_row_that_is_not_there_is_refused(number: int) -> None:
+    with pytest.raises(SystemExit, match=f"no row {number}, only 1-2"):
+        chosen([{"q": "a"}, {"q": "b"}], [number])
+
+
+@pytest.mark.parametrize(
+    "some", [["--rows", "1-3"], ["--limit", "3"], ["--file", "chains/x.jsonl"]]
+)
+def test_results_of_some_rows_are_not_published(some: list[str]) -> None:
+    assert read_options(["--publish"]).publish
+    assert not read_options(some).publish
+    with pytest.raises(SystemExit):
+        read_options(["--publish", *some])
 
 
 def timed(arm: Arm, seconds: float | None) -> Result:
