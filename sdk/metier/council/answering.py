@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metier.engine.beforehand import Beforehand
     from metier.engine.engine import Limits, Outcome
     from metier.engine.recorder import Emit
-    from metier.events import Event, Notice
+    from metier.events import Event
     from metier.planning.planner import Planner
     from metier.runs.replaying import Replay
     from metier.runs.run import Run
@@ -76,7 +76,8 @@ def answering(parts: Parts, inquiry: Inquiry) -> Callable[[Emit], Awaitable[Outc
         before, plan, notices = None, inquiry.asked, ()
         if not isinstance(plan, Plan):
             before = parts.beforehand(limits)
-            plan, notices = await _within(limits, _planned(parts, inquiry, before))
+            plan, news = await _within(limits, _planned(parts, inquiry, before))
+            notices = parts.without_embedder.once(news) if news else ()
         with one_question():
             return await parts.engine.run(
                 plan,
@@ -112,39 +113,35 @@ async def planned(parts: Parts, inquiry: Inquiry) -> Plan:
     return plan
 
 
-async def _planned(
-    parts: Parts, inquiry: Inquiry, before: Beforehand | None
-) -> tuple[Plan, tuple[Notice, ...]]:
+async def _planned(parts: Parts, inquiry: Inquiry, before: Beforehand | None) -> tuple[Plan, str]:
     """The plan, and what there is to say of how it was made."""
-    plan, notices = await _routed(parts, inquiry, before)
+    plan, news = await _routed(parts, inquiry, before)
     if inquiry.combining != Combining():
         plan = plan.combined(inquiry.combining)
         parts.strategies.check(plan)
-    return plan, notices
+    return plan, news
 
 
-async def _routed(
-    parts: Parts, inquiry: Inquiry, before: Beforehand | None
-) -> tuple[Plan, tuple[Notice, ...]]:
+async def _routed(parts: Parts, inquiry: Inquiry, before: Beforehand | None) -> tuple[Plan, str]:
     try:
         with recorded_as(None):  # the vectors of the index belong to no question
             planner = await parts.planning.planner()
-        return await _planned_by(planner, inquiry, before), ()
+        return await _planned_by(planner, inquiry, before), ""
     except ModelMissing as exc:
         if full_name(exc.model) != full_name(parts.settings.embed_model):
             raise
         missing = exc.model
     with recorded_as(None):
-        other, notices = await parts.without_embedder.planner(missing)
+        other, news = await parts.without_embedder.planner(missing)
     if other is not None:
-        return await _planned_by(other, inquiry, before), notices
+        return await _planned_by(other, inquiry, before), news
     from metier.planning.unrouted import unrouted
 
     text, messages = inquiry.conversation()
     documents, experts = inquiry.documents, inquiry.experts
     cards = parts.registry.cards
     plan = await unrouted(text, cards, messages=messages, documents=documents, experts=experts)
-    return plan, notices
+    return plan, news
 
 
 async def _planned_by(planner: Planner, inquiry: Inquiry, before: Beforehand | None) -> Plan:

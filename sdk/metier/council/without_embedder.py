@@ -14,7 +14,7 @@ from metier.planning.planner import Planner
 
 
 class WithoutEmbedder:
-    """Finds another embedder on the server, and says once what is used instead.
+    """Finds another embedder on the server, and says what is used instead.
 
     Args:
         assembled: makes the planner of an embedder.
@@ -28,8 +28,8 @@ class WithoutEmbedder:
         self._assemblies: dict[str, PlannerAssembly] = {}
         self._told: set[str] = set()
 
-    async def planner(self, missing: str) -> tuple[Planner | None, tuple[Notice, ...]]:
-        """The planner with the smallest embedder that there is; None if there is none.
+    async def planner(self, missing: str) -> tuple[Planner | None, str]:
+        """The planner with the smallest embedder, or None if there is none, and what to say of it.
 
         Args:
             missing: the embedder of the settings.
@@ -41,14 +41,15 @@ class WithoutEmbedder:
         other = await smallest_embedder(self._server)
         if other is None:
             said = "no embedding model is installed, so the whole question goes to one expert"
-            return None, self._once(f"{said}; {get}")
+            return None, f"{said}; {get}"
         name = other.name
         if name not in self._assemblies:
             self._assemblies[name] = self._assembled(OllamaEmbedder(self._server, model=name))
         said = f"{name} is used to choose experts, as {missing} is not installed"
-        return await self._assemblies[name].planner(), self._once(f"{said}; {get}")
+        return await self._assemblies[name].planner(), f"{said}; {get}"
 
-    def _once(self, text: str) -> tuple[Notice, ...]:
+    def once(self, text: str) -> tuple[Notice, ...]:
+        """A notice for whoever reads the answer, unless it was given before."""
         told = text in self._told
         self._told.add(text)
         return () if told else (Notice(text=text),)
