@@ -9,19 +9,19 @@ import re
 from metier.sandbox import quiet
 
 _CALL = r"`?\b([A-Za-z_]\w{0,60})\(([^()\n]{0,200})\)"
-_ASKED = (
-    re.compile(
-        r"\b(?:function|def|func|funktion|fonction|función|funzione|função)\s+"
-        r"(?:(?:called|named|namens|mit dem namen|appelée|nommée|llamada|chiamata)\s+)?" + _CALL,
-        re.IGNORECASE,
-    ),
+_ASKED = re.compile(
+    r"\b(?:function|def|func|funktion|fonction|función|funzione|função|"
+    r"write|schreibe?|écri[st]|escribe|scrivi|escreve)\s+"
+    r"(?:(?:called|named|namens|mit dem namen|appelée|nommée|llamada|chiamata)\s+)?" + _CALL,
+    re.IGNORECASE,
+)
+_BESIDE_PYTHON = (
     re.compile(rf"\bpython\b[^()\n]{{0,40}}?{_CALL}", re.IGNORECASE),
     re.compile(rf"{_CALL}[^()\n]{{0,40}}?\bpython\b", re.IGNORECASE),
 )
-# `print(1 + 2) in Python` asks for no function of that name, nor does `Python function(s)`.
-_NO_NAMES = frozenset(
-    {*dir(builtins), "def", "function", "functions", "python", "code", "program", "script"}
-)
+# `Python function(s)` names none, nor does `print(x) in Python` unless it is to be written.
+_NO_NAMES = frozenset({"def", "function", "functions", "python", "code", "program", "script"})
+_BUILTIN = frozenset(dir(builtins))
 
 
 def named_as_asked(text: str, code: str, question: str) -> str:
@@ -45,10 +45,11 @@ def named_as_asked(text: str, code: str, question: str) -> str:
 
 def asked_functions(question: str) -> set[tuple[str, int]]:
     """The functions that a question names, each with its number of arguments."""
+    beside = [call for pattern in _BESIDE_PYTHON for call in pattern.findall(question)]
+    own = [(name, listed) for name, listed in beside if name not in _BUILTIN]
     calls = [
-        (name, [each.strip() for each in arguments.split(",") if each.strip()])
-        for pattern in _ASKED
-        for name, arguments in pattern.findall(question)
+        (name, [each.strip() for each in listed.split(",") if each.strip()])
+        for name, listed in [*_ASKED.findall(question), *own]
     ]
     return {
         (name, len(arguments))

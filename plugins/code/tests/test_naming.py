@@ -19,6 +19,7 @@ TEXT = f"```python\n{CODE}```\nCall `is_larger(5)`."
         "Write bigger(x) in Python that returns True above 4",
         "then python: bigger(x), True above 4",
         "en Python bigger(area), que devuelve True",
+        "write bigger(x)",
     ],
 )
 def test_the_only_function_takes_the_name_that_was_asked_for(question: str) -> None:
@@ -26,6 +27,21 @@ def test_the_only_function_takes_the_name_that_was_asked_for(question: str) -> N
     assert "def bigger(area)" in text
     assert "`bigger(5)`" in text
     assert "is_larger" not in text
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("Write a function hash(s)", "hash"),
+        ("a Python function range(values)", "range"),
+        ("Write sum(a) in Python", "sum"),
+        ("Schreibe max(werte) in Python", "max"),
+    ],
+)
+def test_a_function_that_is_to_be_written_may_have_the_name_of_one_that_is_there(
+    question: str, name: str
+) -> None:
+    assert f"def {name}(area)" in named_as_asked(TEXT, CODE, question)
 
 
 @pytest.mark.parametrize(
