@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
 from metier.engine.calling import Caller
 from metier.engine.recorder import Emit
 from metier.engine.sampling import FindPassages, StepSampler, World
-from metier.errors import ExpertFailed
+from metier.errors import ExpertFailed, ModelMissing
 from metier.events import Notice, StepDone, StepStarted, Token
 from metier.experts.expert import Task
 from metier.experts.knowledge.passages import Passage
@@ -95,7 +95,7 @@ class LocalExecutor:
         sampler = StepSampler(
             step,
             job.task,
-            self._world,
+            replace(self._world, find_passages=self._searching(step, emit)),
             caller=caller.leaving(job.reserve),
             emit=emit,
             solo=job.solo,
@@ -115,6 +115,22 @@ class LocalExecutor:
         if sampled.agreement is not None and sampled.agreement < _HALF:
             emit(Notice(step_id=step.id, text=_disagree(done)))
         return done
+
+    def _searching(self, step: Step, emit: Emit) -> FindPassages:
+        """Searches documents; if the embedder is missing it finds none, and says so once."""
+        told: set[str] = set()
+
+        async def found(domain: str, query: str, k: int) -> Sequence[Passage]:
+            try:
+                return await self._world.find_passages(domain, query, k)
+            except ModelMissing as exc:
+                text = f"the documents of {domain} were not searched: {exc}"
+                if text not in told:
+                    told.add(text)
+                    emit(Notice(step_id=step.id, text=text))
+                return ()
+
+        return found
 
 
 def _disagree(done: StepDone) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import anyio
 import pytest
 
 from metier import Card, Context, Council, Expert, Settings, Task
 from metier.answer import Answer
+from metier.errors import ModelMissing
+from metier.events import Answered, Notice
 from metier.experts.knowledge.passages import cite_quotes
+from metier.models.embedder import Role, Vectors
 from metier.plan import Document, Plan, Step
 from metier.testing import FixedEmbedder, ScriptedModels
 
@@ -136,3 +142,41 @@ def test_to_rewrite_a_document_no_quotes_are_asked_for(settings: Settings) -> No
         answer = asked_with_a_letter(models, settings, "Shorten this letter.")
     assert answer.text == "Rent by 3 May."
     assert "quotes" not in models.requests[0].messages[-1].content
+
+
+class Gone(FixedEmbedder):
+    """Its model was removed after the documents were added."""
+
+    is_gone = False
+
+    async def embed(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
+        if self.is_gone:
+            raise ModelMissing("all-minilm")
+        return await super().embed(texts, role=role)
+
+
+@pytest.mark.anyio
+async def test_documents_that_cannot_be_searched_for_want_of_the_embedder_are_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    class Twice(Expert):
+        async def answer(self, task: Task, context: Context) -> str:
+            found = [await context.search(task.text), await context.search(task.text)]
+            return f"found {found}"
+
+    (tmp_path / "warfarin.md").write_text(GUIDE)
+    embedder = Gone()
+    step = Step(id="1", task=QUESTION, expert="medical")
+    experts = [Twice(CARD)]
+    with ScriptedModels({}) as models:
+        async with Council.of(
+            experts, settings=settings, server=models, embedder=embedder
+        ) as council:
+            await council.knowledge.base("medical").add(tmp_path / "warfarin.md")
+            embedder.is_gone = True
+            plan = Plan(question=QUESTION, steps=(step,))
+            events = [event async for event in council.stream(plan)]
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert notice.startswith("the documents of medical were not searched: model 'all-minilm'")
+    (answered,) = [event.answer for event in events if isinstance(event, Answered)]
+    assert answered.text == "found [[], []]"
