@@ -80,7 +80,7 @@ class Code(Expert):
         text = await self._run(reply, task, context)
         if given and not await in_thread(_uses, text, given):
             context.mark_checked(False, how="the earlier result is not used")
-            text = f"{text}\n\n{given.note}"
+            text = _reserved(text, given.note, context)
         return text
 
     def _given(self, task: Task) -> Given | None:
@@ -92,16 +92,18 @@ class Code(Expert):
     async def _run(self, reply: str, task: Task, context: Context) -> str:
         """The reply, with what running its code showed."""
         if len(reply) > MAX_CHARS:
-            return f"{reply}\n\nNot run: it is longer than {MAX_CHARS} characters."
+            return _reserved(reply, f"Not run: it is longer than {MAX_CHARS} characters.", context)
         text = await in_thread(self._shown, reply, task)
         if not _python(text):
             return text
         if not _parses(text):
             context.mark_checked(False, how="it does not parse")
-            return f"{text}\n\nNote: this Python does not parse."
+            return _reserved(text, "Note: this Python does not parse.", context)
         attempt = await self._attempt(task, text, context)
         if attempt.is_confirmed or (attempt.ran and not attempt.is_well):
             context.mark_checked(attempt.is_well, how=attempt.counted())
+        if not attempt.is_well or attempt.checks.unrun:
+            return _reserved(attempt.text, attempt.told(), context)
         return f"{attempt.text}\n\n{attempt.told()}"
 
     async def _attempt(self, task: Task, text: str, context: Context) -> Attempt:
@@ -163,6 +165,12 @@ class Code(Expert):
     def parses(self, code: Annotated[str, "Python source"]) -> bool:
         """Whether a text is Python that parses. It is not run."""
         return is_python(code)
+
+
+def _reserved(text: str, limits: str, context: Context) -> str:
+    """A text and what limits it, which must reach the reader as it is."""
+    context.warn(limits)
+    return f"{text}\n\n{limits}"
 
 
 def _uses(reply: str, given: Given) -> bool:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from metier import Answer, Card, Council, Settings
+from metier import Answer, Card, Council, Settings, Task
 from metier.models.server import ChatRequest
 from metier.plan import Plan, Step
 from metier.sandbox import Sandboxes
-from metier.testing import FixedEmbedder, ScriptedModels
+from metier.testing import FixedEmbedder, ScriptedContext, ScriptedModels
 from metier_code import Code
 from metier_code.examples import examples
-from metier_code.expert import TEMPERATURE
-from metier_code.fences import blocks, fenced, is_python
+from metier_code.expert import MORE_TRIES, TEMPERATURE
+from metier_code.fences import MAX_CHARS, blocks, fenced, is_python
 
 CARD = Card(id="code", description="code", models=("small",), stream="checked")
 FUNCTION = "def double(x):\n    return 2 * x"
@@ -154,6 +154,24 @@ def test_code_that_needs_the_network_is_not_run_and_says_why(tmp_path: Path) -> 
     assert answer.parts[0].checked is None
     reason = "module 'socket' needs the network, which no sandbox has"
     assert answer.text == f"{code}\n\nNot run: {reason}."
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("reply", "warning"),
+    [
+        (block("def (:"), "Note: this Python does not parse."),
+        ("a" * (MAX_CHARS + 1), f"Not run: it is longer than {MAX_CHARS} characters."),
+        (block("import no_such_module\nno_such_module.go()"), "Not run: module 'no_such_module'."),
+        (block("x = 1\nx / 0"), "Run: it does not work.\n- failed: ZeroDivisionError: "),
+        (block("x = 1"), ""),
+    ],
+)
+async def test_what_limits_the_code_must_reach_the_reader(reply: str, warning: str) -> None:
+    context = ScriptedContext([reply] * (1 + MORE_TRIES))
+    text = await Code(CARD).answer(Task(text="Write it."), context)
+    assert [each[: len(warning)] for each in context.warnings] == [warning] * bool(warning)
+    assert all(text.endswith(each) for each in context.warnings)
 
 
 def test_without_a_sandbox_nothing_is_run_and_no_tests_are_asked_for(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ async def test_a_program_that_leaves_the_number_out_is_written_once_more_or_the_
     noted = "Note: this code does not use the earlier result, 452.0218 ml."
     assert text.endswith(noted) is is_noted
     assert (context.checked is False) is is_noted
+    assert (noted in context.warnings) is is_noted
 
 
 @pytest.mark.anyio
