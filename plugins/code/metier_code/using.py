@@ -37,7 +37,7 @@ _ALIKE = 0.005
 _COMMON = 2
 
 
-_BLOCK = re.compile(r"```(?:python|py)[ \t]*\n")
+_BLOCK = re.compile(r"```(?:python|py)[ \t]*\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +102,30 @@ class Given:
 
     def defined(self, text: str, code: str) -> str:
         """The text with the line of each number whose name its program uses and does not define."""
-        tree = _parsed(code)
-        missing = self._undefined(tree) if tree is not None else []
-        lines = "".join(f"{each.line}\n" for each in missing)
-        return _BLOCK.sub(lambda block: f"{block[0]}{lines}", text, count=1)
+        tree, block = _parsed(code), _BLOCK.search(text)
+        if tree is None or block is None:
+            return text
+        added = [each.line for each in self._undefined(tree)]
+        lines, first = text[block.end() :].split("\n"), _first_line(tree)
+        return text[: block.end()] + "\n".join([*lines[:first], *added, *lines[first:]])
 
     def _of(self, field: str) -> str:
         return ", ".join(getattr(each, field) for each in self.numbers)
 
     def _undefined(self, tree: ast.AST) -> list[Number]:
-        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        defined = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        used = {node.id for node in names} - defined
-        return [each for each in self.numbers if each.name in used]
+        used: set[str] = set()
+        defined: set[str] = set()
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()):
+                    used.add(name)
+                case ast.Name(id=name) | ast.arg(arg=name) | ast.alias(asname=str(name)):
+                    defined.add(name)
+                case ast.alias(name=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    defined.add(name)
+                case _:
+                    pass
+        return [each for each in self.numbers if each.name in used - defined]
 
 
 def given_in(task: Task, *, besides: str) -> Given | None:
@@ -162,6 +173,20 @@ def _parsed(code: str) -> ast.Module | None:
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _first_line(tree: ast.Module) -> int:
+    """Behind how many lines a program may define something: `from __future__` comes first."""
+    first = 0
+    for node in tree.body:
+        match node:
+            case ast.ImportFrom(module="__future__", end_lineno=int(line)):
+                first = line
+            case ast.Expr(value=ast.Constant()):  # the docstring
+                continue
+            case _:
+                break
+    return first
 
 
 def _constants(tree: ast.AST) -> Iterator[float]:

@@ -79,6 +79,8 @@ def test_a_program_for_other_values_or_after_another_program_is_given_none(asked
         ("def tins(x):  # of 452 ml\n    return x // 4.52", False),
         ("GIVEN = 4.52\ndef tins(x):\n    return x // GIVEN", False),
         ('"""Of 452.02 ml."""\ndef tins(x):\n    return x // 4.52', False),
+        ("def tins(x, GIVEN):\n    return x // GIVEN", False),
+        ("from tins import ml as GIVEN\nx = GIVEN", False),
     ],
 )
 def test_a_number_is_used_where_the_program_itself_has_it(code: str, is_used: bool) -> None:
@@ -129,3 +131,28 @@ async def test_a_program_that_uses_the_name_gets_its_line() -> None:
     text = await Code(CARD).answer(task("452.0218 ml"), context)
     assert text.startswith("```python\nGIVEN = 452.0218  # ml\nimport math\n")
     assert "Run: it ends without an error." in text
+
+
+@pytest.mark.parametrize(
+    ("code", "begins"),
+    [
+        ("x = GIVEN", "GIVEN = 452\nx"),
+        (
+            "from __future__ import annotations\nx = GIVEN",
+            "from __future__ import annotations\nGIVEN",
+        ),
+        ('"""A."""\nfrom __future__ import (\n    annotations,\n)\nx = GIVEN', '"""A."""\nfrom'),
+    ],
+)
+@pytest.mark.parametrize("language", ["python", "Python", "PY"])
+def test_the_line_comes_where_a_program_may_define_something(
+    code: str, begins: str, language: str
+) -> None:
+    given = given_in(task("452"), besides="code")
+    assert given is not None
+    text = given.defined(f"Here:\n```{language}\n{code}\n```\n", code)
+    program = text.partition(f"```{language}\n")[2].partition("\n```")[0]
+    assert program.startswith(begins)
+    scope: dict[str, object] = {}
+    exec(compile(program, "program", "exec"), scope)
+    assert scope["x"] == 452
