@@ -35,6 +35,8 @@ _FOR_ANY = re.compile(
 _ALIKE = 0.005
 # Up to it, numbers stand in programs for many reasons.
 _COMMON = 2
+# `1.200` is more than a thousand in some languages.
+_AMBIGUOUS = re.compile(r"[-−]?[1-9]\d{0,2}\.\d{3}")
 
 
 _BLOCK = re.compile(r"```(?:python|py)[ \t]*\n", re.IGNORECASE)
@@ -90,13 +92,14 @@ class Given:
     def is_used(self, code: str) -> bool:
         """Whether a program uses a number, or computes it from those of the question before.
 
-        One that does not parse counts as well, since its answer says so.
+        One that does not parse counts as well, since its answer says so. A number such as 2 is
+        used only if it is compared with something, or has its name.
         """
         if (tree := _parsed(code)) is None or self._undefined(tree):
             return True
         stated = list(_constants(tree))
         own = [each for each in self.asked if each > _COMMON]
-        return any(_is_stated(each.value, stated) for each in self.numbers) or (
+        return any(_has(tree, each, stated) for each in self.numbers) or (
             bool(own) and all(_is_stated(n, stated) or _is_stated(n / 100, stated) for n in own)
         )
 
@@ -135,7 +138,8 @@ def given_in(task: Task, *, besides: str) -> Given | None:
         besides: the expert whose results are programs.
     """
     inputs = [each for each in task.inputs if each.expert != besides]
-    asked = frozenset(_number(n) for each in inputs for n in _NUMERAL.findall(each.task))
+    numerals = [_number(text) for each in inputs for text in _NUMERAL.findall(each.task)]
+    asked = frozenset(number for number in numerals if number is not None)
     counts = [count for _, count in asked_functions(task.text)]
     # `bmi(kg, m)` after the BMI of 88 kg and 1.76 m is for others, too.
     is_general = len(asked) > 1 and max(counts, default=0) >= len(asked)
@@ -145,20 +149,24 @@ def given_in(task: Task, *, besides: str) -> Given | None:
     numbers: dict[str, Number] = {}
     for name, value in values:
         # Of `143883*pi/1000 ≈ 452.0218 ml` the decimal is taken; `59*509` is not one number.
-        shown = value.rpartition("≈")[2].strip()
-        if found := _VALUE.fullmatch(shown):
+        _, sign, shown = value.rpartition("≈")
+        shown = shown.strip()
+        found = _VALUE.fullmatch(shown)
+        if found is None or (not sign and _AMBIGUOUS.fullmatch(found[1])):
+            continue
+        if (number := _number(found[1])) is not None:
             key = _ONLY if len(values) == 1 else _constant(name, taken=numbers)
-            numbers[key] = Number(
-                name=key, value=_number(found[1]), unit=found[2].strip(), shown=shown
-            )
+            numbers[key] = Number(name=key, value=number, unit=found[2].strip(), shown=shown)
     return Given(numbers=tuple(numbers.values()), asked=asked) if numbers else None
 
 
-def _number(digits: str) -> float:
-    """`8,849` is a thousand and more, `1,85` has a decimal comma."""
+def _number(digits: str) -> float | None:
+    """`8,849` is a thousand and more, `1,85` has a decimal comma, `1200,450,980` is no number."""
     if _THOUSANDS.fullmatch(digits):
         digits = digits.replace(",", "")
-    return float(digits.replace(",", ".").replace("−", "-"))
+    with suppress(ValueError):
+        return float(digits.replace(",", ".").replace("−", "-"))
+    return None
 
 
 def _constant(name: str, *, taken: Collection[str]) -> str:
@@ -191,9 +199,32 @@ def _first_line(tree: ast.Module) -> int:
 
 def _constants(tree: ast.AST) -> Iterator[float]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            with suppress(OverflowError):
-                yield abs(float(node.value))
+        match node:
+            case ast.Constant(value=int(value) | float(value)) if not isinstance(value, bool):
+                with suppress(OverflowError):
+                    yield abs(float(value))
+            case _:
+                pass
+
+
+def _has(tree: ast.AST, number: Number, stated: list[float]) -> bool:
+    """Whether a program states a number."""
+    if abs(number.value) in range(_COMMON + 1):
+        parts = [part for node in ast.walk(tree) for part in _telling(node, number.name)]
+        whole = [part for part in parts if isinstance(part, ast.Constant | ast.UnaryOp)]
+        stated = [value for part in whole for value in _constants(part)]
+    return _is_stated(number.value, stated)
+
+
+def _telling(node: ast.AST, name: str) -> list[ast.expr]:
+    """What is compared there, or what a name is given."""
+    match node:
+        case ast.Compare(left=left, comparators=others):
+            return [left, *others]
+        case ast.Assign(targets=[ast.Name(id=given)], value=value) if given == name:
+            return [value]
+        case _:
+            return []
 
 
 def _is_stated(value: float, stated: list[float]) -> bool:

@@ -36,6 +36,8 @@ def lines(asked: Task) -> str:
         ("x = 13", "GIVEN = 13"),
         ("-40 °C", "GIVEN = -40  # °C"),
         ("1/3 ≈ 0.3333", "GIVEN = 0.3333"),
+        ("1200/7 ≈ 171.429 kg", "GIVEN = 171.429  # kg"),
+        ("0.125 kg", "GIVEN = 0.125  # kg"),
         # Which of them is meant is not known.
         ("59*509", ""),
         ("3 and 4", ""),
@@ -43,11 +45,18 @@ def lines(asked: Task) -> str:
         ("1.5e10", ""),
         ("2025-11-12", ""),
         ("18:15", ""),
+        ("1,234,56 EUR", ""),
+        ("1.200 kg", ""),
         ("no number", ""),
     ],
 )
 def test_a_program_is_to_begin_with_the_number_of_the_step_before(value: str, line: str) -> None:
     assert lines(task(value)) == line
+
+
+def test_a_list_of_numbers_in_the_question_before_is_passed_over() -> None:
+    asked = task("876.67", before="What is the mean of 1200,450,980?")
+    assert lines(asked) == "GIVEN = 876.67"
 
 
 def test_several_numbers_keep_the_names_that_they_were_given() -> None:
@@ -85,6 +94,22 @@ def test_a_program_for_other_values_or_after_another_program_is_given_none(asked
 )
 def test_a_number_is_used_where_the_program_itself_has_it(code: str, is_used: bool) -> None:
     given = given_in(task("452.0218 ml"), besides="code")
+    assert given is not None
+    assert given.is_used(code) is is_used
+
+
+@pytest.mark.parametrize(
+    ("code", "is_used"),
+    [
+        ("def over(n):\n    return n > GIVEN", True),
+        ("GIVEN = 1\ndef over(n):\n    return n > GIVEN", True),
+        ("def over(n):\n    return n > 1", True),
+        ("def over(n):\n    return n + 1 > 3", False),
+        ("def over(n):\n    return True", False),
+    ],
+)
+def test_a_one_counts_only_if_it_is_compared_with_or_has_the_name(code: str, is_used: bool) -> None:
+    given = given_in(task("1"), besides="code")
     assert given is not None
     assert given.is_used(code) is is_used
 
