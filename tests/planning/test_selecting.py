@@ -242,6 +242,18 @@ async def test_a_very_large_index_learns_from_its_own_examples(
     assert near[0].fit > learnt.threshold
 
 
+@pytest.mark.parametrize("examples", [0, 5])
+async def test_more_capabilities_than_the_head_learns_from_go_without_it(
+    examples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metier.planning.scoring._HEAD_ROWS", 1)
+    cards = many(examples)
+    bare, embedder = await selector(cards)
+    question = ["which dose of the drug against fever"]
+    (ranked,) = bare.rank(question, await embedder.embed(question))
+    assert {each.expert for each in ranked} == set(cards)
+
+
 async def test_more_examples_than_the_head_learns_from_leave_it_in_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -167,10 +167,11 @@ def evenly(owners: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
     >>> evenly(np.array([0, 0, 0, 1, 1, 2]), 4).tolist()
     [0, 3, 5]
     """
+    most = max(0, most)
     if len(owners) <= most:
         return np.arange(len(owners))
     places = np.arange(len(owners)) - np.searchsorted(owners, owners)
-    return np.flatnonzero(places < np.sort(places)[max(0, most)])
+    return np.flatnonzero(places < np.sort(places)[most])
 
 
 def fused(nearness: Nearness, said: Array, head: Array) -> Array:
