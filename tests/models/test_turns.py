@@ -246,16 +246,17 @@ async def test_a_question_that_had_a_turn_is_not_refused() -> None:
     assert sorted(question for _, question in server.ran) == [0, 0, 1]
 
 
-async def test_what_a_question_has_waited_counts_for_its_next_call() -> None:
-    server = Server()
-    turns = server.turns()
+async def beside_one_that_waits_twice(
+    server: Server, turns: Turns, *, then: str, later_s: float
+) -> None:
+    """Question 0 waits 5 s for its first call; its second, of model `then`, is after question 1."""
     turned = anyio.Event()
 
     async def waits_twice() -> None:
         with one_question():
             await server.call(turns, "a", 0)
             await turned.wait()
-            await server.call(turns, "a", 0)
+            await server.call(turns, then, 0)
 
     async with anyio.create_task_group() as group:
         async with turns.turn("a"):
@@ -266,34 +267,20 @@ async def test_what_a_question_has_waited_counts_for_its_next_call() -> None:
         async with turns.turn("a"):
             group.start_soon(server.call, turns, "a", 1)
             await anyio.wait_all_tasks_blocked()
-            server.now += 1
+            server.now += later_s
             turned.set()
             await anyio.wait_all_tasks_blocked()
+
+
+async def test_what_a_question_has_waited_counts_for_its_next_call() -> None:
+    server = Server()
+    await beside_one_that_waits_twice(server, server.turns(), then="a", later_s=1)
     assert [question for _, question in server.ran] == [0, 0, 1]
 
 
 async def test_what_a_question_has_waited_before_does_not_make_a_call_overdue() -> None:
     server = Server()
-    turns = server.turns(max_wait_s=6)
-    turned = anyio.Event()
-
-    async def waits_twice() -> None:
-        with one_question():
-            await server.call(turns, "a", 0)
-            await turned.wait()
-            await server.call(turns, "b", 0)
-
-    async with anyio.create_task_group() as group:
-        async with turns.turn("a"):
-            group.start_soon(waits_twice)
-            await anyio.wait_all_tasks_blocked()
-            server.now += 5
-        await anyio.wait_all_tasks_blocked()
-        async with turns.turn("a"):
-            group.start_soon(server.call, turns, "a", 1)
-            await anyio.wait_all_tasks_blocked()
-            turned.set()
-            await anyio.wait_all_tasks_blocked()
+    await beside_one_that_waits_twice(server, server.turns(max_wait_s=6), then="b", later_s=0)
     assert [model for model, _ in server.ran] == ["a", "a", "b"]
 
 
