@@ -37,8 +37,6 @@ _ALIKE = 0.005
 _COMMON = 2
 # `1.200` is more than a thousand in some languages.
 _AMBIGUOUS = re.compile(r"[-−]?[1-9]\d{0,2}\.\d{3}")
-
-
 _BLOCK = re.compile(r"```(?:python|py)[ \t]*\n", re.IGNORECASE)
 
 
