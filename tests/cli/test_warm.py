@@ -200,6 +200,15 @@ def test_a_question_ends_the_reading_that_another_has_left_behind() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another system does not say what runs")
+def test_a_reading_whose_command_is_not_known_yet_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = iter([b"", b"", b"python\0-m\0metier\0models\0warm\0"])
+    monkeypatch.setattr(Path, "read_bytes", lambda _: next(commands))
+    with reading("models", "warm") as process:
+        assert stop_warming(Settings.load())
+        assert process.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system does not say what runs")
 def test_a_process_that_reads_no_prompts_is_not_ended() -> None:
     with reading("evaluate", "routing") as process:
         assert not stop_warming(Settings.load())

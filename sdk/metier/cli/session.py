@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -238,7 +239,10 @@ def _is_warming(pid: int) -> bool:
     """Whether a process is what `warm_later` starts, as far as the system says."""
     if sys.platform != "linux":
         return True
-    return b"\0models\0warm\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    command, ends = b"", time.monotonic() + 1
+    while not command and time.monotonic() < ends:  # Linux names no words of one just started
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"\0models\0warm\0" in command
 
 
 def _warming_file(settings: Settings) -> Path:
