@@ -77,11 +77,16 @@ def restart_head(cluster: Cluster) -> None:
 
 
 class World:
-    """Hosts that a test starts on the cluster; they end with the test."""
+    """Hosts that a test starts on the cluster; they end with the test.
+
+    Those that are started one after the other start side by side: the cluster's address is known
+    once all of them answer.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
-        self.address: str = address_of(cluster)
         self.actors: dict[str, Any] = {}
+        self._address = address_of(cluster)
+        self._starting: list[Any] = []
         self._nodes = [node.node_id for node in cluster.list_all_nodes()]
 
     def start(
@@ -99,7 +104,7 @@ class World:
             labels=(label,) if label else (), concurrency=1, memory_bytes=None, num_ctx=num_ctx
         )
         actor = start_host(
-            self.address,
+            self._address,
             name,
             OllamaServer(host, num_ctx=num_ctx),
             facts,
@@ -109,7 +114,14 @@ class World:
             node_id=node_id or self._nodes[len(self.actors) % len(self._nodes)],
         )
         self.actors[name] = actor
-        ray.get(actor.call.remote("facts", trace={}), timeout=120)  # a process takes seconds
+        self._starting.append(actor.call.remote("facts", trace={}))
+
+    @property
+    def address(self) -> str:
+        """Where the cluster is, as soon as each host that was started answers."""
+        ray.get(self._starting, timeout=120)  # a process takes a second
+        self._starting = []
+        return self._address
 
     async def start_again(self, name: str, host: str, *, label: str) -> None:
         """Start a host whose actor was killed, as soon as its name is free again."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -275,7 +276,8 @@ def fake_ollama(
 ) -> Iterator[FakeOllama]:
     """Serve until the end of the block."""
     server = FakeOllama(embedder, models, reply, **more)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    serve = partial(server.serve_forever, poll_interval=0.01)  # how long its end takes
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield server

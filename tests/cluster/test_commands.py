@@ -104,7 +104,7 @@ def test_the_questions_of_an_evaluation_are_answered_on_all_nodes_of_a_cluster(
     world: World, ollamas: list[FakeOllama], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, ollama in zip(("one", "two"), ollamas, strict=True):
-        ollama.machine, ollama.loaded = Machine(reply_s=0.5), [MODEL]  # so that the questions meet
+        ollama.machine, ollama.loaded = Machine(reply_s=0.2), [MODEL]  # so that the questions meet
         world.start(name, ollama.host)
     monkeypatch.setenv("METIER_EMBED_MODEL", MODEL)
     gold = {"kind": "contains", "value": ["Four"]}

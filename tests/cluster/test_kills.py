@@ -35,7 +35,7 @@ def lasting(ray_cluster: Cluster) -> Iterator[World]:
         world.close()
 
 
-@pytest.mark.parametrize("at", moments(30, in_make_test=2))
+@pytest.mark.parametrize("at", moments(30, in_make_test=1))
 @pytest.mark.parametrize("strategy", ["vote", "single"])
 async def test_a_question_outlives_a_node_that_is_killed(
     lasting: World, strategy: str, at: float, tmp_path: Path

@@ -38,7 +38,7 @@ def answering(replies: Mapping[str, tuple[int, object]]) -> Iterator[tuple[Setti
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
     try:
         yield Settings(host=f"http://127.0.0.1:{server.server_port}"), asked

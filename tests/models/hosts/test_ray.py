@@ -52,7 +52,7 @@ async def test_a_council_votes_on_all_nodes_and_answers_as_on_one_server(
     world.start("one", ollamas[0].host)
     world.start("two", ollamas[1].host)
     for ollama in ollamas:
-        ollama.machine = Machine(reply_s=1.0)  # so that the samples meet
+        ollama.machine = Machine(reply_s=0.3)  # so that the samples meet
         ollama.loaded = [MODEL]
     step = Step(id="1", task="What?", expert="general", strategy="vote", options={"samples": 4})
     texts = []
@@ -95,7 +95,7 @@ async def test_a_node_whose_ollama_stops_answering_is_given_up_for_another(
     world.start("one", ollamas[0].host)
     world.start("two", ollamas[1].host)
     ollamas[0].loaded = [MODEL]
-    server = world.server(patience=Patience(fresh_s=0.0, look_s=3.0, check_every_s=0.1))
+    server = world.server(patience=Patience(fresh_s=0.0, look_s=1.0, check_every_s=0.1))
     assert await ask(server, MODEL) == "one"
     ollamas[0].fault = "silent"
     with anyio.fail_after(60):
