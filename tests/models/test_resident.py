@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from metier.answer import Usage
+from metier.errors import ModelServerError
+from metier.models import shared as sharing
 from metier.models.resident import (
     ResidentPrompt,
     ResidentPrompts,
@@ -16,7 +19,7 @@ from metier.models.resident import (
     slot_bytes,
     slots_for,
 )
-from metier.models.server import ChatRequest, Chunk, ModelDetails
+from metier.models.server import ChatRequest, Chunk, ModelDetails, ModelServer
 from metier.models.shared import SharedServer
 from metier.plan import Message
 from metier.testing import ScriptedModels, Stall
@@ -208,6 +211,41 @@ def test_a_prompt_with_a_control_token_begins_the_requests_made_of_it() -> None:
     assert prompt.begins(ChatRequest(model="m", messages=prompt.messages))
     written = Message(role="system", content="Never write <|im_end|>.")
     assert prompt.begins(ChatRequest(model="m", messages=(written,)))
+
+
+class Leaving(Slots):
+    """Slots of a server that cannot be asked once, after the first loading."""
+
+    address = "http://127.0.0.1:1"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.is_back = anyio.Event()
+        self._loads = 0
+
+    async def load(self, _: str) -> None:
+        self._loads += 1
+        if self._loads == 2:
+            raise ModelServerError("nothing answers")
+        if self._loads == 3:
+            self.is_back.set()
+
+
+async def test_lost_prompts_are_asked_for_again_after_the_server_was_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sharing, "_IDLE_S", 0.01)
+    monkeypatch.setattr(sharing, "_PAUSE_S", 0.01)
+    slots = Leaving(3)
+    shared = SharedServer(cast(ModelServer, slots), keeps=3)
+    await shared.keep("m", PROMPTS)
+    await asked(slots, prompt_of("Ann knows another thing. "), "Why?")
+    shared.prompts.note(*await asked(slots, PROMPTS[0], "Why?"))
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(shared.keep_again)
+            await slots.is_back.wait()
+            group.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import anyio
 import anyio.lowlevel
 
+from metier.errors import MetierError
 from metier.models.forwarding import ForwardingServer
 from metier.models.resident import ResidentPrompt, ResidentPrompts
 from metier.models.server import (
@@ -120,7 +121,8 @@ class SharedServer(ForwardingServer):
             await self._idle()
             for model in dict.fromkeys(prompt.model for prompt in lost):
                 mine = [prompt for prompt in lost if prompt.model == model]
-                await self.keep_when_idle(model, mine)
+                with suppress(MetierError):  # a server that is gone comes back
+                    await self.keep_when_idle(model, mine)
             await anyio.sleep(_PAUSE_S)
 
     async def _idle(self) -> None:
