@@ -28,6 +28,7 @@ from metier_math.handing_on import handed_on
 from metier_math.instruction import BEGINNING, MAX_TOKENS, SCHEMA, asking
 from metier_math.program import Computed, Program
 from metier_math.rates import rate_in
+from metier_math.stated import stated_in
 from metier_math.stated_units import is_off_by_thousands, with_stated_units
 from metier_math.tools import Tools
 from metier_math.word_problems import AGREEING, SAMPLES, is_word_problem, solution
@@ -202,4 +203,4 @@ def _hand_on(
 
 def _read(task: Task) -> Program | None:
     """The calculation that the question states by itself, for which no model is needed."""
-    return conversion_in(task) or rate_in(task)
+    return conversion_in(task) or rate_in(task) or stated_in(task)

@@ -43,7 +43,7 @@ async def test_units_that_do_not_fit_are_an_error(calculator: Calculator) -> Non
 @pytest.mark.anyio
 async def test_a_last_step_that_uses_none_before_it_is_no_answer(calculator: Calculator) -> None:
     script = writing(written("evaluate", "share: 15/100", "number: 80"))
-    text = await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
+    text = await Math(CARD, calculator=calculator).answer(Task(text="15 in 100 of 80?"), script)
     assert "lead to no answer" in text
     assert script.checked is False
 
@@ -255,8 +255,8 @@ async def test_a_formula_that_the_earlier_step_names_is_shown_to_the_model(
 @pytest.mark.anyio
 async def test_without_a_formula_the_question_ends_the_prompt(calculator: Calculator) -> None:
     script = writing(written("evaluate", "answer: 15/100 * 80"))
-    await Math(CARD, calculator=calculator).answer(Task(text="15% of 80?"), script)
-    assert script.calls[-1].messages[-1].content == "15% of 80?"
+    await Math(CARD, calculator=calculator).answer(Task(text="15 in 100 of 80?"), script)
+    assert script.calls[-1].messages[-1].content == "15 in 100 of 80?"
 
 
 @pytest.mark.anyio
