@@ -67,6 +67,14 @@ _REFERRING = frozenset(
     ).split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_POWERS = {"square": "²", "cubic": "³"}
+_POWER = re.compile(rf"\b(square|cubic) ((?!root|number){_LETTER}{{1,24}})", re.I)
+_PER = re.compile(
+    rf"({_LETTER}[²³]?) per ((?:s|sec|second|min|minute|h|hr|hour|day|week|month|year|"
+    r"litre|liter|millilitre|milliliter|ml|gram|kilogram|g|kg|metre|meter|m|centimetre|centimeter|"
+    r"cm|kilometre|kilometer|km|mile|inch|foot|gallon)[²³]?)\b",
+    re.I,
+)
 # pint reads `fl` as femtolitres.
 _FLUID_OUNCES = re.compile(r"\bfl\.? ?oz\b|\bfluid ounces?\b", re.I)
 _DEGREES = re.compile(r"([-−]?\d{1,6}(?:[.,]\d{1,6})?)\s*(?:°|degrees?)?", re.I)
@@ -75,7 +83,8 @@ _SCALE = re.compile(r"\b(celsius|fahrenheit)\b", re.I)
 
 def conversion_in(task: Task) -> Program | None:
     """The conversion that a task asks for; None if it asks for anything else."""
-    text = task.text.strip()
+    text = _POWER.sub(lambda match: f"{match[2]}{_POWERS[match[1].lower()]}", task.text.strip())
+    text = _PER.sub(r"\1/\2", text)
     if len(text) > _MAX_CHARS or _CALCULATES.search(text) or _CALCULATES_ABROAD.search(text):
         return None
     target = _TARGET.search(text) or _HOW_MANY.search(text)

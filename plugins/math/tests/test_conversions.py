@@ -38,6 +38,10 @@ def after(value: str, asked: str, *, task: str = "?") -> Task:
         (Task(text="Combien d'heures ? 3 jours en heures"), "72 hours"),
         (Task(text="how many ml are in 12 fl oz?"), "354.88235475 ml"),
         (Task(text="convertir 10 pies a pulgadas"), "120 inches"),
+        (Task(text="Convert 110 km/h to metres per second"), "≈ 30.5556 metres/second"),
+        (Task(text="How many square feet are 85 square metres?"), "≈ 914.9324 feet²"),
+        (Task(text="How many litres are 2 cubic metres?"), "2000 litres"),
+        (Task(text="3 grams per cubic centimetre in kg per litre"), "3 kg/litre"),
     ],
 )
 async def test_another_unit_needs_no_model(calculator: Calculator, task: Task, result: str) -> None:
@@ -61,6 +65,8 @@ async def test_another_unit_needs_no_model(calculator: Calculator, task: Task, r
         after("4 g", "how many 500 mg tablets is that?"),
         after("between 3 and 5 h", "how many minutes is that?"),
         Task(text="how many days is that?"),
+        Task(text="What is the square root of 16 in feet?"),
+        Task(text="He earns 20 per visit, what is that in euros"),
     ],
 )
 def test_what_calculates_with_the_number_is_no_conversion(task: Task) -> None:
