@@ -12,6 +12,8 @@ prompts again as `metier serve` does. No two questions are the same. Keys:
 - `single.ratio`: those questions as a whole, planned and checked, over the sum of their raw calls.
 - `samples_ratio_550`: four samples of 60 tokens of a prompt of 550 tokens that was not read
   before, over one; `samples_ratio_550_120` of 120 tokens. In `side by side`: all at once.
+- `samples_table.IN_OUT`: four samples of OUT tokens of a prompt of IN tokens, all at once, over one
+  after the other, without metier: above 1, one after the other is quicker.
 - `memory_mb_per_prompt`: what one more slot takes; `slots`: how many there are.
 - `identical`: the percentage of calls whose text is the one of the server with one slot. In
   `ollama package, one slot`: of that server's calls whose text is the same a second time.
@@ -27,6 +29,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +58,20 @@ FLAGSHIP = (
 # One question to each expert in turn, and then the next to each.
 TURNS = (
     ("general", "Why does ice float on water? Answer in one sentence."),
-    ("math", "Solve 4x - 9 = 15."),
+    ("math", "Three workers paint a fence in 8 hours; how long would four need?"),
     ("code", "Write a Python function that reverses a string."),
     ("medical", "Which painkiller is safe in pregnancy?"),
     ("general", "What is the capital of Mongolia? Answer in one sentence."),
-    ("math", "What is 12.5% of 840?"),
+    ("math", "Lena saves 35 a week. After how many weeks has she 490?"),
     ("code", "JavaScript function that returns the last element of an array"),
     ("medical", "Is alcohol allowed with metronidazole?"),
     ("general", "How do magnets work? Answer in one sentence."),
-    ("math", "What is the derivative of x^3 + 2x?"),
+    ("math", "What is the surface of a cube with an edge of 4.5?"),
     ("code", "bash one-liner to delete all .tmp files older than 7 days"),
     ("medical", "When must metformin not be given?"),
 )
 SAMPLES, PROMPT_TOKENS = 4, 550
+TABLE_PROMPTS, TABLE_REPLIES = (75, 150, 300, 550, 1100), (30, 120, 300)
 IDLE_S = 15.0
 # About as many tokens as words; every run begins with other words, so that nothing is kept of it.
 _WORDS = "The next box holds apples and pears and one letter for the man at the door."
@@ -133,8 +137,8 @@ def sampling(number: int, max_tokens: int) -> Sampling:
     return Sampling(temperature=0.7, seed=number, max_tokens=max_tokens)
 
 
-def long_prompt() -> str:
-    words = f"Note {time.time_ns()}. {_WORDS * (PROMPT_TOKENS // 16)}"
+def long_prompt(tokens: int = PROMPT_TOKENS) -> str:
+    words = f"Note {time.time_ns()}. {_WORDS * (tokens // 16)}"
     return f"{words}\n\nWrite a Python class for a bank account with ten methods."
 
 
@@ -270,25 +274,49 @@ async def sampled(runs: int, max_tokens: int) -> tuple[list[float], list[float]]
                 started = time.perf_counter()
                 await council.run(plan.model_copy(update={"steps": (step,)}))
                 seconds.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            await _side_by_side(settings, long_prompt(), max_tokens)
-            seconds.append(time.perf_counter() - started)
+            seconds.append(await _side_by_side(settings, long_prompt(), max_tokens))
             say(f"{max_tokens} tokens, 1, 4, 4 at once: {seconds}")
             chosen.append(seconds[1] / seconds[0])
             together.append(seconds[2] / seconds[0])
     return chosen, together
 
 
-async def _side_by_side(settings: Settings, text: str, max_tokens: int) -> None:
+def _requests(text: str, max_tokens: int) -> list[ChatRequest]:
+    messages = (Message(role="user", content=text),)
+    samplings = [sampling(number, max_tokens) for number in range(SAMPLES)]
+    return [ChatRequest(model=BIG, messages=messages, sampling=each) for each in samplings]
+
+
+async def _side_by_side(settings: Settings, text: str, max_tokens: int) -> float:
     client = ollama.AsyncClient(host=settings.host)
+    started = time.perf_counter()
     async with anyio.create_task_group() as group:
-        for number in range(SAMPLES):
-            request = ChatRequest(
-                model=BIG,
-                messages=(Message(role="user", content=text),),
-                sampling=sampling(number, max_tokens),
-            )
+        for request in _requests(text, max_tokens):
             group.start_soon(raw, client, request, settings.num_ctx)
+    return time.perf_counter() - started
+
+
+async def _one_by_one(settings: Settings, text: str, max_tokens: int) -> float:
+    client = ollama.AsyncClient(host=settings.host)
+    started = time.perf_counter()
+    for request in _requests(text, max_tokens):
+        await raw(client, request, settings.num_ctx)
+    return time.perf_counter() - started
+
+
+async def sample_table(runs: int) -> dict[str, list[float]]:
+    """Seconds of four samples all at once, over one after the other, by lengths in tokens."""
+    settings = Settings.load(concurrency=SAMPLES)
+    table: dict[str, list[float]] = {}
+    async with aclosing(OllamaServer(settings.host, num_ctx=settings.num_ctx)) as server:
+        await server.load(BIG)
+    for prompt, reply in product(TABLE_PROMPTS, TABLE_REPLIES):
+        for _ in range(runs):
+            single = await _one_by_one(settings, long_prompt(prompt), reply)
+            together = await _side_by_side(settings, long_prompt(prompt), reply)
+            say(f"{prompt} tokens, {reply} written: {single:.2f} s, at once {together:.2f} s")
+            table.setdefault(f"{prompt}_{reply}", []).append(together / single)
+    return table
 
 
 def phases(questions: Sequence[Asked]) -> dict[str, dict[str, float]]:
@@ -313,7 +341,7 @@ def ratios(questions: Sequence[Asked]) -> list[float]:
 
 
 def measured(
-    runs: int, limit: int, sample_runs: int, plot: Path | None
+    runs: int, limit: int, sample_runs: int, table_runs: int, plot: Path | None
 ) -> tuple[dict[str, Metric], dict[str, dict[str, Metric]]]:
     metrics: dict[str, Metric] = {}
     side: dict[str, Metric] = {}
@@ -328,6 +356,10 @@ def measured(
             for name, tokens in (("samples_ratio_550", 60), ("samples_ratio_550_120", 120)):
                 chosen, together = anyio.run(sampled, sample_runs, tokens)
                 metrics[name], side[name] = median_of(chosen), median_of(together)
+    if table_runs:
+        with serving((EMBED, BIG), slots=SAMPLES):
+            table = anyio.run(sample_table, table_runs)
+        metrics |= {f"samples_table.{name}": median_of(found) for name, found in table.items()}
     where = phases(flagship)
     say(f"seconds of the flagship question: {where}")
     if plot is not None:
@@ -361,11 +393,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10, help="runs of the flagship question")
     parser.add_argument("--turns", type=int, default=len(TURNS), help="questions in turn")
     parser.add_argument("--samples", type=int, default=5, help="runs of each kind of samples")
+    parser.add_argument("--table", type=int, default=1, help="runs of each cell of samples_table")
     parser.add_argument("--plot", type=Path, help="file for a picture of where the time goes")
     options = parser.parse_args()
     refuse_inherited()
     started = time.perf_counter()
-    metrics, baselines = measured(options.limit, options.turns, options.samples, options.plot)
+    metrics, baselines = measured(
+        options.limit, options.turns, options.samples, options.table, options.plot
+    )
     report(
         "resident",
         metrics,
