@@ -19,16 +19,20 @@ prompts again as `metier serve` does. No two questions are the same. Keys:
   `ollama package, one slot`: of that server's calls whose text is the same a second time.
 - `unasked`: questions that were answered without a call, which count in no other figure.
 - `fill_s`: seconds until all prompts are read.
+
+With `--plot`, the question of the README is asked once more before all others, with the model in
+the memory of neither server, and so with no prompt in a slot (`cold`). The picture has its seconds
+and the medians of the other runs, by the phases of `benchmarks.phases`.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -37,10 +41,12 @@ import anyio
 import ollama
 
 from benchmarks.contract import Metric, exactly, median_of, report, say, share_of
+from benchmarks.phases import import_s, phases, unload
 from benchmarks.plotting import stacked_seconds
 from benchmarks.server import BIG, EMBED, refuse_inherited, serving, slots_wanted, two_servers
 from metier.council import Council
 from metier.engine.engine import Limits
+from metier.events import PlanReady
 from metier.experts.card import Card, read_card
 from metier.experts.expert import Context, Expert, Task
 from metier.experts.registry import builtin_domains
@@ -85,6 +91,7 @@ class Call:
     text: str = ""
     first_s: float = 0.0
     total_s: float = 0.0
+    load_s: float = 0.0
     read_s: float = 0.0
     write_s: float = 0.0
 
@@ -94,8 +101,26 @@ class Asked:
     """A question, as a whole and by its calls, and the same calls raw."""
 
     total_s: float
+    plan_s: float = 0.0
     calls: list[Call] = field(default_factory=list)
     raws: list[Call] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Found:
+    """All questions.
+
+    Attributes:
+        turns: those in turn.
+        flagship: the runs of the README's.
+        cold: its run without the model in memory, if it was wanted.
+        fill_s: seconds of the reading before.
+    """
+
+    turns: list[Asked] = field(default_factory=list)
+    flagship: list[Asked] = field(default_factory=list)
+    cold: list[Asked] = field(default_factory=list)
+    fill_s: float = 0.0
 
 
 class Timed(OllamaServer):
@@ -113,6 +138,7 @@ class Timed(OllamaServer):
             async for chunk in chunks:
                 call.first_s = call.first_s or time.perf_counter() - started
                 call.text += chunk.text
+                call.load_s = chunk.usage.load_s
                 call.read_s, call.write_s = chunk.usage.prompt_s, chunk.usage.decode_s
                 yield chunk
         call.total_s = time.perf_counter() - started
@@ -171,6 +197,7 @@ async def raw(
     async for part in stream:
         call.first_s = call.first_s or time.perf_counter() - started
         call.text += part.message.content or ""
+        call.load_s = (part.load_duration or 0) / 1e9
         call.read_s = (part.prompt_eval_duration or 0) / 1e9
         call.write_s = (part.eval_duration or 0) / 1e9
     call.total_s = time.perf_counter() - started
@@ -192,31 +219,47 @@ def questions(runs: int, limit: int) -> Iterator[tuple[str, str | None]]:
         yield FLAGSHIP.format(weight=61 + run, dose=10 + run % 6), None
 
 
-async def asked(runs: int, limit: int, plain: str) -> tuple[list[Asked], list[Asked], float]:
-    """The questions in turn, the flagship; the seconds of the reading before."""
+async def asked(runs: int, limit: int, plain: str, *, cold: bool) -> Found:
+    """The questions in turn, and the flagship."""
     settings = Settings.load(model=BIG)
     server = Timed(settings)
     shared = SharedServer.of(server, settings, keeps=_keeps(settings))
     installed = Council.from_installed(settings)
+    found = Found()
     async with (
         aclosing(OllamaServer(plain, num_ctx=settings.num_ctx)) as other,
         Council(installed.registry, settings=settings, server=shared) as council,
     ):
+        await council.plan("Why?")
+        if cold:
+            found.cold.append(await _asked_cold(council, server, other))
         await council.server.load(BIG)
         await other.load(BIG)
         started = time.perf_counter()
         await council.warm()
-        fill_s = time.perf_counter() - started
-        say(f"prompts read in {fill_s:.1f} s, {shared.keeps} slots")
-        await council.plan("Why?")
-        turns, flagship = list[Asked](), list[Asked]()
+        found.fill_s = time.perf_counter() - started
+        say(f"prompts read in {found.fill_s:.1f} s, {shared.keeps} slots")
         for question, only in questions(runs, limit):
             with anyio.move_on_after(IDLE_S):
                 await shared.keep_again()
             one = await _asked(council, server, question, only)
             one.raws = await again(one, plain, settings.num_ctx)
-            (flagship if only is None else turns).append(one)
-    return turns, flagship, fill_s
+            (found.flagship if only is None else found.turns).append(one)
+    return found
+
+
+async def _asked_cold(council: Council, server: Timed, plain: OllamaServer) -> Asked:
+    """The flagship while neither server has the model in memory, but the system has its file."""
+    servers = (server, plain)
+    for each in servers:
+        await each.load(BIG)
+    for each in servers:
+        await unload(each.address, BIG)
+    one = await _asked(council, server, FLAGSHIP.format(weight=60, dose=9), None)
+    one.raws = await again(one, plain.address, council.settings.num_ctx)
+    for each in servers:
+        await unload(each.address, BIG)
+    return one
 
 
 def _keeps(settings: Settings) -> int:
@@ -227,10 +270,15 @@ def _keeps(settings: Settings) -> int:
 
 async def _asked(council: Council, server: Timed, question: str, only: str | None) -> Asked:
     server.calls.clear()
-    started = time.perf_counter()
+    plan_s, started = 0.0, time.perf_counter()
     experts = None if only is None else (only,)
-    await council.ask(question, experts=experts, limits=Limits(timeout_s=300))
-    found = Asked(time.perf_counter() - started, list(server.calls))
+    limits = Limits(timeout_s=300)
+    stream = council.stream(question, experts=experts, limits=limits, strict=True)
+    async with aclosing(stream) as events:
+        async for event in events:
+            if isinstance(event, PlanReady):
+                plan_s = time.perf_counter() - started
+    found = Asked(time.perf_counter() - started, plan_s, list(server.calls))
     _say_calls(only or "flagship", found.total_s, found.calls)
     return found
 
@@ -319,21 +367,14 @@ async def sample_table(runs: int) -> dict[str, list[float]]:
     return table
 
 
-def phases(questions: Sequence[Asked]) -> dict[str, dict[str, float]]:
-    """Where the seconds of a question go, before and after; medians."""
-    rest = [one.total_s - sum(call.total_s for call in one.calls) for one in questions]
-    ways = {
-        "one slot": [one.raws for one in questions],
-        "resident prompts": [one.calls for one in questions],
-    }
-    return {
-        name: {
-            "plan, check": statistics.median(rest),
-            "read": statistics.median(sum(call.read_s for call in calls) for calls in each),
-            "write": statistics.median(sum(call.write_s for call in calls) for calls in each),
-        }
-        for name, each in ways.items()
-    }
+def picture(found: Found, file: Path) -> None:
+    """Draw where the seconds of the README's question go, warm and cold."""
+    importing_s = import_s()
+    cold = phases(found.cold, importing_s)
+    where = {f"{name}, cold": spent for name, spent in cold.items()}
+    where |= phases([one for one in found.flagship if one.calls], importing_s)
+    say(f"seconds of the flagship question: {where}")
+    stacked_seconds(where, file)
 
 
 def ratios(questions: Sequence[Asked]) -> list[float]:
@@ -347,9 +388,10 @@ def measured(
     side: dict[str, Metric] = {}
     slots = slots_wanted((EMBED, BIG))
     with two_servers((EMBED, BIG), keeps=slots) as (keeping, plain):
-        all_turns, all_flagship, fill_s = anyio.run(asked, runs, limit, plain)
+        found = anyio.run(partial(asked, runs, limit, plain, cold=plot is not None))
         full_mb, one_mb = anyio.run(size_mb, keeping), anyio.run(size_mb, plain)
-        turns, flagship = ([one for one in all_ if one.calls] for all_ in (all_turns, all_flagship))
+        turns = [one for one in found.turns if one.calls]
+        flagship = [one for one in found.flagship if one.calls]
         same = anyio.run(control, turns, plain)
     if sample_runs:
         with serving((EMBED, BIG), slots=SAMPLES):
@@ -359,13 +401,12 @@ def measured(
     if table_runs:
         with serving((EMBED, BIG), slots=SAMPLES):
             table = anyio.run(sample_table, table_runs)
-        metrics |= {f"samples_table.{name}": median_of(found) for name, found in table.items()}
-    where = phases(flagship)
-    say(f"seconds of the flagship question: {where}")
+        metrics |= {f"samples_table.{name}": median_of(each) for name, each in table.items()}
     if plot is not None:
-        stacked_seconds(where, plot)
+        picture(found, plot)
     pairs = [pair for one in (*turns, *flagship) for pair in zip(one.calls, one.raws, strict=True)]
-    unasked = len(all_turns) + len(all_flagship) - len(turns) - len(flagship)
+    all_asked = len(found.turns) + len(found.flagship)
+    unasked = all_asked - len(turns) - len(flagship)
     metrics |= {
         "first_token_ratio": median_of([o.calls[0].first_s / o.raws[0].first_s for o in turns]),
         "compound_ratio": median_of(ratios(flagship)),
@@ -373,8 +414,8 @@ def measured(
         "memory_mb_per_prompt": exactly(round((full_mb - one_mb) / max(1, slots - 1), 1)),
         "slots": exactly(slots),
         "identical": share_of([warm.text == cold.text for warm, cold in pairs]),
-        "unasked": exactly(unasked, n=len(all_turns) + len(all_flagship)),
-        "fill_s": exactly(round(fill_s, 1)),
+        "unasked": exactly(unasked, n=all_asked),
+        "fill_s": exactly(round(found.fill_s, 1)),
         "first_token_s": median_of([one.calls[0].first_s for one in turns]),
         "compound_s": median_of([one.total_s for one in flagship]),
     }

@@ -199,8 +199,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.chats.append(body)
                 self.server.traces.append(self.headers.get("traceparent", ""))
                 self._chat(body)
-            case "/api/generate":  # a model is loaded
-                self.server.warmed.append(body["model"])
+            case "/api/generate":  # a model is loaded, or leaves memory
+                if body.get("keep_alive") == 0:
+                    kept = [name for name in self.server.loaded if name != body["model"]]
+                    self.server.loaded = kept
+                else:
+                    self.server.warmed.append(body["model"])
                 self._send([{"model": body["model"], "response": "", "done": True}])
             case _:
                 found = self._capabilities(body["model"])

@@ -11,15 +11,18 @@ from typing import Any
 
 import anyio
 import pytest
-from benchmarks import load, resident
+from benchmarks import load, phases, resident
 from benchmarks.contract import exactly, mean_of, median_of, share_of
 from benchmarks.data import DEFAULT
 from benchmarks.keeping import Keeping
-from benchmarks.plotting import accuracy_over_calls
+from benchmarks.plotting import accuracy_over_calls, stacked_seconds
+from fake_ollama import fake_ollama
 from pydantic import BaseModel
 from world import KEPT
 
 from metier.errors import ModelServerBusy
+from metier.models.server import ChatRequest
+from metier.testing import FixedEmbedder
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / DEFAULT
@@ -40,6 +43,9 @@ FLOORS: dict[str, tuple[list[str], dict[str, float]]] = {
     "planner_scale": (["--limit", "1000"], {"recall_at_10_1000": 0.95}),
     "knowledge": (["--limit", "100"], {"question.recall_at_5": 95, "half.mrr": 0.87}),
 }
+
+
+PHASES = ("import", "plan", "load", "read", "write", "check")
 
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -174,6 +180,45 @@ async def test_a_question_without_an_answer_is_counted_and_the_others_are_asked(
 def test_no_prompt_of_the_resident_benchmark_is_asked_twice() -> None:
     texts = [text for text, _ in resident.questions(10, 12)]
     assert len(set(texts)) == len(texts) == 22
+
+
+def call(load_s: float, read_s: float, write_s: float, total_s: float) -> resident.Call:
+    return resident.Call(
+        ChatRequest(model="m", messages=()),
+        total_s=total_s,
+        load_s=load_s,
+        read_s=read_s,
+        write_s=write_s,
+    )
+
+
+def test_the_seconds_of_a_question_are_shown_by_phase(tmp_path: Path) -> None:
+    calls = [call(3.0, 0.5, 2.0, 6.0), call(0.0, 0.5, 1.0, 2.0)]
+    raws = [call(2.0, 4.0, 2.0, 8.5), call(0.0, 5.0, 1.0, 6.5)]
+    one = resident.Asked(total_s=8.75, plan_s=0.25, calls=calls, raws=raws)
+    found = phases.phases([one], 0.375)
+    assert found == {
+        "one slot": dict(zip(PHASES, (0.375, 0.25, 2.0, 9.0, 3.0, 0.5), strict=True)),
+        "resident prompts": dict(zip(PHASES, (0.375, 0.25, 3.0, 1.0, 3.0, 0.5), strict=True)),
+    }
+    file = tmp_path / "seconds.svg"
+    stacked_seconds(found, file)
+    text = file.read_text()
+    assert all(f">{name}</text>" in text for name in (*PHASES, *found))
+
+
+def test_importing_ends_when_a_council_with_its_experts_is_there() -> None:
+    assert phases.until_ready_s() > 0
+    with pytest.raises(RuntimeError, match="could not be made"):
+        phases.until_ready_s(METIER_NUM_CTX="none")
+
+
+@pytest.mark.anyio
+async def test_a_model_that_is_to_be_loaded_again_leaves_memory_before() -> None:
+    with fake_ollama(FixedEmbedder(), models=["m", "other"], reply="") as server:
+        server.loaded = ["m", "other"]
+        await phases.unload(server.host, "m")
+        assert server.loaded == ["other"]
 
 
 @pytest.mark.parametrize("name", ["load", "resident"])
