@@ -11,7 +11,7 @@ import pytest
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 SAYS = {
-    "ask": "math on qwen2.5-coder:1.5b",
+    "ask": "15% of 80 = 12",
     "council_in_langchain": "3 words",
     "council_in_semantic_kernel": "by time_plugin_iso_date",
     "council_over_mcp": "12",

@@ -154,7 +154,7 @@ def _arithmetic(text: str) -> Program | None:
     is_one = _EXPRESSION.fullmatch(text) and not _OTHER_NAME.search(text)
     if not is_one or not _OPERATES.search(text) or _NO_SUM.search(text):
         return None
-    return _evaluating(text)
+    return _evaluating(text.replace("% * ", "% of "))
 
 
 def _evaluating(expression: str) -> Program:
