@@ -72,9 +72,9 @@ def asked(
 def attacks() -> Iterator[tuple[str, Expert, str, tuple[str, ...], tuple[Document, ...]]]:
     """Wrong answers that nothing but their model supports."""
     math, code, cook = Math(card("math")), Code(card("code")), Cook(card("cook"))
-    yield "a wrong sum", math, "15% of 80?", (program("15 + 80"),), ()
+    yield "a wrong sum", math, "15 in 100 of 80?", (program("15 + 80"),), ()
     yield "a wrong rate", math, "He runs 10 km in 50 min, how fast?", (program("50 / 10"),), ()
-    yield "words", math, "15% of 80?", ("It is 95.",), ()
+    yield "words", math, "15 in 100 of 80?", ("It is 95.",), ()
     yield "one story", math, STORY, (lines("3 * 12"), "I cannot."), ()
     yield "stories that differ", math, STORY, tuple(lines(f"3 * 12 + {n}") for n in range(9)), ()
     yield "a number left out", math, STORY, (lines("3 * 12 - 5"), lines("36 - 5 + 4")), ()

@@ -26,8 +26,8 @@ from metier.models.server import (
 )
 from metier.plan import Message
 
-# About 300 tokens. At 120 tokens read and 33 written a second, reading them three times more takes
-# as long as is gained by writing four answers of 150 tokens side by side. An estimate.
+# About 300 tokens: between where one after the other is quicker for samples of 30 tokens, and where
+# it is for samples of 120 (docs/results/speed.md).
 LONG_PROMPT_CHARS = 1200
 # Of English text. There is no tokenizer here, and the server counts only at the end of a reply.
 _CHARS_A_TOKEN = 4
