@@ -24,10 +24,11 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _PLEASE = re.compile(
-    r"(?:,? (?:please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît|as a fraction))*"
-    r"[=?.\s]*$",
+    r"(?:,? (?:please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît|"
+    r"as a fraction)){1,2}$",
     re.IGNORECASE,
 )
+_ENDS = " =?."
 _ABROAD = re.compile(
     r"\b(?:was|wie|berechne|rechne|bestimme|bitte|von|mal|combien|que|calcule[rz]?|quelle|de|fois|"
     r"cu[aá]nto|calcula|halla|por|quanto|calcola|trova|di|per|encontre|löse|résou\w+|resuelve|"
@@ -35,7 +36,7 @@ _ABROAD = re.compile(
     re.IGNORECASE,
 )
 _WORDS = tuple(
-    (re.compile(rf"(?<=[\d)%\s])\s*(?:{words})\s*(?=[\d(√]|sqrt)", re.IGNORECASE), sign)
+    (re.compile(rf"(?<=[\d)%\s])\s?(?:{words})\s?(?=[\d(√]|sqrt)", re.IGNORECASE), sign)
     for words, sign in (
         (r"\b(?:multiplied by|times|mal|fois|por|per|vezes)\b|(?<=\d\s)x", " * "),
         (r"\b(?:divided by|geteilt durch|divisé par|dividido por|diviso)\b", " / "),
@@ -64,15 +65,15 @@ _EXPRESSION = re.compile(rf"{_TERM}{{1,120}}", re.IGNORECASE)
 _EULER = re.compile(r"(?<![a-z])e(?=\s*\^)")
 _VARIABLE = re.compile(r"(?<![a-z])[a-z](?![a-z])", re.IGNORECASE)
 _OPERATES = re.compile(r"[\d)²³π%]\s*[-−–+*×·⋅/÷^%]\s*[\d(√.]|\bsqrt\(|√|[²³]")
-_OTHER_NAME = re.compile(r"[a-z]+(?<!sqrt)(?<!pi)(?![a-z])", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"(?<![a-z])(?!(?:sqrt|pi)(?![a-z]))[a-z]", re.IGNORECASE)
 # A date, a telephone number, odds; and `200 + 10%`, which means one thing or another.
 _NO_SUM = re.compile(r"^\d+(?:[-−–/.]\d+)+$|%(?! \*)")
-_COMMA = re.compile(r"\d[\d,]*,\d+")
+_COMMA = re.compile(r"(?<![\d,])\d[\d,]{0,40},\d{1,15}")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _POINTED = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?!\d)")
-_DECIMAL = re.compile(r"\d+,\d{1,2}")
+_DECIMAL = re.compile(r"(?<!\d)\d{1,15},\d{1,2}")
 
-_TRIVIAL = re.compile(r"\s*(?:[a-z]\s*=[^a-z]*|[^a-z]*=\s*[a-z])\s*", re.IGNORECASE)
+_TRIVIAL = re.compile(r"\s?(?:[a-z]\s?=[^a-z]{0,40}|[^a-z]{0,40}=\s?[a-z])\s?", re.IGNORECASE)
 
 _SOLVE = r"(?:solve|löse|résous|résoudre|resuelve|risolvi|resolva)"
 _IF = r"(?:if|when|where|wenn|si|se)"
@@ -82,29 +83,33 @@ _BY = r"(?: (?:with respect to|by|nach) (?P<by>[a-z]))?"
 _FORMS: tuple[tuple[Operation, re.Pattern[str]], ...] = tuple(
     (operation, re.compile(pattern, re.IGNORECASE))
     for operation, pattern in (
-        ("solve", rf"(?:{_SOLVE} )?(?P<text>[^=]+=.+?)(?: {_FOR} (?P<by>[a-z]))?"),
-        ("solve", rf"(?:{_SOLVE} )?(?P<by>[a-z]) {_IF} (?P<text>[^=]+=.+)"),
+        ("solve", rf"(?:{_SOLVE} )?(?P<text>[^=]{{1,120}}=.{{1,120}}?)(?: {_FOR} (?P<by>[a-z]))?"),
+        ("solve", rf"(?:{_SOLVE} )?(?P<by>[a-z]) {_IF} (?P<text>[^=]{{1,120}}=.{{1,120}})"),
         (
             "differentiate",
             r"(?:(?:first )?derivative of|slope of|differentiate|d/dx|ableitung von|dérivée de|"
-            rf"derivada de|derivata di) {_FUNCTION_OF}(?P<text>.+?){_BY}"
-            r"(?: at (?:[a-z] ?= ?)?(?P<low>[^\s=]+))?",
+            rf"derivada de|derivata di) {_FUNCTION_OF}(?P<text>.{{1,120}}?){_BY}"
+            r"(?: at (?:[a-z] ?= ?)?(?P<low>[^\s=]{1,20}))?",
         ),
         (
             "integrate",
             r"(?:(?:(?:in)?definite )?integral of|integrate|antiderivative of|integral von|"
             r"stammfunktion von|intégrale de|integral de|integrale di) "
-            rf"{_FUNCTION_OF}(?P<text>.+?)(?: ?d(?P<by>[a-z]))?"
-            r"(?:,? (?:from|between|von|de|da) (?P<low>\S+) (?:to|and|bis|à|a) (?P<high>\S+))?",
+            rf"{_FUNCTION_OF}(?P<text>.{{1,120}}?)(?: ?d(?P<by>[a-z]))?"
+            r"(?:,? (?:from|between|von|de|da) (?P<low>\S{1,20}) (?:to|and|bis|à|a) "
+            r"(?P<high>\S{1,20}))?",
         ),
         (
             "limit",
-            r"(?:limit of |what does )?(?P<text>.+?) (?:approach )?as (?P<by>[a-z]) ?"
-            r"(?:approaches|goes to|tends to|->|→) ?(?P<low>\S+)",
+            r"(?:limit of |what does )?(?P<text>.{1,120}?) (?:approach )?as (?P<by>[a-z]) ?"
+            r"(?:approaches|goes to|tends to|->|→) ?(?P<low>\S{1,20})",
         ),
-        ("factor", r"(?:factor|factori[sz]e) (?P<text>.+)"),
-        ("expand", r"(?:expand|multiply out) (?P<text>.+)"),
-        ("simplify", r"(?:simplify|vereinfache|simplifie|simplifica|semplifica) (?P<text>.+)"),
+        ("factor", r"(?:factor|factori[sz]e) (?P<text>.{1,120})"),
+        ("expand", r"(?:expand|multiply out) (?P<text>.{1,120})"),
+        (
+            "simplify",
+            r"(?:simplify|vereinfache|simplifie|simplifica|semplifica) (?P<text>.{1,120})",
+        ),
     )
 )
 
@@ -114,7 +119,10 @@ def stated_in(task: Task) -> Program | None:
     text = " ".join(task.text.split())
     if len(text) > _MAX_CHARS or not any(char.isdigit() or char in "=^" for char in text):
         return None
-    text = _with_points(_PLEASE.sub("", text), is_abroad=_ABROAD.search(text) is not None)
+    text = _with_points(
+        _PLEASE.sub("", text.rstrip(_ENDS)).rstrip(_ENDS),
+        is_abroad=_ABROAD.search(text) is not None,
+    )
     text = _ASKED.sub("", text, count=1)
     return _of_numbers(text) or _arithmetic(text) or _symbolic(text)
 
