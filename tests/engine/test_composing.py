@@ -7,7 +7,7 @@ import re
 import pytest
 from dags import dags
 from hostile import processor_time, repeated
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metier.engine.facts import Facts, facts_in, quantities_in
@@ -115,6 +115,7 @@ PIECES = (
 WRITTEN = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=24).map("".join)
 
 
+@example(f"{GOOD}\n 6 hoursThe dose")
 @given(
     WRITTEN | WRITTEN.map(lambda text: f"{GOOD}\n{text}") | WRITTEN.map(lambda t: f"{t}\n{GOOD}")
 )

@@ -30,6 +30,7 @@ _NUMBER = re.compile(
 _GAP = re.compile(r"[ \u00a0]?-?")
 # As far as a unit is looked for: what repeats for megabytes is none.
 _LONGEST_UNIT = 40
+_JOINED = re.compile(r"(?<=[a-z]{3})(?![a-zà-ÿ])(?=[\w²³])")  # of "6 hoursThe dose", but not of "mmHg"
 # Of time, in German, French, Spanish and Italian; and what is counted as it is measured.
 _WORDS = {
     "s": "sekunden?|secondes|segundos?|second[oi]",
@@ -150,7 +151,7 @@ def _quantity(match: re.Match[str]) -> str:
     number, whole = _squeezed(match["number"]), _squeezed(match[0])
     gap = _GAP.match(match.string, match.end("number"))
     assert gap is not None  # it may be empty
-    after = match.string[gap.end() : gap.end() + _LONGEST_UNIT]
+    after = _JOINED.split(match.string[gap.end() : gap.end() + _LONGEST_UNIT], maxsplit=1)[0]
     if word := _WORD_UNIT.match(after):
         return number + (word.lastgroup or "")
     found = unit_at(after)
