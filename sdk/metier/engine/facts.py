@@ -30,7 +30,8 @@ _NUMBER = re.compile(
 _GAP = re.compile(r"[ \u00a0]?-?")
 # As far as a unit is looked for: what repeats for megabytes is none.
 _LONGEST_UNIT = 40
-_JOINED = re.compile(r"(?<=[a-z]{3})(?![a-zà-ÿ])(?=[\w²³])")  # of "6 hoursThe dose", but not of "mmHg"
+# Where a unit ends in "6 hoursThe dose", but not within "mmHg".
+_JOINED = re.compile(r"(?<=[a-z]{3})(?![a-zà-ÿ])(?=[\w²³])")
 # Of time, in German, French, Spanish and Italian; and what is counted as it is measured.
 _WORDS = {
     "s": "sekunden?|secondes|segundos?|second[oi]",
