@@ -238,6 +238,8 @@ def test_what_is_in_no_source_is_named(text: str, found: set[str]) -> None:
         ("5–10 minutes", "5 min, 10 min"),
         ("5-10 mg", "5 mg bis 10 mg"),
         ("$4 to $6", "$4, $6"),
+        ("5 metres²", "5 m²"),
+        ("6 hoursThe", "6 hours"),
     ],
 )
 def test_a_unit_is_the_same_by_its_word_and_by_its_symbol(one: str, other: str) -> None:
@@ -255,6 +257,7 @@ def test_a_unit_is_the_same_by_its_word_and_by_its_symbol(one: str, other: str) 
         ("2 to 4 h", "2 h to 4 d"),
         ("1 - 5 mg", "1 mg, 5 mg"),
         ("2 and 4 h", "2 h and 4 h"),
+        ("5 metres²", "5 metres"),
     ],
 )
 def test_another_unit_is_another_quantity(one: str, other: str) -> None:

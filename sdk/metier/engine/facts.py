@@ -152,12 +152,19 @@ def _quantity(match: re.Match[str]) -> str:
     number, whole = _squeezed(match["number"]), _squeezed(match[0])
     gap = _GAP.match(match.string, match.end("number"))
     assert gap is not None  # it may be empty
-    after = _JOINED.split(match.string[gap.end() : gap.end() + _LONGEST_UNIT], maxsplit=1)[0]
+    text = match.string[gap.end() : gap.end() + _LONGEST_UNIT]
+    after = _JOINED.split(text, maxsplit=1)[0]
     if word := _WORD_UNIT.match(after):
-        return number + (word.lastgroup or "")
+        return f"{number}{word.lastgroup}{_power_at(text, word.end())}"
     found = unit_at(after)
-    is_longer = found is not None and gap.end() + found[1] > match.end()
-    return number + found[0].name if found is not None and is_longer else whole
+    if found is None or gap.end() + found[1] <= match.end():
+        return whole
+    return f"{number}{found[0].name}{_power_at(text, found[1])}"
+
+
+def _power_at(text: str, place: int) -> str:
+    """The sign of a square or a cube there; empty if there is none."""
+    return text[place] if text[place : place + 1] in ("²", "³") else ""
 
 
 def passages_in(text: str) -> Iterator[str]:
