@@ -239,9 +239,9 @@ def _is_warming(pid: int) -> bool:
     """Whether a process is what `warm_later` starts, as far as the system says."""
     if sys.platform != "linux":
         return True
-    command, ends = b"", time.monotonic() + 1
-    while not command and time.monotonic() < ends:  # Linux names no words of one just started
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    file, ends = Path(f"/proc/{pid}/cmdline"), time.monotonic() + 1
+    while not (command := file.read_bytes()) and time.monotonic() < ends:
+        time.sleep(0.001)  # Linux names no words of a process that has just started
     return b"\0models\0warm\0" in command
 
 
