@@ -16,8 +16,8 @@ _MAX_CHARS = 300
 _DEGREE = r"(?:degrees?|grad|grados?|degrés?|grad[io]|graus?)"
 _LETTER = r"(?:[^\W\d_]|°)"
 _UNIT = rf"(?:{_DEGREE} )?({_LETTER}(?:{_LETTER}|[²³/]){{0,24}})"
-_PLEASE = r"(?:,? (?:please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît))?"
-_TARGET = re.compile(rf"\b(?:in|into|to|en|em|a) {_UNIT}{_PLEASE}\s*[?.!]*$", re.I)
+PLEASE = r"please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît"
+_TARGET = re.compile(rf"\b(?:in|into|to|en|em|a) {_UNIT}(?:,? (?:{PLEASE}))?\s*[?.!]*$", re.I)
 _HOW_MANY = re.compile(
     rf"\b(?:how many|wie ?viele?|combien de|cu[aá]nt[oa]s|quant[ieoa]s?) {_UNIT} "
     r"(?:is|are|would|sind|ist|son|hay en|font|fait|sono|são|be|that|it|this|das|there|in)\b",

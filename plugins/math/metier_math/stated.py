@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from metier.experts.expert import Task
+from metier_math.conversions import PLEASE
 from metier_math.program import Assignment, Operation, Program
 
 _MAX_CHARS = 200
@@ -23,11 +24,7 @@ _ASKED = re.compile(
     r"(?:(?:the|die|der|das|la|le|el|il) |l['’])?",
     re.IGNORECASE,
 )
-_PLEASE = re.compile(
-    r"(?:,? (?:please|pls|bitte|por favor|per favore|s['’]il (?:te|vous) plaît|"
-    r"as a fraction)){1,2}$",
-    re.IGNORECASE,
-)
+_PLEASE = re.compile(rf"(?:,? (?:{PLEASE}|as a fraction)){{1,2}}$", re.IGNORECASE)
 _ENDS = " =?."
 _ABROAD = re.compile(
     r"\b(?:was|wie|berechne|rechne|bestimme|bitte|von|mal|combien|que|calcule[rz]?|quelle|de|fois|"
@@ -38,8 +35,9 @@ _ABROAD = re.compile(
 _WORDS = tuple(
     (re.compile(rf"(?<=[\d)%\s])\s?(?:{words})\s?(?=[\d(√]|sqrt)", re.IGNORECASE), sign)
     for words, sign in (
-        (r"\b(?:multiplied by|times|mal|fois|por|per|vezes)\b|(?<=\d\s)x", " * "),
         (r"\b(?:divided by|geteilt durch|divisé par|dividido por|diviso)\b", " / "),
+        # In English "12 per 4" is no product, so an Italian one goes to the model.
+        (r"\b(?:multiplied by|times|mal|fois|por|vezes)\b|(?<=\d\s)x", " * "),
         (r"\b(?:plus|más|mais|più)\b", " + "),
         (r"\b(?:minus|moins|menos|meno)\b", " - "),
         (r"\b(?:to the power of|hoch)\b", "^"),
@@ -47,17 +45,22 @@ _WORDS = tuple(
     )
 )
 _NUMBER = r"\d{1,15}(?:\.\d{1,15})?"
-_ORDER = re.compile(
-    rf"(?:(?P<multiply>multiply)|(?P<divide>divide)|(?P<add>add)|(?P<subtract>subtract)) "
-    rf"(?P<first>{_NUMBER}) (?:by|with|and|to|from) (?P<second>{_NUMBER})",
-    re.IGNORECASE,
-)
-_SIGNS = {"multiply": "*", "divide": "/", "add": "+"}
-_OF_NUMBERS = re.compile(
-    r"(?:(?P<mean>average|mean)|(?P<median>median)|(?P<gcd>gcd|greatest common divisor|"
-    r"(?:highest|greatest) common factor)|(?P<lcm>lcm|(?:least|lowest) common multiple)) of "
-    rf"(?P<list>(?:{_NUMBER}(?:, (?:and )?| and |,(?! ))){{1,50}}{_NUMBER})",
-    re.IGNORECASE,
+_NUMBERS = rf"(?:{_NUMBER}(?:, (?:and )?| and |,(?! ))){{1,50}}{_NUMBER}"
+_ORDERS = tuple(
+    (re.compile(words, re.IGNORECASE), expression)
+    for words, expression in (
+        (rf"multiply {_NUMBER} (?:by|with|and) {_NUMBER}", "{0} * {1}"),
+        (rf"divide {_NUMBER} by {_NUMBER}", "{0} / {1}"),
+        (rf"add {_NUMBER} (?:and|to) {_NUMBER}", "{0} + {1}"),
+        (rf"subtract {_NUMBER} from {_NUMBER}", "{1} - {0}"),
+        (rf"(?:average|mean) of {_NUMBERS}", "mean({all})"),
+        (rf"median of {_NUMBERS}", "median({all})"),
+        (
+            rf"(?:gcd|greatest common divisor|(?:highest|greatest) common factor) of {_NUMBERS}",
+            "gcd({all})",
+        ),
+        (rf"(?:lcm|(?:least|lowest) common multiple) of {_NUMBERS}", "lcm({all})"),
+    )
 )
 _FUNCTION = r"(?:sqrt|arcsin|arccos|arctan|sin|cos|tan|exp|ln)(?=\s*\()"
 _TERM = rf"(?>{_NUMBER}|{_FUNCTION}|pi(?![a-z])|[a-z](?![a-z])|[-−–+*×·⋅/÷^()²³√%π\s])"
@@ -124,14 +127,17 @@ def stated_in(task: Task) -> Program | None:
         is_abroad=_ABROAD.search(text) is not None,
     )
     text = _ASKED.sub("", text, count=1)
-    return _of_numbers(text) or _arithmetic(text) or _symbolic(text)
+    return _ordered(text) or _arithmetic(text) or _symbolic(text)
 
 
 def _with_points(text: str, *, is_abroad: bool) -> str:
-    """Decimal commas as points, and no separators of thousands; as it is if that is not sure."""
+    """Decimal commas as points, and no separators of thousands.
+
+    Empty if a point may be either, and with its commas if they may be.
+    """
     commas = _COMMA.findall(text)
     if is_abroad and _POINTED.search(text):
-        return text.replace(".", ",")  # which nothing reads
+        return ""
     if not is_abroad and all(map(_THOUSANDS.fullmatch, commas)):
         return _COMMA.sub(lambda match: match[0].replace(",", ""), text)
     if is_abroad and all(map(_DECIMAL.fullmatch, commas)):
@@ -139,21 +145,12 @@ def _with_points(text: str, *, is_abroad: bool) -> str:
     return text
 
 
-def _of_numbers(text: str) -> Program | None:
-    if found := _OF_NUMBERS.fullmatch(text):
-        numbers = re.findall(_NUMBER, found["list"])
-        return _evaluating(f"{_named(found)}({', '.join(numbers)})")
-    if found := _ORDER.fullmatch(text):
-        first, second, order = found["first"], found["second"], _named(found)
-        if order == "subtract":
-            return _evaluating(f"{second} - {first}")
-        return _evaluating(f"{first} {_SIGNS[order]} {second}")
+def _ordered(text: str) -> Program | None:
+    for words, expression in _ORDERS:
+        if words.fullmatch(text):
+            numbers = re.findall(_NUMBER, text)
+            return _evaluating(expression.format(*numbers, all=", ".join(numbers)))
     return None
-
-
-def _named(found: re.Match[str]) -> str:
-    """The name of the first group that matched."""
-    return next(name for name, matched in found.groupdict().items() if matched)
 
 
 def _arithmetic(text: str) -> Program | None:
