@@ -189,6 +189,8 @@ def test_a_question_is_asked_with_an_expert_a_strategy_and_a_document_and_then_c
         page.page.keyboard.type("everything about math")
         reach(page, page.page.get_by_text("Expert, strategy, documents"))
         page.page.keyboard.press("Enter")
+        # Who may be chosen comes from the server.
+        expect(page.page.get_by_label("Expert", exact=True)).to_contain_text("code")
         type_into(page, "Expert", "code")
         type_into(page, "Strategy", "vote")
         picker = page.page.get_by_label("Documents")

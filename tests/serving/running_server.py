@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import anyio
 
 from metier.council import Council
 from metier.serving import Access, ServingLimits, http_app
@@ -24,13 +27,19 @@ def served(
     runs = Runs(limits.requests)
     app = http_app(council, access=access or Access(), limits=limits, runs=runs)
     server = Server(app, host="127.0.0.1", port=0, runs=runs, limits=limits)
-    socket = listening(server.config)
-    thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
+    bound = listening(server.config)
+    thread = threading.Thread(target=anyio.run, args=(_run, server, bound, council), daemon=True)
     thread.start()
     try:
         # It listens already: who connects before the loop runs is served when it does.
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
-        socket.close()
+        bound.close()
+
+
+async def _run(server: Server, bound: socket.socket, council: Council) -> None:
+    await server.serve(sockets=[bound])
+    # What connects this event loop to the models' server ends with it.
+    await council.server.aclose()
