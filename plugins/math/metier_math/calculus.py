@@ -65,9 +65,9 @@ def integrate(
     Raises:
         InvalidInput: none is found, or the check fails.
     """
-    function, symbol = _of_one(text, variable, names)
+    function, symbol = of_one(text, variable, names)
     if bounds.strip():
-        return _definite(function, symbol, *_bounds(bounds, names))
+        return _definite(function, symbol, *bounds_in(bounds, names))
     result = sympy.integrate(function, symbol)
     if result.has(Integral):
         raise InvalidInput(f"no antiderivative of {text} was found")
@@ -79,7 +79,7 @@ def integrate(
 
 def limit(text: str, variable: str, to: str, *, names: Names = NO_NAMES) -> Computed:
     """The limit at a point, from both sides; `0+` and `0-` are the sides of 0."""
-    function, symbol = _of_one(text, variable, names)
+    function, symbol = of_one(text, variable, names)
     to = to.strip()
     ending = _SIDE.search(to)
     point = read_number(to[: ending.start()] if ending else to, names=names)
@@ -99,7 +99,7 @@ def series(text: str, variable: str = "", *, to: str = "", names: Names = NO_NAM
     Raises:
         InvalidInput: there is none, or its order is above `MAX_SERIES_ORDER`.
     """
-    function, symbol = _of_one(text, variable, names)
+    function, symbol = of_one(text, variable, names)
     parts = [read_number(part, names=names) for part in to.split(",") if part.strip()]
     point, order = [*parts, *(sympy.S.Zero, sympy.Integer(5))[len(parts) :]][:2]
     if len(parts) > 2 or not order.is_Integer or not 0 <= order <= MAX_SERIES_ORDER:
@@ -118,7 +118,7 @@ def _names(text: str) -> list[Symbol]:
     return [read_name(name) for name in text.split(",")] if text.strip() else []
 
 
-def _of_one(text: str, variable: str, names: Names) -> tuple[Expr, Symbol]:
+def of_one(text: str, variable: str, names: Names) -> tuple[Expr, Symbol]:
     """A function and its only variable, small enough to work with."""
     variables = [read_name(variable)] if variable.strip() else []
     function = _function(text, names, variables)
@@ -162,7 +162,12 @@ def _with_value(derivative: Expr, point: dict[Symbol, Expr]) -> Computed:
     return Computed(text=text, exact=value.exact, approx=value.approx)
 
 
-def _bounds(text: str, names: Names) -> tuple[Expr, Expr]:
+def bounds_in(text: str, names: Names) -> tuple[Expr, Expr]:
+    """Two bounds: `0, pi`, `0 to pi`, `[0; pi]`, `0..pi`.
+
+    Raises:
+        InvalidInput: these are not two, or one cannot be read.
+    """
     parts = re.split(r"(?<!\s)\s++to\s+|\.\.|[,;]", text.strip().strip("[]()"))
     if len(parts) != 2:
         raise InvalidInput(f"{text!r} are not two bounds")

@@ -10,7 +10,9 @@ from sympy import Expr, Integer
 from metier.errors import InvalidInput
 from metier_math.calculus import differentiate, gradient, integrate, limit, series
 from metier_math.checks import agree
+from metier_math.curves import curve
 from metier_math.dimensions import described_dimension
+from metier_math.drawing import drawn
 from metier_math.equations import solve
 from metier_math.expressions import NO_NAMES, Names, read, read_number
 from metier_math.magnitudes import check_polynomial, is_short
@@ -84,6 +86,12 @@ def expand(text: str, *, names: Names = NO_NAMES) -> Computed:
     return _rewritten(_small(text, names), sympy.expand)
 
 
+def plot(text: str, variable: str = "", *, bounds: str = "", names: Names = NO_NAMES) -> Computed:
+    """A function drawn, from `curves.BOUNDS` where no others are given, as Markdown."""
+    found = curve(text, variable, bounds=bounds, names=names)
+    return Computed(text=f"{found.title}\n\n```text\n{drawn(found)}\n```", exact=found.function)
+
+
 _OPERATIONS: Mapping[Operation, Callable[[str, Program, Names], Computed]] = {
     "evaluate": lambda text, p, names: evaluate(text, unit=p.unit, names=names),
     "convert": lambda text, p, names: convert(text, p.unit or p.to, names=names),
@@ -98,6 +106,7 @@ _OPERATIONS: Mapping[Operation, Callable[[str, Program, Names], Computed]] = {
     "factor": lambda text, _, names: factor(text, names=names),
     "expand": lambda text, _, names: expand(text, names=names),
     "statistics": lambda text, _, names: statistics(text, names=names),
+    "plot": lambda text, p, names: plot(text, p.variable, bounds=p.to, names=names),
 }
 
 

@@ -82,11 +82,8 @@ class Math(Tools, Expert):
             return answer.text
         with suppress(ExpertFailed):
             await self._calculator.start()  # its imports take a second, the model takes longer
-        if (read := await in_thread(_read, task)) is not None:
-            with suppress(InvalidInput):
-                text = self._told(read, await self._calculator.run(read), task, context)
-                context.mark_checked(True, how=_BY_PROGRAM)
-                return text
+        if (text := await self._stated(task, context)) is not None:
+            return text
         if await in_thread(is_word_problem, task.text):
             return await self._worked(task, context)
         sampling = replace(context.sampling, max_tokens=MAX_TOKENS, schema=SCHEMA)
@@ -109,6 +106,22 @@ class Math(Tools, Expert):
         except (DeadlineExceeded, ExpertFailed) as exc:
             return await self._in_words(task, context, exc.message)
         return self._told(*await self._in_stated_units(program, results, task), task, context)
+
+    async def _stated(self, task: Task, context: Context) -> str | None:
+        """The answer to a task that states its calculation; None if a model has to read it."""
+        if (program := await in_thread(_read, task)) is None:
+            return None
+        try:
+            results = await self._calculator.run(program)
+        except InvalidInput as exc:
+            if program.operation != "plot":
+                return None
+            context.mark_checked(False, how="not drawn")  # and no model draws
+            return reserved("", f"Not drawn: {exc.message}.", context)
+        except (DeadlineExceeded, ExpertFailed) as exc:
+            return await self._in_words(task, context, exc.message)
+        context.mark_checked(True, how=_BY_PROGRAM)
+        return self._told(program, results, task, context)
 
     async def _again(self, task: Task, context: Context, reason: str) -> str:
         """Other programs, in lines of Python; without a number there is nothing to compute."""

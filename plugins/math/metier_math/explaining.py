@@ -18,7 +18,9 @@ _FROM_TO = "∫ {term} d{variable} from {to} = {result}"
 
 
 def explain(program: Program, results: Sequence[Computed]) -> str:
-    """Every step with its value, and the result in the last line."""
+    """Every step with its value, and the result in the last line; a drawing is all of it."""
+    if program.operation == "plot":
+        return results[-1].text
     if program.operation == "solve":
         lines = [step.expression for step in program.steps]
     else:

@@ -38,6 +38,8 @@ def handed_on(
         unit: of the result, if it does not state one.
     """
     asked = [name for name, pattern in _FIGURES.items() if pattern.search(text)]
+    if program.operation == "plot":
+        return {program.steps[-1].name: results[-1].exact}
     last, result = program.steps[-1].name, f"{results[-1].text} {unit}".strip()
     if program.operation == "statistics":
         listed = dict(each.split(" = ", 1) for each in result.split(", ") if " = " in each)

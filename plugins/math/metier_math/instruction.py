@@ -18,6 +18,8 @@ from metier_math.program import MAX_STEPS, Assignment, Program
 MAX_TOKENS = 400
 SCHEMA = Program.model_json_schema(mode="serialization")
 SCHEMA["properties"]["steps"]["maxItems"] = MAX_STEPS
+# What is to be drawn is read from the question.
+SCHEMA["properties"]["operation"]["enum"].remove("plot")
 
 _INSTRUCTION = """\
 Write the calculation that answers the question, as JSON. Do not calculate: a program does that.

@@ -24,6 +24,7 @@ Operation = Literal[
     "convert",
     "dimensions",
     "statistics",
+    "plot",
 ]
 
 MAX_STEPS = 12  # that a grammar lets a model write

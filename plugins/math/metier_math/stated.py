@@ -82,6 +82,11 @@ _SOLVE = r"(?:solve|löse|résous|résoudre|resuelve|risolvi|resolva)"
 _IF = r"(?:if|when|where|wenn|si|se)"
 _FOR = r"(?:for|nach|pour|para|per)"
 _FUNCTION_OF = r"(?:(?:f\([a-z]\)|y) ?= ?)?"
+# "the graph of the function"
+_DRAWN = (
+    r"(?:(?:the|den|die|la|le|el|il|a|graph|graphen|curve|kurve|gráfica|grafico|courbe|curva|"
+    r"of|der|von|de|della|function|funktion|fonction|función|funzione|line|parabola) ){0,6}"
+)
 _BY = r"(?: (?:with respect to|by|nach) (?P<by>[a-z]))?"
 _FORMS: tuple[tuple[Operation, re.Pattern[str]], ...] = tuple(
     (operation, re.compile(pattern, re.IGNORECASE))
@@ -107,6 +112,14 @@ _FORMS: tuple[tuple[Operation, re.Pattern[str]], ...] = tuple(
             r"(?:limit of |what does )?(?P<text>.{1,120}?) (?:approach )?as (?P<by>[a-z]) ?"
             r"(?:approaches|goes to|tends to|->|→) ?(?P<low>\S{1,20})",
         ),
+        (
+            "plot",
+            r"(?:plot|draw|graph|sketch|zeichne|skizziere|plotte|trace|tracer|dessine|dibuja|"
+            rf"grafica|disegna|traccia) {_DRAWN}"
+            rf"{_FUNCTION_OF}(?P<text>.{{1,120}}?)(?: (?:for|für|pour|para|per) (?P<by>[a-z]))?"
+            r"(?:,? (?:from|between|von|de|da|entre|tra|zwischen) (?P<low>\S{1,20}) "
+            r"(?:to|and|bis|und|à|et|a|y|e) (?P<high>\S{1,20}))?",
+        ),
         ("factor", r"(?:factor|factori[sz]e) (?P<text>.{1,120})"),
         ("expand", r"(?:expand|multiply out) (?P<text>.{1,120})"),
         (
@@ -120,7 +133,7 @@ _FORMS: tuple[tuple[Operation, re.Pattern[str]], ...] = tuple(
 def stated_in(task: Task) -> Program | None:
     """The calculation that a task states in full; None if it says anything else."""
     text = " ".join(task.text.split())
-    if len(text) > _MAX_CHARS or not any(char.isdigit() or char in "=^" for char in text):
+    if len(text) > _MAX_CHARS or not any(char.isdigit() or char in "=^(" for char in text):
         return None
     text = _with_points(
         _PLEASE.sub("", text.rstrip(_ENDS)).rstrip(_ENDS),

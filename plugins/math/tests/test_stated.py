@@ -115,6 +115,20 @@ async def test_what_cannot_be_computed_goes_to_the_model(calculator: Calculator)
     assert kinds(script) != []
 
 
+@pytest.mark.anyio
+async def test_what_takes_too_long_is_answered_in_words_and_says_so() -> None:
+    script, slow = saying("About one."), Calculator(deadline_s=0.5)
+    try:
+        text = await Math(CARD, calculator=slow).answer(
+            Task(text="integrate exp(-x^2)*sin(x^3)/(1 + ln(x))"), script
+        )
+    finally:
+        await slow.aclose()
+    assert text.startswith("About one.")
+    assert "longer than 0.5 s" in text
+    assert script.checked is False
+
+
 @given(st.text(alphabet="0123456789 +-*/^()=,.%xyesin²√", max_size=200))
 def test_no_text_takes_long_or_fails(text: str) -> None:
     started = time.perf_counter()
