@@ -52,8 +52,8 @@ CLIENTS, QUESTIONS, MAX_TOKENS = 8, 32, 24
 # Of one question; one that takes longer is counted as unanswered.
 DEADLINE_S = 300.0
 _FAILURES = (MetierError, ollama.ResponseError, httpx.HTTPError, ConnectionError)
-# The server's log says this whenever it has loaded a model.
-_LOADED = "llama runner started in"
+# The server's log says this once for each load.
+_LOADED = 'msg="loading model"'
 _PROMPT = "You answer in one short sentence."
 _TOPICS = "rivers bees trains bread clocks glass tides maps salt wool bridges owls".split()
 
