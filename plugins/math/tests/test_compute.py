@@ -173,7 +173,7 @@ def test_a_form_with_other_values_is_not_given(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("operation", get_args(Operation))
 def test_every_operation_computes_something(operation: Operation) -> None:
     step = Assignment(expression="x = 4" if operation == "solve" else "4")
-    to = "0, 2" if operation in ("integrate", "series") else "2"
+    to = "0, 2" if operation in ("integrate", "series", "plot") else "2"
     unit = "km" if operation == "convert" else ""
     if operation == "convert":
         step = Assignment(expression="4 m")
