@@ -15,7 +15,7 @@ _ACROSS, _DOWN = 2 * _COLUMNS - 1, 4 * _ROWS - 1
 
 
 def drawn(curve: Curve) -> str:
-    """The curve with its axes, in lines of equal meaning from top to bottom."""
+    """The curve with its axes, in lines of text."""
     cells = [[0] * _COLUMNS for _ in range(_ROWS)]
     for piece in curve.pieces:
         for left, right in pairwise((piece[0], *piece)):

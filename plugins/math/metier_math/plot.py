@@ -63,7 +63,7 @@ def main(function: str, low: str, high: str, kind: str) -> None:
         found = curve(function, bounds=f"{low}, {high}")
         click.echo(as_svg(found) if kind == "svg" else f"{found.title}\n\n{drawn(found)}")
     except MetierError as exc:
-        raise click.ClickException(". ".join(filter(None, (exc.message, exc.hint)))) from exc
+        raise click.ClickException(str(exc)) from exc
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import math
+import sys
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +15,7 @@ from scripted_context import CARD, kinds, saying
 from metier.errors import InvalidInput
 from metier.experts.expert import Task
 from metier_math import Math, compute
+from metier_math.calculator import Calculator
 from metier_math.curves import curve
 from metier_math.drawing import drawn
 from metier_math.handing_on import handed_on
@@ -149,24 +149,20 @@ def test_a_drawing_has_its_size_whatever_is_drawn(
 
 
 @pytest.mark.anyio
-async def test_an_answer_draws_without_a_model() -> None:
-    math_expert, context = Math(CARD), saying("No.")
-    try:
-        text = await math_expert.answer(Task(text="Plot x^2 - 4 from -3 to 3"), context)
-    finally:
-        await math_expert.aclose()
+async def test_an_answer_draws_without_a_model(calculator: Calculator) -> None:
+    context = saying("No.")
+    math_expert = Math(CARD, calculator=calculator)
+    text = await math_expert.answer(Task(text="Plot x^2 - 4 from -3 to 3"), context)
     assert text.startswith("y = x^2 - 4, x from -3 to 3\n\n```text\n 5 ┤")
     assert text.endswith("3\n```")
     assert kinds(context) == []
 
 
 @pytest.mark.anyio
-async def test_what_cannot_be_drawn_is_not_left_to_a_model() -> None:
-    math_expert, context = Math(CARD), saying("No.")
-    try:
-        text = await math_expert.answer(Task(text="Plot sqrt(-1 - x^2)"), context)
-    finally:
-        await math_expert.aclose()
+async def test_what_cannot_be_drawn_is_not_left_to_a_model(calculator: Calculator) -> None:
+    context = saying("No.")
+    math_expert = Math(CARD, calculator=calculator)
+    text = await math_expert.answer(Task(text="Plot sqrt(-1 - x^2)"), context)
     assert text == "Not drawn: sqrt(-1 - x^2) has no real values for x from -10 to 10."
     assert kinds(context) == []
 
@@ -188,14 +184,7 @@ def test_svg_is_a_document_with_a_path_for_each_piece_and_the_same_each_time() -
 
 
 def test_svg_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return whole(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = CliRunner().invoke(main, ["x^2", "-f", "svg"])
     assert result.exit_code == 1
     assert "pip install 'metier-math[plot]'" in result.output
